@@ -1,0 +1,52 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.installed
+TOOLS := $(VENV)/.installed-dev
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
+SOURCES := src tests $(wildcard scripts)
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test test-fast lint format wheel clean
+
+help: ## Show this text
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(TOOLS) ## Make .venv with the tested versions, for running and for development
+
+run: $(RUNTIME) ## Train and evaluate on drawn faces; needs no data
+	$(BIN)/favae-run experiment=avatars_condition
+
+test: $(TOOLS) ## Run the whole test suite
+	$(BIN)/python -m pytest
+
+test-fast: $(TOOLS) ## Run the tests without the whole runs
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(TOOLS) ## Check style and types
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+
+format: $(TOOLS) ## Bring the code into the house style
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+wheel: $(TOOLS) ## Build dist/*.whl
+	$(BIN)/python -m build --wheel
+
+clean: ## Remove what was built and cached; runs and .venv stay
+	rm -rf dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps hold back a second install until the requirements change.
+$(RUNTIME): pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e .
+	@touch $@
+
+$(TOOLS): pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e ".[dev]"
+	@touch $(RUNTIME) $@

@@ -1,0 +1,98 @@
+"""The `favae-run` entry point: compose, validate, dispatch."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from favae_cli import __version__
+from favae_cli.errors import UserError
+from favae_cli.folders import config_folders, shipped_configs
+from favae_cli.help import help_text
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from favae_cli.config import Config
+
+MISTAKE = 2  # exit code
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run what the arguments ask for and return the exit code: 2 for a user's mistake, told in a line each.
+
+    Args:
+        argv: the arguments after the program's name; those of the process when None.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if "--help" in arguments or "-h" in arguments:
+        sys.stdout.write(help_text(config_folders()))
+        return 0
+    if "--version" in arguments:
+        sys.stdout.write(f"favae-run {__version__}\n")
+        return 0
+    try:
+        _dispatch(arguments)
+    except UserError as mistake:
+        return _tell(mistake)
+    return 0
+
+
+def _dispatch(arguments: list[str]) -> None:
+    # Hydra and the schema take most of a second to import: --help does without them.
+    from favae_cli.compose import checked_overrides, composition_mistakes, parse_arguments
+    from favae_cli.resume import resume, resumed_folder
+
+    parsed = parse_arguments(arguments)
+    folder = resumed_folder(parsed)
+    if folder is not None:
+        _run(resume(folder, parsed), folder)
+    elif parsed.cfg or parsed.info or parsed.hydra_help or parsed.shell_completion:
+        with composition_mistakes():
+            _call_hydra(arguments)
+    else:
+        forms = dict(zip(parsed.overrides, checked_overrides(parsed), strict=True))
+        _call_hydra([forms.get(argument, argument) for argument in arguments])
+
+
+def _call_hydra(arguments: list[str]) -> None:
+    """Let Hydra compose once more, make the folder of each run and call `_job` in it."""
+    import hydra
+
+    from favae_cli.compose import PRIMARY
+
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints bugs in its own, shortened way and exits
+    sys.argv[1:] = arguments
+    hydra.main(version_base="1.3", config_path=str(shipped_configs()), config_name=PRIMARY)(_job)()
+
+
+def _job(composed: DictConfig) -> float:
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    from favae_cli.config import validate
+
+    settings = HydraConfig.get()
+    if settings.mode == RunMode.MULTIRUN:
+        changes = " ".join(override.lstrip("+") for override in settings.overrides.task)
+        sys.stdout.write(f"run {settings.job.num} of the sweep: {changes}\n")
+    try:
+        return _run(validate(composed), Path(settings.runtime.output_dir))
+    except UserError as mistake:
+        # Hydra would add lines of its own to an ordinary exception.
+        raise SystemExit(_tell(mistake)) from mistake
+
+
+def _run(config: Config, directory: Path) -> float:
+    from favae_cli.tasks import run_task
+
+    return run_task(config, directory)
+
+
+def _tell(mistake: UserError) -> int:
+    for line in str(mistake).splitlines():
+        sys.stderr.write(f"favae-run: {line}\n")
+    return MISTAKE

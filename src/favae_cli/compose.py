@@ -1,0 +1,136 @@
+"""From the command line to valid configs, with every mistake told before anything is computed."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar, NoReturn
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException, MissingConfigException
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from favae_cli.config import validate
+from favae_cli.errors import UserError
+from favae_cli.folders import shipped_configs, user_configs
+from favae_cli.overrides import changes_a_value, combinations, parse_overrides
+from favae_cli.schema import did_you_mean
+
+PRIMARY = "run"
+_NEW = object()
+
+
+class UserFolders(SearchPathPlugin):
+    """Lets Hydra search `--config-dir` and the user's own `configs` before the shipped folder."""
+
+    extra: ClassVar[Path | None] = None
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        for folder in (self.extra, user_configs()):
+            if folder is not None:
+                search_path.prepend("user", f"file://{folder}", anchor="main")
+
+
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """Hydra's own reading of the command line; from here on its searches include the user's folders.
+
+    Raises:
+        UserError: a flag that does not exist or lacks its value.
+    """
+
+    def refuse(message: str) -> NoReturn:
+        raise UserError(f"{message}; see favae-run --help")
+
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    parsed = parser.parse_args(arguments)
+    if parsed.config_path is not None:
+        raise UserError("--config-path: would hide the shipped configs; use --config-dir")
+    Plugins.instance().register(UserFolders)
+    UserFolders.extra = Path(parsed.config_dir).resolve() if parsed.config_dir else None
+    return parsed
+
+
+def checked_overrides(parsed: argparse.Namespace) -> list[str]:
+    """The overrides in the form that Hydra is to apply, once every config they make is known to be valid.
+
+    Raises:
+        UserError: with every mistake, one a line.
+    """
+    with initialize_config_dir(str(shipped_configs()), version_base="1.3"), composition_mistakes():
+        primary = parsed.config_name or PRIMARY
+        overrides = _added_where_new(primary, parse_overrides(parsed.overrides))
+        mistakes: dict[str, None] = {}
+        for composed in _configs(primary, overrides, parsed.multirun):
+            mistakes |= dict.fromkeys(_mistakes(composed))
+    if mistakes:
+        raise UserError("\n".join(mistakes))
+    return [str(override.input_line) for override in overrides]
+
+
+@contextmanager
+def composition_mistakes() -> Iterator[None]:
+    """Turn what Hydra raises while it composes into a UserError of one line."""
+    try:
+        yield
+    except MissingConfigException as error:
+        raise UserError(_no_option(error)) from error
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        causes = [str(error)] + ([str(error.__cause__)] if error.__cause__ else [])
+        raise UserError(" ".join(" ".join(causes).split())) from error
+
+
+def _configs(primary: str, overrides: list[Override], multirun: bool) -> Iterator[DictConfig]:
+    """The config of a run, or those of all runs of a sweep."""
+    fixed = [str(override.input_line) for override in overrides if not override.is_sweep_override()]
+    base = compose(primary, fixed, return_hydra_config=True)
+    if not multirun and base.hydra.mode != RunMode.MULTIRUN:
+        for override in overrides:
+            if override.is_sweep_override():
+                key, _, values = str(override.input_line).lstrip("+").partition("=")
+                raise UserError(f"{key}: several values need -m (a sweep); a list is {key}=[{values}]")
+        with open_dict(base):
+            del base["hydra"]
+        yield base
+        return
+    params = [f"{key}={value}" for key, value in (base.hydra.sweeper.params or {}).items()]
+    for combination in combinations([*parse_overrides(params), *overrides]):
+        yield compose(primary, combination)
+
+
+def _mistakes(composed: DictConfig) -> list[str]:
+    try:
+        config = validate(composed)
+    except UserError as error:
+        return str(error).splitlines()
+    return [] if config.resume is None else ["resume: belongs on the command line, not in a config file"]
+
+
+def _added_where_new(primary: str, overrides: list[Override]) -> list[Override]:
+    """Let plain values add keys that are new: the schema, not Hydra, is to judge them."""
+    plain = [override for override in overrides if changes_a_value(override)]
+    others = [str(o.input_line) for o in overrides if o not in plain and not o.is_sweep_override()]
+    known = compose(primary, others)
+    new = [
+        override for override in plain if OmegaConf.select(known, override.key_or_group, default=_NEW) is _NEW
+    ]
+    parser = OverridesParser.create()
+    return [parser.parse_override(f"++{o.input_line}") if o in new else o for o in overrides]
+
+
+def _no_option(error: MissingConfigException) -> str:
+    group, _, name = (error.missing_cfg_file or "").rpartition("/")
+    if not group or error.options is None:
+        return " ".join(str(error).split("Config search path")[0].split())
+    return f"{group}={name}: no such option; {did_you_mean(name, error.options)}"

@@ -1,0 +1,30 @@
+"""Datasets as named, masked views with a fixed split."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from favae_cli.data.dataset import SPLITS, Dataset, ViewData
+from favae_cli.data.samples import without_empty
+
+if TYPE_CHECKING:
+    from favae_cli.data_config import DataConfig
+
+__all__ = ["SPLITS", "Dataset", "ViewData", "load"]
+
+
+def load(config: DataConfig, cache: Path, seed: int) -> Dataset:
+    """Load the data set that `config.name` picks, less the samples that have none of its views.
+
+    Args:
+        config: the validated data config.
+        cache: folder where decoded or drawn images are kept between runs.
+        seed: the run's seed, for whatever the data config leaves to it.
+
+    Raises:
+        UserError: a mistake in the config or the data.
+    """
+    dataset: Dataset = import_module(f"{__name__}.{config.name}").load(config, cache, seed)
+    return without_empty(dataset)

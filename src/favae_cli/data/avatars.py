@@ -1,0 +1,179 @@
+"""Faces that the program draws itself, in two styles, from factors that are known: data without a download.
+
+Sample i of a seed is the same person whatever the number of samples, the picture size or the style.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+from favae_cli.data.dataset import Dataset, ViewData
+from favae_cli.data.face_styles import STYLES
+from favae_cli.data.faces import draw
+from favae_cli.data.split import split_indices
+from favae_cli.errors import UserError
+
+log = logging.getLogger(__name__)
+
+DRAWING_VERSION = 1  # part of the cache key: raise it with every change that alters a picture
+CHUNK = 32  # pictures drawn at once: small enough that the planes stay in a core's cache
+
+BINARY_FACTORS = ("Male", "Smiling", "Eyeglasses", "Wearing_Lipstick", "Wearing_Hat")
+HAIR_COLOURS = ("Black_Hair", "Brown_Hair", "Blond_Hair", "Gray_Hair")
+ATTRIBUTES = BINARY_FACTORS + HAIR_COLOURS
+ATTRIBUTE_SOURCE = "attributes"
+
+# Share of people with the attribute: women, men.
+_SHARES = {
+    "Smiling": (0.55, 0.45),
+    "Eyeglasses": (0.35, 0.45),
+    "Wearing_Lipstick": (0.50, 0.15),
+    "Wearing_Hat": (0.30, 0.35),
+}
+# Uniform between the two bounds. Without a unit the number only has a meaning in the drawing.
+_RANGES = {
+    "skin_tone": (0.0, 1.0),
+    "face_width": (-1.0, 1.0),
+    "eye_colour": (0.0, 1.0),
+    "hair_shade": (-1.0, 1.0),
+    "hair_length": (0.0, 1.0),
+    "fringe": (0.0, 1.0),
+    "parting": (-1.0, 1.0),
+    "curl": (0.0, 1.0),
+    "beard": (0.0, 1.0),
+    "rotation": (-0.21, 0.21),  # radians
+    "shift_x": (-1.0, 1.0),
+    "shift_y": (-1.0, 1.0),
+    "scale": (1.0, 1.16),
+    "light": (-1.0, 1.0),
+    "background": (0.0, 1.0),  # turns of the colour wheel, as are clothing and hat
+    "background_tone": (0.0, 1.0),
+    "clothing": (0.0, 1.0),
+    "hat": (0.0, 1.0),
+}
+
+
+def draw_factors(samples: int, seed: int) -> dict[str, np.ndarray]:
+    """The factors of `samples` people, a column each: the first n of a seed do not depend on `samples`.
+
+    Binary factors are bool, `hair_colour` is an int64 index into `HAIR_COLOURS`, the others are float32.
+    Lipstick is rarer among men, the remaining attributes lean on gender mildly; all else is independent.
+    """
+    factors = {"Male": _uniform("Male", samples, seed) < 0.5}
+    for name, (women, men) in _SHARES.items():
+        factors[name] = _uniform(name, samples, seed) < np.where(factors["Male"], men, women)
+    factors["hair_colour"] = (_uniform("hair_colour", samples, seed) * len(HAIR_COLOURS)).astype(np.int64)
+    for name, (low, high) in _RANGES.items():
+        factors[name] = (low + (high - low) * _uniform(name, samples, seed)).astype(np.float32)
+    return factors
+
+
+def attribute_table(factors: Mapping[str, np.ndarray], names: Iterable[str]) -> np.ndarray:
+    """float32 (N, len(names)) of zeros and ones."""
+    hair = {name: factors["hair_colour"] == index for index, name in enumerate(HAIR_COLOURS)}
+    columns = {**factors, **hair}
+    return np.stack([columns[name] for name in names], axis=1).astype(np.float32)
+
+
+def check_attributes(names: Iterable[str]) -> None:
+    """Raises: UserError: for a name that is no attribute of the avatars."""
+    unknown = [name for name in names if name not in ATTRIBUTES]
+    if unknown:
+        have = ", ".join(ATTRIBUTES)
+        raise UserError(f"data.attributes: unknown {', '.join(unknown)}; avatars have {have}")
+
+
+def load(config: Any, cache: Path, seed: int) -> Dataset:
+    """Draw the data set, or take its pictures from `cache`.
+
+    Args:
+        config: `samples`, `size` (pixels), `views` (name to source: photo, cartoon or attributes),
+            `attributes`, `seed`, `missing` (view name to the share of samples that lack it) and
+            `split.validation`, `split.test`.
+        cache: folder for the drawn pictures; made if need be.
+        seed: of the run, unused: `config.seed` decides on people, gaps and split, so that runs share them.
+
+    Raises:
+        UserError: for an unknown attribute, source or view name.
+    """
+    check_attributes(config.attributes)
+    _check_views(config.views, config.missing)
+    factors = draw_factors(config.samples, config.seed)
+    row = _rows(config.samples, config.views, config.missing, config.seed)
+    views = {}
+    for name, source in config.views.items():
+        if source == ATTRIBUTE_SOURCE:
+            table = attribute_table(factors, config.attributes)
+            views[name] = ViewData(table, row[name], tuple(config.attributes))
+        else:
+            views[name] = ViewData(_pictures(factors, source, config.size, config.seed, cache), row[name])
+    keys = np.array([f"avatar-{index:06d}" for index in range(config.samples)])
+    split = split_indices(config.samples, config.split, seed=config.seed)
+    return Dataset("avatars", keys, views, split, factors)
+
+
+def _uniform(name: str, samples: int, seed: int) -> np.ndarray:
+    """Numbers in [0, 1) from a stream of their own, so that no factor shifts those of another."""
+    return np.random.default_rng([seed, zlib.crc32(name.encode())]).random(samples)
+
+
+def _check_views(views: Mapping[str, str], missing: Mapping[str, float]) -> None:
+    sources = (*STYLES, ATTRIBUTE_SOURCE)
+    for name, source in views.items():
+        if source not in sources:
+            raise UserError(f"data.views.{name}: unknown source {source}; avatars have {', '.join(sources)}")
+    for name in missing:
+        if name not in views:
+            raise UserError(f"data.missing.{name}: no such view; there are {', '.join(views)}")
+
+
+def _rows(
+    samples: int, views: Iterable[str], missing: Mapping[str, float], seed: int
+) -> dict[str, np.ndarray]:
+    """For each view the row of each sample, -1 where it is hidden; whoever would lose all views keeps one."""
+    names = list(views)
+    margin = np.stack([_uniform(f"missing {name}", samples, seed) - missing.get(name, 0.0) for name in names])
+    present = margin >= 0
+    present[margin.argmax(axis=0), np.arange(samples)] = True
+    return {name: np.where(kept, np.arange(samples), -1) for name, kept in zip(names, present, strict=True)}
+
+
+def _pictures(factors: Mapping[str, np.ndarray], style: str, size: int, seed: int, cache: Path) -> np.ndarray:
+    """The pictures of everybody in one style, uint8 (N, size, size, 3), memory-mapped from the cache."""
+    samples = len(factors["Male"])
+    recipe = {"version": DRAWING_VERSION, "style": style, "size": size, "samples": samples, "seed": seed}
+    digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
+    path = cache / f"avatars-{digest}.npy"
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        if not path.exists():
+            unfinished = path.with_suffix(".unfinished")
+            try:
+                _draw_to(unfinished, factors, style, size)
+                unfinished.replace(path)
+            finally:
+                unfinished.unlink(missing_ok=True)
+    pictures: np.ndarray = np.load(path, mmap_mode="r")
+    return pictures
+
+
+def _draw_to(path: Path, factors: Mapping[str, np.ndarray], style: str, size: int) -> None:
+    samples = len(factors["Male"])
+    log.info("drawing %d %s avatars of %d x %d pixels", samples, style, size, size)
+    started = time.perf_counter()
+    pictures = np.lib.format.open_memmap(path, "w+", np.uint8, (samples, size, size, 3))
+    for start in range(0, samples, CHUNK):
+        chunk = slice(start, start + CHUNK)
+        pictures[chunk] = draw({name: column[chunk] for name, column in factors.items()}, STYLES[style], size)
+    pictures.flush()
+    log.info("drew %d %s avatars in %.1f s", samples, style, time.perf_counter() - started)

@@ -1,0 +1,172 @@
+"""CelebA in its official layout, complete or any part of it: a face and its attributes."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from favae_cli.data.attributes import attribute_view, require_variation
+from favae_cli.data.cache import cached_images
+from favae_cli.data.dataset import SPLITS, Dataset, ViewData
+from favae_cli.data.split import split_indices
+from favae_cli.data.table import unknown
+from favae_cli.errors import UserError
+from favae_cli.vision import torchvision
+
+if TYPE_CHECKING:
+    from favae_cli.data_config import CelebA, CelebASplit
+
+log = logging.getLogger(__name__)
+
+IMAGES = "img_align_celeba"
+ATTRIBUTES = "list_attr_celeba.txt"
+PARTITION = "list_eval_partition.txt"
+SITE = "http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+HOW_TO_GET = (
+    f"get {IMAGES}.zip, {ATTRIBUTES} and {PARTITION} from {SITE} and unpack there, or set data.download=true"
+)
+VIEWS = ("face", "attributes")
+
+
+def load(config: CelebA, cache: Path, seed: int) -> Dataset:
+    """Build the views `face` (image) and `attributes` (binary) that configs/data/celeba.yaml describes.
+
+    The samples are the images in the folder that the attribute list names. Of these `config.images` are drawn
+    at random, by the seed of the split, so that every run uses the same ones.
+
+    Args:
+        config: the validated data config.
+        cache: folder for decoded images.
+        seed: the run's seed; draws and splits the samples where `split.seed` is null.
+
+    Raises:
+        UserError: missing files, an unknown attribute or one that is constant, a bad image with
+            `on_bad_image: stop`; the message names it.
+    """
+    wanted = VIEWS if config.use is None else config.use
+    folder = _folder(config)
+    listed = _attributes(folder / ATTRIBUTES, config.attributes)
+    names, notes = _samples(folder / IMAGES, listed.index)
+    seed = seed if config.split.seed is None else config.split.seed
+    if config.images is not None and config.images < len(names):
+        chosen = np.random.default_rng(seed).choice(len(names), config.images, replace=False)
+        names = names[np.sort(chosen)]
+
+    split, lines = _split(folder / PARTITION, names, config.split, seed)
+    notes.extend(lines)
+    views: dict[str, ViewData] = {}
+    if "face" in wanted:
+        paths = [folder / IMAGES / name for name in names]
+        values, row, skipped = cached_images(
+            paths, config.size, config.channels, config.crop, cache, config.on_bad_image
+        )
+        views["face"] = ViewData(values, row)
+        notes += [f"face: {line}" for line in skipped]
+    if "attributes" in wanted:
+        views["attributes"] = attribute_view(listed.loc[names].to_numpy(), config.attributes)
+        require_variation(views["attributes"], split["train"], "data.attributes")
+    return Dataset("celeba", names.astype(str), views, split, notes=tuple(notes))
+
+
+def _folder(config: CelebA) -> Path:
+    """The folder with the official layout: `data.root`, or `celeba` in it, where torchvision puts it."""
+    root = config.root
+    found = _complete(root)
+    if found is None and config.download:
+        _download(root)
+        found = _complete(root)
+    if found is None:
+        missing = [name for name in (f"{IMAGES}/", ATTRIBUTES) if not (root / name).exists()]
+        raise UserError(f"data.root: {root} does not hold {' and '.join(missing)}; {HOW_TO_GET}")
+    return found
+
+
+def _complete(root: Path) -> Path | None:
+    for folder in (root, root / "celeba"):
+        if (folder / IMAGES).is_dir() and (folder / ATTRIBUTES).is_file():
+            return folder
+    return None
+
+
+def _download(root: Path) -> None:
+    log.info("Downloading CelebA to %s", root / "celeba")
+    try:
+        torchvision().datasets.CelebA(str(root), split="all", download=True)
+    except Exception as error:  # the download tool's errors have no base of their own
+        raise UserError(
+            f"data.download: torchvision could not fetch CelebA ({error}); the server often refuses: "
+            f"get the files by hand from {SITE} and unpack them in {root}"
+        ) from error
+
+
+def _attributes(path: Path, attributes: list[str]) -> pd.DataFrame:
+    """The chosen attributes as 0 and 1, one row for each file name in the list.
+
+    The list holds the number of images, a line with the names, then a file name and -1 or 1 for each.
+    """
+    with path.open(encoding="utf-8") as file:
+        file.readline()
+        names = file.readline().split()
+    for name in attributes:
+        if name not in names:
+            raise UserError(f"data.attributes: {unknown('attribute', name, names)} (in {path})")
+    table = _read(path, skip=2)
+    if table.shape[1] != len(names):
+        raise UserError(f"{path}: line 2 names {len(names)} attributes, but the rows hold {table.shape[1]}")
+    table.columns = pd.Index(names)
+    chosen = table[list(attributes)]
+    wrong = ~chosen.isin((-1, 1))
+    if wrong.to_numpy().any():
+        row, column = np.argwhere(wrong.to_numpy())[0]
+        value = chosen.iloc[row, column]
+        raise UserError(f"{path}: {chosen.columns[column]} of {chosen.index[row]} is {value}; use -1 or 1")
+    return (chosen + 1) // 2
+
+
+def _read(path: Path, skip: int) -> pd.DataFrame:
+    """A list of CelebA: file names as the index, a column for each value after them."""
+    try:
+        table = pd.read_csv(path, sep=r"\s+", skiprows=skip, header=None, index_col=0)
+    except ValueError as error:
+        raise UserError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
+    if table.index.has_duplicates:
+        raise UserError(f"{path}: {table.index[table.index.duplicated()][0]} is listed twice")
+    return table
+
+
+def _samples(folder: Path, listed: pd.Index) -> tuple[np.ndarray, list[str]]:
+    """File names that are in the folder and in the list, in the order of the list."""
+    there = {entry.name for entry in os.scandir(folder)}
+    names = np.array([name for name in listed if name in there], dtype=object)
+    if names.size == 0:
+        raise UserError(
+            f"data.root: none of the {len(listed)} images that {ATTRIBUTES} lists is in {folder}, "
+            f"not even {listed[0]}"
+        )
+    notes = []
+    if names.size < len(listed):
+        notes.append(f"{len(listed) - names.size} of {len(listed)} listed images are not in {folder}")
+    return names, notes
+
+
+def _split(
+    path: Path, names: np.ndarray, config: CelebASplit, seed: int
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The official split where it is wanted and covers the samples, else a random one, and why."""
+    if not config.official:
+        return split_indices(len(names), config, seed=seed), []
+    reason = f"there is no {PARTITION}"
+    if path.is_file():
+        labels = _read(path, skip=0).iloc[:, 0].astype(str).reindex(names)
+        if labels.isna().any():
+            reason = f"{PARTITION} does not list {labels.index[labels.isna()][0]}"
+        elif labels.nunique() < len(SPLITS):
+            reason = f"the images are from part {', '.join(sorted(labels.unique()))} of 0, 1 and 2 only"
+        else:
+            return split_indices(len(names), config, seed=seed, column=labels.to_numpy()), []
+    return split_indices(len(names), config, seed=seed), [f"random split: {reason}"]

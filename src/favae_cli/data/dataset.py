@@ -1,0 +1,71 @@
+"""What every data set is to the rest of the program: named, masked views of the same samples, already split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class ViewData:
+    """One view of N samples, stored without its gaps.
+
+    Attributes:
+        values: images as uint8 (R, H, W, C), possibly memory-mapped, or a table as float32 (R, D) in which NaN is
+            a missing entry. R <= N: only samples that have the view take a row.
+        row: int64 (N,), the row of `values` that holds each sample, -1 where the sample lacks the view.
+        columns: names of the table's D columns; empty for images.
+    """
+
+    values: np.ndarray
+    row: np.ndarray
+    columns: tuple[str, ...] = ()
+
+    @property
+    def present(self) -> np.ndarray:
+        """bool (N,): which samples have this view."""
+        return self.row >= 0
+
+    @property
+    def is_image(self) -> bool:
+        return self.values.ndim == 4
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample: (H, W, C) or (D,)."""
+        return self.values.shape[1:]
+
+    def gather(self, indices: np.ndarray) -> np.ndarray:
+        """Values of the samples `indices`, in that order; every one of them must have the view."""
+        return self.values[self.row[indices]]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Named views of N samples with a fixed split.
+
+    Attributes:
+        name: what the data set calls itself in logs and reports.
+        keys: (N,) a name for each sample.
+        views: the views by name, in the order of the config.
+        split: "train", "validation" and "test", each the sorted int64 indices of its samples; disjoint.
+        truth: generative factors where they are known (drawn data), each (N,) or (N, k).
+        notes: one line each on what the loader had to skip or repair.
+    """
+
+    name: str
+    keys: np.ndarray
+    views: dict[str, ViewData]
+    split: dict[str, np.ndarray]
+    truth: dict[str, np.ndarray] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def having(self, split: str, *views: str) -> np.ndarray:
+        """Sorted indices of the samples in `split` that have every one of `views`."""
+        indices = self.split[split]
+        for view in views:
+            indices = indices[self.views[view].present[indices]]
+        return indices

@@ -1,0 +1,28 @@
+"""Samples that turn out to have nothing to show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from favae_cli.data.dataset import Dataset, ViewData
+
+
+def without_empty(dataset: Dataset) -> Dataset:
+    """Leave out samples that have none of the loaded views, with a note; the others stay in their split."""
+    keep = np.any([view.present for view in dataset.views.values()], axis=0)
+    if keep.all():
+        return dataset
+    position = np.cumsum(keep) - 1
+    note = f"{np.sum(~keep)} of {len(keep)} samples left out, which lack {' and '.join(dataset.views)}"
+    return replace(
+        dataset,
+        keys=dataset.keys[keep],
+        views={
+            name: ViewData(view.values, view.row[keep], view.columns) for name, view in dataset.views.items()
+        },
+        split={name: position[indices[keep[indices]]] for name, indices in dataset.split.items()},
+        truth={name: values[keep] for name, values in dataset.truth.items()},
+        notes=(*dataset.notes, note),
+    )

@@ -1,0 +1,9 @@
+"""The one exception for a user's mistake."""
+
+
+class UserError(Exception):
+    """A mistake in a config, an argument or the data, told in one line.
+
+    The message names the key, file, row or view and says what would be right. The entry point prints it
+    without a traceback and ends with exit code 2; any other exception is a bug and keeps its traceback.
+    """

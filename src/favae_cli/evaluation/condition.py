@@ -1,0 +1,131 @@
+"""All that is measured of a conditioned image VAE."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from favae_cli.config import Evaluation
+from favae_cli.data import Dataset
+from favae_cli.evaluation.conditional import (
+    Combinations,
+    Editor,
+    edit_metrics,
+    edit_scores,
+    generation_metrics,
+)
+from favae_cli.evaluation.images import unit
+from favae_cli.evaluation.judge import Judge, agreement, train_judge
+from favae_cli.model import FAVAE, observed_table
+from favae_cli.runtime import Runtime
+from favae_cli.training.seeds import numpy_generator
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Samples of one split that have the image and every attribute.
+
+    Attributes:
+        images: uint8 (R, H, W, C).
+        labels: (R, D) of 0 and 1.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    @classmethod
+    def of(cls, data: Dataset, split: str, view: str, attributes: str, most: int | None = None) -> Labelled:
+        """The split's labelled images, the first `most` of them; they are in random order already."""
+        indices = data.having(split, view, attributes)
+        labels = observed_table(data, attributes, indices)
+        whole = np.flatnonzero(~np.isnan(labels).any(axis=1))[:most]
+        return cls(data.views[view].gather(indices[whole]), labels[whole])
+
+
+class Conditioning:
+    """Judges what a joined model does with one image view and its attributes.
+
+    Args:
+        model: joined and trained.
+        data: with its split.
+        view: the image view.
+        attributes: the bernoulli view.
+        settings: the `evaluation` section.
+        runtime: device and precision.
+        seed: of the run.
+    """
+
+    def __init__(
+        self,
+        model: FAVAE,
+        data: Dataset,
+        view: str,
+        attributes: str,
+        settings: Evaluation,
+        runtime: Runtime,
+        seed: int,
+    ) -> None:
+        self.editor = Editor(model, view, attributes)
+        self.names = data.views[attributes].columns
+        self.settings, self.runtime, self.seed = settings, runtime, seed
+        self.train = Labelled.of(data, "train", view, attributes)
+        self.test = Labelled.of(data, "test", view, attributes)
+        self.edited = Labelled.of(data, "test", view, attributes, settings.edit.images)
+        self.chosen_on = Labelled.of(data, "validation", view, attributes, settings.edit.images)
+        self.combinations = Combinations.of(self.train.labels, settings.min_combination)
+        self.strength = settings.edit.strengths[0]
+
+    def metrics(self) -> dict[str, float]:
+        """Flat metrics of the judge, of reconstructions, of generated and of edited images."""
+        judge = train_judge(
+            self.train.images, self.train.labels, self.settings.judge, self.runtime, self.seed
+        )
+        return {
+            **self._judged(judge),
+            **generation_metrics(
+                self.editor,
+                judge,
+                self.combinations,
+                self.settings.generate.per_combination,
+                self.names,
+                numpy_generator(self.seed, "generate"),
+            ),
+            **self._edits(judge),
+        }
+
+    def _judged(self, judge: Judge) -> dict[str, float]:
+        """The judge on real test images, and on their plain reconstructions: the ceiling of every edit."""
+        view = self.editor.model.views[self.editor.view]
+        encoded = view.encode(self.test.images)
+        assert encoded is not None
+        real = agreement(judge.read(unit(self.test.images)), self.test.labels)
+        kept = agreement(judge.read(view.decode(encoded.mean)), self.test.labels)
+        metrics = {"judge/accuracy": float(real.mean()), "reconstruction/accuracy": float(kept.mean())}
+        present = self.test.labels == 1
+        metrics["judge/present"] = float(real[present].mean())
+        metrics["reconstruction/present"] = float(kept[present].mean())
+        for column, name in enumerate(self.names):
+            metrics[f"judge/{name}/accuracy"] = float(real[:, column].mean())
+            metrics[f"reconstruction/{name}/accuracy"] = float(kept[:, column].mean())
+        return metrics
+
+    def _edits(self, judge: Judge) -> dict[str, float]:
+        """Edits of test images, at the strength that does best on the validation split."""
+        tried = {
+            strength: edit_scores(
+                self.editor, judge, self.combinations, self.chosen_on.images, self.chosen_on.labels, strength
+            ).score
+            for strength in self.settings.edit.strengths
+            if len(self.chosen_on.images)
+        }
+        if tried:
+            self.strength = max(tried, key=lambda strength: tried[strength])
+        logger.info("edit strength %g chosen on the validation split", self.strength)
+        scores = edit_scores(
+            self.editor, judge, self.combinations, self.edited.images, self.edited.labels, self.strength
+        )
+        return edit_metrics(scores, self.strength, self.names)

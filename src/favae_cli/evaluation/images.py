@@ -1,0 +1,60 @@
+"""How well an image view is reconstructed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from favae_cli.data import Dataset
+from favae_cli.model import FAVAE
+from favae_cli.training.epochs import Prior, held_out
+
+
+def unit(images: np.ndarray) -> np.ndarray:
+    """Stored uint8 images as float32 in [0, 1]."""
+    return images.astype(np.float32) / 255
+
+
+def r2_per_image(images: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(R,) coefficient of determination of `others` for each image, around the image's own mean; (R, H, W, C) each."""
+    axes = tuple(range(1, images.ndim))
+    error = np.square(images - others).sum(axis=axes)
+    spread = np.square(images - images.mean(axis=axes, keepdims=True)).sum(axis=axes)
+    return 1 - error / np.maximum(spread, np.finfo(np.float32).tiny)
+
+
+def r2_pooled(images: np.ndarray, others: np.ndarray) -> float:
+    """One coefficient of determination for all images, around the mean image."""
+    error = np.square(images - others).sum(dtype=np.float64)
+    return float(1 - error / np.square(images - images.mean(axis=0)).sum(dtype=np.float64))
+
+
+def reconstruction_metrics(
+    model: FAVAE, data: Dataset, split: str, priors: dict[str, Prior], seed: int
+) -> dict[str, float]:
+    """Flat metrics of every trainable image view: R2, Gaussian log-likelihood and KL, nats a sample.
+
+    Args:
+        model: with its networks.
+        data: with its split.
+        split: which one is scored.
+        priors: by view, for the samples of the split that have the view; its KL is against this.
+        seed: of the draws of z in the log-likelihood.
+    """
+    metrics = {}
+    for name, view in model.trainable.items():
+        part = data.views[name]
+        indices = data.having(split, name)
+        if not part.is_image or not len(indices):
+            continue
+        stored = part.gather(indices)
+        images, decoded = unit(stored), view.decode(view.encode(stored).mean)
+        each = r2_per_image(images, decoded)
+        totals = held_out(name, view, part, indices, priors[name], seed).means()
+        metrics |= {
+            f"{split}/{name}/r2_mean": float(each.mean()),
+            f"{split}/{name}/r2_std": float(each.std()),
+            f"{split}/{name}/r2": r2_pooled(images, decoded),
+            f"{split}/{name}/log_likelihood": totals["log_likelihood"],
+            f"{split}/{name}/kl": totals["kl"],
+        }
+    return metrics

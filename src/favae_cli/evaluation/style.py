@@ -1,0 +1,55 @@
+"""One look for every figure, and how a figure becomes a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+DPI = 160
+INK = "#222222"
+FAINT = "#8a8a8a"
+# Okabe and Ito's palette, told apart with every common kind of colour blindness.
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+
+
+def colour(index: int) -> str:
+    """Colour of the `index`-th series; they repeat after the palette's end."""
+    return PALETTE[index % len(PALETTE)]
+
+
+def blank(width: float, height: float, *, constrained: bool = True) -> Figure:
+    """An empty figure of `width` x `height` inches that lives outside of pyplot.
+
+    Args:
+        width, height: inches, at `DPI` pixels each.
+        constrained: let matplotlib arrange the axes; without, the caller places everything.
+    """
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained" if constrained else None)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def dress(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
+    """Quiet frame, light grid, small text; `title` stands to the left."""
+    axes.set_title(title, loc="left", fontsize=9, color=INK)
+    axes.set_xlabel(x, fontsize=8, color=INK)
+    axes.set_ylabel(y, fontsize=8, color=INK)
+    axes.tick_params(which="both", labelsize=7, color=FAINT, labelcolor=INK)
+    axes.yaxis.get_offset_text().set(fontsize=7, color=INK)
+    axes.grid(True, linewidth=0.4, color="#dddddd")
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(FAINT)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write `figure` as PNG; `path` is replaced at once, so that a reader never sees half a picture."""
+    unfinished = path.with_name(f".{path.name}.part")
+    figure.savefig(unfinished, format="png", metadata={"Software": None})
+    os.replace(unfinished, path)

@@ -1,0 +1,155 @@
+"""The samples' embeddings: fixed ones from encoders, local ones inferred from g; and g from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from favae_cli.factors.model import FactorModel
+from favae_cli.factors.moments import (
+    Moments,
+    Pattern,
+    PatternMoments,
+    gaussian_entropy,
+    group_by_pattern,
+    offsets,
+    sums,
+)
+
+
+class LocalEmbedding(Protocol):
+    """q(z) of a view whose embedding has its own closed-form update given g (bernoulli, categorical, real)."""
+
+    x: np.ndarray
+    mean: np.ndarray
+    variance: np.ndarray
+
+    def update(self, rows: np.ndarray, prior_mean: np.ndarray, precision: float) -> None: ...
+
+    def log_likelihood(self) -> float: ...
+
+
+@dataclass
+class _Group:
+    """Samples that have the same views: their indices, and their stacked <z> (R, D_p), local columns included."""
+
+    rows: np.ndarray
+    stacked: np.ndarray
+    fixed: PatternMoments | None  # None for samples without any view
+
+
+class Embeddings:
+    """Embeddings of N samples in all their views.
+
+    Args:
+        means: by view, <z> as (N, D_m) of the fixed views; a row of NaN says that the sample lacks the view.
+        variances: by view, Var z as (N, D_m), for fixed views whose embedding is uncertain.
+        local: by view, the embeddings that are inferred from g. A sample all of whose entries of x are NaN
+            lacks the view.
+        order: all of these views in the order of the model.
+
+    A sample may lack every view: its g keeps the prior, and the moments leave it out.
+
+    Raises:
+        ValueError: views of unequal N, or a row that is partly NaN.
+    """
+
+    def __init__(
+        self,
+        means: Mapping[str, np.ndarray],
+        variances: Mapping[str, np.ndarray],
+        local: Mapping[str, LocalEmbedding],
+        order: tuple[str, ...],
+    ) -> None:
+        self.local = dict(local)
+        current = {view: self._current(view, means) for view in order}
+        self.sizes = {view: table.shape[1] for view, table in current.items()}
+        self.count = len(next(iter(current.values())))
+        self.groups: dict[Pattern, _Group] = {}
+        for pattern, rows in group_by_pattern(current, allow_empty=True).items():
+            tables = {view: current[view][rows] for view in pattern}
+            spread = {view: variances[view][rows] for view in pattern if view in variances}
+            stacked = np.concatenate([np.zeros((len(rows), 0)), *tables.values()], axis=1)
+            self.groups[pattern] = _Group(rows, stacked, sums(pattern, tables, spread) if pattern else None)
+
+    def _current(self, view: str, means: Mapping[str, np.ndarray]) -> np.ndarray:
+        if view not in self.local:
+            return means[view]
+        absent = np.isnan(self.local[view].x).all(axis=1)
+        return np.where(absent[:, None], np.nan, self.local[view].mean)
+
+    def refresh(self, model: FactorModel) -> tuple[Moments, dict[str, float]]:
+        """Update every local q(z) given q(g); returns the renewed moments and E log p(x | z) by local view."""
+        for pattern, group in self.groups.items():
+            inferred = [view for view in pattern if view in self.local]
+            if not inferred:
+                continue
+            where = offsets(self.sizes, pattern)
+            project, _, _ = model.given(pattern)
+            bias = model.bias(pattern)
+            for view in inferred:
+                part = model.views[view]
+                to_view = project @ part.weights.T
+                predicted = group.stacked @ to_view + (part.bias - bias @ to_view)
+                self.local[view].update(group.rows, predicted, part.tau)
+                group.stacked[:, where[view]] = self.local[view].mean[group.rows]
+        return self.moments(), {view: local.log_likelihood() for view, local in self.local.items()}
+
+    def moments(self) -> Moments:
+        """Moments of the embeddings as they stand; only the rows of local views are summed again."""
+        patterns = {
+            pattern: self._sums(pattern, group, group.fixed)
+            for pattern, group in self.groups.items()
+            if group.fixed is not None
+        }
+        return Moments(self.sizes, patterns)
+
+    def _sums(self, pattern: Pattern, group: _Group, part: PatternMoments) -> PatternMoments:
+        inferred = [view for view in pattern if view in self.local]
+        if not inferred:
+            return part
+        total, outer, variance = part.total.copy(), part.outer.copy(), part.variance.copy()
+        entropy = dict(part.entropy)
+        where = offsets(self.sizes, pattern)
+        for view in inferred:
+            place = where[view]
+            crossed = group.stacked[:, place].T @ group.stacked
+            outer[place] = crossed
+            outer[:, place] = crossed.T
+            total[place] = group.stacked[:, place].sum(axis=0)
+            spread = self.local[view].variance[group.rows]
+            variance[place] = spread.sum(axis=0)
+            entropy[view] = gaussian_entropy(spread)
+        return PatternMoments(part.count, total, outer, variance, entropy)
+
+    def latents(self, model: FactorModel) -> tuple[np.ndarray, dict[Pattern, np.ndarray]]:
+        """<g> of every sample as (N, K), and Sigma_G (K, K) by pattern; the prior's where a sample has no view."""
+        mean = np.zeros((self.count, model.factors))
+        covariances = {}
+        for pattern, group in self.groups.items():
+            project, covariances[pattern], _ = model.given(pattern)
+            mean[group.rows] = (group.stacked - model.bias(pattern)) @ project
+        return mean, covariances
+
+    def predict(self, model: FactorModel, view: str) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance, each (N, D), of the embedding of `view` that q(g) foretells for every sample.
+
+        `view` may be one of these embeddings or not; give evidence without it for a prediction from the others.
+        """
+        latent, covariances = self.latents(model)
+        mean, variance = np.empty((2, self.count, model.views[view].size))
+        for pattern, group in self.groups.items():
+            mean[group.rows], variance[group.rows] = model.predict(view, latent[group.rows], covariances[pattern])
+        return mean, variance
+
+    def settle(self, model: FactorModel, tolerance: float = 1e-6, steps: int = 200) -> None:
+        """Iterate local q(z) and q(g) to their fixed point with the model's parameters held as they are."""
+        for _ in range(steps):
+            before = [local.mean.copy() for local in self.local.values()]
+            self.refresh(model)
+            pairs = zip(self.local.values(), before, strict=True)
+            if all(np.abs(local.mean - old).max(initial=0.0) <= tolerance for local, old in pairs):
+                return

@@ -1,0 +1,103 @@
+"""Sweeps, rotations and pruning until the bound settles: the engine's one entry point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from favae_cli.factors.bound import bound_terms
+from favae_cli.factors.linalg import EngineError
+from favae_cli.factors.model import FactorModel
+from favae_cli.factors.moments import Moments
+from favae_cli.factors.rotation import rotate
+from favae_cli.factors.start import spectral_start
+from favae_cli.factors.updates import update_latents, update_view
+
+SLACK = 1e-9  # relative; rounding in sums over many samples
+
+
+@threadpool_limits.wrap(limits=1)  # matrices this small lose more to threads than they gain
+def fit(
+    moments: Moments,
+    factors: int = 100,
+    seed: int = 0,
+    *,
+    start: FactorModel | None = None,
+    sweeps: int = 1000,
+    rotate_every: int = 10,
+    prune: bool = True,
+    tolerance: float = 1e-8,
+    refresh: Callable[[FactorModel], tuple[Moments, dict[str, float]]] | None = None,
+) -> FactorModel:
+    """Fit the factor model to moments (DESIGN 3); a sweep costs O(D^2 K), whatever N is.
+
+    Args:
+        moments: of the embeddings, centred or not, roughly of unit scale (the prior of b is N(0, I)).
+        factors: K before pruning; at most the stacked embedding size is used.
+        seed: of the start.
+        start: go on from this model instead of a spectral start.
+        sweeps: at most so many.
+        rotate_every: sweeps between rotations; 0 never rotates.
+        prune: drop factors that no view uses, at each rotation.
+        tolerance: stop once the bound has changed by less than this share between two rotations.
+        refresh: called before each sweep where some embeddings are themselves inferred from g (a bernoulli view):
+            takes the model, returns the renewed moments and the terms E log p(x | z) by name.
+
+    Returns:
+        The fitted model; `bound` holds one value a sweep.
+
+    Raises:
+        EngineError: a step gave numbers that cannot be, or lowered the bound; says view, variable and sweep.
+        ValueError: factors < 1.
+    """
+    if factors < 1:
+        raise ValueError(f"factors must be at least 1, got {factors}")
+    model = start or spectral_start(moments, factors, seed)
+    bounds: list[float] = []
+    terms: dict[str, float] = {}
+    period = rotate_every or 10
+    for sweep in range(sweeps):
+        try:
+            observed: dict[str, float] = {}
+            if refresh is not None:
+                moments, observed = refresh(model)
+            latents = update_latents(model, moments)
+            terms = bound_terms(model, latents) | {f"x/{name}": value for name, value in observed.items()}
+            bounds.append(_checked(sum(terms.values()), bounds))
+            model = replace(
+                model,
+                views={name: update_view(name, view, latents.views[name]) for name, view in model.views.items()},
+            )
+            if sweep % period == period - 1:
+                if rotate_every:
+                    model = rotate(model, latents)
+                if prune:
+                    model = _pruned(model)
+                if len(bounds) > 2 * period and _settled(bounds[-1], bounds[-1 - period], tolerance):
+                    break
+        except EngineError as error:
+            raise EngineError(f"sweep {sweep}: {error}") from error
+    return replace(model, bound=tuple(bounds), terms=terms)
+
+
+def _checked(bound: float, before: list[float]) -> float:
+    if not np.isfinite(bound):
+        raise EngineError("the bound is not finite")
+    if before and bound < before[-1] - SLACK * abs(before[-1]):
+        raise EngineError(f"the bound fell from {before[-1]:.10g} to {bound:.10g}")
+    return bound
+
+
+def _settled(bound: float, earlier: float, tolerance: float) -> bool:
+    return abs(bound - earlier) <= tolerance * abs(bound)
+
+
+def _pruned(model: FactorModel) -> FactorModel:
+    """Without the factors that no view uses; at least one stays."""
+    used = np.any(list(model.active.values()), axis=0)
+    if not used.any():
+        used[np.argmax(sum(model.relevance.values()))] = True
+    return model if used.all() else model.select(used)

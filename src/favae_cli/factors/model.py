@@ -1,0 +1,261 @@
+"""The factor-analysis model: what is believed of weights, noise, relevance and bias, and what follows for g."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from scipy.special import digamma, gammaln
+
+from favae_cli.factors.linalg import psd_inverse
+from favae_cli.factors.moments import Pattern, group_by_pattern
+
+PRIOR_SHAPE = PRIOR_RATE = 1e-6  # a0, b0 of every Gamma prior: as good as flat on a log scale
+
+
+@dataclass(frozen=True)
+class Gamma:
+    """q = Gamma(shape, rate), elementwise; the prior is Gamma(PRIOR_SHAPE, PRIOR_RATE)."""
+
+    shape: float
+    rate: np.ndarray
+
+    @property
+    def mean(self) -> np.ndarray:
+        return self.shape / self.rate
+
+    @property
+    def mean_log(self) -> np.ndarray:
+        return digamma(self.shape) - np.log(self.rate)
+
+    def kl(self) -> float:
+        """KL(q || prior) in nats, summed over entries."""
+        a, b = self.shape, self.rate
+        terms = (
+            (a - PRIOR_SHAPE) * digamma(a)
+            - gammaln(a)
+            + gammaln(PRIOR_SHAPE)
+            + PRIOR_SHAPE * (np.log(b) - np.log(PRIOR_RATE))
+            + a * (PRIOR_RATE - b) / b
+        )
+        return float(np.sum(terms))
+
+
+@dataclass(frozen=True)
+class ViewFactors:
+    """Posterior of one view's parameters; D embedding dimensions, K factors (DESIGN 2).
+
+    Attributes:
+        weights: (D, K) mean of W.
+        weights_cov: (K, K) covariance of every row of W.
+        bias: (D,) mean of b.
+        bias_var: variance of every entry of b.
+        noise: q(tau), a Gamma over one number.
+        ard: q(alpha), a Gamma over K numbers.
+        count: samples N_m that had the view.
+        usage: (K,) sum of <g_k^2> over those samples.
+        variance: mean variance of an embedding dimension around the bias, over those samples.
+    """
+
+    weights: np.ndarray
+    weights_cov: np.ndarray
+    bias: np.ndarray
+    bias_var: float
+    noise: Gamma
+    ard: Gamma
+    count: int
+    usage: np.ndarray
+    variance: float
+
+    @property
+    def size(self) -> int:
+        return len(self.weights)
+
+    @property
+    def tau(self) -> float:
+        return float(self.noise.mean)
+
+    @property
+    def gram(self) -> np.ndarray:
+        """(K, K) <W^T W>."""
+        return self.weights.T @ self.weights + self.size * self.weights_cov
+
+    @property
+    def relevance(self) -> np.ndarray:
+        """(K,) share of the embedding's variance that each factor explains."""
+        explained = (self.weights**2).sum(axis=0) * self.usage / self.count
+        return explained / (self.size * self.variance)
+
+    @property
+    def active(self) -> np.ndarray:
+        """(K,) bool: the factor's weight stands out of the noise.
+
+        A column of W estimated from noise alone has squared length D / (tau N <g^2>); a factor is active where its
+        own is larger. A column that automatic relevance determination holds down falls to zero geometrically, so
+        the two sides soon lie orders of magnitude apart.
+        """
+        return (self.weights**2).sum(axis=0) * self.usage * self.tau > self.size
+
+    def rescaled(self, scale: float) -> ViewFactors:
+        """The same beliefs about s z instead of z (DESIGN 2, scale drift)."""
+        return replace(
+            self,
+            weights=self.weights * scale,
+            weights_cov=self.weights_cov * scale**2,
+            bias=self.bias * scale,
+            bias_var=self.bias_var * scale**2,
+            noise=Gamma(self.noise.shape, self.noise.rate * scale**2),
+            ard=Gamma(self.ard.shape, self.ard.rate * scale**2),
+            variance=self.variance * scale**2,
+        )
+
+    def select(self, keep: np.ndarray) -> ViewFactors:
+        """Only the factors `keep` (K bool or indices)."""
+        return replace(
+            self,
+            weights=self.weights[:, keep],
+            weights_cov=self.weights_cov[keep][:, keep],
+            ard=Gamma(self.ard.shape, self.ard.rate[keep]),
+            usage=self.usage[keep],
+        )
+
+
+@dataclass(frozen=True)
+class FactorModel:
+    """Beliefs about every view's parameters, and the history of the bound.
+
+    Attributes:
+        views: posterior by view.
+        bound: evidence lower bound in nats after each sweep.
+        terms: the parts of the last bound, by name.
+    """
+
+    views: dict[str, ViewFactors]
+    bound: tuple[float, ...] = ()
+    terms: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def factors(self) -> int:
+        """K, the factors that are left."""
+        return next(iter(self.views.values())).weights.shape[1]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """By view, the embedding size D_m."""
+        return {name: view.size for name, view in self.views.items()}
+
+    @property
+    def weights(self) -> dict[str, np.ndarray]:
+        """By view, the mean of W as (D_m, K)."""
+        return {name: view.weights for name, view in self.views.items()}
+
+    @property
+    def noise_precision(self) -> dict[str, float]:
+        """By view, <tau>."""
+        return {name: view.tau for name, view in self.views.items()}
+
+    @property
+    def relevance(self) -> dict[str, np.ndarray]:
+        """By view, (K,) share of the embedding's variance that each factor explains."""
+        return {name: view.relevance for name, view in self.views.items()}
+
+    @property
+    def active(self) -> dict[str, np.ndarray]:
+        """By view, (K,) bool: whether the view uses the factor (`ViewFactors.active`)."""
+        return {name: view.active for name, view in self.views.items()}
+
+    def shared(self) -> np.ndarray:
+        """(K,) bool: active in at least two views."""
+        return np.sum(list(self.active.values()), axis=0) >= 2
+
+    def private(self, view: str) -> np.ndarray:
+        """(K,) bool: active in `view` and in no other."""
+        return self.active[view] & (np.sum(list(self.active.values()), axis=0) == 1)
+
+    def given(self, pattern: Pattern) -> tuple[np.ndarray, np.ndarray, float]:
+        """The linear map from a stacked, centred embedding to g for samples that have the views `pattern`.
+
+        Returns:
+            A_p (D_p, K) with <g> = A_p^T (z - b); Sigma_G[p] (K, K); log det of Sigma_G[p]^-1 (DESIGN 3).
+        """
+        precision = np.eye(self.factors)
+        for name in pattern:
+            precision += self.views[name].tau * self.views[name].gram
+        covariance, log_det = psd_inverse(precision, f"the precision of g given {', '.join(pattern)}")
+        if not pattern:
+            return np.zeros((0, self.factors)), covariance, log_det
+        loadings = np.concatenate([self.views[name].tau * self.views[name].weights for name in pattern])
+        return loadings @ covariance, covariance, log_det
+
+    def bias(self, pattern: Pattern) -> np.ndarray:
+        """(D_p,) the stacked bias of the views `pattern`."""
+        return np.concatenate([self.views[name].bias for name in pattern]) if pattern else np.zeros(0)
+
+    def posterior(self, embeddings: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """q(g) given the embeddings of some views.
+
+        Args:
+            embeddings: by view, (N, D_m); a row of NaN says that the sample lacks the view.
+
+        Returns:
+            mean (N, K), and the covariance: (K, K) if all samples have the same views, else (N, K, K).
+
+        Raises:
+            KeyError: a view that the model does not have.
+            ValueError: as `Moments.from_arrays`.
+        """
+        unknown = [name for name in embeddings if name not in self.views]
+        if unknown:
+            raise KeyError(f"no view {unknown[0]!r}; the model has {', '.join(self.views)}")
+        arrays = {name: np.asarray(embeddings[name]) for name in self.views if name in embeddings}
+        groups = group_by_pattern(arrays)
+        count = len(next(iter(arrays.values())))
+        mean = np.empty((count, self.factors))
+        covariances = []
+        for pattern, rows in groups.items():
+            project, covariance, _ = self.given(pattern)
+            stacked = np.concatenate([arrays[name][rows] for name in pattern], axis=1)
+            mean[rows] = (stacked - self.bias(pattern)) @ project
+            covariances.append(covariance)
+        if len(covariances) == 1:
+            return mean, covariances[0]
+        spread = np.empty((count, self.factors, self.factors))
+        for rows, covariance in zip(groups.values(), covariances, strict=True):
+            spread[rows] = covariance
+        return mean, spread
+
+    def predict(self, view: str, mean: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The embedding of `view` that q(g) foretells: p(z) with g, W and b integrated out.
+
+        Args:
+            mean: (N, K) of g.
+            covariance: (K, K) of g, the same for all N samples.
+
+        Returns:
+            mean (N, D_m) and variance (N, D_m), noise 1/<tau> included.
+        """
+        part = self.views[view]
+        predicted = mean @ part.weights.T + part.bias
+        spread = np.einsum("dk,kl,dl->d", part.weights, covariance, part.weights)
+        uncertain = np.einsum("nk,kl,nl->n", mean, part.weights_cov, mean) + np.sum(
+            part.weights_cov * covariance
+        )
+        return predicted, spread[None] + uncertain[:, None] + part.bias_var + 1.0 / part.tau
+
+    def sample(
+        self, view: str, mean: np.ndarray, covariance: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """One draw of z (N, D_m) for each of N samples: g ~ N(mean, covariance), then z ~ N(W g + b, 1/tau I).
+
+        Every sample has draws of its own. W and b are taken at their means.
+        """
+        part = self.views[view]
+        root = np.linalg.cholesky(covariance)
+        latent = mean + rng.standard_normal(mean.shape) @ root.T
+        noise = rng.standard_normal((len(mean), part.size)) / np.sqrt(part.tau)
+        return latent @ part.weights.T + part.bias + noise
+
+    def select(self, keep: np.ndarray) -> FactorModel:
+        """Only the factors `keep` (K bool or indices), in that order."""
+        return replace(self, views={name: view.select(keep) for name, view in self.views.items()})

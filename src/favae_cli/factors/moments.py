@@ -1,0 +1,165 @@
+"""Sums over samples: all that the global updates need to know of the data, whatever its size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+Pattern = tuple[str, ...]
+"""The views that a sample has, in the order of the model's views."""
+
+CHUNK = 8192  # samples converted to float64 at a time
+
+
+def offsets(sizes: Mapping[str, int], pattern: Pattern) -> dict[str, slice]:
+    """Where each view of `pattern` lies in the stacked embedding of size sum of D_m."""
+    ends = np.cumsum([sizes[view] for view in pattern])
+    return {view: slice(int(end) - sizes[view], int(end)) for view, end in zip(pattern, ends, strict=True)}
+
+
+@dataclass(frozen=True)
+class PatternMoments:
+    """Sums over the samples that have exactly one set of views; D_p is their stacked embedding size.
+
+    Attributes:
+        count: N_p.
+        total: (D_p,) sum of <z_n>.
+        outer: (D_p, D_p) sum of <z_n><z_n>^T.
+        variance: (D_p,) sum of Var z_n.
+        entropy: sum over samples of the entropy of q(z_n^(m)) in nats, by view; 0 where z is observed.
+    """
+
+    count: int
+    total: np.ndarray
+    outer: np.ndarray
+    variance: np.ndarray
+    entropy: dict[str, float]
+
+    def __add__(self, other: PatternMoments) -> PatternMoments:
+        return PatternMoments(
+            self.count + other.count,
+            self.total + other.total,
+            self.outer + other.outer,
+            self.variance + other.variance,
+            {view: value + other.entropy[view] for view, value in self.entropy.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The moments of every pattern of present views (DESIGN 3); additive over batches and machines.
+
+    Attributes:
+        sizes: embedding size D_m by view; its order is the order of the views.
+        patterns: sums by pattern.
+    """
+
+    sizes: dict[str, int]
+    patterns: dict[Pattern, PatternMoments]
+
+    @classmethod
+    def from_arrays(
+        cls, means: Mapping[str, np.ndarray], variances: Mapping[str, np.ndarray] | None = None
+    ) -> Moments:
+        """Moments of embeddings held in memory.
+
+        Args:
+            means: by view, <z> as (N, D_m); a row of NaN says that the sample lacks the view.
+            variances: by view, Var z as (N, D_m), for views whose embedding is uncertain; the others are
+                taken as observed.
+
+        Raises:
+            ValueError: views of unequal N, a row that is partly NaN, or a sample without any view.
+        """
+        arrays = {view: np.asarray(mean) for view, mean in means.items()}
+        sizes = {view: array.shape[1] for view, array in arrays.items()}
+        patterns: dict[Pattern, PatternMoments] = {}
+        for pattern, rows in group_by_pattern(arrays).items():
+            for start in range(0, len(rows), CHUNK):
+                part = rows[start : start + CHUNK]
+                tables = {view: arrays[view][part] for view in pattern}
+                spread = {view: (variances or {})[view][part] for view in pattern if view in (variances or {})}
+                chunk = sums(pattern, tables, spread)
+                patterns[pattern] = patterns[pattern] + chunk if pattern in patterns else chunk
+        return cls(sizes, patterns)
+
+    @property
+    def count(self) -> int:
+        """N, samples in all patterns."""
+        return sum(moments.count for moments in self.patterns.values())
+
+    def merge(self, other: Moments) -> Moments:
+        """Moments of both sets of samples together.
+
+        Raises:
+            ValueError: the two have different views or embedding sizes.
+        """
+        if list(self.sizes.items()) != list(other.sizes.items()):
+            raise ValueError(f"moments of different views cannot be merged: {self.sizes} and {other.sizes}")
+        patterns = dict(self.patterns)
+        for pattern, moments in other.patterns.items():
+            patterns[pattern] = patterns[pattern] + moments if pattern in patterns else moments
+        return Moments(self.sizes, patterns)
+
+
+def group_by_pattern(
+    arrays: Mapping[str, np.ndarray], allow_empty: bool = False
+) -> dict[Pattern, np.ndarray]:
+    """Sample indices by the set of views they have, from NaN rows; patterns in a stable order.
+
+    Args:
+        arrays: by view, (N, D_m).
+        allow_empty: take samples without any view as a pattern of their own, instead of an error.
+
+    Raises:
+        ValueError: as `Moments.from_arrays`.
+    """
+    lengths = {view: len(array) for view, array in arrays.items()}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"every view needs the same number of rows, got {lengths}")
+    missing = []
+    for view, array in arrays.items():
+        gaps = np.isnan(array)
+        absent = gaps.all(axis=1)
+        partial = np.flatnonzero(gaps.any(axis=1) & ~absent)
+        if partial.size:
+            raise ValueError(f"view {view!r}, row {partial[0]}: a row must be whole or all NaN")
+        missing.append(absent)
+    has = ~np.stack(missing, axis=1)
+    empty = np.flatnonzero(~has.any(axis=1))
+    if empty.size and not allow_empty:
+        raise ValueError(f"row {empty[0]} has no view at all")
+    names = tuple(arrays)
+    kinds, kind = np.unique(has, axis=0, return_inverse=True)
+    return {
+        tuple(name for name, there in zip(names, kinds[i], strict=True) if there): np.flatnonzero(
+            kind.ravel() == i
+        )
+        for i in range(len(kinds))
+    }
+
+
+def gaussian_entropy(variance: np.ndarray) -> float:
+    """Entropy in nats of independent Gaussians, summed over all entries of `variance`."""
+    return 0.5 * float(np.log(2 * np.pi * np.e * variance).sum())
+
+
+def sums(
+    pattern: Pattern, means: Mapping[str, np.ndarray], variances: Mapping[str, np.ndarray]
+) -> PatternMoments:
+    """Moments of samples that all have exactly the views `pattern`; arrays as in `Moments.from_arrays`."""
+    stacked = np.concatenate([means[view].astype(np.float64) for view in pattern], axis=1)
+    spread, entropy = [], {}
+    for view in pattern:
+        if view in variances:
+            variance = np.asarray(variances[view], dtype=np.float64)
+            spread.append(variance.sum(axis=0))
+            entropy[view] = gaussian_entropy(variance)
+        else:
+            spread.append(np.zeros(means[view].shape[1]))
+            entropy[view] = 0.0
+    return PatternMoments(
+        len(stacked), stacked.sum(axis=0), stacked.T @ stacked, np.concatenate(spread), entropy
+    )

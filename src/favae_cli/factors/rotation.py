@@ -1,0 +1,65 @@
+"""The invertible K x K matrix that tells private from shared factors (DESIGN 3; Virtanen et al. 2012)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.optimize import minimize
+
+from favae_cli.factors.linalg import symmetrize
+from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, FactorModel
+from favae_cli.factors.updates import LatentSums, update_ard
+
+
+def rotate(model: FactorModel, latents: LatentSums, steps: int = 100) -> FactorModel:
+    """W -> W R, g -> R^-1 g with the R that raises the bound most, alpha optimised along.
+
+    The likelihood does not change, for W g does not. The caller's `latents` belong to the model before; the next
+    `update_latents` carries q(g) over.
+    """
+    grams = [view.gram for view in model.views.values()]
+    sizes = [view.size for view in model.views.values()]
+    factors = model.factors
+    result = minimize(
+        lambda flat: _negative_gain(flat.reshape(factors, factors), latents.gg, latents.count, grams, sizes),
+        np.eye(factors).ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": steps, "maxcor": 20},
+    )
+    rotation = result.x.reshape(factors, factors)
+    return replace(
+        model,
+        views={
+            name: update_ard(
+                replace(
+                    view,
+                    weights=view.weights @ rotation,
+                    weights_cov=symmetrize(rotation.T @ view.weights_cov @ rotation),
+                )
+            )
+            for name, view in model.views.items()
+        },
+    )
+
+
+def _negative_gain(
+    rotation: np.ndarray, gg: np.ndarray, count: int, grams: list[np.ndarray], sizes: list[int]
+) -> tuple[float, np.ndarray]:
+    """Minus the part of the bound per sample that R changes, and its gradient (flat)."""
+    sign, log_det = np.linalg.slogdet(rotation)
+    if sign <= 0:
+        return np.inf, np.zeros(rotation.size)
+    inverse = np.linalg.inv(rotation)
+    turned = inverse @ gg @ inverse.T
+    volume = sum(sizes) - count
+    value = -0.5 * np.trace(turned) + volume * log_det
+    gradient = inverse.T @ turned + volume * inverse.T
+    for gram, size in zip(grams, sizes, strict=True):
+        moved = gram @ rotation
+        rate = PRIOR_RATE + 0.5 * np.einsum("ij,ij->j", rotation, moved)
+        shape = PRIOR_SHAPE + size / 2
+        value -= shape * np.log(rate).sum()
+        gradient -= shape * moved / rate
+    return -value / count, -gradient.ravel() / count

@@ -1,0 +1,155 @@
+"""The closed-form updates of DESIGN 3, each from sums over samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from favae_cli.factors.linalg import EngineError, psd_inverse, symmetrize
+from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, FactorModel, Gamma, ViewFactors
+from favae_cli.factors.moments import Moments, offsets
+
+
+@dataclass(frozen=True)
+class ViewSums:
+    """What one view's updates need, summed over the samples that have it; q(g) is held fixed in it.
+
+    Attributes:
+        count: N_m.
+        z: (D,) sum of <z>.
+        zz: sum of <z^T z>, variances included.
+        g: (K,) sum of <g>.
+        gg: (K, K) sum of <g g^T>.
+        zg: (D, K) sum of <z><g>^T, z not centred.
+        entropy: sum of the entropies of q(z), nats.
+    """
+
+    count: int
+    z: np.ndarray
+    zz: float
+    g: np.ndarray
+    gg: np.ndarray
+    zg: np.ndarray
+    entropy: float
+
+    def __add__(self, other: ViewSums) -> ViewSums:
+        return ViewSums(
+            self.count + other.count,
+            self.z + other.z,
+            self.zz + other.zz,
+            self.g + other.g,
+            self.gg + other.gg,
+            self.zg + other.zg,
+            self.entropy + other.entropy,
+        )
+
+    def centred_zg(self, bias: np.ndarray) -> np.ndarray:
+        """(D, K) sum of (<z> - b) <g>^T."""
+        return self.zg - np.outer(bias, self.g)
+
+
+@dataclass(frozen=True)
+class LatentSums:
+    """q(g) of every sample, summed.
+
+    Attributes:
+        views: sums by view.
+        gg: (K, K) sum of <g g^T> over all samples.
+        count: N.
+        kl: sum of KL(q(g_n) || N(0, I)), nats.
+    """
+
+    views: dict[str, ViewSums]
+    gg: np.ndarray
+    count: int
+    kl: float
+
+
+def update_latents(model: FactorModel, moments: Moments) -> LatentSums:
+    """The optimal q(g) for every pattern, as the sums that the other updates need (DESIGN 3).
+
+    Raises:
+        EngineError: a precision matrix is not positive definite.
+    """
+    views: dict[str, ViewSums] = {}
+    gg_all, count, kl = np.zeros((model.factors, model.factors)), 0, 0.0
+    for pattern, part in moments.patterns.items():
+        project, covariance, log_det = model.given(pattern)
+        bias = model.bias(pattern)
+        crossed = np.outer(part.total, bias)
+        centred = part.outer - crossed - crossed.T + part.count * np.outer(bias, bias)
+        projected = centred @ project
+        g = (part.total - part.count * bias) @ project
+        gg = symmetrize(project.T @ projected) + part.count * covariance
+        zg = projected + np.outer(bias, g)
+        squares = np.diag(part.outer) + part.variance
+        for view, where in offsets(moments.sizes, pattern).items():
+            sums = ViewSums(
+                part.count, part.total[where], squares[where].sum(), g, gg, zg[where], part.entropy[view]
+            )
+            views[view] = views[view] + sums if view in views else sums
+        gg_all += gg
+        count += part.count
+        kl += 0.5 * (float(np.trace(gg)) - part.count * model.factors + part.count * log_det)
+    return LatentSums(views, gg_all, count, kl)
+
+
+def residual(view: ViewFactors, sums: ViewSums) -> float:
+    """Sum over samples of E ||z - W g - b||^2 under q."""
+    bias = view.bias
+    centred = sums.zz - 2 * bias @ sums.z + sums.count * (bias @ bias + view.size * view.bias_var)
+    crossed = np.sum(view.weights * sums.centred_zg(bias))
+    return float(centred - 2 * crossed + np.sum(view.gram * sums.gg))
+
+
+def update_weights(view: ViewFactors, sums: ViewSums) -> ViewFactors:
+    """q(W): Sigma_W^-1 = diag<alpha> + <tau> GG, mu_W = <tau> ZG Sigma_W."""
+    precision = np.diag(view.ard.mean) + view.tau * sums.gg
+    covariance, _ = psd_inverse(precision, "the precision of W")
+    return replace(
+        view, weights=view.tau * sums.centred_zg(view.bias) @ covariance, weights_cov=covariance
+    )
+
+
+def update_bias(view: ViewFactors, sums: ViewSums) -> ViewFactors:
+    """q(b) with prior N(0, I)."""
+    variance = 1.0 / (1.0 + view.tau * sums.count)
+    return replace(view, bias=variance * view.tau * (sums.z - view.weights @ sums.g), bias_var=variance)
+
+
+def update_ard(view: ViewFactors) -> ViewFactors:
+    """q(alpha): a = a0 + D/2, b_k = b0 + <w_k^T w_k> / 2."""
+    return replace(view, ard=Gamma(PRIOR_SHAPE + view.size / 2, PRIOR_RATE + np.diag(view.gram) / 2))
+
+
+def update_noise(view: ViewFactors, sums: ViewSums) -> ViewFactors:
+    """q(tau): a = a0 + D N / 2, b = b0 + the expected squared residual / 2."""
+    rate = PRIOR_RATE + residual(view, sums) / 2
+    return replace(view, noise=Gamma(PRIOR_SHAPE + view.size * sums.count / 2, np.asarray(rate)))
+
+
+def update_view(name: str, view: ViewFactors, sums: ViewSums) -> ViewFactors:
+    """All of one view's closed-form updates, q(g) held fixed.
+
+    Raises:
+        EngineError: a result is not finite, or a variance or rate not positive; names view and variable.
+    """
+    try:
+        view = update_bias(update_weights(view, sums), sums)
+    except EngineError as error:
+        raise EngineError(f"view {name!r}: {error}") from error
+    view = update_noise(update_ard(view), sums)
+    for variable, value in (("W", view.weights), ("b", view.bias)):
+        if not np.isfinite(value).all():
+            raise EngineError(f"view {name!r}: the mean of {variable} is not finite")
+    for variable, value in (("alpha", view.ard.rate), ("tau", view.noise.rate)):
+        if not (np.isfinite(value).all() and np.all(value > 0)):
+            raise EngineError(f"view {name!r}: the rate of {variable} is not a positive number")
+    return replace(view, count=sums.count, usage=np.diag(sums.gg).copy(), variance=_variance(view, sums))
+
+
+def _variance(view: ViewFactors, sums: ViewSums) -> float:
+    """Mean variance of an embedding dimension around the bias."""
+    centred = sums.zz - 2 * view.bias @ sums.z + sums.count * view.bias @ view.bias
+    return float(centred) / (sums.count * view.size)

@@ -1,0 +1,102 @@
+"""The FA-VAE: views joined by one factor model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import nn
+
+from favae_cli.data import Dataset
+from favae_cli.factors import FactorModel
+from favae_cli.factors.embeddings import Embeddings
+from favae_cli.views import Encoded, VaeView, View
+
+
+@dataclass
+class FAVAE:
+    """Named views, and the factors that tie their embeddings together once they are joined.
+
+    Attributes:
+        views: by name, in the order of the config.
+        factors: None until the views are joined.
+    """
+
+    views: dict[str, View]
+    factors: FactorModel | None = None
+
+    @property
+    def joined(self) -> FactorModel:
+        """The factor model; asking before the views are joined is a bug."""
+        if self.factors is None:
+            raise RuntimeError("the views are not joined yet")
+        return self.factors
+
+    @property
+    def trainable(self) -> dict[str, VaeView]:
+        """The views whose networks the rounds train."""
+        return {
+            name: view for name, view in self.views.items() if isinstance(view, VaeView) and view.trainable
+        }
+
+    @property
+    def networks(self) -> nn.ModuleDict:
+        """The networks of all views, by view."""
+        return nn.ModuleDict({name: view.networks for name, view in self.views.items() if view.networks})
+
+    def encode(self, data: Dataset, indices: np.ndarray) -> dict[str, Encoded]:
+        """q(z | x) of every view that has an encoder, (N, D_m) each; rows of NaN where the view is missing."""
+        encoded = {}
+        for name, view in self.views.items():
+            here = np.flatnonzero(data.views[name].present[indices])
+            part = view.encode(data.views[name].gather(indices[here]))
+            if part is not None:
+                mean, variance = np.full((2, len(indices), view.size), np.nan, np.float32)
+                mean[here], variance[here] = part.mean, part.variance
+                encoded[name] = Encoded(mean, variance)
+        return encoded
+
+    def embeddings(
+        self,
+        data: Dataset,
+        indices: np.ndarray,
+        encoded: dict[str, Encoded],
+        given: Sequence[str] | None = None,
+    ) -> Embeddings:
+        """The embeddings of the samples `indices`, as evidence about g.
+
+        Args:
+            data: where views without an encoder read their values.
+            indices: N samples.
+            encoded: of the same samples, from `encode`.
+            given: views to take as evidence; all when None.
+        """
+        names = tuple(self.views) if given is None else tuple(name for name in self.views if name in given)
+        local = {}
+        for name in names:
+            if name not in encoded:
+                view = self.views[name].local(observed_table(data, name, indices))
+                if view is not None:
+                    local[name] = view
+        return Embeddings(
+            {name: encoded[name].mean for name in names if name in encoded},
+            {name: encoded[name].variance for name in names if name in encoded},
+            local,
+            names,
+        )
+
+    def predict(self, view: str, evidence: Embeddings) -> np.ndarray:
+        """What the factors say of `view` in data space, (N, ...), once the evidence has settled."""
+        evidence.settle(self.joined)
+        mean, variance = evidence.predict(self.joined, view)
+        return self.views[view].decode(mean, variance)
+
+
+def observed_table(data: Dataset, view: str, indices: np.ndarray) -> np.ndarray:
+    """A table view's values for the samples `indices` as float64 (N, D), NaN where anything is missing."""
+    part = data.views[view]
+    values = np.full((len(indices), *part.shape), np.nan)
+    here = part.present[indices]
+    values[here] = part.gather(indices[here])
+    return values

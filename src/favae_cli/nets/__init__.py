@@ -1,0 +1,40 @@
+"""Encoders and decoders by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from favae_cli.nets import conv, mlp
+from favae_cli.nets.base import Decoder, Encoder, initialise
+
+if TYPE_CHECKING:
+    from favae_cli.config import ConvArch, MlpArch
+
+__all__ = ["Decoder", "Encoder", "build"]
+
+
+def build(
+    arch: ConvArch | MlpArch, shape: tuple[int, ...], latent: int, generator: torch.Generator | None = None
+) -> tuple[Encoder, Decoder]:
+    """Make and initialise the encoder and the decoder that `arch.name` asks for, in float32 on the CPU.
+
+    The encoder maps a batch to mean and log-variance, each (B, latent); the decoder maps (B, latent) to the
+    shape of the batch, without an output activation.
+
+    Args:
+        arch: the `arch` group's keys as attributes; `name` picks the family, the rest is the family's own.
+        shape: of one sample as stored: (H, W, C) for images, which the networks see as (B, C, H, W), or (D,).
+        latent: size of the embedding.
+        generator: source of the initial weights; torch's global one when None.
+
+    Raises:
+        UserError: the family cannot take data of this shape.
+    """
+    if arch.name == "conv":
+        encoder, decoder = conv.build(arch, shape, latent)
+    else:
+        encoder, decoder = mlp.build(arch, shape, latent)
+    initialise(encoder, decoder, arch.leak, generator)
+    return encoder, decoder

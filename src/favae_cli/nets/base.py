@@ -1,0 +1,116 @@
+"""What every pair of networks shares: an encoder that ends in `head`, a decoder that begins with `stem`."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class Encoder(nn.Module):
+    """q(z | x) = N(mean, diag exp(log_variance)): a body that extracts features, then one linear head.
+
+    Args:
+        body: maps a batch x to features (B, width).
+        width: size of the features.
+        latent: size D of the embedding.
+    """
+
+    def __init__(self, body: nn.Module, width: int, latent: int) -> None:
+        super().__init__()
+        self.body = body
+        self.head = nn.Linear(width, 2 * latent)
+        self.latent = latent
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Batch x -> mean and log-variance, each float32 (B, D)."""
+        features = self.body(x)
+        # The factor engine reads these numbers: eight bits of mantissa are too few for them.
+        with torch.autocast(features.device.type, enabled=False):
+            mean, log_variance = self.head(features.float()).split(self.latent, dim=1)
+        return mean, log_variance
+
+    @torch.no_grad()
+    def scale_embedding(self, scale: Tensor | float) -> None:
+        """Make the embedding `scale` times what it was: mean * scale, variance * scale^2.
+
+        Args:
+            scale: positive, one number or (D,).
+        """
+        scale = _positive(scale, self.head.weight, self.latent)
+        self.head.weight[: self.latent] *= scale[:, None]
+        self.head.bias[: self.latent] *= scale
+        self.head.bias[self.latent :] += 2 * scale.log()
+
+
+class Decoder(nn.Module):
+    """The mean of p(x | z) before any output activation: one linear stem, then a body.
+
+    Args:
+        body: maps features (B, width) to a batch in data space.
+        width: size of the features.
+        latent: size D of the embedding.
+    """
+
+    def __init__(self, body: nn.Module, width: int, latent: int) -> None:
+        super().__init__()
+        self.stem = nn.Linear(latent, width)
+        self.body = body
+        self.latent = latent
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Embedding (B, D) -> float32 batch in data space, unbounded: the view applies its own activation."""
+        decoded: Tensor = self.body(self.stem(z))
+        return decoded.float()
+
+    @torch.no_grad()
+    def scale_embedding(self, scale: Tensor | float) -> None:
+        """Expect embeddings `scale` times what they were: decode(scale * z) becomes the old decode(z).
+
+        Args:
+            scale: positive, one number or (D,).
+        """
+        self.stem.weight /= _positive(scale, self.stem.weight, self.latent)
+
+
+def _positive(scale: Tensor | float, like: Tensor, latent: int) -> Tensor:
+    """`scale` as (D,) beside `like`; a ValueError unless it is finite and positive."""
+    scale = torch.as_tensor(scale, dtype=like.dtype, device=like.device).expand(latent)
+    if not bool(((scale > 0) & scale.isfinite()).all()):
+        raise ValueError("an embedding can only be scaled by finite, positive numbers")
+    return scale
+
+
+def initialise(
+    encoder: Encoder, decoder: Decoder, leak: float, generator: torch.Generator | None = None
+) -> None:
+    """Draw all weights so that signals keep their size from layer to layer (He et al., 2015, with the leak).
+
+    The log-variance half of the head starts at zero: a random start there can give variances, and so a KL,
+    too large to train from.
+
+    Args:
+        encoder, decoder: the pair, changed in place.
+        leak: negative slope of the leaky ReLU.
+        generator: source of the random numbers; torch's global one when None.
+    """
+    for module in (*encoder.modules(), *decoder.modules()):
+        if not isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            continue
+        # The gain makes up for the activation before a layer, and the embedding has none.
+        gain = 1.0 if module is decoder.stem else nn.init.calculate_gain("leaky_relu", leak)
+        nn.init.normal_(module.weight, 0.0, gain / math.sqrt(_inputs(module)), generator=generator)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    nn.init.zeros_(encoder.head.weight[encoder.latent :])
+
+
+def _inputs(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> float:
+    """How many numbers are summed into one output of `layer`, away from the borders."""
+    if isinstance(layer, nn.Linear):
+        return layer.in_features
+    taps = math.prod(layer.kernel_size)
+    if isinstance(layer, nn.ConvTranspose2d):
+        return layer.in_channels * taps / math.prod(layer.stride)
+    return layer.in_channels * taps

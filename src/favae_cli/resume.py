@@ -1,0 +1,62 @@
+"""Going on with an interrupted run: its own config, in its own folder."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hydra.core.override_parser.types import Override, OverrideType
+from omegaconf import DictConfig, OmegaConf
+
+from favae_cli.config import Config, validate
+from favae_cli.errors import UserError
+from favae_cli.overrides import parse_overrides
+
+KEY = "resume="
+
+
+def resumed_folder(parsed: argparse.Namespace) -> Path | None:
+    """The folder that the command line asks to go on with, if it asks for one.
+
+    Raises:
+        UserError: no run was begun in that folder, or a sweep is asked for at the same time.
+    """
+    # Not parsed as an override: a path may hold signs that Hydra's grammar reads otherwise.
+    named = [line.removeprefix(KEY) for line in parsed.overrides if line.startswith(KEY)]
+    if not named or named[-1] in ("", "null"):
+        return None
+    if parsed.multirun:
+        raise UserError("resume: goes on with one run; leave out -m")
+    folder = Path(named[-1]).expanduser().resolve()
+    if not folder.is_dir():
+        raise UserError(f"resume: there is no folder {folder}")
+    if not _config_file(folder).is_file():
+        raise UserError(f"resume: {folder} is not the folder of a run; it has no .hydra/config.yaml")
+    return folder
+
+
+def resume(folder: Path, parsed: argparse.Namespace) -> Config:
+    """The config of the run in `folder`, with the `trainer` keys of the command line.
+
+    Raises:
+        UserError: an override of any other key, or a config that is no longer valid.
+    """
+    composed = OmegaConf.load(_config_file(folder))
+    if not isinstance(composed, DictConfig):
+        raise UserError(f"resume: {_config_file(folder)} holds no config")
+    for override in parse_overrides([line for line in parsed.overrides if not line.startswith(KEY)]):
+        _require_trainer(override)
+        OmegaConf.update(composed, override.key_or_group, override.value(), force_add=True)
+    return validate(composed).model_copy(update={"resume": folder})
+
+
+def _config_file(folder: Path) -> Path:
+    return folder / ".hydra" / "config.yaml"
+
+
+def _require_trainer(override: Override) -> None:
+    allowed = override.key_or_group.startswith("trainer.") and override.type is not OverrideType.DEL
+    if not allowed:
+        raise UserError(f"{override.key_or_group}: a resumed run keeps its config; only trainer.* can change")
+    if override.is_sweep_override():
+        raise UserError(f"{override.key_or_group}: a resumed run takes one value")

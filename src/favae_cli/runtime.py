@@ -1,0 +1,117 @@
+"""Where and how a run computes: device, precision, threads, and how the process keeps its memory."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+from torch import nn
+
+from favae_cli.errors import UserError
+
+if TYPE_CHECKING:
+    from favae_cli.config import Trainer
+
+# Parameters of glibc's mallopt(3), as <malloc.h> numbers them.
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -2, -3, -4
+_MIB = 1 << 20
+
+_Module = TypeVar("_Module", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What the training and evaluation loops need to know of the machine.
+
+    Attributes:
+        device: where networks and batches live.
+        bf16: whether networks compute in bfloat16 under autocast; their weights stay float32.
+    """
+
+    device: torch.device
+    bf16: bool = False
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """Layout of image batches and kernels: the one that was measured faster for this precision."""
+        return torch.channels_last if self.bf16 else torch.contiguous_format
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """A fresh context in which networks run in the chosen precision; losses belong outside of it."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+
+    def place(self, network: _Module) -> _Module:
+        """Move `network` to the device, in the memory format of its batches."""
+        network.to(self.device)
+        network.to(memory_format=self.memory_format)  # type: ignore[call-overload]
+        return network
+
+
+def prepare(trainer: Trainer) -> Runtime:
+    """Set up this process for a run: memory, threads (None leaves torch's own choice), device, precision.
+
+    Raises:
+        UserError: the device or the precision is not to be had here.
+    """
+    keep_memory()
+    if trainer.threads is not None:
+        torch.set_num_threads(trainer.threads)
+    device = find_device(trainer.device)
+    return Runtime(device, use_bf16(trainer.precision, device))
+
+
+def find_device(name: str) -> torch.device:
+    """The device called `name`; "auto" is CUDA where there is one, else the CPU.
+
+    Raises:
+        UserError: there is no such CUDA device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
+        raise UserError(f"trainer.device={name}: torch sees {count} CUDA devices here; use auto or cpu")
+    return device
+
+
+def use_bf16(precision: str, device: torch.device) -> bool:
+    """Whether networks run in bfloat16, given "fp32", "bf16" or "auto": yes where the hardware multiplies it.
+
+    Raises:
+        UserError: bf16 is asked of a GPU that has none. A CPU emulates it, slowly.
+    """
+    if precision == "fp32":
+        return False
+    native = _multiplies_bf16(device)
+    if precision == "bf16" and not native and device.type == "cuda":
+        raise UserError(f"trainer.precision=bf16: {device} cannot compute in it; use auto or fp32")
+    return native or precision == "bf16"
+
+
+def _multiplies_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and (
+        torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    )
+
+
+def keep_memory() -> bool:
+    """Have glibc reuse freed memory instead of handing every large tensor's pages back to the kernel.
+
+    A training step frees and asks for the same large tensors over and over; with the default settings each of
+    them costs a system call and a page fault per 4 KiB. Call it before the first large allocation.
+
+    Returns:
+        Whether the settings were taken; False, and nothing changed, where the C library is not glibc.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    # glibc before 2.35 takes no threshold over 32 MiB: there, separate mappings are switched off altogether.
+    in_heap = mallopt(_M_MMAP_THRESHOLD, 1024 * _MIB) or mallopt(_M_MMAP_MAX, 0)
+    return bool(in_heap and mallopt(_M_TRIM_THRESHOLD, 2047 * _MIB) and mallopt(_M_TOP_PAD, 64 * _MIB))

@@ -1,0 +1,105 @@
+"""Checkpoints: one folder each, whole or not there at all, and loaded without running anything."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from favae_cli.errors import UserError
+
+SCHEMA = 1
+_TENSORS, _STATE = "tensors.safetensors", "state.json"
+
+
+def save(folder: Path, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
+    """Write a checkpoint beside `folder` and put it in its place by renaming.
+
+    Args:
+        folder: where it will stand; what stood there before stays until the new one is complete.
+        tensors: by name.
+        state: anything JSON can hold.
+    """
+    fresh, old = _beside(folder, "new"), _beside(folder, "old")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, fresh / _TENSORS)
+    envelope = {"schema": SCHEMA, "sha256": _digest(fresh / _TENSORS), "state": state}
+    (fresh / _STATE).write_text(json.dumps(envelope))
+    for path in (fresh / _TENSORS, fresh / _STATE):
+        _flush(path)
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def duplicate(folder: Path, other: Path) -> None:
+    """Make `other` the same checkpoint as `folder`, without a second copy of its bytes where links are to be had."""
+    fresh = _beside(other, "new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    shutil.copytree(folder, fresh, copy_function=_link)
+    shutil.rmtree(other, ignore_errors=True)
+    fresh.rename(other)
+
+
+def exists(folder: Path) -> bool:
+    """Whether a checkpoint stands at `folder`, or stood there when the process was killed in the middle of saving."""
+    return folder.is_dir() or _beside(folder, "old").is_dir()
+
+
+def load(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Tensors (on the CPU) and state of a checkpoint.
+
+    Raises:
+        UserError: there is none, it is damaged, or another version of the program wrote it.
+    """
+    if not folder.is_dir() and _beside(folder, "old").is_dir():
+        folder = _beside(folder, "old")
+    try:
+        envelope = json.loads((folder / _STATE).read_text())
+    except FileNotFoundError as error:
+        raise UserError(f"no checkpoint at {folder}") from error
+    except json.JSONDecodeError as error:
+        raise UserError(f"{folder / _STATE} is damaged: {error}") from error
+    if envelope.get("schema") != SCHEMA:
+        raise UserError(
+            f"{folder}: checkpoint schema {envelope.get('schema')}, this version of favae-run reads {SCHEMA}"
+        )
+    path = folder / _TENSORS
+    if not path.is_file() or _digest(path) != envelope["sha256"]:
+        raise UserError(f"{path} is missing or damaged: its hash is not the one that was saved")
+    try:
+        return load_file(path), envelope["state"]
+    except SafetensorError as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+
+
+def _beside(folder: Path, suffix: str) -> Path:
+    return folder.with_name(f".{folder.name}.{suffix}")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _link(source: str, target: str) -> str:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without hard links
+        shutil.copy2(source, target)
+    return target

@@ -1,0 +1,176 @@
+"""One VAE's epochs: the only training loop there is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from favae_cli.data import ViewData
+from favae_cli.training.seeds import numpy_generator, torch_generator
+from favae_cli.views import VaeView
+
+
+@dataclass
+class Prior:
+    """N(mean, 1/precision) of z for the samples of a split, in their order.
+
+    Attributes:
+        mean: float32 (N, D), or None for 0.
+        precision: tau.
+    """
+
+    mean: np.ndarray | None = None
+    precision: float = 1.0
+
+    def of(self, rows: np.ndarray, size: int, device: torch.device) -> Tensor:
+        """(B, D) means for the positions `rows` of the split."""
+        if self.mean is None:
+            return torch.zeros(len(rows), size, device=device)
+        return torch.from_numpy(self.mean[rows]).to(device)
+
+
+@dataclass
+class Totals:
+    """Sums over the samples seen so far in an epoch; nats."""
+
+    log_likelihood: float = 0.0
+    kl: float = 0.0
+    count: int = 0
+
+    def means(self) -> dict[str, float]:
+        """Log-likelihood, KL and ELBO a sample."""
+        log_likelihood, kl = self.log_likelihood / self.count, self.kl / self.count
+        return {"log_likelihood": log_likelihood, "kl": kl, "elbo": log_likelihood - kl}
+
+
+@dataclass
+class Position:
+    """How far an epoch has come."""
+
+    step: int = 0
+    totals: Totals = field(default_factory=Totals)
+
+
+class VaeTrainer:
+    """Trains one view's networks on its samples.
+
+    Args:
+        name: of the view, part of its random streams.
+        view: whose networks are trained.
+        data: of the view.
+        indices: the training samples that have the view.
+        settings: the `trainer` section.
+        seed: of the run.
+    """
+
+    def __init__(
+        self, name: str, view: VaeView, data: ViewData, indices: np.ndarray, settings: Any, seed: int
+    ) -> None:
+        self.name, self.view, self.data, self.indices = name, view, data, indices
+        self.settings, self.seed = settings, seed
+        self.parameters = [value for value in view.networks.parameters() if value.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            self.parameters,
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=view.runtime.device.type in ("cpu", "cuda"),
+        )
+        self.batch_size = min(settings.batch_size, len(indices))
+        self.steps = len(indices) // self.batch_size
+
+    def rate(self, step: int, total: int) -> float:
+        """Learning rate at `step` of `total`: a linear warm-up, then a cosine down to the final rate."""
+        settings = self.settings
+        warm = min(settings.warm_up_steps, total // 2)
+        if step < warm:
+            return float(settings.learning_rate * (step + 1) / warm)
+        share = (step - warm) / max(total - warm, 1)
+        span = settings.learning_rate - settings.final_learning_rate
+        return float(settings.final_learning_rate + span * (1 + math.cos(math.pi * share)) / 2)
+
+    def epoch(
+        self,
+        stage: int,
+        epoch: int,
+        epochs: int,
+        prior: Prior,
+        beta: float,
+        at: Position,
+        stop: Callable[[], bool],
+    ) -> bool:
+        """Train until the end of the epoch, or until `stop` says so.
+
+        Args:
+            stage: 0 alone, then the round; part of the random streams.
+            epoch: of this stage, from 0.
+            epochs: of this stage, which the learning rate's decay spans.
+            prior: of z, for `indices`.
+            beta: weight of the KL.
+            at: where in the epoch to begin; is moved along, and says afterwards how far it came.
+            stop: asked after every step.
+
+        Returns:
+            Whether the epoch is complete.
+
+        Raises:
+            FloatingPointError: the loss is not finite.
+        """
+        view, device = self.view, self.view.runtime.device
+        order = numpy_generator(self.seed, self.name, "order", stage, epoch).permutation(len(self.indices))
+        noise = torch_generator(self.seed, self.name, "noise", stage, epoch)
+        for _ in range(at.step):  # drawn by the part of the epoch that is already done
+            torch.randn(self.batch_size, view.size, generator=noise)
+        sums = torch.tensor([at.totals.log_likelihood, at.totals.kl], dtype=torch.float64, device=device)
+        view.networks.train()
+        while at.step < self.steps:
+            rows = order[at.step * self.batch_size : (at.step + 1) * self.batch_size]
+            drawn = torch.randn(self.batch_size, view.size, generator=noise).to(device)
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.rate(epoch * self.steps + at.step, epochs * self.steps)
+            x = view.batch(self.data.gather(self.indices[rows]))
+            loss = view.loss(x, drawn, prior.of(rows, view.size, device), prior.precision)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.objective(beta).backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm)
+            self.optimizer.step()
+            sums += torch.stack([loss.log_likelihood.detach().sum(), loss.kl.detach().sum()])
+            at.step += 1
+            at.totals.count += len(rows)
+            if stop():
+                break
+        at.totals.log_likelihood, at.totals.kl = sums.tolist()
+        if not math.isfinite(at.totals.log_likelihood + at.totals.kl):
+            raise FloatingPointError(
+                f"view {self.name!r}, epoch {epoch + 1}: the loss is not finite; try a smaller trainer.learning_rate"
+            )
+        return at.step >= self.steps
+
+
+@torch.inference_mode()
+def held_out(
+    name: str, view: VaeView, data: ViewData, indices: np.ndarray, prior: Prior, seed: int
+) -> Totals:
+    """Log-likelihood (at one fixed draw of z a sample) and KL of samples that are not trained on.
+
+    Args:
+        indices: samples that have the view; `prior` is in their order.
+        seed: of the run; the draws are the same whenever it is asked.
+    """
+    view.networks.eval()
+    noise = torch_generator(seed, name, "held out")
+    totals = Totals()
+    for start in range(0, len(indices), 256):
+        rows = np.arange(start, min(start + 256, len(indices)))
+        drawn = torch.randn(len(rows), view.size, generator=noise).to(view.runtime.device)
+        mean = prior.of(rows, view.size, view.runtime.device)
+        loss = view.loss(view.batch(data.gather(indices[rows])), drawn, mean, prior.precision)
+        totals.log_likelihood += loss.log_likelihood.double().sum().item()
+        totals.kl += loss.kl.double().sum().item()
+        totals.count += len(rows)
+    return totals

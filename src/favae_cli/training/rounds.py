@@ -1,0 +1,286 @@
+"""The training schedule (DESIGN 4): VAEs alone, then rounds of factors and VAEs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from favae_cli.data import Dataset
+from favae_cli.factors import FactorModel, fit
+from favae_cli.model import FAVAE
+from favae_cli.training import checkpoint
+from favae_cli.training.epochs import Position, Prior, VaeTrainer, held_out
+from favae_cli.training.interrupt import Interrupted, StopRequest
+from favae_cli.training.run_log import RunLog
+from favae_cli.training.state import Priors, Progress, pack, unpack
+from favae_cli.views import Encoded
+
+logger = logging.getLogger(__name__)
+
+SPLITS = ("train", "validation")  # what training may look at
+
+
+class Training:
+    """Algorithm 1 of the paper, one step at a time, each of which a checkpoint can follow.
+
+    Args:
+        model: changed in place.
+        data: with its split.
+        config: of the run.
+        directory: of the run; goes on from `checkpoints/last` in it if there is one.
+        alone: called with the model once the VAEs are trained alone; returns the metrics to keep as `before`.
+    """
+
+    def __init__(
+        self,
+        model: FAVAE,
+        data: Dataset,
+        config: Any,
+        directory: Path,
+        alone: Callable[[FAVAE], dict[str, float]],
+    ) -> None:
+        self.model, self.data, self.config, self._alone = model, data, config, alone
+        self.last, self.best = directory / "checkpoints" / "last", directory / "checkpoints" / "best"
+        self.trainers = {
+            name: VaeTrainer(
+                name, view, data.views[name], data.having("train", name), config.trainer, config.seed
+            )
+            for name, view in model.trainable.items()
+        }
+        self.progress = Progress()
+        self.priors: Priors = {}
+        self._improved = False
+        if checkpoint.exists(self.last):
+            tensors, state = checkpoint.load(self.last)
+            self.priors = unpack(tensors, model, self.trainers)
+            self.progress = Progress.from_json(state)
+            logger.info("Going on from %s", self.last)
+        self.log = RunLog(directory, self.progress.written)
+
+    def run(self) -> None:
+        """Train to the end of the schedule.
+
+        Raises:
+            Interrupted: by SIGTERM or Ctrl-C, after saving.
+        """
+        with StopRequest() as stop:
+            while not self.progress.finished:
+                self._advance(stop)
+                self.progress.written = self.log.written
+                checkpoint.save(
+                    self.last, pack(self.model, self.trainers, self.priors), self.progress.to_json()
+                )
+                if self._improved:
+                    checkpoint.duplicate(self.last, self.best)
+                    self._improved = False
+                if stop.asked:
+                    raise Interrupted
+
+    def _advance(self, stop: StopRequest) -> None:
+        """The next step of the schedule that is worth a checkpoint."""
+        progress, schedule = self.progress, self.config.schedule
+        names = list(self.trainers)
+        if not progress.entered:
+            self._enter()
+        elif progress.view < len(names) and not self._view_is_done(names[progress.view]):
+            self._epoch(names[progress.view], stop)
+        elif progress.view < len(names):
+            progress.view, progress.epoch = progress.view + 1, 0
+        else:
+            if progress.stage == 0:
+                with self._timed("evaluation"):
+                    progress.before = self._alone(self.model)
+            if progress.stage >= schedule.rounds or self._settled():
+                self._fit_factors(progress.stage + 1)
+                progress.finished = True
+            if progress.stage == 0:
+                progress.best, progress.stale = {}, {}  # the ELBO of the rounds has another prior
+            progress.stage, progress.entered, progress.view, progress.epoch = progress.stage + 1, False, 0, 0
+
+    def _enter(self) -> None:
+        """Begin a stage: from round 1 on, the factors and what they foretell."""
+        self.progress.entered = True
+        if self.progress.stage == 0:
+            self.priors = {name: {split: Prior() for split in SPLITS} for name in self.trainers}
+            return
+        self.priors = self._fit_factors(self.progress.stage)
+
+    def _view_is_done(self, name: str) -> bool:
+        progress, schedule = self.progress, self.config.schedule
+        if progress.stage > 0:
+            return bool(progress.epoch >= schedule.round_epochs)
+        spent = progress.epoch >= schedule.alone_epochs or self.config.pretrained is not None
+        patience = schedule.patience
+        return bool(spent or (patience is not None and progress.stale.get(name, 0) >= patience))
+
+    def _settled(self) -> bool:
+        """Whether the bound has stopped moving from round to round."""
+        bounds = self.progress.bounds
+        if len(bounds) < 2:
+            return False
+        return bool(abs(bounds[-1] - bounds[-2]) <= self.config.schedule.tolerance * abs(bounds[-1]))
+
+    def _epoch(self, name: str, stop: StopRequest) -> None:
+        progress, schedule = self.progress, self.config.schedule
+        alone = progress.stage == 0
+        trainer, position = self.trainers[name], progress.position
+        seen = position.totals.count
+        begun = time.perf_counter()
+        epochs = schedule.alone_epochs if alone else schedule.round_epochs * schedule.rounds
+        epoch = progress.epoch if alone else progress.epoch + (progress.stage - 1) * schedule.round_epochs
+        phase = "alone" if alone else "rounds"
+        with self._timed(phase):
+            complete = trainer.epoch(
+                min(progress.stage, 1),
+                epoch,
+                epochs,
+                self.priors[name]["train"],
+                self.config.model.beta,
+                position,
+                lambda: stop.asked,
+            )
+        seconds = time.perf_counter() - begun
+        progress.images[phase] = progress.images.get(phase, 0) + position.totals.count - seen
+        if not complete:
+            return
+        speed = (position.totals.count - seen) / seconds
+        learned = {f"train/{key}": value for key, value in position.totals.means().items()}
+        tested = self._validate(name)
+        progress.epoch, progress.position = progress.epoch + 1, Position()
+        progress.epochs[name] = progress.epochs.get(name, 0) + 1
+        record = {
+            "epoch": progress.epochs[name],
+            "phase": "alone" if alone else "round",
+            "round": progress.stage,
+            "view": name,
+            **learned,
+            **{f"validation/{key}": value for key, value in tested.items()},
+            "learning_rate": trainer.optimizer.param_groups[0]["lr"],
+            "seconds": seconds,
+            "images_per_second": speed,
+        }
+        self.log.record("epoch", progress.epochs[name], record)
+        logger.info(
+            "%s  epoch %d  ELBO %.1f train, %.1f validation  KL %.1f  %.0f images/s",
+            f"round {progress.stage}, {name}" if progress.stage else f"{name} alone",
+            progress.epochs[name],
+            learned["train/elbo"],
+            tested["elbo"],
+            tested["kl"],
+            speed,
+        )
+        self._remember(name, tested["elbo"])
+
+    def _validate(self, name: str) -> dict[str, float]:
+        indices = self.data.having("validation", name)
+        split = "validation" if len(indices) else "train"
+        trainer = self.trainers[name]
+        totals = held_out(
+            name,
+            trainer.view,
+            trainer.data,
+            indices if len(indices) else trainer.indices,
+            self.priors[name][split],
+            self.config.seed,
+        )
+        return totals.means()
+
+    def _remember(self, name: str, elbo: float) -> None:
+        """Count the epochs without progress."""
+        progress = self.progress
+        if elbo > progress.best.get(name, -np.inf):
+            progress.best[name], progress.stale[name] = elbo, 0
+            self._improved = True
+        else:
+            progress.stale[name] = progress.stale.get(name, 0) + 1
+
+    def _fit_factors(self, stage: int) -> Priors:
+        """Moments, sweeps and prior means; logs the round."""
+        model, config = self.model, self.config
+        with self._timed("factors"):
+            encoded = {split: model.encode(self.data, self.data.split[split]) for split in SPLITS}
+            self._rescale(encoded)
+            evidence = model.embeddings(self.data, self.data.split["train"], encoded["train"])
+            model.factors = fit(
+                evidence.moments(),
+                config.model.factors,
+                config.seed,
+                sweeps=config.schedule.sweeps,
+                rotate_every=config.schedule.rotate_every,
+                prune=config.schedule.prune,
+                refresh=evidence.refresh if evidence.local else None,
+            )
+            priors = {name: {} for name in self.trainers}
+            for split in SPLITS:
+                for name, prior in self.priors_for(split, encoded[split]).items():
+                    priors[name][split] = prior
+        self._log_round(stage, model.factors, priors)
+        return priors
+
+    def _rescale(self, encoded: dict[str, dict[str, Encoded]]) -> None:
+        """Bring every trainable embedding back to unit average variance: the scale is free and would drift."""
+        for name, view in self.model.trainable.items():
+            seen = encoded["train"][name]
+            here = ~np.isnan(seen.mean[:, 0])
+            scale = float(1 / np.sqrt(seen.mean[here].var(axis=0).mean() + seen.variance[here].mean()))
+            view.scale_embedding(scale)
+            for split in SPLITS:
+                part = encoded[split][name]
+                encoded[split][name] = Encoded(part.mean * scale, part.variance * scale**2)
+
+    def priors_for(self, split: str, encoded: dict[str, Encoded]) -> dict[str, Prior]:
+        """What the factors say of each trainable view: from all other views, or from all (`model.prior`)."""
+        factors, priors = self.model.joined, {}
+        indices = self.data.split[split]
+        for name in self.trainers:
+            others = [view for view in self.model.views if view != name]
+            given = others if self.config.model.prior == "predictive" else list(self.model.views)
+            evidence = self.model.embeddings(self.data, indices, encoded, given)
+            evidence.settle(factors)
+            here = self.data.views[name].present[indices]
+            mean = evidence.predict(factors, name)[0][here].astype(np.float32)
+            priors[name] = Prior(mean, factors.views[name].tau)
+        return priors
+
+    def _log_round(self, stage: int, factors: FactorModel, priors: Priors) -> None:
+        """The complete bound, each term a training sample, and what the factors look like."""
+        count = len(self.data.split["train"])
+        terms = {name: value / count for name, value in factors.terms.items()}
+        for name, trainer in self.trainers.items():
+            seen = held_out(
+                name, trainer.view, trainer.data, trainer.indices, priors[name]["train"], self.config.seed
+            )
+            terms[f"x/{name}"] = seen.log_likelihood / count
+        bound = sum(terms.values())
+        self.progress.bounds.append(bound)
+        record = {
+            "round": stage,
+            "bound": bound,
+            **{f"bound/{name}": value for name, value in terms.items()},
+            **{f"tau/{name}": view.tau for name, view in factors.views.items()},
+            "sweeps": len(factors.bound),
+            "factors/active": factors.factors,
+            "factors/shared": int(factors.shared().sum()),
+        }
+        self.log.record("round", stage, record)
+        logger.info(
+            "factors %d: bound %.1f a sample, %d active, %d shared, tau %s",
+            stage,
+            bound,
+            record["factors/active"],
+            record["factors/shared"],
+            ", ".join(f"{name} {view.tau:.3g}" for name, view in factors.views.items()),
+        )
+
+    @contextmanager
+    def _timed(self, phase: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        yield
+        spent = time.perf_counter() - begun
+        self.progress.seconds[phase] = self.progress.seconds.get(phase, 0.0) + spent

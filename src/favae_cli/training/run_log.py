@@ -1,0 +1,86 @@
+"""What a run tells: lines to screen and run.log, numbers to metrics.jsonl and TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch.utils.tensorboard import SummaryWriter
+
+logger = logging.getLogger(__name__)
+
+
+def start_logging(directory: Path) -> None:
+    """Send the program's log lines to standard error and to `directory`/run.log."""
+    package = logging.getLogger("favae_cli")
+    for handler in list(package.handlers):
+        package.removeHandler(handler)
+        handler.close()
+    screen = logging.StreamHandler()
+    screen.setFormatter(logging.Formatter("%(message)s"))
+    file = logging.FileHandler(directory / "run.log")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    package.addHandler(screen)
+    package.addHandler(file)
+    package.setLevel(logging.INFO)
+    package.propagate = False
+
+
+class RunLog:
+    """The numbers of one run, a line an epoch and a line a round.
+
+    Args:
+        directory: of the run.
+        written: bytes of metrics.jsonl that belong to the checkpoint the run goes on from; what was written after
+            it is dropped, since it will be computed again.
+    """
+
+    def __init__(self, directory: Path, written: int = 0) -> None:
+        self._path = directory / "metrics.jsonl"
+        self._path.touch()
+        os.truncate(self._path, min(written, self._path.stat().st_size))
+        purge = len(read_records(directory)) or None
+        self._board = SummaryWriter(str(directory / "tensorboard"), purge_step=purge)
+
+    @property
+    def written(self) -> int:
+        """Bytes of metrics.jsonl so far."""
+        return self._path.stat().st_size
+
+    def record(self, kind: str, step: int, values: Mapping[str, Any]) -> None:
+        """One line of metrics.jsonl, and its numbers on TensorBoard at `step`.
+
+        An epoch's numbers are filed under their view, `face/train/elbo`.
+        """
+        with self._path.open("a") as file:
+            file.write(json.dumps({"kind": kind, **values}) + "\n")
+        prefix = f"{values['view']}/" if kind == "epoch" else "round/"
+        for name, value in values.items():
+            if isinstance(value, int | float) and name not in ("epoch", "round"):
+                self._board.add_scalar(prefix + name, value, step)
+
+    def numbers(self, values: Mapping[str, float], step: int) -> None:
+        """Final numbers on TensorBoard."""
+        for name, value in values.items():
+            self._board.add_scalar(f"final/{name}", value, step)
+
+    def picture(self, name: str, image: np.ndarray, step: int) -> None:
+        """An image (H, W, 3) uint8 on TensorBoard."""
+        self._board.add_image(name, image, step, dataformats="HWC")
+
+    def close(self) -> None:
+        self._board.close()
+
+
+def read_records(directory: Path, kind: str | None = None) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl, those of one kind or all."""
+    path = directory / "metrics.jsonl"
+    if not path.is_file():
+        return []
+    records = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+    return [record for record in records if kind in (None, record["kind"])]

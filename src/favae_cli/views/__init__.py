@@ -1,0 +1,33 @@
+"""View types, one module each, behind one protocol."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from favae_cli.data import ViewData
+from favae_cli.runtime import Runtime
+from favae_cli.views.base import Encoded, View
+from favae_cli.views.bernoulli import BernoulliView
+from favae_cli.views.frozen import FrozenView
+from favae_cli.views.vae import VaeView
+
+__all__ = ["BernoulliView", "Encoded", "FrozenView", "VaeView", "View", "build_view"]
+
+
+def build_view(config: Any, data: ViewData, runtime: Runtime, generator: torch.Generator) -> View:
+    """The view that `config.type` asks for, with fresh weights where it has networks.
+
+    Args:
+        config: the view's section.
+        data: what it will see; only its shape is used.
+        runtime: device and precision.
+        generator: of the initial weights.
+
+    Raises:
+        UserError: the architecture cannot take data of this shape.
+    """
+    if config.type == "bernoulli":
+        return BernoulliView(data.shape[0])
+    return VaeView(config, data.shape, runtime, generator)

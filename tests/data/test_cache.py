@@ -1,0 +1,221 @@
+"""Images are decoded once, kept whole, and bad files are named every time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from favae_cli.data import cache as cache_module
+from favae_cli.data.cache import cached_images
+from favae_cli.errors import UserError
+
+
+def colour(i: int) -> tuple[int, int, int]:
+    return (10 * i, 255 - 10 * i, 100)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """Seven one-coloured PNG files; number i has colour(i)."""
+    paths = [tmp_path / f"{i}.png" for i in range(7)]
+    for i, path in enumerate(paths):
+        Image.new("RGB", (20, 12), colour(i)).save(path)
+    return paths
+
+
+def load(
+    files: list[Path],
+    size: int = 8,
+    channels: int = 3,
+    crop: int | None = None,
+    on_bad: Literal["skip", "stop"] = "skip",
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    return cached_images(files, size, channels, crop, files[0].parent / "cache", on_bad)
+
+
+def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decode(path: Path, transform: object) -> None:
+        raise AssertionError(f"{path} was decoded again")
+
+    monkeypatch.setattr(cache_module, "decode", decode)
+
+
+def test_every_path_gets_its_pixels(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache_module, "CHUNK", 3)
+    order = [files[i] for i in (4, 0, 6, 1, 4, 5, 2)]
+    values, row, notes = load(order)
+    assert values.shape == (6, 8, 8, 3)
+    assert values.dtype == np.uint8
+    assert row.dtype == np.int64
+    for path, position in zip(order, row, strict=True):
+        assert (values[position] == colour(int(path.stem))).all()
+    assert row[0] == row[4]
+    assert notes == ()
+    with pytest.raises(ValueError, match="read-only"):
+        values[0] = 0
+
+
+def test_second_call_decodes_nothing(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    first, _, _ = load(files)
+    forbid_decoding(monkeypatch)
+    second, _, _ = load(files)
+    assert np.array_equal(first, second)
+
+
+def test_changed_file_is_decoded_again(files: list[Path]) -> None:
+    load(files)
+    state = files[3].stat()
+    Image.new("RGB", (20, 12), "white").save(files[3])
+    os.utime(files[3], ns=(state.st_atime_ns, state.st_mtime_ns + 1))
+    values, row, _ = load(files)
+    assert (values[row[3]] == 255).all()
+
+
+def test_bad_files_are_named_every_time(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (20, 20, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(files[1])
+    files[1].write_bytes(files[1].read_bytes()[:600])
+    files[2].write_text("no picture at all")
+    files[5].unlink()
+    values, row, notes = load(files)
+    assert values.shape[0] == 4
+    assert row.tolist() == [0, -1, -1, 1, 2, -1, 3]
+    assert (values[2] == colour(4)).all()
+    assert (values[3] == colour(6)).all()
+    (note,) = notes
+    assert note.startswith("3 of 7 images skipped")
+    for path, reason in ((files[1], "truncated"), (files[2], "not an image"), (files[5], "no such file")):
+        assert str(path) in note
+        assert reason in note
+        assert any(str(path) in record.message for record in caplog.records)
+
+    forbid_decoding(monkeypatch)
+    assert load(files)[2] == notes
+    with pytest.raises(UserError, match=r"1\.png: .*data\.on_bad_image=skip"):
+        load(files, on_bad="stop")
+
+
+def test_long_lists_are_cut_but_kept_in_a_file(files: list[Path]) -> None:
+    for path in files[:-1]:
+        path.write_bytes(b"")
+    (note,) = load(files)[2]
+    assert note.startswith("6 of 7")
+    assert "and 1 more" in note
+    kept = Path(note.partition("listed in ")[2].rstrip(")")).read_text(encoding="utf-8")
+    assert all(str(path) in kept for path in files[:-1])
+
+
+def test_stop_names_the_file_and_leaves_nothing_half_done(files: list[Path]) -> None:
+    files[2].write_bytes(b"")
+    with pytest.raises(UserError, match=r"2\.png: not an image"):
+        load(files, on_bad="stop")
+    assert not list((files[0].parent / "cache").glob("*.npy"))
+    assert load(files)[1].tolist() == [0, 1, -1, 2, 3, 4, 5]
+
+
+def test_not_one_good_image(files: list[Path]) -> None:
+    for path in files:
+        path.write_bytes(b"")
+    with pytest.raises(UserError, match=r"not one of 7 images could be read, .*0\.png \(not an image\)"):
+        load(files)
+
+
+def test_unreadable_file_is_no_bad_image(files: list[Path]) -> None:
+    files[4].unlink()
+    files[4].mkdir()
+    with pytest.raises(UserError, match=r"4\.png: cannot be read"):
+        load(files)
+
+
+def test_interrupted_build_starts_afresh(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    decode = cache_module.decode
+
+    def interrupted(path: Path, transform: cache_module.Transform) -> object:
+        if path.name == "5.png":
+            raise KeyboardInterrupt
+        return decode(path, transform)
+
+    monkeypatch.setattr(cache_module, "decode", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        load(files)
+    monkeypatch.undo()
+    values, row, _ = load(files)
+    assert (values[row[6]] == colour(6)).all()
+
+
+def test_two_at_once_build_once(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[Path] = []
+    decode = cache_module.decode
+
+    def counting(path: Path, transform: cache_module.Transform) -> object:
+        decoded.append(path)
+        return decode(path, transform)
+
+    monkeypatch.setattr(cache_module, "decode", counting)
+    results: list[np.ndarray] = []
+    threads = [threading.Thread(target=lambda: results.append(load(files)[0])) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(decoded) == files
+    assert np.array_equal(results[0], results[1])
+
+
+def test_transparency_becomes_white(files: list[Path]) -> None:
+    image = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    image.paste((255, 0, 0, 255), (0, 0, 8, 4))
+    image.save(files[0])
+    image.convert("P").save(files[1], transparency=image.convert("P").getpixel((0, 7)))
+    values, row, _ = load(files[:2])
+    for i in (0, 1):
+        assert (values[row[i], 4:] == 255).all()
+        assert (values[row[i], :4, :, 0] > 250).all()
+        assert (values[row[i], :4, :, 1:] < 5).all()
+
+
+def test_grey_and_sixteen_bits(files: list[Path]) -> None:
+    Image.fromarray(np.full((8, 8), 0x80FF, dtype=np.uint16)).save(files[0])
+    Image.new("L", (8, 8), 77).save(files[1])
+    values, _, _ = load(files[:2], channels=1)
+    assert values.shape == (2, 8, 8, 1)
+    assert (values[0] == 0x80).all()
+    assert (values[1] == 77).all()
+
+
+def test_photos_are_turned_upright(files: list[Path]) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: the first row of the file is the right side
+    image = Image.new("RGB", (8, 8))
+    image.paste("white", (0, 0, 8, 4))
+    image.save(files[0], exif=exif)
+    values, _, _ = load(files[:1])
+    assert (values[0, :, 4:] == 255).all()
+    assert (values[0, :, :4] == 0).all()
+
+
+@pytest.mark.parametrize(("crop", "white"), [(8, 1.0), (16, 0.25), (100, 0.16), (None, 0.08)])
+def test_crop_is_central_and_comes_first(files: list[Path], crop: int | None, white: float) -> None:
+    image = Image.new("RGB", (40, 20))
+    image.paste((255, 255, 255), (16, 6, 24, 14))  # 8 x 8 pixels in the middle
+    image.save(files[0])
+    values, _, _ = load(files[:1], size=32, crop=crop)
+    assert values.mean() / 255 == pytest.approx(white, abs=0.01)
+    assert np.array_equal(values[0], values[0, ::-1, ::-1])
+
+
+def test_progress_is_logged_where_nobody_looks_on(
+    files: list[Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        load(files)
+    assert caplog.messages[-1] == "Decoding images: 7 of 7"

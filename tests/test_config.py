@@ -1,0 +1,239 @@
+"""The schema against the shipped configs, and how it tells mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from omegaconf import DictConfig, OmegaConf
+
+from favae_cli.config import Config, validate
+from favae_cli.errors import UserError
+from favae_cli.folders import shipped_configs
+from favae_cli.schema import Section
+
+EXPERIMENTS = sorted(path.stem for path in (shipped_configs() / "experiment").glob("*.yaml"))
+
+FEW = settings(max_examples=15, deadline=None)
+
+ABOVE_ZERO = st.floats(max_value=0, allow_nan=False)
+NOT_BELOW_ZERO = st.floats(max_value=0, exclude_max=True, allow_nan=False)
+AT_LEAST_ONE = st.integers(max_value=0)
+BELOW_ONE = st.floats(min_value=1, allow_nan=False)
+OUT_OF_RANGE = {
+    "seed": st.integers(max_value=-1),
+    "model.factors": AT_LEAST_ONE,
+    "model.beta": NOT_BELOW_ZERO | st.just(float("nan")),
+    "views.face.latent": AT_LEAST_ONE,
+    "views.face.variance": ABOVE_ZERO,
+    "views.face.arch.kernel": AT_LEAST_ONE,
+    "views.face.arch.leak": BELOW_ONE | NOT_BELOW_ZERO,
+    "data.samples": AT_LEAST_ONE,
+    "data.split.test": BELOW_ONE | ABOVE_ZERO,
+    "data.missing.face": BELOW_ONE | NOT_BELOW_ZERO,
+    "schedule.rounds": AT_LEAST_ONE,
+    "schedule.patience": AT_LEAST_ONE,
+    "schedule.tolerance": NOT_BELOW_ZERO,
+    "trainer.batch_size": st.integers(max_value=1),
+    "trainer.learning_rate": ABOVE_ZERO,
+    "trainer.clip_norm": ABOVE_ZERO,
+    "trainer.device": st.sampled_from(["gpu", "cuda:", "cuda0", "CPU", ""]),
+    "evaluation.judge.shift": st.integers(max_value=-1),
+    "evaluation.min_combination": AT_LEAST_ONE,
+}
+
+
+@cache
+def composed(*overrides: str) -> DictConfig:
+    with initialize_config_dir(str(shipped_configs()), version_base="1.3"):
+        return compose("run", list(overrides))
+
+
+def with_values(values: dict[str, Any], *overrides: str) -> DictConfig:
+    changed = composed(*overrides).copy()
+    for key, value in values.items():
+        OmegaConf.update(changed, key, value, force_add=True)
+    return changed
+
+
+def complaints(values: dict[str, Any], *overrides: str) -> list[str]:
+    """The lines with which the config is refused after `values` are put in."""
+    with pytest.raises(UserError) as caught:
+        validate(with_values(values, *overrides))
+    return str(caught.value).splitlines()
+
+
+def keys_of(config: DictConfig, prefix: str = "") -> Iterator[str]:
+    for name, value in config.items():
+        yield f"{prefix}{name}"
+        if isinstance(value, DictConfig):
+            yield from keys_of(value, f"{prefix}{name}.")
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_is_valid(experiment: str) -> None:
+    overrides = (f"experiment={experiment}",)
+    unset = OmegaConf.missing_keys(composed(*overrides))
+    assert unset <= {"data.root"}
+    config = validate(with_values(dict.fromkeys(unset, "somewhere"), *overrides))
+    assert {view.type for view in config.views.values()} == {"vae", "bernoulli"}
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_experiments_say_what_they_are_and_how_to_run_them(experiment: str) -> None:
+    first, description, _, command, example = (
+        (shipped_configs() / "experiment" / f"{experiment}.yaml").read_text().splitlines()[:5]
+    )
+    assert first == "# @package _global_"
+    assert description.startswith("# ")
+    assert command.startswith(f"#   favae-run experiment={experiment}")
+    assert example.startswith(command)
+    assert len(example) > len(command)
+
+
+@pytest.mark.parametrize("arch", sorted(path.stem for path in (shipped_configs() / "arch").glob("*.yaml")))
+def test_every_arch_suits_drawn_faces(arch: str, config_of: Callable[..., Config]) -> None:
+    assert config_of(f"arch@views.face.arch={arch}").views["face"].type == "vae"
+
+
+def test_defaults_live_in_the_yaml_alone() -> None:
+    def sections(root: type[Section]) -> Iterator[type[Section]]:
+        for section in root.__subclasses__():
+            yield section
+            yield from sections(section)
+
+    optional = [
+        f"{section.__name__}.{name}"
+        for section in sections(Section)
+        for name, field in section.model_fields.items()
+        if not field.is_required()
+    ]
+    assert optional == []
+
+
+@FEW
+@given(data=st.data())
+@pytest.mark.parametrize("key", OUT_OF_RANGE)
+def test_a_value_out_of_range_is_one_line_that_names_its_key(key: str, data: st.DataObject) -> None:
+    (line,) = complaints({key: data.draw(OUT_OF_RANGE[key])})
+    assert line.startswith(f"{key}: must be ")
+
+
+@FEW
+@given(data=st.data())
+def test_text_in_place_of_a_number_is_told(data: st.DataObject) -> None:
+    key = data.draw(st.sampled_from([key for key in OUT_OF_RANGE if key != "trainer.device"]))
+    (line,) = complaints({key: "many"})
+    assert line.startswith(f"{key}: must be a valid ")
+    assert line.endswith('got "many"')
+
+
+@FEW
+@given(data=st.data())
+def test_a_misspelt_key_is_told_with_the_right_one(data: st.DataObject) -> None:
+    chosen_freely = ("views.face", "views.attributes", "data.views.", "data.missing.")
+    keys = [key for key in keys_of(composed()) if len(key.split(".")[-1]) >= 4]
+    right = data.draw(st.sampled_from([key for key in keys if not key.startswith(chosen_freely)]))
+    parent, _, name = right.rpartition(".")
+    cut = data.draw(st.integers(1, len(name) - 1))
+    wrong = f"{parent}.".lstrip(".") + name[:cut] + "x" + name[cut:]
+    (line,) = complaints({wrong: 1})
+    assert line.startswith(f"{wrong}: unknown key; did you mean {name}?")
+
+
+def test_several_mistakes_are_all_told() -> None:
+    lines = complaints({"model.beta": -1, "trainer.device": "gpu", "schedule.pruned": True})
+    assert [line.split(":")[0] for line in lines] == ["model.beta", "schedule.pruned", "trainer.device"]
+
+
+def test_a_key_left_out_is_told() -> None:
+    changed = composed().copy()
+    OmegaConf.set_struct(changed, False)
+    del changed.model["beta"]
+    with pytest.raises(UserError, match=r"^model\.beta: is missing$"):
+        validate(changed)
+
+
+def test_what_only_the_user_knows_is_asked_for() -> None:
+    (line,) = complaints({}, "experiment=emoji_condition")
+    assert line.startswith("data.root: must be given, as data.root=...")
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"views.face.likelihood": "gausian"}, "views.face.likelihood: must be 'gaussian' or 'bernoulli'"),
+        ({"views.face.type": "vea"}, "views.face.type: must be one of 'vae', 'bernoulli', 'frozen'"),
+        ({"views.fase.latent": 8}, "views.fase.type: is missing; if fase is a slip, did you mean face?"),
+        ({"views.face.arch.name": "con"}, "views.face.arch.name: must be one of 'conv', 'mlp'"),
+        ({"views.face.arch.channels": [8, -1]}, "views.face.arch.channels.1: must be greater"),
+        ({"views.face.arch.channels": []}, "views.face.arch.channels: must have at least 1 item"),
+        ({"model": 3}, "model: must be a section with keys of its own, got 3"),
+        ({"data.attributes": ["Smilin"]}, "data.attributes: unknown attribute Smilin; did you mean Smiling?"),
+        ({"data.attributes": ["Male", "Male"]}, "data.attributes: must name each thing once, but Male"),
+        ({"data.views.face": "drawing"}, "data.views.face: must be 'photo', 'cartoon' or 'attributes'"),
+        ({"data.missing.fase": 0.1}, "data.missing.fase: no such view; did you mean face?"),
+        ({"data.use": ["fase", "attributes", "face"]}, "data.use: no view fase; did you mean face?"),
+        ({"data.split.test": 0.95}, "data.split: validation and test together must be below 1"),
+        ({"trainer.final_learning_rate": 1.0}, "trainer.final_learning_rate: must be no larger than"),
+        ({"pretrained": "no/such/run"}, "pretrained: there is no folder no/such/run"),
+        ({"data.size": 8}, "views.face.arch.channels: 4 convolutions leave nothing of images of 8 pixels"),
+        ({"cache": "${nothing}"}, "cache: Interpolation key 'nothing' not found"),
+        ({"views.attributes": {"type": "frozen", "run": "no/run", "source": "x"}}, "views.attributes.run:"),
+        ({"views.cartoons": {"type": "bernoulli"}}, "views.cartoons: the data have no such view; did you"),
+    ],
+)
+def test_mistakes_name_the_key_and_what_would_be_right(values: dict[str, Any], line: str) -> None:
+    assert complaints(values)[0].startswith(line)
+
+
+def test_a_manifest_view_is_known_by_its_name() -> None:
+    overrides = ("experiment=emoji_condition", "data.root=somewhere")
+    assert complaints({"data.views.noto.sise": 3}, *overrides)[0].startswith(
+        "data.views.noto.sise: unknown key; did you mean size?"
+    )
+    lines = complaints({"data.views.noto.kind": "picture"}, *overrides)
+    assert lines == ["data.views.noto.kind: must be one of 'image', 'binary', got \"picture\""]
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        (
+            {"views.attributes.type": "bernoulli", "views.face": {"type": "bernoulli"}},
+            "views.face.type: bernoul",
+        ),
+        ({"views.cartoon": {"type": "bernoulli"}}, "views.cartoon.type: bernoulli is for binary attributes"),
+    ],
+)
+def test_images_are_no_attributes(values: dict[str, Any], line: str) -> None:
+    changed = with_values({})
+    for key, value in values.items():
+        OmegaConf.update(changed, key, value, merge=False, force_add=True)
+    with pytest.raises(UserError) as caught:
+        validate(changed)
+    assert str(caught.value).startswith(line)
+
+
+def test_condition_needs_images_and_one_table() -> None:
+    alone = with_values({})
+    OmegaConf.set_struct(alone, False)
+    del alone.views["attributes"]
+    with pytest.raises(UserError, match="needs exactly one bernoulli view"):
+        validate(alone)
+    alone = with_values({})
+    OmegaConf.set_struct(alone, False)
+    del alone.views["face"]
+    with pytest.raises(UserError, match="needs at least one vae view of images"):
+        validate(alone)
+
+
+def test_paths_are_read_from_home(config_of: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FAVAE_CACHE")
+    assert config_of().cache == Path.home() / ".cache" / "favae-run"
