@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from favae_cli import __version__
-from favae_cli.errors import UserError
+from favae_cli.errors import Interrupted, UserError
 from favae_cli.folders import config_folders, shipped_configs
 from favae_cli.help import help_text
 
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
     from favae_cli.config import Config
 
-MISTAKE = 2  # exit code
+MISTAKE, INTERRUPTED = 2, 130  # exit codes
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run what the arguments ask for and return the exit code: 2 for a user's mistake, told in a line each.
+    """Run what the arguments ask for and return the exit code: 2 for a user's mistake, told in a line each, 130
+    for a run that was interrupted.
 
     Args:
         argv: the arguments after the program's name; those of the process when None.
@@ -36,8 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         _dispatch(arguments)
-    except UserError as mistake:
-        return _tell(mistake)
+    except (UserError, Interrupted) as ending:
+        return _tell(ending)
     return 0
 
 
@@ -81,9 +82,9 @@ def _job(composed: DictConfig) -> float:
         sys.stdout.write(f"run {settings.job.num} of the sweep: {changes}\n")
     try:
         return _run(validate(composed), Path(settings.runtime.output_dir))
-    except UserError as mistake:
+    except (UserError, Interrupted) as ending:
         # Hydra would add lines of its own to an ordinary exception.
-        raise SystemExit(_tell(mistake)) from mistake
+        raise SystemExit(_tell(ending)) from ending
 
 
 def _run(config: Config, directory: Path) -> float:
@@ -92,7 +93,7 @@ def _run(config: Config, directory: Path) -> float:
     return run_task(config, directory)
 
 
-def _tell(mistake: UserError) -> int:
-    for line in str(mistake).splitlines():
+def _tell(ending: UserError | Interrupted) -> int:
+    for line in str(ending).splitlines():
         sys.stderr.write(f"favae-run: {line}\n")
-    return MISTAKE
+    return MISTAKE if isinstance(ending, UserError) else INTERRUPTED

@@ -1,4 +1,4 @@
-"""The one exception for a user's mistake."""
+"""The two exceptions that are no bugs."""
 
 
 class UserError(Exception):
@@ -7,3 +7,7 @@ class UserError(Exception):
     The message names the key, file, row or view and says what would be right. The entry point prints it
     without a traceback and ends with exit code 2; any other exception is a bug and keeps its traceback.
     """
+
+
+class Interrupted(Exception):
+    """The run was asked to stop and did, with everything saved; the message says how to go on."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 
 import numpy as np
+from matplotlib.figure import Figure
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, average_precision_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from favae_cli.data import Dataset
+from favae_cli.evaluation.figures import reliability
 from favae_cli.model import FAVAE, observed_table
 from favae_cli.views import Encoded
 
@@ -96,3 +98,16 @@ def probe_auc(
     yardstick = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)).fit(*tables["train"])
     z, x = tables[split]
     return float(roc_auc_score(x, yardstick.decision_function(z)))
+
+
+def attribute_pictures(
+    model: FAVAE, data: Dataset, view: str, split: str, encoded: dict[str, Encoded]
+) -> dict[str, Figure]:
+    """How far the predicted probabilities can be trusted."""
+    truth, probability = predicted_attributes(model, data, view, split, encoded)
+    names = data.views[view].columns
+    return {"reliability": reliability(_by_name(names, probability), _by_name(names, truth))}
+
+
+def _by_name(names: tuple[str, ...], table: np.ndarray) -> dict[str, np.ndarray]:
+    return dict(zip(names, table.T, strict=True))

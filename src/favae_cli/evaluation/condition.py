@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from favae_cli.config import Evaluation
 from favae_cli.data import Dataset
@@ -16,6 +17,7 @@ from favae_cli.evaluation.conditional import (
     edit_scores,
     generation_metrics,
 )
+from favae_cli.evaluation.grids import image_grid
 from favae_cli.evaluation.images import unit
 from favae_cli.evaluation.judge import Judge, agreement, train_judge
 from favae_cli.model import FAVAE, observed_table
@@ -23,6 +25,8 @@ from favae_cli.runtime import Runtime
 from favae_cli.training.seeds import numpy_generator
 
 logger = logging.getLogger(__name__)
+
+MOST_COLUMNS = 10  # combinations in a figure
 
 
 @dataclass(frozen=True)
@@ -129,3 +133,35 @@ class Conditioning:
             self.editor, judge, self.combinations, self.edited.images, self.edited.labels, self.strength
         )
         return edit_metrics(scores, self.strength, self.names)
+
+    def pictures(self) -> dict[str, Figure]:
+        """Edits of test images to every known combination (Fig. 5), and random images of each (A.15)."""
+        return {"editing": self._edit_grid(), "generated": self._generated_grid()}
+
+    def _edit_grid(self) -> Figure:
+        """Original, reconstruction, then the combinations: one column each, the asked attributes in its title."""
+        count = min(self.settings.edit.show, len(self.test.images))
+        originals, labels = self.test.images[:count], self.test.labels[:count]
+        view = self.editor.model.views[self.editor.view]
+        encoded = view.encode(originals)
+        assert encoded is not None
+        shown = self.combinations.values[:MOST_COLUMNS]
+        columns = [unit(originals), view.decode(encoded.mean)]
+        for wanted in shown:
+            target = np.broadcast_to(wanted, labels.shape)
+            columns.append(self.editor.edit(encoded.mean, labels, target, self.strength))
+        titles = ["original", "reconstruction", *map(self._title, shown)]
+        has = [self._title(label) for label in labels]
+        return image_grid(list(zip(*columns, strict=True)), has, titles)
+
+    def _generated_grid(self) -> Figure:
+        """A row of random images for each combination."""
+        count, shown = self.settings.generate.show, self.combinations.values[:MOST_COLUMNS]
+        rng = numpy_generator(self.seed, "generated figure")
+        images = self.editor.generate(np.repeat(shown, count, axis=0), rng)
+        rows = [list(images[start : start + count]) for start in range(0, len(images), count)]
+        return image_grid(rows, [self._title(wanted) for wanted in shown])
+
+    def _title(self, labels: np.ndarray) -> str:
+        """The attributes that are present, or "none"."""
+        return ", ".join(name for name, value in zip(self.names, labels, strict=True) if value == 1) or "none"

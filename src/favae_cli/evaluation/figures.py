@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.patches import Patch
+from matplotlib.ticker import LogFormatter, MaxNLocator
 
 from favae_cli.evaluation.style import FAINT, INK, blank, colour, dress
 
@@ -86,7 +87,8 @@ def bound(rounds: Sequence[Mapping[str, Any]]) -> Figure:
     """The evidence lower bound, the factors in use and the noise precision of every view, round by round.
 
     Args:
-        rounds: the records of kind "round" in metrics.jsonl: `round`, `bound` (nats), `factors/active`, `tau/<view>`.
+        rounds: the records of kind "round" in metrics.jsonl: `round`, `bound` (nats), `factors/active` and
+            `tau/<view>`.
     """
     rounds = sorted(rounds, key=lambda record: record["round"])
     x = [record["round"] for record in rounds]
@@ -102,13 +104,15 @@ def bound(rounds: Sequence[Mapping[str, Any]]) -> Figure:
     middle.plot(x, active, "o", color=colour(2), markersize=3)
     middle.set_ylim(0, 1.1 * max([*active, 1]))
     middle.yaxis.set_major_locator(MaxNLocator(integer=True))
-    dress(right, "noise precision τ", "round")
+    dress(right, "noise precision, tau", "round")
     for index, key in enumerate(taus):
         y = [record.get(key, np.nan) for record in rounds]
         right.plot(
             x, y, "o-", color=colour(index), markersize=3, linewidth=1.3, label=key.removeprefix("tau/")
         )
     right.set_yscale("log")
+    right.yaxis.set_major_formatter(LogFormatter())
+    right.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
     if taus:
         right.legend(fontsize=7, frameon=False)
     for axes in (left, middle, right):
@@ -119,7 +123,7 @@ def bound(rounds: Sequence[Mapping[str, Any]]) -> Figure:
 def relevance(
     weights: Mapping[str, np.ndarray], alpha: Mapping[str, np.ndarray], active: Mapping[str, np.ndarray]
 ) -> Figure:
-    """|W| of every view and factor, and each factor's relevance 1 / alpha for each view (Fig. 10 of the paper).
+    """|W| of every view and factor, and each factor's relevance 1 / alpha for each view (paper's Fig. 10).
 
     Factors stand in columns: those that two views or more use first, then the private ones view by view, then
     the unused ones; within a group the strongest first.
@@ -147,20 +151,24 @@ def relevance(
         top = max(float(np.quantile(size, 0.995)), np.finfo(float).tiny)
         extent = (0, factors, len(size), 0)
         picture = axes.imshow(
-            size, aspect="auto", cmap="magma_r", vmin=0, vmax=top, extent=extent, interpolation="nearest"
+            size, aspect="auto", cmap="Blues", vmin=0, vmax=top, extent=extent, interpolation="nearest"
         )
         bar = figure.colorbar(picture, ax=axes, pad=0.01, fraction=0.03)
         bar.ax.tick_params(labelsize=6)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
+        axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     for index, view in enumerate(views):
         width = 0.8 / len(views)
         x = np.arange(factors) + 0.1 + width * (index + 0.5)
         panels[-1].bar(x, strength[index][order], width, color=colour(index), label=view)
-    dress(panels[-1], "", "factor, sorted", "relevance 1/α")
+    dress(panels[-1], "", "factor, sorted", "relevance, 1 / alpha")
     panels[-1].set_yscale("log")
+    panels[-1].set_ylim(bottom=max(strength.min() / 2, strength.max() * 1e-6))
     panels[-1].set_xlim(0, factors)
-    panels[-1].legend(fontsize=7, frameon=False, ncols=len(views), loc="upper right")
-    _mark_groups(panels, [name for name, _ in groups], edges)
+    figure.legend(
+        *panels[-1].get_legend_handles_labels(), fontsize=8, frameon=False, ncols=4, loc="outside lower right"
+    )
+    _mark_groups(figure, panels, [name for name, _ in groups], edges)
     return figure
 
 
@@ -176,27 +184,33 @@ def _factor_groups(
     return [(name, strongest[chosen[strongest]]) for name, chosen in members.items() if chosen.any()]
 
 
-def _mark_groups(panels: Sequence[Axes], names: Sequence[str], edges: np.ndarray) -> None:
+def _mark_groups(figure: Figure, panels: Sequence[Axes], names: Sequence[str], edges: np.ndarray) -> None:
+    """Part the groups by lines, and give each a band of its colour on top."""
     for axes in panels:
         for edge in edges[1:-1]:
-            axes.axvline(edge, color=INK, linewidth=0.8)
-    for name, start, end in zip(names, edges[:-1], edges[1:], strict=True):
-        panels[0].annotate(
-            f"{name} ({end - start})",
-            ((start + end) / 2, 1),
-            (0, 4),
-            xycoords=panels[0].get_xaxis_transform(),
-            textcoords="offset points",
-            fontsize=8,
-            color=INK,
-            ha="center",
+            axes.axvline(edge, color=INK, linewidth=0.6)
+    bands = []
+    for index, (name, start, end) in enumerate(zip(names, edges[:-1], edges[1:], strict=True)):
+        shade = "#bbbbbb" if name == "unused" else colour(index + 2)
+        bands.append(Patch(color=shade, label=f"{name} ({end - start})"))
+        panels[0].plot(
+            [start, end],
+            [1.03, 1.03],
+            color=shade,
+            linewidth=5,
+            solid_capstyle="butt",
+            transform=panels[0].get_xaxis_transform(),
+            clip_on=False,
         )
+    figure.legend(handles=bands, fontsize=8, frameon=False, ncols=4, loc="outside upper left")
 
 
 def reliability(
     probability: Mapping[str, np.ndarray], label: Mapping[str, np.ndarray], bins: int = 10
 ) -> Figure:
-    """Predicted probability against the observed share, a panel an attribute; the diagonal is perfect calibration.
+    """Predicted probability against the observed share, a panel an attribute; on the diagonal they agree.
+
+    Pale bars show how many samples each interval holds, on a scale of their own.
 
     Args:
         probability: p(attribute = 1) of each sample, (N,) for each attribute.
@@ -206,7 +220,7 @@ def reliability(
     columns = min(4, max(len(probability), 1))
     rows = -(-len(probability) // columns)
     figure = blank(2.6 * columns, 2.7 * rows)
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    grid = figure.subplots(rows, columns, squeeze=False)
     for axes, (name, predicted) in zip(grid.flat, probability.items(), strict=False):
         known = np.isfinite(label[name])
         predicted, observed = predicted[known], label[name][known]
@@ -219,15 +233,13 @@ def reliability(
         dress(axes, name, "predicted probability", "observed share")
         axes.bar(
             (np.arange(bins) + 0.5) / bins,
-            count / max(count.max(), 1),
+            0.3 * count / max(count.max(), 1),
             0.9 / bins,
             color="#d9e3ee",
-            label="samples",
         )
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=":")
         axes.plot(mean, share, "o-", color=colour(1), markersize=4, linewidth=1.3)
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-        axes.label_outer()
     for axes in grid.flat[len(probability) :]:
         axes.set_axis_off()
     return figure

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from favae_cli.data import Dataset
+from favae_cli.evaluation.grids import image_grid
 from favae_cli.model import FAVAE
 from favae_cli.training.epochs import Prior, held_out
 
@@ -58,3 +60,15 @@ def reconstruction_metrics(
             f"{split}/{name}/kl": totals["kl"],
         }
     return metrics
+
+
+def reconstruction_pictures(model: FAVAE, data: Dataset, split: str, count: int) -> dict[str, Figure]:
+    """Originals over their reconstructions, a figure for each trainable image view; `count` images."""
+    pictures = {}
+    for name, view in model.trainable.items():
+        indices = data.having(split, name)[:count]
+        if data.views[name].is_image and len(indices):
+            stored = data.views[name].gather(indices)
+            rows = [list(stored), list(view.decode(view.encode(stored).mean))]
+            pictures[f"reconstructions_{name}"] = image_grid(rows, ["original", "reconstruction"])
+    return pictures

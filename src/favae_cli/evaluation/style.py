@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -53,3 +55,11 @@ def save(figure: Figure, path: Path) -> None:
     unfinished = path.with_name(f".{path.name}.part")
     figure.savefig(unfinished, format="png", metadata={"Software": None})
     os.replace(unfinished, path)
+
+
+def pixels(figure: Figure) -> np.ndarray:
+    """The figure as it would be saved, uint8 (H, W, 3)."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="rgba")
+    width, height = figure.canvas.get_width_height()
+    return np.frombuffer(buffer.getvalue(), np.uint8).reshape(height, width, 4)[..., :3]

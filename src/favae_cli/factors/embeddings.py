@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
+from favae_cli.factors.bound import scale_kl
 from favae_cli.factors.model import FactorModel
 from favae_cli.factors.moments import (
     Moments,
@@ -30,6 +31,10 @@ class LocalEmbedding(Protocol):
     def update(self, rows: np.ndarray, prior_mean: np.ndarray, precision: float) -> None: ...
 
     def log_likelihood(self) -> float: ...
+
+    def best_scale(self, penalty: Callable[[float], float]) -> float: ...
+
+    def rescale(self, scale: float) -> None: ...
 
 
 @dataclass
@@ -97,6 +102,19 @@ class Embeddings:
                 self.local[view].update(group.rows, predicted, part.tau)
                 group.stacked[:, where[view]] = self.local[view].mean[group.rows]
         return self.moments(), {view: local.log_likelihood() for view, local in self.local.items()}
+
+    def stretch(self, model: FactorModel) -> FactorModel:
+        """Bring every local embedding, and the model of it, to the scale that raises the bound most."""
+        views = dict(model.views)
+        for view, local in self.local.items():
+            part = views[view]
+            scale = local.best_scale(lambda c, part=part: scale_kl(part.rescaled(c)))
+            local.rescale(scale)
+            views[view] = part.rescaled(scale)
+            for pattern, group in self.groups.items():
+                if view in pattern:
+                    group.stacked[:, offsets(self.sizes, pattern)[view]] *= scale
+        return replace(model, views=views)
 
     def moments(self) -> Moments:
         """Moments of the embeddings as they stand; only the rows of local views are summed again."""

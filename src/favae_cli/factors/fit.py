@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -14,9 +14,22 @@ from favae_cli.factors.model import FactorModel
 from favae_cli.factors.moments import Moments
 from favae_cli.factors.rotation import rotate
 from favae_cli.factors.start import spectral_start
-from favae_cli.factors.updates import update_latents, update_view
+from favae_cli.factors.updates import LatentSums, update_latents, update_view
 
-SLACK = 1e-9  # relative; rounding in sums over many samples
+SLACK = 1e-9  # share of the terms' size that the bound may fall by rounding and pruning
+ROUNDING = 1e-12  # share of <tau> <z^T z> that rounding costs: the residual is a difference of such sums
+
+
+class LocalEmbeddings(Protocol):
+    """Embeddings that have updates of their own; `factors.embeddings.Embeddings` is one."""
+
+    def refresh(self, model: FactorModel) -> tuple[Moments, dict[str, float]]:
+        """Renew q(z); returns the moments and the terms E log p(x | z) by name."""
+        ...
+
+    def stretch(self, model: FactorModel) -> FactorModel:
+        """Change the scale of z, and the model with it, such that the bound does not fall."""
+        ...
 
 
 @threadpool_limits.wrap(limits=1)  # matrices this small lose more to threads than they gain
@@ -30,7 +43,7 @@ def fit(
     rotate_every: int = 10,
     prune: bool = True,
     tolerance: float = 1e-8,
-    refresh: Callable[[FactorModel], tuple[Moments, dict[str, float]]] | None = None,
+    local: LocalEmbeddings | None = None,
 ) -> FactorModel:
     """Fit the factor model to moments (DESIGN 3); a sweep costs O(D^2 K), whatever N is.
 
@@ -43,8 +56,8 @@ def fit(
         rotate_every: sweeps between rotations; 0 never rotates.
         prune: drop factors that no view uses, at each rotation.
         tolerance: stop once the bound has changed by less than this share between two rotations.
-        refresh: called before each sweep where some embeddings are themselves inferred from g (a bernoulli view):
-            takes the model, returns the renewed moments and the terms E log p(x | z) by name.
+        local: where some embeddings are themselves inferred from g (a bernoulli view): renews them before each
+            sweep, from then on instead of `moments`.
 
     Returns:
         The fitted model; `bound` holds one value a sweep.
@@ -62,11 +75,11 @@ def fit(
     for sweep in range(sweeps):
         try:
             observed: dict[str, float] = {}
-            if refresh is not None:
-                moments, observed = refresh(model)
+            if local is not None:
+                moments, observed = local.refresh(model)
             latents = update_latents(model, moments)
             terms = bound_terms(model, latents) | {f"x/{name}": value for name, value in observed.items()}
-            bounds.append(_checked(sum(terms.values()), bounds))
+            bounds.append(_checked(terms, _slack(model, latents, terms), bounds))
             model = replace(
                 model,
                 views={name: update_view(name, view, latents.views[name]) for name, view in model.views.items()},
@@ -74,6 +87,8 @@ def fit(
             if sweep % period == period - 1:
                 if rotate_every:
                     model = rotate(model, latents)
+                if local is not None:
+                    model = local.stretch(model)
                 if prune:
                     model = _pruned(model)
                 if len(bounds) > 2 * period and _settled(bounds[-1], bounds[-1 - period], tolerance):
@@ -83,12 +98,20 @@ def fit(
     return replace(model, bound=tuple(bounds), terms=terms)
 
 
-def _checked(bound: float, before: list[float]) -> float:
-    if not np.isfinite(bound):
-        raise EngineError("the bound is not finite")
-    if before and bound < before[-1] - SLACK * abs(before[-1]):
+def _checked(terms: dict[str, float], slack: float, before: list[float]) -> float:
+    """The bound, once it is known to be finite and not to have fallen."""
+    wrong = [name for name, value in terms.items() if not np.isfinite(value)]
+    if wrong:
+        raise EngineError(f"the bound's term {wrong[0]} is not finite")
+    bound = sum(terms.values())
+    if before and bound < before[-1] - slack:
         raise EngineError(f"the bound fell from {before[-1]:.10g} to {bound:.10g}")
     return bound
+
+
+def _slack(model: FactorModel, latents: LatentSums, terms: dict[str, float]) -> float:
+    signal = sum(view.tau * latents.views[name].zz for name, view in model.views.items())
+    return SLACK * sum(abs(value) for value in terms.values()) + ROUNDING * signal
 
 
 def _settled(bound: float, earlier: float, tolerance: float) -> bool:

@@ -26,9 +26,11 @@ def rotate(model: FactorModel, latents: LatentSums, steps: int = 100) -> FactorM
         np.eye(factors).ravel(),
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": steps, "maxcor": 20},
+        # SciPy's own tolerances would stop while hundreds of nats are to be had: the objective is per sample.
+        options={"maxiter": steps, "maxcor": 20, "ftol": 1e-13, "gtol": 1e-9},
     )
     rotation = result.x.reshape(factors, factors)
+    inverse = np.linalg.inv(rotation)
     return replace(
         model,
         views={
@@ -37,6 +39,7 @@ def rotate(model: FactorModel, latents: LatentSums, steps: int = 100) -> FactorM
                     view,
                     weights=view.weights @ rotation,
                     weights_cov=symmetrize(rotation.T @ view.weights_cov @ rotation),
+                    usage=np.diag(inverse @ latents.views[name].gg @ inverse.T).copy(),
                 )
             )
             for name, view in model.views.items()

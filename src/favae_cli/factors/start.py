@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from favae_cli.factors.linalg import symmetrize
+from favae_cli.factors.linalg import EngineError, symmetrize
 from favae_cli.factors.model import PRIOR_SHAPE, FactorModel, Gamma, ViewFactors
 from favae_cli.factors.moments import Moments, offsets
 
-SMALLEST_NOISE = 1e-3  # share of a view's variance that the start leaves to noise at the least
+WEAKEST_FACTOR = 1e-3  # of the leading eigenvalue's share by dimension: no factor starts at nothing
+SMALLEST_NOISE = 0.5  # share of a view's variance; from a start without noise, sweeps hardly find any
 
 
 def spectral_start(moments: Moments, factors: int, seed: int = 0) -> FactorModel:
@@ -21,17 +22,23 @@ def spectral_start(moments: Moments, factors: int, seed: int = 0) -> FactorModel
         moments: of the embeddings.
         factors: K; no more than the stacked embedding size can be used.
         seed: of the small jitter that keeps factors with equal eigenvalues apart.
+
+    Raises:
+        EngineError: a view's embedding is not finite, or does not vary; names it.
     """
     covariance, mean, counts = pooled_covariance(moments)
     where = offsets(moments.sizes, tuple(moments.sizes))
     scale = np.empty(len(mean))
-    for place in where.values():
-        scale[place] = np.sqrt(max(np.trace(covariance[place, place]), np.finfo(float).tiny))
+    for name, place in where.items():
+        spread = np.trace(covariance[place, place])
+        if not (np.isfinite(spread) and spread > 0):
+            raise EngineError(f"view {name!r}: the variance of z is {spread}, not a positive number")
+        scale[place] = np.sqrt(spread)
     values, vectors = np.linalg.eigh(symmetrize(covariance / np.outer(scale, scale)))
     values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
     factors = min(factors, len(mean))
     rest = values[factors:].mean() if factors < len(values) else 0.0
-    strength = np.sqrt(np.maximum(values[:factors] - rest, SMALLEST_NOISE * values[0] / len(values)))
+    strength = np.sqrt(np.maximum(values[:factors] - rest, WEAKEST_FACTOR * values[0] / len(values)))
     weights = vectors[:, :factors] * strength * scale[:, None]
     weights *= 1.0 + 1e-3 * np.random.default_rng(seed).standard_normal(weights.shape)
     views = {}
@@ -39,7 +46,7 @@ def spectral_start(moments: Moments, factors: int, seed: int = 0) -> FactorModel
         size, part = moments.sizes[name], weights[place]
         variance = float(np.trace(covariance[place, place])) / size
         left = variance - float((part**2).sum()) / size
-        noise = max(left, SMALLEST_NOISE * variance, np.finfo(float).tiny)
+        noise = max(left, SMALLEST_NOISE * variance)
         small = noise / counts[name]
         squares = (part**2).sum(axis=0) + size * small
         views[name] = ViewFactors(

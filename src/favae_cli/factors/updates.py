@@ -70,7 +70,7 @@ def update_latents(model: FactorModel, moments: Moments) -> LatentSums:
     """The optimal q(g) for every pattern, as the sums that the other updates need (DESIGN 3).
 
     Raises:
-        EngineError: a precision matrix is not positive definite.
+        EngineError: a view's moments are not finite, or a precision matrix is not positive definite.
     """
     views: dict[str, ViewSums] = {}
     gg_all, count, kl = np.zeros((model.factors, model.factors)), 0, 0.0
@@ -85,6 +85,8 @@ def update_latents(model: FactorModel, moments: Moments) -> LatentSums:
         zg = projected + np.outer(bias, g)
         squares = np.diag(part.outer) + part.variance
         for view, where in offsets(moments.sizes, pattern).items():
+            if not np.isfinite(squares[where]).all():
+                raise EngineError(f"view {view!r}: the moments of z are not finite")
             sums = ViewSums(
                 part.count, part.total[where], squares[where].sum(), g, gg, zg[where], part.entropy[view]
             )

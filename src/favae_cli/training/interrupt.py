@@ -1,45 +1,50 @@
-"""SIGTERM and Ctrl-C as a wish that the training loop grants at its next step."""
+"""SIGTERM and Ctrl-C: at once where nothing can be lost, after saving where something could."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from types import FrameType, TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
-
-class Interrupted(Exception):
-    """The run was asked to stop; everything is saved."""
+from favae_cli.errors import Interrupted
 
 
 class StopRequest:
-    """While entered, the first SIGTERM or SIGINT only raises a flag; a second one acts as usual.
+    """Turns SIGTERM and SIGINT into `Interrupted`, or, under `patiently`, into a wish that the caller grants.
 
-        with StopRequest() as stop:
-            ...
-            if stop.asked: save and leave
+    A second signal interrupts at once. Outside of the main thread, where no handlers can be set, it never asks.
     """
 
     def __init__(self) -> None:
         self.asked = False
-        self._before: dict[signal.Signals, object] = {}
+        self._patient = False
 
-    def __enter__(self) -> StopRequest:
+    @contextmanager
+    def handling(self) -> Iterator[StopRequest]:
+        """Handle both signals for as long as the context lasts."""
         if threading.current_thread() is not threading.main_thread():
-            return self  # only the main thread may set handlers
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._before[number] = signal.signal(number, self._note)
-        return self
+            yield self
+            return
+        before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._restore()
+    @contextmanager
+    def patiently(self) -> Iterator[None]:
+        """Only note the first signal: the caller looks at `asked`, saves and leaves."""
+        self._patient = True
+        try:
+            yield
+        finally:
+            self._patient = False
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
-        self._restore()
-
-    def _restore(self) -> None:
-        while self._before:
-            number, handler = self._before.popitem()
-            signal.signal(number, handler)  # type: ignore[arg-type]
+        if self._patient and not self.asked:
+            self.asked = True
+        else:
+            raise Interrupted

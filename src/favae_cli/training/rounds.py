@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from favae_cli.data import Dataset
+from favae_cli.errors import Interrupted
 from favae_cli.factors import FactorModel, fit
 from favae_cli.model import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.epochs import Position, Prior, VaeTrainer, held_out
-from favae_cli.training.interrupt import Interrupted, StopRequest
+from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.run_log import RunLog
 from favae_cli.training.state import Priors, Progress, pack, unpack
 from favae_cli.views import Encoded
@@ -63,13 +64,13 @@ class Training:
             logger.info("Going on from %s", self.last)
         self.log = RunLog(directory, self.progress.written)
 
-    def run(self) -> None:
+    def run(self, stop: StopRequest) -> None:
         """Train to the end of the schedule.
 
         Raises:
-            Interrupted: by SIGTERM or Ctrl-C, after saving.
+            Interrupted: as `stop` asked, after saving.
         """
-        with StopRequest() as stop:
+        with stop.patiently():
             while not self.progress.finished:
                 self._advance(stop)
                 self.progress.written = self.log.written
@@ -214,7 +215,7 @@ class Training:
                 sweeps=config.schedule.sweeps,
                 rotate_every=config.schedule.rotate_every,
                 prune=config.schedule.prune,
-                refresh=evidence.refresh if evidence.local else None,
+                local=evidence if evidence.local else None,
             )
             priors = {name: {} for name in self.trainers}
             for split in SPLITS:

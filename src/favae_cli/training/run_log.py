@@ -5,30 +5,31 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
-logger = logging.getLogger(__name__)
 
-
-def start_logging(directory: Path) -> None:
+@contextmanager
+def logging_to(directory: Path) -> Iterator[None]:
     """Send the program's log lines to standard error and to `directory`/run.log."""
     package = logging.getLogger("favae_cli")
-    for handler in list(package.handlers):
-        package.removeHandler(handler)
-        handler.close()
-    screen = logging.StreamHandler()
+    screen, file = logging.StreamHandler(), logging.FileHandler(directory / "run.log")
     screen.setFormatter(logging.Formatter("%(message)s"))
-    file = logging.FileHandler(directory / "run.log")
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    package.addHandler(screen)
-    package.addHandler(file)
+    for handler in (screen, file):
+        package.addHandler(handler)
     package.setLevel(logging.INFO)
-    package.propagate = False
+    try:
+        yield
+    finally:
+        for handler in (screen, file):
+            package.removeHandler(handler)
+            handler.close()
 
 
 class RunLog:

@@ -64,6 +64,12 @@ class Progress:
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    def speeds(self) -> dict[str, float]:
+        """`seconds/<phase>`, and `images_per_second/<phase>` of the phases that train."""
+        return {f"seconds/{phase}": spent for phase, spent in self.seconds.items()} | {
+            f"images_per_second/{phase}": count / self.seconds[phase] for phase, count in self.images.items()
+        }
+
 
 def pack(model: FAVAE, trainers: Mapping[str, VaeTrainer], priors: Priors) -> dict[str, torch.Tensor]:
     """Networks, optimisers, factor model and priors as named tensors."""

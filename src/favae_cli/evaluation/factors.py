@@ -1,0 +1,23 @@
+"""What the factors turned out to be."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from favae_cli.evaluation.figures import relevance
+from favae_cli.factors import FactorModel
+
+
+def factor_metrics(model: FactorModel) -> dict[str, float]:
+    """`factors/active` (in any view), `factors/shared` (in two or more) and `factors/private/<view>`."""
+    return {
+        "factors/active": float(sum(model.active.values()).astype(bool).sum()),  # type: ignore[union-attr]
+        "factors/shared": float(model.shared().sum()),
+        **{f"factors/private/{name}": float(model.private(name).sum()) for name in model.views},
+    }
+
+
+def factor_pictures(model: FactorModel) -> dict[str, Figure]:
+    """|W| and alpha of every factor and view (Fig. 10 of the paper)."""
+    alpha = {name: view.ard.mean for name, view in model.views.items()}
+    return {"relevance": relevance(model.weights, alpha, model.active)}

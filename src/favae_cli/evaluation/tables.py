@@ -1,0 +1,209 @@
+"""The numbers of metrics.json, sorted into tables that a person can read. Whatever is missing is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+Metrics = Mapping[str, float]
+
+_ABSENT = "-"
+_VIEW_MEASURES = {
+    "r2_mean": "R2, mean over images",
+    "r2_std": "R2, standard deviation",
+    "r2": "R2, pooled",
+    "log_likelihood": "log-likelihood (nats)",
+    "kl": "KL (nats)",
+}
+_ATTRIBUTE_MEASURES = {
+    "auc": "AUC",
+    "auc_probe": "AUC, probe",
+    "accuracy": "accuracy",
+    "average_precision": "average precision",
+    "ece": "calibration error",
+}
+_JUDGED = {
+    "judge/accuracy": "The judge is right on real test images",
+    "reconstruction/accuracy": "Attributes that survive reconstruction",
+    "generate/accuracy": "Asked attributes that generated images show",
+    "edit/flip": "Edits that flip the wanted attribute",
+    "edit/keep": "Other attributes that stay in an edit",
+    "edit/r2": "R2 between edit and original",
+    "edit/strength": "Strength of the edits",
+}
+_JUDGED_BY_ATTRIBUTE = {
+    "judge/{}/accuracy": "judge, real images",
+    "reconstruction/{}/accuracy": "survives reconstruction",
+    "generate/{}/accuracy": "shown when asked",
+    "edit/{}/flip": "flipped by an edit",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as it is shown: every cell is text already."""
+
+    title: str
+    note: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """`value` for a table: fewer decimals the larger it is, a dash where there is none."""
+    if value is None or value != value:
+        return _ABSENT
+    if float(value).is_integer() and abs(value) >= 2:
+        return f"{value:,.0f}"
+    text = f"{value:,.{min(digits, 1) if abs(value) >= 100 else digits}f}"
+    return text.removeprefix("-") if set(text) <= set("-0.") else text
+
+
+def headline(metrics: Metrics) -> list[tuple[str, str, str]]:
+    """Label, number and remark of what to look at first."""
+    tiles = []
+    for view in _image_views(metrics):
+        before = metrics.get(f"before/test/{view}/r2_mean")
+        remark = f"{number(before)} before conditioning" if before is not None else "mean over test images"
+        tiles.append((f"R2 of {view}", metrics.get(f"test/{view}/r2_mean"), remark))
+    for view in _attribute_views(metrics):
+        probe = _mean(metrics, view, "auc_probe")
+        remark = f"{number(probe)} by a probe on z" if probe is not None else "mean over attributes"
+        tiles.append((f"AUC of {view}", _mean(metrics, view, "auc"), remark))
+    tiles += [
+        ("Shown when asked", metrics.get("generate/accuracy"), "generated images, by the judge"),
+        ("Edits that flip", metrics.get("edit/flip"), "by the judge"),
+        ("Edits that keep", metrics.get("edit/keep"), "the other attributes"),
+        ("Survive reconstruction", metrics.get("reconstruction/accuracy"), "the ceiling of every edit"),
+        (
+            "Active factors",
+            metrics.get("factors/active"),
+            f"{number(metrics.get('factors/shared'), 0)} shared",
+        ),
+    ]
+    return [
+        (label, number(value, 0 if label == "Active factors" else 3), remark)
+        for label, value, remark in tiles
+        if value is not None
+    ]
+
+
+def tables(metrics: Metrics) -> list[Table]:
+    """All tables that have a row, in reading order."""
+    made = [_images(metrics), *_attributes(metrics), _judged(metrics), _judged_by_attribute(metrics)]
+    return [table for table in (*made, _factors(metrics), _phases(metrics)) if table.rows]
+
+
+def _images(metrics: Metrics) -> Table:
+    rows = []
+    for view in _image_views(metrics):
+        for measure, name in _VIEW_MEASURES.items():
+            after, before = (metrics.get(f"{when}test/{view}/{measure}") for when in ("", "before/"))
+            if after is None and before is None:
+                continue
+            change = None if after is None or before is None else after - before
+            sign = "+" if change is not None and change > 0 and number(change) != number(0) else ""
+            rows.append([view, name, number(before), number(after), sign + number(change)])
+    note = "On the test split, for the VAE alone and after conditioning, which should cost next to nothing."
+    return Table("Reconstruction", note, ["view", "measure", "before", "after", "change"], rows)
+
+
+def _attributes(metrics: Metrics) -> list[Table]:
+    made = []
+    for view in _attribute_views(metrics):
+        names = _unique(key.split("/")[2] for key in metrics if _is_attribute(key, view))
+        rows = [[name, *_cells(metrics, f"test/{view}/{name}/{{}}", _ATTRIBUTE_MEASURES)] for name in names]
+        mean = [number(_mean(metrics, view, measure)) for measure in _ATTRIBUTE_MEASURES]
+        note = (
+            "Each attribute predicted from the image through the factors, on the test split. The probe is a "
+            "logistic regression on z, the yardstick; the calibration error is how far probabilities are "
+            "from the observed shares."
+        )
+        header = ["attribute", *_ATTRIBUTE_MEASURES.values()]
+        made.append(Table(f"Prediction of {view}", note, header, [*rows, ["mean", *mean]]))
+    return made
+
+
+def _judged(metrics: Metrics) -> Table:
+    rows = [[name, number(metrics[key])] for key, name in _JUDGED.items() if key in metrics]
+    note = "A classifier trained on real training images alone says what a made image shows."
+    return Table("Generation and editing", note, ["measure", "value"], rows)
+
+
+def _judged_by_attribute(metrics: Metrics) -> Table:
+    ends = [key.split("{}") for key in _JUDGED_BY_ATTRIBUTE]
+    names = _unique(
+        key[len(start) : -len(end)]
+        for key in metrics
+        for start, end in ends
+        if key.startswith(start) and key.endswith(end) and len(key) > len(start) + len(end)
+    )
+    rows = [
+        [name, *(number(metrics.get(key.format(name))) for key in _JUDGED_BY_ATTRIBUTE)] for name in names
+    ]
+    return Table(
+        "Generation and editing by attribute",
+        "Shares of images, by the judge.",
+        ["attribute", *_JUDGED_BY_ATTRIBUTE.values()],
+        rows,
+    )
+
+
+def _factors(metrics: Metrics) -> Table:
+    names = {"factors/active": "active", "factors/shared": "shared by two views or more"}
+    names |= {
+        key: f"private to {key.removeprefix('factors/private/')}"
+        for key in metrics
+        if "factors/private/" in key
+    }
+    rows = [[name, number(metrics[key], 0)] for key, name in names.items() if key in metrics]
+    return Table("Factors", "What is left after pruning.", ["factors", "count"], rows)
+
+
+def _phases(metrics: Metrics) -> Table:
+    phases = _unique(
+        key.split("/", 1)[1] for key in metrics if key.startswith(("seconds/", "images_per_second/"))
+    )
+    rows = [
+        [
+            phase,
+            number(metrics.get(f"seconds/{phase}"), 1),
+            number(metrics.get(f"images_per_second/{phase}"), 0),
+        ]
+        for phase in phases
+    ]
+    return Table("Time", "", ["phase", "seconds", "images a second"], rows)
+
+
+def _cells(metrics: Metrics, key: str, measures: Iterable[str]) -> list[str]:
+    return [number(metrics.get(key.format(measure))) for measure in measures]
+
+
+def _mean(metrics: Metrics, view: str, measure: str) -> float | None:
+    """Mean over the view's attributes that have the measure."""
+    found = [
+        value
+        for key, value in metrics.items()
+        if _is_attribute(key, view) and key.endswith(f"/{measure}") and value == value
+    ]
+    return sum(found) / len(found) if found else None
+
+
+def _image_views(metrics: Metrics) -> list[str]:
+    return _unique(
+        key.split("/")[-2]
+        for key in metrics
+        if key.removeprefix("before/").startswith("test/") and key.endswith("/r2_mean")
+    )
+
+
+def _attribute_views(metrics: Metrics) -> list[str]:
+    return _unique(key.split("/")[1] for key in metrics if key.startswith("test/") and key.count("/") == 3)
+
+
+def _is_attribute(key: str, view: str) -> bool:
+    return key.startswith(f"test/{view}/") and key.count("/") == 3
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))

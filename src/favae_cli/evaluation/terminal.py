@@ -1,0 +1,26 @@
+"""The tables of a run as text, for the terminal and run.log."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from favae_cli.evaluation.tables import Metrics, tables
+
+WIDTH = 110  # characters
+
+
+def as_text(metrics: Metrics) -> str:
+    """Every table that has a row, under its title."""
+    sink = io.StringIO()
+    console = Console(file=sink, width=WIDTH)
+    for table in tables(metrics):
+        drawn = RichTable(title=table.title, title_justify="left", title_style="bold", box=None)
+        for i, name in enumerate(table.header):
+            drawn.add_column(name, justify="left" if i == 0 else "right")
+        for row in table.rows:
+            drawn.add_row(*row)
+        console.print(drawn, "")
+    return "\n".join(line.rstrip() for line in sink.getvalue().splitlines())

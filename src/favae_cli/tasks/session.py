@@ -1,0 +1,111 @@
+"""What every task begins and ends with: data and model at the start; numbers, figures and report at the end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from favae_cli.config import Config
+from favae_cli.data import Dataset, load
+from favae_cli.evaluation import figures
+from favae_cli.evaluation.report import write_report
+from favae_cli.evaluation.style import pixels, save
+from favae_cli.evaluation.terminal import as_text
+from favae_cli.model import FAVAE
+from favae_cli.runtime import Runtime, prepare
+from favae_cli.training.run_log import RunLog, read_records
+from favae_cli.training.setup import build_model
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Session:
+    """One run of a task in its folder.
+
+    Attributes:
+        config: of the run.
+        directory: where it writes.
+        runtime: device and precision.
+        data, model: as the config asks for them.
+        metrics: flat, as in metrics.json; saved whenever some are added.
+        pictures: by name, drawn so far.
+    """
+
+    config: Config
+    directory: Path
+    runtime: Runtime
+    data: Dataset
+    model: FAVAE
+    metrics: dict[str, float] = field(default_factory=dict)
+    pictures: dict[str, Figure] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, config: Config, directory: Path) -> Session:
+        """Load the data and build the model.
+
+        Raises:
+            UserError: a mistake in the config that only the data or the machine could show.
+        """
+        runtime = prepare(config.trainer)
+        begun = time.perf_counter()
+        data = load(config.data, config.cache.expanduser(), config.seed)
+        spent = time.perf_counter() - begun
+        sizes = ", ".join(f"{len(indices)} {split}" for split, indices in data.split.items())
+        logger.info("%s: %d samples (%s)", data.name, len(data.keys), sizes)
+        for note in data.notes:
+            logger.info("%s: %s", data.name, note)
+        session = cls(config, directory, runtime, data, build_model(config, data, runtime))
+        session.metrics["seconds/data"] = spent
+        return session
+
+    def add(self, metrics: Mapping[str, float]) -> None:
+        """Keep these numbers, on disk at once."""
+        self.metrics.update(metrics)
+        fresh = self.directory / ".metrics.json.new"
+        fresh.write_text(json.dumps(self.metrics, indent=2) + "\n")
+        fresh.replace(self.directory / "metrics.json")
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        """Report how long the context took as `seconds/<phase>`."""
+        begun = time.perf_counter()
+        yield
+        self.add({f"seconds/{phase}": time.perf_counter() - begun})
+
+    def draw(self, pictures: Mapping[str, Figure]) -> None:
+        """Keep these figures, on disk at once."""
+        folder = self.directory / "figures"
+        folder.mkdir(exist_ok=True)
+        for name, figure in pictures.items():
+            self.pictures[name] = figure
+            save(figure, folder / f"{name}.png")
+
+    def close(self, log: RunLog) -> dict[str, float]:
+        """Draw what the log holds, fill TensorBoard, write the report and say where everything lies."""
+        epochs, rounds = (read_records(self.directory, kind) for kind in ("epoch", "round"))
+        if epochs:
+            self.draw({"curves": figures.curves(epochs)})
+        if rounds:
+            self.draw({"bound": figures.bound(rounds)})
+        for name, figure in self.pictures.items():
+            log.picture(name, pixels(figure), len(epochs))
+        log.numbers(self.metrics, len(epochs))
+        log.close()
+        write_report(self.directory)
+        logger.info("\n%s", as_text(self.metrics))
+        for what, where in (
+            ("figures", "figures/"),
+            ("report", "report.html"),
+            ("checkpoints", "checkpoints/"),
+            ("numbers", "metrics.json"),
+        ):
+            logger.info("%-12s %s", what, self.directory / where)
+        return self.metrics

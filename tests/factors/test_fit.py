@@ -1,0 +1,203 @@
+"""`fit`: the bound never falls, planted structure is found, a failure says where."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis.extra.numpy import arrays as np_arrays
+
+from favae_cli.factors import EngineError, FactorModel, Moments, fit
+from favae_cli.factors.bernoulli import BernoulliEmbedding
+from favae_cli.factors.bound import bound_terms
+from favae_cli.factors.embeddings import Embeddings
+from favae_cli.factors.start import spectral_start
+from favae_cli.factors.updates import update_latents, update_view
+
+SIZES = {"a": 6, "b": 5, "x": 4}
+
+
+def with_labels(planted) -> Embeddings:
+    """The planted embeddings, view x turned into labels of which some entries are missing."""
+    table = planted.arrays["x"]
+    binary = np.where(np.isnan(table), np.nan, table > 0)
+    binary[:, 1][::7] = np.nan
+    fixed = {view: planted.arrays[view] for view in ("a", "b")}
+    return Embeddings(fixed, {}, {"x": BernoulliEmbedding(binary)}, ("a", "b", "x"))
+
+
+def assert_never_falls(bound: tuple[float, ...]) -> None:
+    assert np.all(np.diff(bound) >= -1e-9 * np.abs(bound[:-1]))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("labels", [False, True], ids=["fixed", "bernoulli"])
+def test_bound_never_falls_over_sweeps_rotations_and_pruning(plant, missing, labels, seed):
+    planted = plant(seed, 200, SIZES, 3, missing)
+    if labels:
+        embeddings = with_labels(planted)
+        model = fit(embeddings.moments(), 12, seed, sweeps=80, rotate_every=7, local=embeddings)
+    else:
+        model = fit(Moments.from_arrays(planted.arrays), 12, seed, sweeps=80, rotate_every=7)
+    assert model.factors < 12, "nothing was pruned: the test would not see what pruning does to the bound"
+    assert_never_falls(model.bound)
+    assert model.bound[-1] == pytest.approx(sum(model.terms.values()))
+
+
+@settings(max_examples=15, deadline=None)
+@given(present=np_arrays(bool, (40, 3)))
+def test_bound_never_falls_whatever_is_missing(plant, present):
+    planted = plant(1, 40, SIZES, 3)
+    present[:2] = True
+    present[~present.any(axis=1), 0] = True
+    tables = {
+        view: np.where(present[:, [place]], table, np.nan)
+        for place, (view, table) in enumerate(planted.arrays.items())
+    }
+    model = fit(Moments.from_arrays(tables), 8, sweeps=40, rotate_every=5)
+    assert_never_falls(model.bound)
+
+
+def test_rotation_raises_the_bound_that_sweeps_alone_reach(plant):
+    moments = Moments.from_arrays(plant(0, 500, {"a": 12, "b": 10}, 5).arrays)
+    plain, rotated = (fit(moments, 5, sweeps=60, rotate_every=every, prune=False) for every in (0, 10))
+    assert rotated.bound[-1] > plain.bound[-1]
+
+
+def counts(active: dict[str, np.ndarray]) -> tuple[int, ...]:
+    """Factors active in a, in b, in a alone, in b alone, and in both."""
+    a, b = active["a"], active["b"]
+    return int(a.sum()), int(b.sum()), int((a & ~b).sum()), int((b & ~a).sum()), int((a & b).sum())
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_planted_structure_is_found_exactly(plant, seed):
+    precision = {"a": (1.0, 0.5)[seed % 2], "b": (1.0, 2.0)[seed % 2]}
+    planted = plant(seed, 20_000, {"a": 100, "b": 80}, 20, precision=precision)
+    model = fit(Moments.from_arrays(planted.arrays), factors=100, seed=seed)
+    assert counts(model.active) == counts({"a": planted.usage[:, 0], "b": planted.usage[:, 1]})
+    assert model.factors == 20
+    assert int(model.shared().sum()) == counts(model.active)[4]
+    assert int(model.private("a").sum()) == counts(model.active)[2]
+    for view, true in precision.items():
+        assert model.noise_precision[view] == pytest.approx(true, rel=0.02)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_narrow_view_beside_a_wide_one_keeps_its_noise(plant, seed):
+    """With K over the embedding sizes, a start that leaves no noise would never find any again."""
+    planted = plant(seed, 5_000, {"a": 40, "b": 5}, 5)
+    model = fit(Moments.from_arrays(planted.arrays), factors=100, seed=seed)
+    assert model.factors == 5
+    assert model.noise_precision["b"] == pytest.approx(1.0, rel=0.1)
+
+
+def test_data_without_noise_are_fitted():
+    """tau grows until float64 cannot tell the residual from zero; that is no failure."""
+    rng = np.random.default_rng(0)
+    model = fit(Moments.from_arrays({"a": rng.standard_normal((50, 3)) @ rng.standard_normal((3, 8))}), 8)
+    assert model.noise_precision["a"] > 1e5
+
+
+def test_same_seed_gives_the_same_numbers(plant):
+    moments = Moments.from_arrays(plant(0, 300, SIZES, 4).arrays)
+    first, again, other = (fit(moments, 10, seed, sweeps=30) for seed in (3, 3, 4))
+    for view in SIZES:
+        np.testing.assert_array_equal(first.weights[view], again.weights[view])
+    assert first.bound == again.bound
+    assert first.bound != other.bound
+
+
+def test_fit_goes_on_from_a_model(plant):
+    moments = Moments.from_arrays(plant(0, 300, SIZES, 4).arrays)
+    whole = fit(moments, 10, sweeps=30, tolerance=0.0)
+    half = fit(moments, 10, sweeps=20, tolerance=0.0)
+    rest = fit(moments, 10, start=half, sweeps=10, tolerance=0.0)
+    assert half.bound + rest.bound == pytest.approx(whole.bound, rel=1e-12)
+
+
+@pytest.mark.parametrize("factors", [0, -3])
+def test_too_few_factors_are_refused(plant, factors):
+    with pytest.raises(ValueError, match=f"at least 1, got {factors}"):
+        fit(Moments.from_arrays(plant(0, 20, SIZES, 2).arrays), factors)
+
+
+class Renewed:
+    """Local embeddings that give these moments and likelihoods, one a sweep."""
+
+    def __init__(self, answers: list[tuple[Moments, dict[str, float]]]) -> None:
+        self.answers = iter(answers)
+
+    def refresh(self, model: FactorModel) -> tuple[Moments, dict[str, float]]:
+        return next(self.answers)
+
+    def stretch(self, model: FactorModel) -> FactorModel:
+        return model
+
+
+def broken(moments: Moments, column: int) -> Moments:
+    """The moments with one column of the stacked embedding not a number."""
+    pattern, sums = next(iter(moments.patterns.items()))
+    outer = sums.outer.copy()
+    outer[column] = outer[:, column] = np.nan
+    return replace(moments, patterns={pattern: replace(sums, outer=outer)})
+
+
+def test_failure_at_the_start_names_view_and_variable(plant):
+    moments = Moments.from_arrays(plant(0, 50, SIZES, 2).arrays)
+    with pytest.raises(EngineError, match="view 'b': the variance of z is nan"):
+        fit(broken(moments, SIZES["a"] + 1), 3)
+
+
+def test_view_that_does_not_vary_is_named(plant):
+    table = plant(0, 50, SIZES, 2).arrays["a"]
+    with pytest.raises(EngineError, match="view 'b': the variance of z is 0"):
+        fit(Moments.from_arrays({"a": table, "b": np.ones((50, 2))}), 3)
+
+
+def test_failure_later_names_sweep_view_and_variable(plant):
+    moments = Moments.from_arrays(plant(0, 50, SIZES, 2).arrays)
+    renewed = Renewed([(moments, {}), (moments, {}), (broken(moments, 0), {})])
+    with pytest.raises(EngineError, match="sweep 2: view 'a': the moments of z are not finite"):
+        fit(moments, 3, local=renewed)
+
+
+def test_a_bound_term_that_is_not_finite_is_named(plant):
+    moments = Moments.from_arrays(plant(0, 50, SIZES, 2).arrays)
+    with pytest.raises(EngineError, match="sweep 0: the bound's term x/labels is not finite"):
+        fit(moments, 3, local=Renewed([(moments, {"labels": np.nan})]))
+
+
+def test_falling_bound_is_a_failure(plant):
+    moments = Moments.from_arrays(plant(0, 50, SIZES, 2).arrays)
+    with pytest.raises(EngineError, match="sweep 1: the bound fell from"):
+        fit(moments, 3, local=Renewed([(moments, {"labels": value}) for value in (0.0, -1e6)]))
+
+
+@pytest.mark.parametrize(
+    ("variable", "spoiled"),
+    [
+        ("precision of W", {"gg": np.full((3, 3), np.nan)}),
+        ("precision of W", {"gg": -1e6 * np.eye(3)}),
+        ("mean of W", {"zg": np.full((SIZES["a"], 3), np.inf)}),
+        ("mean of b", {"z": np.full(SIZES["a"], np.nan)}),
+        ("rate of tau", {"zz": -1e6}),
+    ],
+)
+def test_failed_update_names_view_and_variable(plant, variable, spoiled):
+    moments = Moments.from_arrays(plant(0, 50, SIZES, 2).arrays)
+    model = spectral_start(moments, 3)
+    sums = replace(update_latents(model, moments).views["a"], **spoiled)
+    with pytest.raises(EngineError, match=f"view 'a': the {variable} is not"), np.errstate(invalid="ignore"):
+        update_view("a", model.views["a"], sums)
+
+
+def test_bound_terms_name_every_kl(plant):
+    moments = Moments.from_arrays(plant(0, 50, SIZES, 2).arrays)
+    model = spectral_start(moments, 3)
+    terms = bound_terms(model, update_latents(model, moments))
+    parts = ("z", "W", "alpha", "tau", "b")
+    assert set(terms) == {"g", *(f"{part}/{view}" for part in parts for view in SIZES)}
+    assert all(value < 0 for name, value in terms.items() if not name.startswith("z/"))

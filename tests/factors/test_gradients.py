@@ -1,0 +1,179 @@
+"""Closed-form updates are stationary points of the bound, written out here sample by sample for autograd."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Gamma, MultivariateNormal, Normal, kl_divergence
+from torch.nn.functional import logsigmoid
+
+from favae_cli.factors import FactorModel, fit
+from favae_cli.factors.bernoulli import BernoulliEmbedding
+from favae_cli.factors.bound import bound_terms
+from favae_cli.factors.embeddings import Embeddings
+from favae_cli.factors.updates import update_ard, update_bias, update_latents, update_noise, update_weights
+
+Blocks = dict[str, torch.Tensor]
+VIEWS = ("a", "b", "x")
+LOG_TWO_PI = math.log(2 * math.pi)
+
+
+class Problem:
+    """Ten samples of an observed, an uncertain and a bernoulli view, and a model far from converged."""
+
+    def __init__(self, plant, missing: float) -> None:
+        rng = np.random.default_rng(3)
+        arrays = plant(5, 10, {"a": 4, "b": 3, "x": 2}, 3, missing).arrays
+        binary = np.where(np.isnan(arrays["x"]), np.nan, arrays["x"] > 0.3)
+        binary[rng.random(binary.shape) < missing] = np.nan
+        self.arrays = {"a": arrays["a"], "b": arrays["b"], "x": binary}
+        self.variances = {"a": np.zeros((10, 4)), "b": rng.uniform(0.1, 1.0, (10, 3))}
+        self.present = {view: ~np.isnan(array).all(axis=1) for view, array in self.arrays.items()}
+        self.local = BernoulliEmbedding(binary)
+        fixed = {view: arrays[view] for view in ("a", "b")}
+        self.embeddings = Embeddings(fixed, {"b": self.variances["b"]}, {"x": self.local}, VIEWS)
+        self.model = fit(
+            self.embeddings.moments(), 3, sweeps=3, rotate_every=0, prune=False, local=self.embeddings
+        )
+
+    def parameters(self, model: FactorModel) -> Blocks:
+        """q of W, b, alpha and tau."""
+        blocks: dict[str, np.ndarray | float] = {}
+        for name, view in model.views.items():
+            blocks |= {
+                f"W mean {name}": view.weights,
+                f"W covariance {name}": view.weights_cov,
+                f"b mean {name}": view.bias,
+                f"b variance {name}": view.bias_var,
+                f"alpha shape {name}": np.full(model.factors, view.ard.shape),
+                f"alpha rate {name}": view.ard.rate,
+                f"tau shape {name}": view.noise.shape,
+                f"tau rate {name}": view.noise.rate,
+            }
+        return _tensors(blocks)
+
+    def latents(self, model: FactorModel) -> Blocks:
+        """The optimal q(g) of every sample."""
+        mean, covariances = self.embeddings.latents(model)
+        spread = np.empty((len(mean), model.factors, model.factors))
+        for pattern, group in self.embeddings.groups.items():
+            spread[group.rows] = covariances[pattern]
+        return _tensors({"g mean": mean, "g covariance": spread})
+
+    def embedded(self) -> Blocks:
+        """q(z) of the bernoulli view."""
+        return _tensors({"z mean": self.local.mean, "z variance": self.local.variance})
+
+    def bound(self, q: Blocks) -> torch.Tensor:
+        """E log p(x, z, g, W, b, alpha, tau) + H[q], with the Jaakkola-Jordan bound for p(x | z)."""
+        total = -sum(_parameters_kl(q, view) for view in VIEWS)
+        for sample, g in enumerate(q["g mean"]):
+            prior = MultivariateNormal(torch.zeros_like(g), torch.eye(len(g), dtype=g.dtype))
+            total = total - kl_divergence(MultivariateNormal(g, q["g covariance"][sample]), prior)
+            for view in VIEWS:
+                if self.present[view][sample]:
+                    total = total + self._embedding(q, sample, view)
+        return total
+
+    def _embedding(self, q: Blocks, sample: int, view: str) -> torch.Tensor:
+        """E log p(x | z) + E log p(z | g, W, b, tau) + H[q(z)] of one sample's view."""
+        if view == "x":
+            mean, variance = q["z mean"][sample], q["z variance"][sample]
+        else:
+            mean = torch.tensor(self.arrays[view][sample])
+            variance = torch.tensor(self.variances[view][sample])
+        g, spread = q["g mean"][sample], q["g covariance"][sample]
+        weights, covariance = q[f"W mean {view}"], q[f"W covariance {view}"]
+        shape, rate = q[f"tau shape {view}"], q[f"tau rate {view}"]
+        square = (mean - weights @ g - q[f"b mean {view}"]) ** 2 + variance + q[f"b variance {view}"]
+        square = square + torch.diagonal(weights @ spread @ weights.T)
+        square = square + g @ covariance @ g + torch.trace(covariance @ spread)
+        log_density = torch.digamma(shape) - torch.log(rate) - LOG_TWO_PI - shape / rate * square
+        total = 0.5 * log_density.sum()
+        if view != "a":
+            total = total + Normal(mean, variance.sqrt()).entropy().sum()
+        if view == "x":
+            seen = torch.tensor(~np.isnan(self.arrays["x"][sample]))
+            label = torch.tensor(np.nan_to_num(self.arrays["x"][sample]))
+            xi = q["xi"][sample]
+            curved = torch.tanh(xi / 2) / (4 * xi) * (mean**2 + variance - xi**2)
+            total = total + ((logsigmoid(xi) + (label - 0.5) * mean - xi / 2 - curved) * seen).sum()
+        return total
+
+
+def _parameters_kl(q: Blocks, view: str) -> torch.Tensor:
+    """KL of W, alpha, tau and b; a0 = b0 = 1e-6."""
+    tiny = torch.tensor(1e-6, dtype=torch.float64)
+    alpha = Gamma(q[f"alpha shape {view}"], q[f"alpha rate {view}"])
+    tau = Gamma(q[f"tau shape {view}"], q[f"tau rate {view}"])
+    bias = Normal(q[f"b mean {view}"], q[f"b variance {view}"].sqrt())
+    mean, covariance = q[f"W mean {view}"], q[f"W covariance {view}"]
+    mean_log = torch.digamma(alpha.concentration) - torch.log(alpha.rate)
+    log_prior = 0.5 * (mean_log - LOG_TWO_PI - alpha.mean * (mean**2 + torch.diagonal(covariance)))
+    return (
+        -log_prior.sum()
+        - MultivariateNormal(mean, covariance).entropy().sum()
+        + kl_divergence(alpha, Gamma(tiny, tiny)).sum()
+        + kl_divergence(tau, Gamma(tiny, tiny))
+        + kl_divergence(bias, Normal(torch.zeros_like(bias.loc), torch.ones_like(bias.loc))).sum()
+    )
+
+
+def _tensors(blocks: dict[str, np.ndarray | float]) -> Blocks:
+    return {name: torch.tensor(value, dtype=torch.float64) for name, value in blocks.items()}
+
+
+def _best_xi(embedded: Blocks) -> Blocks:
+    return {"xi": torch.sqrt(embedded["z mean"] ** 2 + embedded["z variance"])}
+
+
+def updates(problem: Problem) -> Iterator[tuple[list[str], Blocks]]:
+    """The blocks that each closed-form update changes, and q right after it."""
+    model, embedded = problem.model, problem.embedded()
+    latents = update_latents(model, problem.embeddings.moments())
+    q = problem.parameters(model) | problem.latents(model) | embedded | _best_xi(embedded)
+    yield ["xi", "g mean", "g covariance"], q
+    for name in VIEWS:
+        view, sums = model.views[name], latents.views[name]
+        for blocks, update in (
+            (["W mean", "W covariance"], lambda view, sums=sums: update_weights(view, sums)),
+            (["b mean", "b variance"], lambda view, sums=sums: update_bias(view, sums)),
+            (["alpha shape", "alpha rate"], update_ard),
+            (["tau shape", "tau rate"], lambda view, sums=sums: update_noise(view, sums)),
+        ):
+            view = update(view)
+            updated = problem.parameters(replace(model, views=model.views | {name: view}))
+            yield [f"{block} {name}" for block in blocks], q | updated
+    problem.embeddings.refresh(model)
+    yield ["z mean", "z variance"], q | problem.embedded()
+
+
+def _gradient_size(problem: Problem, q: Blocks, block: str, at: torch.Tensor) -> float:
+    variable = at.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(problem.bound(q | {block: variable}), variable)
+    return float(gradient.norm())
+
+
+def test_gradient_vanishes_after_each_update(plant, missing):
+    problem = Problem(plant, missing)
+    checked = set()
+    for blocks, q in updates(problem):
+        for block in blocks:
+            beside = _gradient_size(problem, q, block, q[block] * 1.01)
+            assert _gradient_size(problem, q, block, q[block]) < 1e-9 * beside, block
+            checked.add(block)
+    assert checked == set(q)
+
+
+def test_engine_bound_is_the_written_out_bound(plant, missing):
+    problem = Problem(plant, missing)
+    embedded = problem.embedded()
+    q = problem.parameters(problem.model) | problem.latents(problem.model) | embedded | _best_xi(embedded)
+    latents = update_latents(problem.model, problem.embeddings.moments())
+    engine = sum(bound_terms(problem.model, latents).values()) + problem.local.log_likelihood()
+    assert engine == pytest.approx(float(problem.bound(q)), rel=1e-10)

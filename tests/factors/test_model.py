@@ -1,0 +1,194 @@
+"""Posterior queries against dense linear algebra on the joint Gaussian, and what a fitted model offers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from favae_cli.factors import FactorModel, Gamma, Moments, ViewFactors, fit
+
+SIZES = {"a": 4, "b": 3}
+FACTORS = 2
+
+
+def known_model(weights_spread: float = 0.0) -> FactorModel:
+    """W, b and tau known exactly, unless W is given a variance."""
+    rng = np.random.default_rng(0)
+    views = {}
+    for view, size in SIZES.items():
+        views[view] = ViewFactors(
+            weights=rng.standard_normal((size, FACTORS)),
+            weights_cov=weights_spread * np.eye(FACTORS),
+            bias=rng.standard_normal(size),
+            bias_var=0.0,
+            noise=Gamma(2.0, np.asarray(rng.uniform(0.5, 2.0))),
+            ard=Gamma(1.0, np.ones(FACTORS)),
+            count=10,
+            usage=np.full(FACTORS, 10.0),
+            variance=1.0,
+        )
+    return FactorModel(views)
+
+
+def joint(model: FactorModel) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Mean and covariance of (g, z^a, z^b), and where each part lies in it."""
+    mapping = np.concatenate([np.eye(FACTORS), *(view.weights for view in model.views.values())])
+    noise = np.concatenate([np.zeros(FACTORS), *(np.full(v.size, 1 / v.tau) for v in model.views.values())])
+    mean = np.concatenate([np.zeros(FACTORS), *(view.bias for view in model.views.values())])
+    places = np.split(np.arange(len(mean)), [FACTORS, FACTORS + SIZES["a"]])
+    return mean, mapping @ mapping.T + np.diag(noise), dict(zip(("g", "a", "b"), places, strict=True))
+
+
+def conditioned(
+    model: FactorModel, wanted: str, observed: dict[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (N, .) and covariance of a part of the joint Gaussian given others."""
+    mean, covariance, place = joint(model)
+    here = place[wanted]
+    there = np.concatenate([place[view] for view in observed])
+    gain = covariance[np.ix_(here, there)] @ np.linalg.inv(covariance[np.ix_(there, there)])
+    offset = np.concatenate(list(observed.values()), axis=1) - mean[there]
+    left = covariance[np.ix_(here, here)] - gain @ covariance[np.ix_(there, here)]
+    return mean[here] + offset @ gain.T, left
+
+
+@pytest.fixture
+def samples() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(1)
+    return {view: rng.standard_normal((5, size)) for view, size in SIZES.items()}
+
+
+@pytest.mark.parametrize("pattern", [("a",), ("b",), ("a", "b")])
+def test_posterior_of_g_is_the_conditional_of_the_joint_gaussian(samples, pattern):
+    model = known_model()
+    observed = {view: samples[view] for view in pattern}
+    mean, covariance = model.posterior(observed)
+    expected_mean, expected_covariance = conditioned(model, "g", observed)
+    np.testing.assert_allclose(mean, expected_mean, atol=1e-12)
+    np.testing.assert_allclose(covariance, expected_covariance, atol=1e-12)
+
+
+def test_posterior_handles_each_sample_by_the_views_it_has(samples):
+    model = known_model()
+    mixed = {view: table.copy() for view, table in samples.items()}
+    mixed["a"][[0, 3]] = np.nan
+    mixed["b"][1] = np.nan
+    mean, covariance = model.posterior(mixed)
+    assert covariance.shape == (5, FACTORS, FACTORS)
+    for row, pattern in enumerate([("b",), ("a",), ("a", "b"), ("b",), ("a", "b")]):
+        alone = {view: samples[view][[row]] for view in pattern}
+        expected_mean, expected_covariance = model.posterior(alone)
+        np.testing.assert_allclose(mean[[row]], expected_mean, atol=1e-12)
+        np.testing.assert_allclose(covariance[row], expected_covariance, atol=1e-12)
+
+
+@pytest.mark.parametrize(("given", "missing"), [("a", "b"), ("b", "a")])
+def test_prediction_of_a_missing_view_is_its_conditional(samples, given, missing):
+    model = known_model()
+    observed = {given: samples[given]}
+    mean, variance = model.predict(missing, *model.posterior(observed))
+    expected_mean, expected_covariance = conditioned(model, missing, observed)
+    np.testing.assert_allclose(mean, expected_mean, atol=1e-12)
+    np.testing.assert_allclose(variance, np.tile(np.diag(expected_covariance), (5, 1)), atol=1e-12)
+
+
+def test_prediction_counts_the_uncertainty_of_weights_and_bias():
+    """Against Monte Carlo over W, b, g and the noise."""
+    model = known_model(weights_spread=0.3)
+    model = replace(model, views={name: replace(view, bias_var=0.2) for name, view in model.views.items()})
+    view, rng, draws = model.views["a"], np.random.default_rng(2), 400_000
+    mean, covariance = np.array([[0.5, -1.0]]), np.array([[0.4, 0.1], [0.1, 0.2]])
+    latent = rng.multivariate_normal(mean[0], covariance, draws)
+    weights = view.weights[0] + np.sqrt(0.3) * rng.standard_normal((draws, FACTORS))
+    bias = view.bias[0] + np.sqrt(0.2) * rng.standard_normal(draws)
+    drawn = (weights * latent).sum(axis=1) + bias + rng.standard_normal(draws) / np.sqrt(view.tau)
+    predicted_mean, predicted_variance = model.predict("a", mean, covariance)
+    assert predicted_mean[0, 0] == pytest.approx(drawn.mean(), abs=0.01)
+    assert predicted_variance[0, 0] == pytest.approx(drawn.var(), rel=0.01)
+
+
+def test_uncertain_weights_widen_the_precision_of_g():
+    """Sigma_G^-1 = I + tau (W^T W + D Sigma_W)."""
+    model = known_model(weights_spread=0.3)
+    view = model.views["a"]
+    _, covariance = model.posterior({"a": np.zeros((1, SIZES["a"]))})
+    gram = view.weights.T @ view.weights + SIZES["a"] * 0.3 * np.eye(FACTORS)
+    precision = np.eye(FACTORS) + view.tau * gram
+    np.testing.assert_allclose(covariance, np.linalg.inv(precision), atol=1e-12)
+
+
+def test_unknown_view_is_named(samples):
+    with pytest.raises(KeyError, match="no view 'c'; the model has a, b"):
+        known_model().posterior({"a": samples["a"], "c": samples["b"]})
+
+
+@pytest.fixture(scope="module")
+def fitted(plant) -> tuple[FactorModel, dict[str, np.ndarray]]:
+    planted = plant(4, 1000, {"a": 10, "b": 8}, 4)
+    return fit(Moments.from_arrays(planted.arrays), factors=15, seed=0), planted.arrays
+
+
+def test_fitted_model_offers_what_its_users_script_against(fitted):
+    model, arrays = fitted
+    factors = model.factors
+    for view, table in arrays.items():
+        assert model.weights[view].shape == (table.shape[1], factors)
+        assert model.noise_precision[view] == pytest.approx(1.0, rel=0.1)
+        assert model.relevance[view].shape == model.active[view].shape == (factors,)
+        assert model.active[view].dtype == bool
+        np.testing.assert_array_equal(model.relevance[view] > 1e-3, model.active[view])
+    assert len(model.bound) > 1
+    mean, covariance = model.posterior({"a": arrays["a"]})
+    assert mean.shape == (1000, factors)
+    assert covariance.shape == (factors, factors)
+
+
+def test_relevance_is_the_share_of_variance_that_factors_explain(fitted):
+    model, arrays = fitted
+    for view, table in arrays.items():
+        noise = 1 / model.noise_precision[view] / table.var(axis=0).mean()
+        assert model.relevance[view].sum() == pytest.approx(1 - noise, abs=0.02)
+
+
+def test_every_factor_is_private_to_one_view_or_shared(fitted):
+    model, _ = fitted
+    kinds = np.stack([model.shared(), model.private("a"), model.private("b")])
+    np.testing.assert_array_equal(kinds.sum(axis=0), 1)
+
+
+def test_one_view_predicts_the_other(fitted):
+    model, arrays = fitted
+    mean, variance = model.predict("b", *model.posterior({"a": arrays["a"]}))
+    error = (arrays["b"] - mean) ** 2
+    assert error.mean() < arrays["b"].var(axis=0).mean()
+    assert (error / variance).mean() == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize("scale", [0.2, 3.0])
+def test_rescaled_beliefs_are_those_about_the_scaled_embedding(fitted, scale):
+    model, arrays = fitted
+    scaled = replace(model, views=model.views | {"a": model.views["a"].rescaled(scale)})
+    before = model.posterior(arrays)
+    after = scaled.posterior(arrays | {"a": scale * arrays["a"]})
+    for old, new in zip(before, after, strict=True):
+        np.testing.assert_allclose(new, old, atol=1e-10)
+    for view, factor in (("a", scale), ("b", 1.0)):
+        mean, variance = model.predict(view, *before)
+        scaled_mean, scaled_variance = scaled.predict(view, *after)
+        np.testing.assert_allclose(scaled_mean, factor * mean, atol=1e-9)
+        np.testing.assert_allclose(scaled_variance, factor**2 * variance, rtol=1e-9)
+    for name in ("relevance", "active"):
+        np.testing.assert_allclose(getattr(scaled, name)["a"], getattr(model, name)["a"], rtol=1e-12)
+
+
+def test_selected_factors_keep_their_place_in_every_view(fitted):
+    model, arrays = fitted
+    chosen = np.array([2, 0])
+    part = model.select(chosen)
+    assert part.factors == 2
+    for view in arrays:
+        np.testing.assert_array_equal(part.weights[view], model.weights[view][:, chosen])
+        np.testing.assert_allclose(part.relevance[view], model.relevance[view][chosen], rtol=1e-12)
+        np.testing.assert_array_equal(part.active[view], model.active[view][chosen])
