@@ -1,10 +1,10 @@
-"""Seconds a sweep of the factor engine takes as the number of samples grows, beside the same sweep over samples.
+"""Time of a sweep of the factor engine as the number of samples grows, beside the same sweep over samples.
 
     python scripts/bench/engine.py
     python scripts/bench/engine.py --samples 1000 100000 --factors 50
 
-A sweep of `fit` works on moments, so its time depends on the embedding sizes and K but not on N. The plain form
-goes through every sample to get the same sums. Both run on one thread, in turns, and the medians are printed.
+A sweep of `fit` works on moments, so its time depends on the embedding sizes and K but not on N. The plain
+form goes through every sample to get the same sums. Both run on one thread, in turns; medians are printed.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def parse() -> argparse.Namespace:
 
 
 def gather(counts: list[int], hold: int, seed: int) -> tuple[dict[int, Moments], dict[int, Arrays]]:
-    """The moments of the first N samples for each N, in one pass; and the samples where N is at most `hold`."""
+    """Moments of the first N samples for each N, in one pass; and those samples where N is at most `hold`."""
     moments: dict[int, Moments] = {}
     held: dict[int, Arrays] = {}
     kept: list[Arrays] = []

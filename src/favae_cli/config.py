@@ -74,6 +74,7 @@ class VaeView(Section):
 
 class BernoulliView(Section):
     type: Literal["bernoulli"]
+    weight: Positive = Field(description="the view counts as so many copies of itself")
 
 
 class FrozenView(Section):

@@ -33,14 +33,16 @@ def assert_never_falls(bound: tuple[float, ...]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("labels", [False, True], ids=["fixed", "bernoulli"])
-def test_bound_never_falls_over_sweeps_rotations_and_pruning(plant, missing, labels, seed):
+@pytest.mark.parametrize("kind", ["fixed", "bernoulli", "weighted"])
+def test_bound_never_falls_over_sweeps_rotations_and_pruning(plant, missing, kind, seed):
     planted = plant(seed, 200, SIZES, 3, missing)
-    if labels:
-        embeddings = with_labels(planted)
-        model = fit(embeddings.moments(), 12, seed, sweeps=80, rotate_every=7, local=embeddings)
+    options = {"sweeps": 80, "rotate_every": 7}
+    if kind == "fixed":
+        model = fit(Moments.from_arrays(planted.arrays), 12, seed, **options)
     else:
-        model = fit(Moments.from_arrays(planted.arrays), 12, seed, sweeps=80, rotate_every=7)
+        embeddings = with_labels(planted)
+        weights = {"x": 5.0, "b": 0.5} if kind == "weighted" else {}
+        model = fit(embeddings.moments(), 12, seed, weights=weights, local=embeddings, **options)
     assert model.factors < 12, "nothing was pruned: the test would not see what pruning does to the bound"
     assert_never_falls(model.bound)
     assert model.bound[-1] == pytest.approx(sum(model.terms.values()))
@@ -166,14 +168,14 @@ def test_failure_later_names_sweep_view_and_variable(plant):
 
 def test_a_bound_term_that_is_not_finite_is_named(plant):
     moments = Moments.from_arrays(plant(0, 50, SIZES, 2).arrays)
-    with pytest.raises(EngineError, match="sweep 0: the bound's term x/labels is not finite"):
-        fit(moments, 3, local=Renewed([(moments, {"labels": np.nan})]))
+    with pytest.raises(EngineError, match="sweep 0: the bound's term x/x is not finite"):
+        fit(moments, 3, local=Renewed([(moments, {"x": np.nan})]))
 
 
 def test_falling_bound_is_a_failure(plant):
     moments = Moments.from_arrays(plant(0, 50, SIZES, 2).arrays)
     with pytest.raises(EngineError, match="sweep 1: the bound fell from"):
-        fit(moments, 3, local=Renewed([(moments, {"labels": value}) for value in (0.0, -1e6)]))
+        fit(moments, 3, local=Renewed([(moments, {"x": value}) for value in (0.0, -1e6)]))
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ LOG_TWO_PI = math.log(2 * math.pi)
 class Problem:
     """Ten samples of an observed, an uncertain and a bernoulli view, and a model far from converged."""
 
-    def __init__(self, plant, missing: float) -> None:
+    def __init__(self, plant, missing: float, weights: dict[str, float]) -> None:
+        self.weights = weights
         rng = np.random.default_rng(3)
         arrays = plant(5, 10, {"a": 4, "b": 3, "x": 2}, 3, missing).arrays
         binary = np.where(np.isnan(arrays["x"]), np.nan, arrays["x"] > 0.3)
@@ -38,7 +39,13 @@ class Problem:
         fixed = {view: arrays[view] for view in ("a", "b")}
         self.embeddings = Embeddings(fixed, {"b": self.variances["b"]}, {"x": self.local}, VIEWS)
         self.model = fit(
-            self.embeddings.moments(), 3, sweeps=3, rotate_every=0, prune=False, local=self.embeddings
+            self.embeddings.moments(),
+            3,
+            weights=weights,
+            sweeps=3,
+            rotate_every=0,
+            prune=False,
+            local=self.embeddings,
         )
 
     def parameters(self, model: FactorModel) -> Blocks:
@@ -77,7 +84,7 @@ class Problem:
             total = total - kl_divergence(MultivariateNormal(g, q["g covariance"][sample]), prior)
             for view in VIEWS:
                 if self.present[view][sample]:
-                    total = total + self._embedding(q, sample, view)
+                    total = total + self.weights.get(view, 1.0) * self._embedding(q, sample, view)
         return total
 
     def _embedding(self, q: Blocks, sample: int, view: str) -> torch.Tensor:
@@ -150,7 +157,8 @@ def updates(problem: Problem) -> Iterator[tuple[list[str], Blocks]]:
             updated = problem.parameters(replace(model, views=model.views | {name: view}))
             yield [f"{block} {name}" for block in blocks], q | updated
     problem.embeddings.refresh(model)
-    yield ["z mean", "z variance"], q | problem.embedded()
+    # Renewed for the xi before, and together with the mean of g.
+    yield ["z mean", "z variance", "g mean"], q | problem.embedded() | problem.latents(model)
 
 
 def _gradient_size(problem: Problem, q: Blocks, block: str, at: torch.Tensor) -> float:
@@ -159,8 +167,12 @@ def _gradient_size(problem: Problem, q: Blocks, block: str, at: torch.Tensor) ->
     return float(gradient.norm())
 
 
-def test_gradient_vanishes_after_each_update(plant, missing):
-    problem = Problem(plant, missing)
+@pytest.fixture(params=[{}, {"b": 0.5, "x": 3.0}], ids=["plain", "weighted"])
+def problem(request, plant, missing) -> Problem:
+    return Problem(plant, missing, request.param)
+
+
+def test_gradient_vanishes_after_each_update(problem):
     checked = set()
     for blocks, q in updates(problem):
         for block in blocks:
@@ -170,10 +182,10 @@ def test_gradient_vanishes_after_each_update(plant, missing):
     assert checked == set(q)
 
 
-def test_engine_bound_is_the_written_out_bound(plant, missing):
-    problem = Problem(plant, missing)
+def test_engine_bound_is_the_written_out_bound(problem):
     embedded = problem.embedded()
     q = problem.parameters(problem.model) | problem.latents(problem.model) | embedded | _best_xi(embedded)
     latents = update_latents(problem.model, problem.embeddings.moments())
-    engine = sum(bound_terms(problem.model, latents).values()) + problem.local.log_likelihood()
+    likelihood = problem.weights.get("x", 1.0) * problem.local.log_likelihood()
+    engine = sum(bound_terms(problem.model, latents).values()) + likelihood
     assert engine == pytest.approx(float(problem.bound(q)), rel=1e-10)

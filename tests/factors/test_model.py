@@ -119,6 +119,15 @@ def test_uncertain_weights_widen_the_precision_of_g():
     np.testing.assert_allclose(covariance, np.linalg.inv(precision), atol=1e-12)
 
 
+def test_view_of_weight_two_counts_as_if_seen_twice(samples):
+    model = known_model()
+    weighted = replace(model, views=model.views | {"a": replace(model.views["a"], weight=2.0)})
+    sharper = Gamma(2 * model.views["a"].noise.shape, model.views["a"].noise.rate)
+    doubled = replace(model, views=model.views | {"a": replace(model.views["a"], noise=sharper)})
+    for found, expected in zip(weighted.posterior(samples), doubled.posterior(samples), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
 def test_unknown_view_is_named(samples):
     with pytest.raises(KeyError, match="no view 'c'; the model has a, b"):
         known_model().posterior({"a": samples["a"], "c": samples["b"]})

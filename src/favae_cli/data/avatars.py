@@ -25,7 +25,7 @@ from favae_cli.errors import UserError
 
 log = logging.getLogger(__name__)
 
-DRAWING_VERSION = 1  # part of the cache key: raise it with every change that alters a picture
+DRAWING_VERSION = 2  # part of the cache key: raise it with every change that alters a picture
 CHUNK = 32  # pictures drawn at once: small enough that the planes stay in a core's cache
 
 BINARY_FACTORS = ("Male", "Smiling", "Eyeglasses", "Wearing_Lipstick", "Wearing_Hat")
@@ -51,10 +51,10 @@ _RANGES = {
     "parting": (-1.0, 1.0),
     "curl": (0.0, 1.0),
     "beard": (0.0, 1.0),
-    "rotation": (-0.21, 0.21),  # radians
+    "rotation": (-0.13, 0.13),  # radians
     "shift_x": (-1.0, 1.0),
     "shift_y": (-1.0, 1.0),
-    "scale": (1.0, 1.16),
+    "scale": (1.0, 1.1),
     "light": (-1.0, 1.0),
     "background": (0.0, 1.0),  # turns of the colour wheel, as are clothing and hat
     "background_tone": (0.0, 1.0),

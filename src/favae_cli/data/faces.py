@@ -47,8 +47,8 @@ class _Portrait:
 
         # The body shifts with the head; the head alone leans, about the neck.
         neck = 0.55
-        self.body_x = (self.canvas.x - 0.09 * columns["shift_x"]) / columns["scale"]
-        self.body_y = (self.canvas.y - 0.06 * columns["shift_y"]) / columns["scale"]
+        self.body_x = (self.canvas.x - 0.05 * columns["shift_x"]) / columns["scale"]
+        self.body_y = (self.canvas.y - 0.035 * columns["shift_y"]) / columns["scale"]
         cos, sin = np.cos(columns["rotation"]), np.sin(columns["rotation"])
         raised = self.body_y - neck
         self.x = cos * self.body_x + sin * raised
@@ -157,12 +157,12 @@ class _Portrait:
         x, y, smile = self.x, self.y - self.mouth_line, self.smile
         made_up = self.factor["Wearing_Lipstick"]
         lips = made_up * LIPSTICK + (1 - made_up) * self.skin * ROSE
-        full = 0.010 + 0.045 * made_up
+        full = 0.010 + 0.032 * made_up
         around_closed = lens(x, y - 0.06, 0.145 + 0.7 * full, -0.03 - 1.5 * full, 0.04 + 1.5 * full)
-        around_opened = lens(x, y + 0.02, 0.225 + 0.8 * full, 0.03 - 1.6 * full, 0.2 + 1.6 * full)
+        around_opened = lens(x, y + 0.02, 0.245 + 0.8 * full, 0.03 - 1.6 * full, 0.225 + 1.6 * full)
         self.canvas.paint(np.where(smile > 0, around_opened, around_closed), lips)
-        self.canvas.paint(lens(x, y + 0.01, 0.21, 0.03, 0.19), THROAT, smile)
-        self.canvas.paint(lens(x, y + 0.005, 0.195, 0.035, 0.135), WHITE, smile)
+        self.canvas.paint(lens(x, y + 0.01, 0.23, 0.03, 0.215), THROAT, smile)
+        self.canvas.paint(lens(x, y + 0.005, 0.215, 0.035, 0.16), WHITE, smile)
         self.canvas.paint(lens(x, y - 0.065, 0.13, -0.014, 0.014), 0.35 * lips, 1 - smile)
 
     def eyes(self) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit
+
+from favae_cli.factors.bound import scale_kl
+from favae_cli.factors.model import ViewFactors
 
 
 def curvature(xi: np.ndarray) -> np.ndarray:
@@ -28,22 +29,34 @@ class BernoulliEmbedding:
         self.mean = np.where(np.isnan(self.x), 0.0, 2.0 * (self.x - 0.5))
         self.variance = np.ones_like(self.x)
 
-    def update(self, rows: np.ndarray, prior_mean: np.ndarray, precision: float) -> None:
-        """The optimal q(z) of the samples `rows` given q(g).
+    def update(
+        self, rows: np.ndarray, prior_mean: np.ndarray, precision: float, coupling: np.ndarray | None = None
+    ) -> None:
+        """The optimal q(z) of the samples `rows`.
 
         Var z = 1 / (tau + 2 lambda(xi)), mean z = Var z (x - 1/2 + tau r), at xi^2 = <z^2> of the q before.
         (The published Eq. 14-15 lack the product with Var z and an inverse.)
 
+        Where z and g depend on each other strongly, as they do for separable attributes, updating them in turn takes
+        hundreds of steps. With `coupling`, r follows z as g would: r = prior_mean + coupling z, and the two means
+        are solved for at once.
+
         Args:
-            prior_mean: (R, D) r = <W><g> + <b> of those samples.
+            prior_mean: (R, D) r = <W><g> + <b> of those samples, or its part that does not depend on z.
             precision: <tau>.
+            coupling: (D, D) d r / d z, symmetric with eigenvalues under 1; q(g) is held fixed when None.
         """
         x = self.x[rows]
         seen = ~np.isnan(x)
         xi = np.sqrt(self.mean[rows] ** 2 + self.variance[rows])
-        variance = 1.0 / (precision + 2.0 * curvature(xi) * seen)
-        self.mean[rows] = variance * (np.where(seen, x - 0.5, 0.0) + precision * prior_mean)
-        self.variance[rows] = variance
+        precisions = precision + 2.0 * curvature(xi) * seen
+        pull = np.where(seen, x - 0.5, 0.0) + precision * prior_mean
+        self.variance[rows] = 1.0 / precisions
+        if coupling is None:
+            self.mean[rows] = pull / precisions
+        else:
+            system = precisions[:, :, None] * np.eye(x.shape[1]) - precision * coupling
+            self.mean[rows] = np.linalg.solve(system, pull[:, :, None])[:, :, 0]
 
     def log_likelihood(self) -> float:
         """E log p(x | z) under the bound at its best xi, summed over seen entries, nats."""
@@ -51,15 +64,14 @@ class BernoulliEmbedding:
         terms = (self.x - 0.5) * self.mean - xi / 2 + log_expit(xi)
         return float(np.nansum(terms))
 
-    def best_scale(self, penalty: Callable[[float], float]) -> float:
+    def best_scale(self, view: ViewFactors) -> float:
         """The c > 0 for which stretching z to c z, and W, b and 1/sqrt(tau) with it, raises the bound most.
 
-        Of all terms only E log p(x | z) and the KL of b, alpha and tau change. Without this step the scale
-        of z, which separable attributes drive far out, creeps up by a little each sweep (a parameter expansion;
-        Liu and Wu 1999 have the idea for EM).
+        Without this step the scale of z, which separable attributes drive far out, creeps up by a little each sweep
+        (a parameter expansion; Liu and Wu 1999 have the idea for EM).
 
         Args:
-            penalty: these KL, in nats, at a scale c.
+            view: the beliefs that scale along; their KL terms and their weight count.
         """
         seen = ~np.isnan(self.x)
         linear = np.sum((self.x[seen] - 0.5) * self.mean[seen])
@@ -67,7 +79,8 @@ class BernoulliEmbedding:
 
         def loss(log_c: float) -> float:
             c = float(np.exp(log_c))
-            return penalty(c) - float(c * linear + np.sum(log_expit(c * xi) - c * xi / 2))
+            likelihood = c * linear + np.sum(log_expit(c * xi) - c * xi / 2)
+            return scale_kl(view.rescaled(c)) - view.weight * float(likelihood)
 
         found = minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded", options={"xatol": 1e-3})
         return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
-from favae_cli.factors.bound import scale_kl
-from favae_cli.factors.model import FactorModel
+from favae_cli.factors.linalg import symmetrize
+from favae_cli.factors.model import FactorModel, ViewFactors
 from favae_cli.factors.moments import (
     Moments,
     Pattern,
@@ -28,11 +28,13 @@ class LocalEmbedding(Protocol):
     mean: np.ndarray
     variance: np.ndarray
 
-    def update(self, rows: np.ndarray, prior_mean: np.ndarray, precision: float) -> None: ...
+    def update(
+        self, rows: np.ndarray, prior_mean: np.ndarray, precision: float, coupling: np.ndarray | None = None
+    ) -> None: ...
 
     def log_likelihood(self) -> float: ...
 
-    def best_scale(self, penalty: Callable[[float], float]) -> float: ...
+    def best_scale(self, view: ViewFactors) -> float: ...
 
     def rescale(self, scale: float) -> None: ...
 
@@ -87,7 +89,7 @@ class Embeddings:
         return np.where(absent[:, None], np.nan, self.local[view].mean)
 
     def refresh(self, model: FactorModel) -> tuple[Moments, dict[str, float]]:
-        """Update every local q(z) given q(g); returns the renewed moments and E log p(x | z) by local view."""
+        """Update every local q(z), the means of g along with it; returns the renewed moments and E log p(x | z) by local view."""
         for pattern, group in self.groups.items():
             inferred = [view for view in pattern if view in self.local]
             if not inferred:
@@ -96,11 +98,12 @@ class Embeddings:
             project, _, _ = model.given(pattern)
             bias = model.bias(pattern)
             for view in inferred:
-                part = model.views[view]
+                part, own = model.views[view], where[view]
                 to_view = project @ part.weights.T
                 predicted = group.stacked @ to_view + (part.bias - bias @ to_view)
-                self.local[view].update(group.rows, predicted, part.tau)
-                group.stacked[:, where[view]] = self.local[view].mean[group.rows]
+                from_others = predicted - group.stacked[:, own] @ to_view[own]
+                self.local[view].update(group.rows, from_others, part.tau, symmetrize(to_view[own]))
+                group.stacked[:, own] = self.local[view].mean[group.rows]
         return self.moments(), {view: local.log_likelihood() for view, local in self.local.items()}
 
     def stretch(self, model: FactorModel) -> FactorModel:
@@ -108,7 +111,7 @@ class Embeddings:
         views = dict(model.views)
         for view, local in self.local.items():
             part = views[view]
-            scale = local.best_scale(lambda c, part=part: scale_kl(part.rescaled(c)))
+            scale = local.best_scale(part)
             local.rescale(scale)
             views[view] = part.rescaled(scale)
             for pattern, group in self.groups.items():

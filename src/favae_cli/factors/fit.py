@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -38,6 +39,7 @@ def fit(
     factors: int = 100,
     seed: int = 0,
     *,
+    weights: Mapping[str, float] | None = None,
     start: FactorModel | None = None,
     sweeps: int = 1000,
     rotate_every: int = 10,
@@ -51,6 +53,8 @@ def fit(
         moments: of the embeddings, centred or not, roughly of unit scale (the prior of b is N(0, I)).
         factors: K before pruning; at most the stacked embedding size is used.
         seed: of the start.
+        weights: by view, as how many copies of itself it counts; 1 where not given. A view of few dimensions beside
+            one of many has little say in what the factors become; its weight is its due.
         start: go on from this model instead of a spectral start.
         sweeps: at most so many.
         rotate_every: sweeps between rotations; 0 never rotates.
@@ -68,7 +72,7 @@ def fit(
     """
     if factors < 1:
         raise ValueError(f"factors must be at least 1, got {factors}")
-    model = start or spectral_start(moments, factors, seed)
+    model = start or spectral_start(moments, factors, seed, weights or {})
     bounds: list[float] = []
     terms: dict[str, float] = {}
     period = rotate_every or 10
@@ -78,7 +82,8 @@ def fit(
             if local is not None:
                 moments, observed = local.refresh(model)
             latents = update_latents(model, moments)
-            terms = bound_terms(model, latents) | {f"x/{name}": value for name, value in observed.items()}
+            terms = bound_terms(model, latents)
+            terms |= {f"x/{name}": model.views[name].weight * value for name, value in observed.items()}
             bounds.append(_checked(terms, _slack(model, latents, terms), bounds))
             model = replace(
                 model,

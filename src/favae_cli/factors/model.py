@@ -56,6 +56,7 @@ class ViewFactors:
         count: samples N_m that had the view.
         usage: (K,) sum of <g_k^2> over those samples.
         variance: mean variance of an embedding dimension around the bias, over those samples.
+        weight: the view counts as so many copies of itself.
     """
 
     weights: np.ndarray
@@ -67,6 +68,7 @@ class ViewFactors:
     count: int
     usage: np.ndarray
     variance: float
+    weight: float = 1.0
 
     @property
     def size(self) -> int:
@@ -181,11 +183,12 @@ class FactorModel:
         """
         precision = np.eye(self.factors)
         for name in pattern:
-            precision += self.views[name].tau * self.views[name].gram
+            precision += self.views[name].weight * self.views[name].tau * self.views[name].gram
         covariance, log_det = psd_inverse(precision, f"the precision of g given {', '.join(pattern)}")
         if not pattern:
             return np.zeros((0, self.factors)), covariance, log_det
-        loadings = np.concatenate([self.views[name].tau * self.views[name].weights for name in pattern])
+        parts = [self.views[name] for name in pattern]
+        loadings = np.concatenate([part.weight * part.tau * part.weights for part in parts])
         return loadings @ covariance, covariance, log_det
 
     def bias(self, pattern: Pattern) -> np.ndarray:

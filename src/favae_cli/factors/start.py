@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from favae_cli.factors.linalg import EngineError, symmetrize
@@ -12,7 +14,9 @@ WEAKEST_FACTOR = 1e-3  # of the leading eigenvalue's share by dimension: no fact
 SMALLEST_NOISE = 0.5  # share of a view's variance; from a start without noise, sweeps hardly find any
 
 
-def spectral_start(moments: Moments, factors: int, seed: int = 0) -> FactorModel:
+def spectral_start(
+    moments: Moments, factors: int, seed: int = 0, copies: Mapping[str, float] | None = None
+) -> FactorModel:
     """W from the leading eigenvectors of the pooled covariance, scaled by sqrt(eigenvalue - mean of the rest).
 
     Every view enters with the same total variance, whatever its size and scale: a view of three attributes beside
@@ -59,6 +63,7 @@ def spectral_start(moments: Moments, factors: int, seed: int = 0) -> FactorModel
             count=counts[name],
             usage=np.full(factors, float(counts[name])),
             variance=variance,
+            weight=(copies or {}).get(name, 1.0),
         )
     return FactorModel(views)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -43,6 +43,10 @@ class ViewSums:
             self.zg + other.zg,
             self.entropy + other.entropy,
         )
+
+    def times(self, weight: float) -> ViewSums:
+        """The sums over `weight` copies of the view, all with the same embedding."""
+        return ViewSums(*(weight * getattr(self, part.name) for part in fields(self)))
 
     def centred_zg(self, bias: np.ndarray) -> np.ndarray:
         """(D, K) sum of (<z> - b) <g>^T."""
@@ -94,6 +98,7 @@ def update_latents(model: FactorModel, moments: Moments) -> LatentSums:
         gg_all += gg
         count += part.count
         kl += 0.5 * (float(np.trace(gg)) - part.count * model.factors + part.count * log_det)
+    views = {name: sums.times(model.views[name].weight) for name, sums in views.items()}
     return LatentSums(views, gg_all, count, kl)
 
 

@@ -27,7 +27,7 @@ def save(folder: Path, tensors: dict[str, torch.Tensor], state: dict[str, Any]) 
         tensors: by name.
         state: anything JSON can hold.
     """
-    fresh, old = _beside(folder, "new"), _beside(folder, "old")
+    fresh = _beside(folder, "new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, fresh / _TENSORS)
@@ -35,11 +35,7 @@ def save(folder: Path, tensors: dict[str, torch.Tensor], state: dict[str, Any]) 
     (fresh / _STATE).write_text(json.dumps(envelope))
     for path in (fresh / _TENSORS, fresh / _STATE):
         _flush(path)
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    fresh.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    _put(fresh, folder)
 
 
 def duplicate(folder: Path, other: Path) -> None:
@@ -47,8 +43,7 @@ def duplicate(folder: Path, other: Path) -> None:
     fresh = _beside(other, "new")
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(folder, fresh, copy_function=_link)
-    shutil.rmtree(other, ignore_errors=True)
-    fresh.rename(other)
+    _put(fresh, other)
 
 
 def exists(folder: Path) -> bool:
@@ -68,7 +63,7 @@ def load(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         envelope = json.loads((folder / _STATE).read_text())
     except FileNotFoundError as error:
         raise UserError(f"no checkpoint at {folder}") from error
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # no JSON, or not even text
         raise UserError(f"{folder / _STATE} is damaged: {error}") from error
     if envelope.get("schema") != SCHEMA:
         raise UserError(
@@ -81,6 +76,16 @@ def load(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         return load_file(path), envelope["state"]
     except SafetensorError as error:
         raise UserError(f"{path} cannot be read: {error}") from error
+
+
+def _put(fresh: Path, folder: Path) -> None:
+    """Rename `fresh` to `folder`; at every moment there is a whole checkpoint at `folder` or at its `.old`."""
+    old = _beside(folder, "old")
+    if folder.exists():  # if not, `old` may be all that an interrupted save left
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _beside(folder: Path, suffix: str) -> Path:

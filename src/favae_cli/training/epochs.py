@@ -84,6 +84,22 @@ class VaeTrainer:
         self.batch_size = min(settings.batch_size, len(indices))
         self.steps = len(indices) // self.batch_size
 
+    @torch.no_grad()
+    def scale_embedding(self, scale: float) -> None:
+        """Make z `scale` times what it was, in the networks and in what the optimiser remembers of their gradients."""
+        self.view.scale_embedding(scale)
+        size = self.view.size
+        head, stem = self.view.encoder.head, self.view.decoder.stem
+        for weights, rows, factor in (
+            (head.weight, slice(size), 1 / scale),
+            (head.bias, slice(size), 1 / scale),
+            (stem.weight, slice(None), scale),
+        ):
+            memory = self.optimizer.state.get(weights)
+            if memory:
+                memory["exp_avg"][rows] *= factor
+                memory["exp_avg_sq"][rows] *= factor**2
+
     def rate(self, step: int, total: int) -> float:
         """Learning rate at `step` of `total`: a linear warm-up, then a cosine down to the final rate."""
         settings = self.settings

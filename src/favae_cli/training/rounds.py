@@ -166,7 +166,7 @@ class Training:
             "seconds": seconds,
             "images_per_second": speed,
         }
-        self.log.record("epoch", progress.epochs[name], record)
+        self.log.record("epoch", record)
         logger.info(
             "%s  epoch %d  ELBO %.1f train, %.1f validation  KL %.1f  %.0f images/s",
             f"round {progress.stage}, {name}" if progress.stage else f"{name} alone",
@@ -212,6 +212,7 @@ class Training:
                 evidence.moments(),
                 config.model.factors,
                 config.seed,
+                weights={name: getattr(view, "weight", 1.0) for name, view in config.views.items()},
                 sweeps=config.schedule.sweeps,
                 rotate_every=config.schedule.rotate_every,
                 prune=config.schedule.prune,
@@ -226,11 +227,11 @@ class Training:
 
     def _rescale(self, encoded: dict[str, dict[str, Encoded]]) -> None:
         """Bring every trainable embedding back to unit average variance: the scale is free and would drift."""
-        for name, view in self.model.trainable.items():
+        for name, trainer in self.trainers.items():
             seen = encoded["train"][name]
             here = ~np.isnan(seen.mean[:, 0])
             scale = float(1 / np.sqrt(seen.mean[here].var(axis=0).mean() + seen.variance[here].mean()))
-            view.scale_embedding(scale)
+            trainer.scale_embedding(scale)
             for split in SPLITS:
                 part = encoded[split][name]
                 encoded[split][name] = Encoded(part.mean * scale, part.variance * scale**2)
@@ -269,7 +270,7 @@ class Training:
             "factors/active": factors.factors,
             "factors/shared": int(factors.shared().sum()),
         }
-        self.log.record("round", stage, record)
+        self.log.record("round", record)
         logger.info(
             "factors %d: bound %.1f a sample, %d active, %d shared, tau %s",
             stage,

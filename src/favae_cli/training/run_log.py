@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,25 +46,37 @@ class RunLog:
         self._path = directory / "metrics.jsonl"
         self._path.touch()
         os.truncate(self._path, min(written, self._path.stat().st_size))
-        purge = len(read_records(directory)) or None
-        self._board = SummaryWriter(str(directory / "tensorboard"), purge_step=purge)
+        # TensorBoard's own purging goes by step, and epochs and rounds count theirs apart: tell it all again instead.
+        shutil.rmtree(directory / "tensorboard", ignore_errors=True)
+        self._board = SummaryWriter(str(directory / "tensorboard"))
+        for record in read_records(directory):
+            self._show(record)
 
     @property
     def written(self) -> int:
         """Bytes of metrics.jsonl so far."""
         return self._path.stat().st_size
 
-    def record(self, kind: str, step: int, values: Mapping[str, Any]) -> None:
-        """One line of metrics.jsonl, and its numbers on TensorBoard at `step`.
+    def record(self, kind: str, values: Mapping[str, Any]) -> None:
+        """One line of metrics.jsonl, and its numbers on TensorBoard.
 
         An epoch's numbers are filed under their view, `face/train/elbo`.
+
+        Args:
+            kind: "epoch" or "round".
+            values: among them, under the name of the kind, which one it is.
         """
+        record = {"kind": kind, **values}
         with self._path.open("a") as file:
-            file.write(json.dumps({"kind": kind, **values}) + "\n")
-        prefix = f"{values['view']}/" if kind == "epoch" else "round/"
-        for name, value in values.items():
+            file.write(json.dumps(record) + "\n")
+        self._show(record)
+
+    def _show(self, record: Mapping[str, Any]) -> None:
+        kind = record["kind"]
+        prefix = f"{record['view']}/" if kind == "epoch" else "round/"
+        for name, value in record.items():
             if isinstance(value, int | float) and name not in ("epoch", "round"):
-                self._board.add_scalar(prefix + name, value, step)
+                self._board.add_scalar(prefix + name, value, record[kind])
 
     def numbers(self, values: Mapping[str, float], step: int) -> None:
         """Final numbers on TensorBoard."""

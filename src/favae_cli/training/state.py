@@ -17,7 +17,7 @@ Priors = dict[str, dict[str, Prior]]
 """By view, then by split."""
 
 _ARRAYS = ("weights", "weights_cov", "bias", "usage")
-_NUMBERS = ("bias_var", "count", "variance")
+_NUMBERS = ("bias_var", "count", "variance", "weight")
 _GAMMAS = ("noise", "ard")
 
 
@@ -94,7 +94,7 @@ def unpack(tensors: Mapping[str, torch.Tensor], model: FAVAE, trainers: Mapping[
         slots: dict[int, dict[str, torch.Tensor]] = {}
         for name, value in under(tensors, f"optimizer/{view}/").items():
             i, slot = name.split("/")
-            slots.setdefault(int(i), {})[slot] = value
+            slots.setdefault(int(i), {})[slot] = _laid_out(value, trainer.parameters[int(i)])
         trainer.optimizer.load_state_dict({**trainer.optimizer.state_dict(), "state": slots})
     arrays = {name: value.numpy() for name, value in tensors.items() if name.startswith("factors/")}
     model.factors = unpack_factors(arrays, tuple(model.views)) if arrays else None
@@ -106,6 +106,11 @@ def unpack(tensors: Mapping[str, torch.Tensor], model: FAVAE, trainers: Mapping[
             prior = Prior(None if mean is None else mean.numpy(), precision.item())
             priors.setdefault(view, {})[split] = prior
     return priors
+
+
+def _laid_out(slot: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+    """An optimiser's slot in the memory layout of its parameter: the fused Adam walks through both side by side."""
+    return torch.empty_like(parameter).copy_(slot) if slot.shape == parameter.shape else slot
 
 
 def under(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
@@ -124,7 +129,7 @@ def pack_factors(model: FactorModel) -> dict[str, np.ndarray]:
             gamma: Gamma = getattr(view, part)
             arrays[f"{prefix}{part}/shape"] = np.asarray(gamma.shape, np.float64)
             arrays[f"{prefix}{part}/rate"] = np.asarray(gamma.rate, np.float64)
-    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return {name: np.asarray(array, order="C") for name, array in arrays.items()}
 
 
 def unpack_factors(arrays: Mapping[str, np.ndarray], views: tuple[str, ...]) -> FactorModel:

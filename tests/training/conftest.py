@@ -1,0 +1,123 @@
+"""A tiny run in memory: two views of a few images, and what trains on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from favae_cli.config import Config, ConvArch, Trainer
+from favae_cli.config import VaeView as Section
+from favae_cli.data import Dataset, ViewData
+from favae_cli.model import FAVAE
+from favae_cli.runtime import Runtime
+from favae_cli.training.epochs import VaeTrainer
+from favae_cli.views import BernoulliView, VaeView
+
+LATENT = 3
+SIZE = 8
+SAMPLES = 48
+
+
+def trainer_section(**changes: object) -> Trainer:
+    keys: dict[str, object] = {
+        "device": "cpu",
+        "precision": "fp32",
+        "threads": None,
+        "batch_size": 8,
+        "learning_rate": 1e-2,
+        "final_learning_rate": 1e-4,
+        "warm_up_steps": 2,
+        "clip_norm": 10.0,
+        "weight_decay": 0.01,
+    }
+    return Trainer(**(keys | changes))
+
+
+def tiny_dataset() -> Dataset:
+    """Striped images whose brightness shows the first attribute and whose stripe the second; some views missing."""
+    rng = np.random.default_rng(0)
+    labels = (rng.random((SAMPLES, 2)) < 0.5).astype(np.float32)
+    images = rng.integers(0, 60, (SAMPLES, SIZE, SIZE, 3))
+    images += (100 * labels[:, 0, None, None, None]).astype(int)
+    images[:, :, : SIZE // 2] += (90 * labels[:, 1, None, None, None]).astype(int)
+    row = np.arange(SAMPLES)
+    faces, table = row.copy(), row.copy()
+    faces[::7], table[3::7] = -1, -1
+    views = {
+        "face": ViewData(images.astype(np.uint8), faces),
+        "attributes": ViewData(labels, table, ("Bright", "Striped")),
+    }
+    split = {"train": row[:32], "validation": row[32:40], "test": row[40:]}
+    return Dataset("toy", row.astype(str), views, split)
+
+
+def tiny_view(bf16: bool = False, seed: int = 0) -> VaeView:
+    arch = ConvArch(name="conv", channels=[4, 8], kernel=4, stride=2, padding=1, batch_norm=True, leak=0.1)
+    section = Section(type="vae", arch=arch, latent=LATENT, likelihood="gaussian", variance=0.05)
+    runtime = Runtime(torch.device("cpu"), bf16)
+    return VaeView(section, (SIZE, SIZE, 3), runtime, torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture
+def data() -> Dataset:
+    return tiny_dataset()
+
+
+@pytest.fixture
+def make_trainer(data: Dataset) -> Callable[..., VaeTrainer]:
+    """A trainer of fresh networks: `make_trainer(seed=0, bf16=False, **changes of the trainer section)`."""
+
+    def make(seed: int = 0, bf16: bool = False, **changes: object) -> VaeTrainer:
+        view, part = tiny_view(bf16, seed), data.views["face"]
+        indices = data.having("train", "face")
+        return VaeTrainer("face", view, part, indices, trainer_section(**changes), seed)
+
+    return make
+
+
+@pytest.fixture
+def make_model() -> Callable[..., FAVAE]:
+    def make(bf16: bool = False, seed: int = 0) -> FAVAE:
+        return FAVAE({"face": tiny_view(bf16, seed), "attributes": BernoulliView(2)})
+
+    return make
+
+
+@pytest.fixture
+def tiny_config(config_of: Callable[..., Config]) -> Callable[..., Config]:
+    """The config of a run that takes a second: `tiny_config("model.beta=4")`."""
+
+    @cache
+    def make(*overrides: str) -> Config:
+        return config_of(
+            "data.size=8",
+            "views.face.arch.channels=[4,8]",
+            f"views.face.latent={LATENT}",
+            "model.factors=4",
+            "schedule.alone_epochs=2",
+            "schedule.rounds=2",
+            "schedule.round_epochs=1",
+            "schedule.sweeps=20",
+            "schedule.tolerance=0",
+            "trainer.batch_size=8",
+            "trainer.precision=fp32",
+            *overrides,
+        )
+
+    return make
+
+
+def same_tensors(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> bool:
+    """Whether both hold the same names, types and bits."""
+    return set(one) == set(other) and all(
+        one[name].dtype == other[name].dtype and torch.equal(one[name], other[name]) for name in one
+    )
+
+
+@pytest.fixture
+def identical() -> Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], bool]:
+    return same_tensors

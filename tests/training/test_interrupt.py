@@ -1,0 +1,63 @@
+"""SIGTERM and Ctrl-C stop at once, or wait until what is under way is saved."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from favae_cli.errors import Interrupted
+from favae_cli.training.interrupt import StopRequest
+
+SIGNALS = [signal.SIGTERM, signal.SIGINT]
+
+
+def send(number: int) -> None:
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_where_nothing_can_be_lost_it_stops_at_once(number: int) -> None:
+    with pytest.raises(Interrupted), StopRequest().handling():
+        send(number)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_where_something_could_it_asks_first_and_insists_the_second_time(number: int) -> None:
+    with StopRequest().handling() as stop, stop.patiently():
+        assert not stop.asked
+        send(number)
+        assert stop.asked
+        with pytest.raises(Interrupted):
+            send(number)
+
+
+def test_after_the_patient_part_it_stops_at_once_again() -> None:
+    with StopRequest().handling() as stop:
+        with stop.patiently():
+            pass
+        with pytest.raises(Interrupted):
+            send(signal.SIGTERM)
+
+
+def test_the_handlers_of_before_come_back() -> None:
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with pytest.raises(Interrupted), StopRequest().handling():
+        assert [signal.getsignal(number) for number in SIGNALS] != before
+        send(signal.SIGTERM)
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_in_another_thread_it_never_asks() -> None:
+    asked: list[bool] = []
+
+    def work() -> None:
+        with StopRequest().handling() as stop, stop.patiently():
+            asked.append(stop.asked)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert asked == [False]

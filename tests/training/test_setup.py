@@ -1,0 +1,94 @@
+"""Networks of an earlier run: taken over whole, or refused in one line that names the key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from favae_cli.config import Config
+from favae_cli.data import Dataset
+from favae_cli.errors import UserError
+from favae_cli.model import FAVAE
+from favae_cli.runtime import Runtime
+from favae_cli.training import checkpoint
+from favae_cli.training.setup import build_model
+from favae_cli.training.state import pack
+
+TinyConfig = Callable[..., Config]
+PLAIN = Runtime(torch.device("cpu"))
+
+
+def weights(model: FAVAE) -> torch.Tensor:
+    return torch.cat([value.flatten().float() for value in model.networks.state_dict().values()])
+
+
+@pytest.fixture
+def finished(tiny_config: TinyConfig, data: Dataset, tmp_path: Path) -> Path:
+    """The folder of a run with other weights than the ones that seed 0 gives."""
+    config = tiny_config("seed=9")
+    folder = tmp_path / "finished"
+    checkpoint.save(folder / "checkpoints" / "last", pack(build_model(config, data, PLAIN), {}, {}), {})
+    (folder / ".hydra").mkdir()
+    OmegaConf.save(OmegaConf.create(config.model_dump(mode="json")), folder / ".hydra" / "config.yaml")
+    return folder
+
+
+def test_a_fresh_model_has_the_views_of_the_config_and_the_weights_of_the_seed(
+    tiny_config: TinyConfig, data: Dataset
+) -> None:
+    models = [build_model(tiny_config(f"seed={seed}"), data, PLAIN) for seed in (0, 0, 1)]
+    assert list(models[0].views) == ["face", "attributes"]
+    assert torch.equal(weights(models[0]), weights(models[1]))
+    assert not torch.equal(weights(models[0]), weights(models[2]))
+
+
+def test_pretrained_networks_are_taken_over(tiny_config: TinyConfig, data: Dataset, finished: Path) -> None:
+    model = build_model(tiny_config(f"pretrained={finished}"), data, PLAIN)
+    assert torch.equal(weights(model), weights(build_model(tiny_config("seed=9"), data, PLAIN)))
+    assert list(model.trainable) == ["face"]
+
+
+@pytest.mark.parametrize("change", ["views.face.latent=5", "views.face.arch.channels=[4]", "views.face.arch.channels=[4,6]"])
+def test_networks_of_another_shape_are_refused(
+    change: str, tiny_config: TinyConfig, data: Dataset, finished: Path
+) -> None:
+    with pytest.raises(UserError) as refused:
+        build_model(tiny_config(f"pretrained={finished}", change), data, PLAIN)
+    (line,) = str(refused.value).splitlines()
+    assert line.startswith("pretrained, view face: ")
+    assert "another arch, latent or image size" in line
+
+
+def test_a_run_without_a_checkpoint_is_refused(tiny_config: TinyConfig, data: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no checkpoint at"):
+        build_model(tiny_config(f"pretrained={tmp_path}"), data, PLAIN)
+
+
+def frozen(run: Path, source: str) -> tuple[str, ...]:
+    return ("+view@views.cartoon=frozen", f"views.cartoon.run={run}", f"views.cartoon.source={source}")
+
+
+def test_a_frozen_view_has_the_networks_of_its_source_and_stays_out_of_training(
+    tiny_config: TinyConfig, data: Dataset, finished: Path
+) -> None:
+    data.views["cartoon"] = data.views["face"]
+    model = build_model(tiny_config(*frozen(finished, "face")), data, PLAIN)
+    assert list(model.trainable) == ["face"]
+    assert set(model.networks) == {"face", "cartoon"}
+    source = build_model(tiny_config("seed=9"), data, PLAIN)
+    for name, value in model.views["cartoon"].networks.state_dict().items():
+        assert torch.equal(value, source.views["face"].networks.state_dict()[name])
+
+
+def test_a_frozen_view_of_nothing_is_refused(
+    tiny_config: TinyConfig, data: Dataset, finished: Path, tmp_path: Path
+) -> None:
+    data.views["cartoon"] = data.views["face"]
+    with pytest.raises(UserError, match=r"views\.cartoon\.source: .* no VAE called 'attributes'; it has face"):
+        build_model(tiny_config(*frozen(finished, "attributes")), data, PLAIN)
+    with pytest.raises(UserError, match=r"views\.cartoon\.run: .* is not the folder of a run"):
+        build_model(tiny_config(*frozen(tmp_path, "face")), data, PLAIN)

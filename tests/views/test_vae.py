@@ -1,0 +1,192 @@
+"""The VAE's two terms against torch.distributions, and what must not change when its embedding is rescaled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Bernoulli, Normal, kl_divergence
+
+from favae_cli.config import ConvArch, MlpArch
+from favae_cli.config import VaeView as Section
+from favae_cli.runtime import Runtime
+from favae_cli.views import FrozenView, VaeView
+from favae_cli.views.vae import BATCH, gaussian_kl
+
+IMAGE, TABLE = (8, 6, 3), (5,)
+LATENT = 4
+VARIANCE = 0.03
+PLAIN = Runtime(torch.device("cpu"))
+
+
+def vae(likelihood: str = "gaussian", shape: tuple[int, ...] = IMAGE, seed: int = 0) -> VaeView:
+    arch = MlpArch(name="mlp", hidden=[16], leak=0.1)
+    section = Section(type="vae", arch=arch, latent=LATENT, likelihood=likelihood, variance=VARIANCE)
+    return VaeView(section, shape, PLAIN, torch.Generator().manual_seed(seed))
+
+
+def conv_vae(seed: int, latent: int = 32) -> VaeView:
+    arch = ConvArch(
+        name="conv", channels=[16, 32, 64], kernel=4, stride=2, padding=1, batch_norm=True, leak=0.01
+    )
+    section = Section(type="vae", arch=arch, latent=latent, likelihood="gaussian", variance=0.01)
+    return VaeView(section, (16, 16, 3), PLAIN, torch.Generator().manual_seed(seed))
+
+
+def images(count: int, shape: tuple[int, ...] = IMAGE, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def noise(count: int, latent: int = LATENT, seed: int = 0) -> torch.Tensor:
+    return torch.randn(count, latent, generator=torch.Generator().manual_seed(seed))
+
+
+def random(draw: Callable[..., torch.Tensor], *shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    return draw(*shape, dtype=dtype, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_batch_of_images_has_its_channels_first_and_lies_between_0_and_1() -> None:
+    stored = images(3)
+    x = vae().batch(stored)
+    assert x.dtype == torch.float32
+    np.testing.assert_allclose(x.numpy(), stored.transpose(0, 3, 1, 2) / 255, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [IMAGE, TABLE])
+def test_gaussian_likelihood(shape: tuple[int, ...]) -> None:
+    view = vae(shape=shape)
+    x, output = random(torch.rand, 7, *shape), 3 * random(torch.randn, 7, *shape)
+    # Pixels lie in [0, 1]; the columns of a table lie anywhere.
+    mean = torch.sigmoid(output) if shape == IMAGE else output
+    expected = Normal(mean, VARIANCE**0.5).log_prob(x).flatten(1).sum(1)
+    torch.testing.assert_close(view.log_likelihood(x, output), expected)
+
+
+@pytest.mark.parametrize("shape", [IMAGE, TABLE])
+def test_bernoulli_likelihood_also_of_grey_values(shape: tuple[int, ...]) -> None:
+    view = vae("bernoulli", shape)
+    x, output = random(torch.rand, 7, *shape), 3 * random(torch.randn, 7, *shape)
+    expected = Bernoulli(logits=output, validate_args=False).log_prob(x).flatten(1).sum(1)
+    torch.testing.assert_close(view.log_likelihood(x, output), expected)
+
+
+@pytest.mark.parametrize("precision", [1.0, 0.2, 40.0])
+def test_kl(precision: float) -> None:
+    mean, log_variance, prior_mean = random(torch.randn, 3, 6, LATENT, dtype=torch.float64)
+    posterior, prior = Normal(mean, (log_variance / 2).exp()), Normal(prior_mean, precision**-0.5)
+    expected = kl_divergence(posterior, prior).sum(-1)
+    torch.testing.assert_close(gaussian_kl(mean, log_variance, prior_mean, precision), expected)
+
+
+def test_the_loss_is_likelihood_at_the_draw_and_kl_to_the_given_prior() -> None:
+    view = vae()
+    x, drawn = view.batch(images(5)), noise(5)
+    prior_mean, precision = noise(5, seed=1), 2.5
+    loss = view.loss(x, drawn, prior_mean, precision)
+    mean, log_variance = view.inference(x)
+    deviation = (log_variance / 2).exp()
+    output = view.generative(mean + deviation * drawn)
+    torch.testing.assert_close(loss.log_likelihood, view.log_likelihood(x, output))
+    expected = kl_divergence(Normal(mean, deviation), Normal(prior_mean, precision**-0.5)).sum(1)
+    torch.testing.assert_close(loss.kl, expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(loss.objective(4.0), (4 * loss.kl - loss.log_likelihood).mean())
+
+
+def test_each_sample_takes_its_own_row_of_the_noise() -> None:
+    view = vae()
+    view.networks.eval()
+    x, drawn, prior_mean = view.batch(np.repeat(images(1), 4, axis=0)), noise(4), torch.zeros(4, LATENT)
+    together = view.loss(x, drawn, prior_mean, 1.0).log_likelihood
+    assert len(set(together.tolist())) == 4
+    for i in range(4):
+        alone = view.loss(x[i : i + 1], drawn[i : i + 1], prior_mean[:1], 1.0).log_likelihood
+        torch.testing.assert_close(together[i : i + 1], alone)
+
+
+@pytest.mark.parametrize("shape", [IMAGE, TABLE])
+@pytest.mark.parametrize("count", [0, 3, BATCH + 1])
+def test_encoding_and_decoding_keep_shapes_in_any_number_of_batches(
+    shape: tuple[int, ...], count: int
+) -> None:
+    view = vae(shape=shape)
+    stored = images(count, shape) if shape == IMAGE else np.ones((count, *shape), np.float32)
+    encoded = view.encode(stored)
+    assert encoded.mean.shape == encoded.variance.shape == (count, LATENT)
+    assert (encoded.variance > 0).all()
+    decoded = view.decode(encoded.mean)
+    assert decoded.shape == (count, *shape)
+    if count:
+        last = view.encode(stored[-1:])
+        np.testing.assert_allclose(encoded.mean[-1:], last.mean, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(encoded.variance[-1:], last.variance, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(decoded[-1:], view.decode(last.mean), rtol=1e-4, atol=1e-5)
+
+
+def test_decoded_images_lie_between_0_and_1_and_decoded_tables_anywhere() -> None:
+    far = np.full((2, LATENT), 300.0)
+    decoded = vae().decode(far)
+    assert decoded.min() >= 0
+    assert decoded.max() <= 1
+    assert np.abs(vae(shape=TABLE).decode(far)).max() > 1
+
+
+def test_encoding_leaves_the_running_averages_of_batch_norm_alone() -> None:
+    view = conv_vae(0)
+    before = {name: value.clone() for name, value in view.networks.state_dict().items()}
+    view.networks.train()
+    view.decode(view.encode(images(5, view.shape)).mean)
+    for name, value in view.networks.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_a_rescaled_embedding_decodes_to_the_same_data() -> None:
+    view = conv_vae(0)
+    stored, drawn = images(5, view.shape), noise(5, view.size)
+    # A log-variance head away from its start at zero, as after training.
+    torch.nn.init.normal_(view.encoder.head.weight, std=0.02, generator=torch.Generator().manual_seed(1))
+    before, decoded = view.encode(stored), view.decode(view.encode(stored).mean)
+    prior = torch.zeros(5, view.size)
+    loss = view.loss(view.batch(stored), drawn, prior, 2.0)
+    view.scale_embedding(3.0)
+    after = view.encode(stored)
+    np.testing.assert_allclose(after.mean, 3 * before.mean, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(after.variance, 9 * before.variance, rtol=1e-4)
+    np.testing.assert_allclose(view.decode(after.mean), decoded, atol=1e-5)
+    # With the prior's precision brought to the same scale the whole objective stays.
+    same = view.loss(view.batch(stored), drawn, prior, 2.0 / 9)
+    torch.testing.assert_close(same.log_likelihood, loss.log_likelihood, rtol=1e-4, atol=1e-2)
+    torch.testing.assert_close(same.kl, loss.kl, rtol=1e-4, atol=1e-3)
+
+
+def test_same_generator_same_weights() -> None:
+    weights = [torch.cat([p.flatten() for p in vae(seed=seed).networks.parameters()]) for seed in (1, 1, 2)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_training_starts_without_an_explosion(seed: int) -> None:
+    view = conv_vae(seed, latent=100)
+    x = view.batch(images(32, view.shape, seed))
+    optimizer = torch.optim.Adam(view.networks.parameters(), 1e-3)
+    generator = torch.Generator().manual_seed(seed)
+    _, log_variance = view.inference(x)
+    assert torch.equal(log_variance, torch.zeros_like(log_variance))
+    for _ in range(6):
+        loss = view.loss(x, torch.randn(32, 100, generator=generator), torch.zeros(32, 100), 1.0)
+        assert loss.kl.detach().max() < 1e4
+        optimizer.zero_grad()
+        loss.objective(1.0).backward()
+        optimizer.step()
+        assert all(bool(torch.isfinite(parameter).all()) for parameter in view.networks.parameters())
+
+
+def test_a_frozen_view_encodes_like_the_view_it_came_from_and_is_not_trained() -> None:
+    trained = vae()
+    frozen = FrozenView(trained.config, IMAGE, PLAIN)
+    frozen.networks.load_state_dict(trained.networks.state_dict())
+    stored = images(3)
+    assert np.array_equal(frozen.encode(stored).mean, trained.encode(stored).mean)
+    assert (frozen.trainable, trained.trainable) == (False, True)
