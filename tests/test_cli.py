@@ -50,9 +50,7 @@ def write(path: str, text: str) -> None:
 def python(code: str) -> subprocess.CompletedProcess[str]:
     """Run `code` in a process of its own."""
     found = os.environ | {"PYTHONPATH": str(Path(favae_cli.__file__).parents[1])}
-    return subprocess.run(
-        [sys.executable, "-c", code], env=found, capture_output=True, text=True, check=False
-    )
+    return subprocess.run([sys.executable, "-c", code], env=found, capture_output=True, text=True, check=False)
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -106,9 +104,7 @@ def test_a_sweep_runs_every_combination(runs: Runs, capsys: pytest.CaptureFixtur
     places = [directory.relative_to(Path.cwd()).as_posix() for _, directory in runs]
     assert len(set(places)) == 4
     assert all(re.fullmatch(rf"outputs/multirun/avatars_condition/{TIME}/[0-3]", place) for place in places)
-    assert "run 3 of the sweep: experiment=avatars_condition model.beta=4 model.factors=50" in (
-        capsys.readouterr().out
-    )
+    assert "run 3 of the sweep: experiment=avatars_condition model.beta=4 model.factors=50" in (capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
@@ -154,9 +150,7 @@ def test_a_mistake_is_told_in_a_line_before_anything_happens(
     assert not Path("outputs").exists()
 
 
-def test_a_sweep_is_checked_as_a_whole_before_its_first_run(
-    runs: Runs, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_sweep_is_checked_as_a_whole_before_its_first_run(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["-m", "model.beta=1,-3", "model.factors=20,0"]) == 2
     assert sorted(said(capsys)) == [
         "model.beta: must be greater than or equal to 0, got -3",
@@ -173,9 +167,7 @@ def test_a_sweep_over_experiments_is_checked_too(runs: Runs, capsys: pytest.Capt
 
 
 def test_a_sweep_in_a_config_file_is_checked_too(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
-    swept = (
-        "# @package _global_\ndefaults: [avatars_condition]\nhydra: {sweeper: {params: {model.beta: '1,-1'}}}"
-    )
+    swept = "# @package _global_\ndefaults: [avatars_condition]\nhydra: {sweeper: {params: {model.beta: '1,-1'}}}"
     write("configs/experiment/swept.yaml", swept)
     assert main(["-m", "experiment=swept"]) == 2
     assert said(capsys) == ["model.beta: must be greater than or equal to 0, got -1"]
@@ -326,9 +318,7 @@ def test_resume_takes_the_config_of_the_run_and_its_folder(runs: Runs) -> None:
     assert sorted(Path.cwd().rglob("*")) == before
 
 
-def test_resume_may_change_the_trainer_and_nothing_else(
-    runs: Runs, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_resume_may_change_the_trainer_and_nothing_else(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     resume = f"resume={runs[0][1].relative_to(Path.cwd())}"
     assert main([resume, "trainer.threads=1", "trainer.device=cpu"]) == 0

@@ -113,9 +113,7 @@ def test_only_the_given_views_are_evidence(model: FAVAE, data: Dataset) -> None:
     assert patterns[attributes] == {(), attributes}
 
 
-def test_attributes_are_foretold_from_the_face_and_by_their_share_without_one(
-    model: FAVAE, data: Dataset
-) -> None:
+def test_attributes_are_foretold_from_the_face_and_by_their_share_without_one(model: FAVAE, data: Dataset) -> None:
     indices = np.arange(N)
     encoded = model.encode(data, indices)
     found = model.predict("attributes", model.embeddings(data, indices, encoded, ["face"]))

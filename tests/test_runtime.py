@@ -74,9 +74,7 @@ def test_autocast_covers_the_networks_and_leaves_the_weights(bf16: bool, dtype: 
 
 def train(chosen: runtime.Runtime) -> list[torch.Tensor]:
     """The weights after three steps of a small auto-encoder from a fixed seed."""
-    arch = SimpleNamespace(
-        name="conv", channels=[8, 16], kernel=4, stride=2, padding=1, batch_norm=True, leak=0.01
-    )
+    arch = SimpleNamespace(name="conv", channels=[8, 16], kernel=4, stride=2, padding=1, batch_norm=True, leak=0.01)
     generator = torch.Generator().manual_seed(0)
     encoder, decoder = (chosen.place(network) for network in build(arch, (16, 16, 3), 4, generator))
     weights = [*encoder.parameters(), *decoder.parameters()]
@@ -116,9 +114,7 @@ sys.stdout.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has these settings")
 def test_kept_memory_is_used_again_without_page_faults() -> None:
     faults = {
-        mode: int(
-            subprocess.run([sys.executable, "-c", FAULTS, mode], capture_output=True, check=True).stdout
-        )
+        mode: int(subprocess.run([sys.executable, "-c", FAULTS, mode], capture_output=True, check=True).stdout)
         for mode in ("return", "keep")
     }
     assert faults["keep"] * 10 < faults["return"]

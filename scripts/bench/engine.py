@@ -34,9 +34,7 @@ def main() -> None:
     options = parse()
     with threadpool_limits(1):
         moments, held = gather(sorted(set(options.samples)), options.plain_up_to, options.seed)
-        starts = {
-            count: spectral_start(sums, options.factors, options.seed) for count, sums in moments.items()
-        }
+        starts = {count: spectral_start(sums, options.factors, options.seed) for count, sums in moments.items()}
         fast: dict[int, list[float]] = {count: [] for count in moments}
         plain: dict[int, list[float]] = {count: [] for count in held}
         for _ in range(options.repeats):
@@ -46,9 +44,7 @@ def main() -> None:
                 begin = time.perf_counter()
                 plain_sweep(starts[count], arrays)
                 plain[count].append(time.perf_counter() - begin)
-        differences = {
-            count: difference(starts[count], moments[count], arrays) for count, arrays in held.items()
-        }
+        differences = {count: difference(starts[count], moments[count], arrays) for count, arrays in held.items()}
     print(f"K = {options.factors}, D = {' + '.join(map(str, SIZES.values()))}; median of {options.repeats}")
     print(f"{'samples':>10}  {'moments':>12}  {'per sample':>12}  {'ratio':>8}  {'largest difference':>18}")
     for count, times in fast.items():
@@ -60,9 +56,7 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, nargs="+", default=[10**3, 10**4, 10**5, 10**6], metavar="N")
     parser.add_argument("--factors", type=int, default=100, metavar="K", help="default %(default)s")
     parser.add_argument("--repeats", type=int, default=5, help="measurements of each (default %(default)s)")
@@ -110,8 +104,7 @@ def chunks(seed: int) -> Iterator[Arrays]:
     while True:
         latent = rng.standard_normal((CHUNK, TRUE_FACTORS))
         yield {
-            view: latent @ loading + rng.standard_normal((CHUNK, loading.shape[1]))
-            for view, loading in weights.items()
+            view: latent @ loading + rng.standard_normal((CHUNK, loading.shape[1])) for view, loading in weights.items()
         }
 
 

@@ -122,9 +122,7 @@ def _added_where_new(primary: str, overrides: list[Override]) -> list[Override]:
     plain = [override for override in overrides if changes_a_value(override)]
     others = [str(o.input_line) for o in overrides if o not in plain and not o.is_sweep_override()]
     known = compose(primary, others)
-    new = [
-        override for override in plain if OmegaConf.select(known, override.key_or_group, default=_NEW) is _NEW
-    ]
+    new = [override for override in plain if OmegaConf.select(known, override.key_or_group, default=_NEW) is _NEW]
     parser = OverridesParser.create()
     return [parser.parse_override(f"++{o.input_line}") if o in new else o for o in overrides]
 

@@ -36,9 +36,7 @@ class FAVAE:
     @property
     def trainable(self) -> dict[str, VaeView]:
         """The views whose networks the rounds train."""
-        return {
-            name: view for name, view in self.views.items() if isinstance(view, VaeView) and view.trainable
-        }
+        return {name: view for name, view in self.views.items() if isinstance(view, VaeView) and view.trainable}
 
     @property
     def networks(self) -> nn.ModuleDict:

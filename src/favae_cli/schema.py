@@ -53,9 +53,7 @@ def problems(error: ValidationError, data: Mapping[str, Any]) -> list[str]:
     return [f"{'.'.join(path)}: {text}" for path, text in told]
 
 
-def _tell(
-    mistake: ErrorDetails, data: Mapping[str, Any], absent: list[tuple[int | str, ...]]
-) -> tuple[list[str], str]:
+def _tell(mistake: ErrorDetails, data: Mapping[str, Any], absent: list[tuple[int | str, ...]]) -> tuple[list[str], str]:
     loc, context = mistake["loc"], mistake.get("ctx", {})
     path, value = _locate(loc, data)
     match mistake["type"]:

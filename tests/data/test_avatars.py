@@ -75,9 +75,7 @@ def test_people_do_not_depend_on_how_many_are_asked_for():
 def test_pictures_do_not_depend_on_the_batch(style):
     factors = draw_factors(7, seed=0)
     together = draw(factors, style, SIZE)
-    alone = [
-        draw({name: column[i : i + 1] for name, column in factors.items()}, style, SIZE) for i in range(7)
-    ]
+    alone = [draw({name: column[i : i + 1] for name, column in factors.items()}, style, SIZE) for i in range(7)]
     np.testing.assert_array_equal(together, np.concatenate(alone))
 
 
@@ -132,9 +130,7 @@ def test_light_is_for_photos_only():
     factors = draw_factors(5, seed=0)
     other = {**factors, "light": -factors["light"]}
     assert (draw(factors, STYLES["photo"], SIZE) != draw(other, STYLES["photo"], SIZE)).any()
-    np.testing.assert_array_equal(
-        draw(factors, STYLES["cartoon"], SIZE), draw(other, STYLES["cartoon"], SIZE)
-    )
+    np.testing.assert_array_equal(draw(factors, STYLES["cartoon"], SIZE), draw(other, STYLES["cartoon"], SIZE))
 
 
 def test_hair_attributes_name_the_hair_colour():
@@ -147,9 +143,7 @@ def test_hair_attributes_name_the_hair_colour():
 def test_unknown_names_are_told_with_what_there_is(tmp_path: Path):
     with pytest.raises(UserError, match=r"unknown Bald; .*Smiling.*Gray_Hair"):
         check_attributes(["Smiling", "Bald"])
-    with pytest.raises(
-        UserError, match=r"data\.views\.face: unknown source oil; .*photo, cartoon, attributes"
-    ):
+    with pytest.raises(UserError, match=r"data\.views\.face: unknown source oil; .*photo, cartoon, attributes"):
         load(config(views={"face": "oil"}), tmp_path, seed=0)
     with pytest.raises(UserError, match=r"data\.missing\.mouth: .*face, drawn, attributes"):
         load(config(missing={"mouth": 0.1}), tmp_path, seed=0)

@@ -213,9 +213,7 @@ def test_crop_is_central_and_comes_first(files: list[Path], crop: int | None, wh
     assert np.array_equal(values[0], values[0, ::-1, ::-1])
 
 
-def test_progress_is_logged_where_nobody_looks_on(
-    files: list[Path], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_progress_is_logged_where_nobody_looks_on(files: list[Path], caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         load(files)
     assert caplog.messages[-1] == "Decoding images: 7 of 7"

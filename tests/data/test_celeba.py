@@ -104,9 +104,7 @@ def test_images_draws_some_by_the_seed_of_the_split(run: Load) -> None:
     assert some.keys.tolist() == sorted(some.keys)
     assert some.keys.tolist() == run(images=25, seed=5, use=["attributes"]).keys.tolist()
     assert some.keys.tolist() != run(images=25, use=["attributes"], split={"seed": 1}).keys.tolist()
-    assert (
-        some.keys.tolist() != run(images=25, seed=5, use=["attributes"], split={"seed": None}).keys.tolist()
-    )
+    assert some.keys.tolist() != run(images=25, seed=5, use=["attributes"], split={"seed": None}).keys.tolist()
     assert len(run(images=None, use=["attributes"]).keys) == N
 
 
@@ -147,9 +145,7 @@ def test_stop_on_a_bad_image(run: Load) -> None:
 
 
 def test_missing_parts_are_answered_with_how_to_get_them(run: Load, root: Path) -> None:
-    nothing = (
-        r"elsewhere does not hold img_align_celeba/ and list_attr_celeba\.txt; get .*data\.download=true"
-    )
+    nothing = r"elsewhere does not hold img_align_celeba/ and list_attr_celeba\.txt; get .*data\.download=true"
     with pytest.raises(UserError, match=nothing):
         run(root=str(root / "elsewhere"))
     (root / "list_attr_celeba.txt").rename(root / "attributes.txt")
@@ -187,9 +183,7 @@ def fake_torchvision(monkeypatch: pytest.MonkeyPatch, download: Callable[[str], 
     monkeypatch.setattr(celeba, "torchvision", lambda: module)
 
 
-def test_download_lands_where_the_loader_looks(
-    run: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_download_lands_where_the_loader_looks(run: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_torchvision(monkeypatch, lambda root: write_layout(Path(root) / "celeba"))
     assert len(run(root=str(tmp_path / "fresh"), download=True).keys) == N
 

@@ -22,9 +22,7 @@ def texts(axes: Any) -> list[str]:
 
 
 def test_curves_mark_where_conditioning_begins() -> None:
-    records = [
-        epoch(n, "alone" if n <= 4 else "round", view) for n in range(1, 8) for view in ("face", "toon")
-    ]
+    records = [epoch(n, "alone" if n <= 4 else "round", view) for n in range(1, 8) for view in ("face", "toon")]
 
     figure = figures.curves(records)
 
@@ -57,8 +55,7 @@ def test_curves_survive_what_training_could_not_measure(value: float | None, tmp
 
 def test_bound_shows_every_views_precision() -> None:
     rounds = [
-        {"round": n, "bound": -10.0 / n, "factors/active": 9 - n, "tau/face": 2.0, "tau/labels": n}
-        for n in (2, 1)
+        {"round": n, "bound": -10.0 / n, "factors/active": 9 - n, "tau/face": 2.0, "tau/labels": n} for n in (2, 1)
     ]
 
     bound, active, tau = figures.bound(rounds).axes
@@ -110,9 +107,7 @@ def test_images_of_every_kind_are_drawn(image: np.ndarray, expected: tuple[int, 
 
 def test_titles_and_labels_stay_on_the_page_and_off_the_images(tmp_path: Path) -> None:
     columns = ["original", "Smiling=1 Wearing_Lipstick=0 Male=1"]
-    figure = grids.image_grid(
-        [[picture(0.0)] * 2] * 2, ["originals", "a rather long label of a row"], columns
-    )
+    figure = grids.image_grid([[picture(0.0)] * 2] * 2, ["originals", "a rather long label of a row"], columns)
     figure.draw_without_rendering()
     width, height = figure.canvas.get_width_height()
     image = figure.images[0].get_window_extent()

@@ -40,9 +40,7 @@ def run(tmp_path: Path) -> Path:
     (folder / ".hydra" / "overrides.yaml").write_text("- data.attributes=[Smiling,Male]\n")
     (folder / "metrics.json").write_text(json.dumps(METRICS))
     records = [{"kind": "epoch", "epoch": 12, "round": 1}, {"kind": "round", "round": 1}]
-    (folder / "metrics.jsonl").write_text(
-        "".join(json.dumps(record) + "\n" for record in records) + '{"kind": "ep'
-    )
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records) + '{"kind": "ep')
     return folder
 
 

@@ -61,6 +61,13 @@ def test_probability_is_the_mean_of_the_sigmoid(mean, variance):
     assert found[0, 0] == pytest.approx(gaussian_mean(expit, mean, variance), abs=2e-4)
 
 
+def test_probability_stays_within_zero_and_one():
+    means = np.linspace(-60.0, 60.0, 2001)[:, None]
+    found = probability(means, np.full_like(means, 0.5))
+    assert found.min() >= 0.0
+    assert found.max() <= 1.0
+
+
 def labelled(seed: int, factors: int = 5, labels: int = 3) -> tuple[np.ndarray, np.ndarray]:
     """z (4500, 12) that factors drive, and labels whose logits are linear in the same factors."""
     rng = np.random.default_rng(seed)

@@ -55,8 +55,7 @@ def test_bound_never_falls_whatever_is_missing(plant, present):
     present[:2] = True
     present[~present.any(axis=1), 0] = True
     tables = {
-        view: np.where(present[:, [place]], table, np.nan)
-        for place, (view, table) in enumerate(planted.arrays.items())
+        view: np.where(present[:, [place]], table, np.nan) for place, (view, table) in enumerate(planted.arrays.items())
     }
     model = fit(Moments.from_arrays(tables), 8, sweeps=40, rotate_every=5)
     assert_never_falls(model.bound)

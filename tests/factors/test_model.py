@@ -41,9 +41,7 @@ def joint(model: FactorModel) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndar
     return mean, mapping @ mapping.T + np.diag(noise), dict(zip(("g", "a", "b"), places, strict=True))
 
 
-def conditioned(
-    model: FactorModel, wanted: str, observed: dict[str, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
+def conditioned(model: FactorModel, wanted: str, observed: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Mean (N, .) and covariance of a part of the joint Gaussian given others."""
     mean, covariance, place = joint(model)
     here = place[wanted]

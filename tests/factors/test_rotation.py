@@ -84,9 +84,7 @@ def test_objective_has_the_gradient_it_says(state):
     grams = [view.gram for view in model.views.values()]
 
     def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        return _negative_gain(
-            flat.reshape(FACTORS, FACTORS), latents.gg, latents.count, grams, list(SIZES.values())
-        )
+        return _negative_gain(flat.reshape(FACTORS, FACTORS), latents.gg, latents.count, grams, list(SIZES.values()))
 
     at = (np.eye(FACTORS) + 0.1 * np.random.default_rng(0).standard_normal((FACTORS, FACTORS))).ravel()
     numeric = approx_fprime(at, lambda flat: objective(flat)[0], 1e-7)

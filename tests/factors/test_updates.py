@@ -74,6 +74,4 @@ def test_sweep_over_moments_equals_a_sweep_over_samples(plant, missing):
         for name, view in model.views.items():
             for variable, value in expected[name].items():
                 engine = view.ard.mean if variable == "alpha" else getattr(view, variable)
-                np.testing.assert_allclose(
-                    engine, value, rtol=1e-10, atol=1e-11, err_msg=f"{variable}, {name}"
-                )
+                np.testing.assert_allclose(engine, value, rtol=1e-10, atol=1e-11, err_msg=f"{variable}, {name}")

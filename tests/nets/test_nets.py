@@ -50,9 +50,7 @@ def test_every_kernel_has_an_exact_mirror(kernel: int, stride: int, padding: int
 
 @pytest.mark.parametrize("hidden", [(), (16,), (32, 8)])
 @pytest.mark.parametrize(("stored", "seen"), [((5,), (5,)), ((6, 4, 3), (3, 6, 4))])
-def test_mlp_takes_tables_and_images(
-    hidden: tuple[int, ...], stored: tuple[int, ...], seen: tuple[int, ...]
-) -> None:
+def test_mlp_takes_tables_and_images(hidden: tuple[int, ...], stored: tuple[int, ...], seen: tuple[int, ...]) -> None:
     encoder, decoder = build(mlp(*hidden), stored, 2, seeded())
 
     mean, log_variance = encoder(torch.rand(4, *seen))
@@ -108,9 +106,7 @@ def pair(arch: SimpleNamespace) -> tuple[Encoder, Decoder, torch.Tensor]:
 
 @pytest.mark.parametrize("arch", [conv(4, 6), mlp(8)])
 @pytest.mark.parametrize("scale", [0.25, 3.7, torch.tensor([0.1, 1.0, 2.5, 40.0])])
-def test_rescaling_the_embedding_is_an_exact_symmetry(
-    arch: SimpleNamespace, scale: float | torch.Tensor
-) -> None:
+def test_rescaling_the_embedding_is_an_exact_symmetry(arch: SimpleNamespace, scale: float | torch.Tensor) -> None:
     encoder, decoder, batch = pair(arch)
     mean, log_variance = encoder(batch)
     decoded = decoder(mean)
@@ -148,9 +144,7 @@ def test_the_embedding_keeps_full_precision_under_autocast() -> None:
         (conv(4, 8), (12,), "arch 'mlp'"),
     ],
 )
-def test_what_cannot_be_built_is_said_in_one_line(
-    arch: SimpleNamespace, shape: tuple[int, ...], message: str
-) -> None:
+def test_what_cannot_be_built_is_said_in_one_line(arch: SimpleNamespace, shape: tuple[int, ...], message: str) -> None:
     with pytest.raises(UserError, match=message) as error:
         build(arch, shape, 4)
     assert "\n" not in str(error.value)

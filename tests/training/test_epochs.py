@@ -129,9 +129,7 @@ def test_every_sample_meets_its_own_prior_mean(make_trainer: MakeTrainer, seen: 
         torch.testing.assert_close(call["mean"][:, 0], call["x"].mean(dim=(1, 2, 3)))
 
 
-def test_totals_are_sums_over_the_samples_that_were_seen(
-    make_trainer: MakeTrainer, seen: list[dict[str, Any]]
-) -> None:
+def test_totals_are_sums_over_the_samples_that_were_seen(make_trainer: MakeTrainer, seen: list[dict[str, Any]]) -> None:
     trainer = make_trainer(learning_rate=1e-12, final_learning_rate=0.0)
     at = epoch(trainer)
     trainer.view.networks.train()
@@ -238,5 +236,3 @@ def test_a_view_with_fewer_samples_than_a_batch_is_trained_all_the_same(make_tra
 def test_a_prior_of_nothing_is_the_standard_one() -> None:
     assert torch.equal(Prior().of(np.arange(3), 2, torch.device("cpu")), torch.zeros(3, 2))
     assert Prior().precision == 1.0
-
-

@@ -41,7 +41,11 @@ def start(make_model: MakeModel, data: Dataset, tiny_config: TinyConfig, tmp_pat
         directory = tmp_path / folder
         directory.mkdir(exist_ok=True)
         return Training(
-            make_model(), data, tiny_config(*overrides), directory, lambda model: {"joined": float(model.factors is not None)}
+            make_model(),
+            data,
+            tiny_config(*overrides),
+            directory,
+            lambda model: {"joined": float(model.factors is not None)},
         )
 
     return make
@@ -85,7 +89,10 @@ def test_alone_the_prior_is_standard_and_in_the_rounds_it_is_what_the_others_for
     assert prior.mean.shape == (len(data.having("train", "face")), 3)
     # Samples with the same attributes get the same prediction, others another one; those without any the bias.
     labels = [tuple(row) for row in np.nan_to_num(_labels(data), nan=-1)]
-    means = {label: {tuple(np.round(m, 5)) for m, other in zip(prior.mean, labels, strict=True) if other == label} for label in labels}
+    means = {
+        label: {tuple(np.round(m, 5)) for m, other in zip(prior.mean, labels, strict=True) if other == label}
+        for label in labels
+    }
     assert all(len(found) == 1 for found in means.values())
 
 

@@ -74,7 +74,9 @@ def test_a_resumed_run_has_every_point_once_on_tensorboard(kept: int, tmp_path: 
     def records(log: RunLog, first: int, last: int) -> list[int]:
         ends = []
         for i, step in enumerate([1, 2, -1, 3, -2, 4, 5][first:last], first):
-            kind, values = ("epoch", epoch(step, float(i))) if step > 0 else ("round", {"round": -step, "bound": float(i)})
+            kind, values = (
+                ("epoch", epoch(step, float(i))) if step > 0 else ("round", {"round": -step, "bound": float(i)})
+            )
             log.record(kind, values)
             ends.append(log.written)
         return ends
@@ -93,9 +95,7 @@ def test_no_records_where_none_were_written(tmp_path: Path) -> None:
     assert read_records(tmp_path) == []
 
 
-def test_log_lines_go_to_the_screen_and_to_run_log(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_log_lines_go_to_the_screen_and_to_run_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     logger = logging.getLogger("favae_cli.training.somewhere")
     for line in ("first", "second"):
         with logging_to(tmp_path):

@@ -52,7 +52,9 @@ def test_pretrained_networks_are_taken_over(tiny_config: TinyConfig, data: Datas
     assert list(model.trainable) == ["face"]
 
 
-@pytest.mark.parametrize("change", ["views.face.latent=5", "views.face.arch.channels=[4]", "views.face.arch.channels=[4,6]"])
+@pytest.mark.parametrize(
+    "change", ["views.face.latent=5", "views.face.arch.channels=[4]", "views.face.arch.channels=[4,6]"]
+)
 def test_networks_of_another_shape_are_refused(
     change: str, tiny_config: TinyConfig, data: Dataset, finished: Path
 ) -> None:

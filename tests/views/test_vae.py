@@ -28,9 +28,7 @@ def vae(likelihood: str = "gaussian", shape: tuple[int, ...] = IMAGE, seed: int 
 
 
 def conv_vae(seed: int, latent: int = 32) -> VaeView:
-    arch = ConvArch(
-        name="conv", channels=[16, 32, 64], kernel=4, stride=2, padding=1, batch_norm=True, leak=0.01
-    )
+    arch = ConvArch(name="conv", channels=[16, 32, 64], kernel=4, stride=2, padding=1, batch_norm=True, leak=0.01)
     section = Section(type="vae", arch=arch, latent=latent, likelihood="gaussian", variance=0.01)
     return VaeView(section, (16, 16, 3), PLAIN, torch.Generator().manual_seed(seed))
 
@@ -107,9 +105,7 @@ def test_each_sample_takes_its_own_row_of_the_noise() -> None:
 
 @pytest.mark.parametrize("shape", [IMAGE, TABLE])
 @pytest.mark.parametrize("count", [0, 3, BATCH + 1])
-def test_encoding_and_decoding_keep_shapes_in_any_number_of_batches(
-    shape: tuple[int, ...], count: int
-) -> None:
+def test_encoding_and_decoding_keep_shapes_in_any_number_of_batches(shape: tuple[int, ...], count: int) -> None:
     view = vae(shape=shape)
     stored = images(count, shape) if shape == IMAGE else np.ones((count, *shape), np.float32)
     encoded = view.encode(stored)

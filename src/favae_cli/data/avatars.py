@@ -137,9 +137,7 @@ def _check_views(views: Mapping[str, str], missing: Mapping[str, float]) -> None
             raise UserError(f"data.missing.{name}: no such view; there are {', '.join(views)}")
 
 
-def _rows(
-    samples: int, views: Iterable[str], missing: Mapping[str, float], seed: int
-) -> dict[str, np.ndarray]:
+def _rows(samples: int, views: Iterable[str], missing: Mapping[str, float], seed: int) -> dict[str, np.ndarray]:
     """For each view the row of each sample, -1 where it is hidden; whoever would lose all views keeps one."""
     names = list(views)
     margin = np.stack([_uniform(f"missing {name}", samples, seed) - missing.get(name, 0.0) for name in names])

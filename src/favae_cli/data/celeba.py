@@ -27,9 +27,7 @@ IMAGES = "img_align_celeba"
 ATTRIBUTES = "list_attr_celeba.txt"
 PARTITION = "list_eval_partition.txt"
 SITE = "http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
-HOW_TO_GET = (
-    f"get {IMAGES}.zip, {ATTRIBUTES} and {PARTITION} from {SITE} and unpack there, or set data.download=true"
-)
+HOW_TO_GET = f"get {IMAGES}.zip, {ATTRIBUTES} and {PARTITION} from {SITE} and unpack there, or set data.download=true"
 VIEWS = ("face", "attributes")
 
 
@@ -145,8 +143,7 @@ def _samples(folder: Path, listed: pd.Index) -> tuple[np.ndarray, list[str]]:
     names = np.array([name for name in listed if name in there], dtype=object)
     if names.size == 0:
         raise UserError(
-            f"data.root: none of the {len(listed)} images that {ATTRIBUTES} lists is in {folder}, "
-            f"not even {listed[0]}"
+            f"data.root: none of the {len(listed)} images that {ATTRIBUTES} lists is in {folder}, not even {listed[0]}"
         )
     notes = []
     if names.size < len(listed):
@@ -154,9 +151,7 @@ def _samples(folder: Path, listed: pd.Index) -> tuple[np.ndarray, list[str]]:
     return names, notes
 
 
-def _split(
-    path: Path, names: np.ndarray, config: CelebASplit, seed: int
-) -> tuple[dict[str, np.ndarray], list[str]]:
+def _split(path: Path, names: np.ndarray, config: CelebASplit, seed: int) -> tuple[dict[str, np.ndarray], list[str]]:
     """The official split where it is wanted and covers the samples, else a random one, and why."""
     if not config.official:
         return split_indices(len(names), config, seed=seed), []

@@ -81,9 +81,7 @@ def _keys(table: Table, column: str | None) -> np.ndarray:
         raise UserError(f"data.key: column {column!r} is empty in row {np.flatnonzero(keys == '')[0] + 1}")
     for name in names[counts > 1].tolist():
         rows = ", ".join(str(row + 1) for row in np.flatnonzero(keys == name))
-        raise UserError(
-            f"data.key: {name!r} names several samples, rows {rows} of {table.path}; keys must differ"
-        )
+        raise UserError(f"data.key: {name!r} names several samples, rows {rows} of {table.path}; keys must differ")
     return keys
 
 
@@ -101,9 +99,7 @@ def _split(table: Table, config: ManifestSplit, seed: int) -> dict[str, np.ndarr
     return split_indices(len(table), config, seed=seed, groups=groups)
 
 
-def _source(
-    table: Table, name: str, view: ImageColumn | BinaryColumns, config: Manifest, cache: Path
-) -> _Source:
+def _source(table: Table, name: str, view: ImageColumn | BinaryColumns, config: Manifest, cache: Path) -> _Source:
     if view.kind == "image":
         return _image_source(table, name, view, config, cache)
     values, columns = _binary_values(table, name, view)
@@ -119,9 +115,7 @@ def _image_source(table: Table, name: str, view: ImageColumn, config: Manifest, 
 
     def images() -> tuple[ViewData, tuple[str, ...]]:
         paths = [config.root / cell for cell in cells[filled]]
-        values, rows, notes = cached_images(
-            paths, view.size, view.channels, view.crop, cache, config.on_bad_image
-        )
+        values, rows, notes = cached_images(paths, view.size, view.channels, view.crop, cache, config.on_bad_image)
         row = np.full(len(cells), -1, dtype=np.int64)
         row[filled] = rows
         return ViewData(values, row), notes

@@ -64,9 +64,7 @@ def split_indices(
 
 def _random(n: int, shares: Shares, seed: int, groups: np.ndarray | None) -> np.ndarray:
     """Lay the groups out in random order and cut the line at the shares; a group goes where its middle is."""
-    _, group_of, sizes = np.unique(
-        np.arange(n) if groups is None else groups, return_inverse=True, return_counts=True
-    )
+    _, group_of, sizes = np.unique(np.arange(n) if groups is None else groups, return_inverse=True, return_counts=True)
     order = np.random.default_rng(seed).permutation(len(sizes))
     middle = np.cumsum(sizes[order]) - sizes[order] / 2
     cuts = np.array([1 - shares.validation - shares.test, 1 - shares.test]) * n

@@ -27,6 +27,7 @@ from favae_cli.training.seeds import numpy_generator
 logger = logging.getLogger(__name__)
 
 MOST_COLUMNS = 10  # combinations in a figure
+NEARLY = 0.01  # a longer step that flips and keeps so little better is not worth what else it changes
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,7 @@ class Conditioning:
 
     def metrics(self) -> dict[str, float]:
         """Flat metrics of the judge, of reconstructions, of generated and of edited images."""
-        judge = train_judge(
-            self.train.images, self.train.labels, self.settings.judge, self.runtime, self.seed
-        )
+        judge = train_judge(self.train.images, self.train.labels, self.settings.judge, self.runtime, self.seed)
         return {
             **self._judged(judge),
             **generation_metrics(
@@ -118,7 +117,7 @@ class Conditioning:
         return metrics
 
     def _edits(self, judge: Judge) -> dict[str, float]:
-        """Edits of test images, at the strength that does best on the validation split."""
+        """Edits of test images, at the smallest strength that does nearly best on the validation split."""
         tried = {
             strength: edit_scores(
                 self.editor, judge, self.combinations, self.chosen_on.images, self.chosen_on.labels, strength
@@ -127,7 +126,8 @@ class Conditioning:
             if len(self.chosen_on.images)
         }
         if tried:
-            self.strength = max(tried, key=lambda strength: tried[strength])
+            enough = max(tried.values()) - NEARLY
+            self.strength = min(strength for strength, score in tried.items() if score >= enough)
         logger.info("edit strength %g chosen on the validation split", self.strength)
         scores = edit_scores(
             self.editor, judge, self.combinations, self.edited.images, self.edited.labels, self.strength

@@ -94,7 +94,12 @@ class Editor:
 
 
 def generation_metrics(
-    editor: Editor, judge: Judge, combinations: Combinations, each: int, names: tuple[str, ...], rng: np.random.Generator
+    editor: Editor,
+    judge: Judge,
+    combinations: Combinations,
+    each: int,
+    names: tuple[str, ...],
+    rng: np.random.Generator,
 ) -> dict[str, float]:
     """`generate/accuracy`: share of asked attributes (present or absent) that the judge sees; also by attribute."""
     asked = np.repeat(combinations.values, each, axis=0)

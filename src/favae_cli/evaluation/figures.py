@@ -107,9 +107,7 @@ def bound(rounds: Sequence[Mapping[str, Any]]) -> Figure:
     dress(right, "noise precision, tau", "round")
     for index, key in enumerate(taus):
         y = [record.get(key, np.nan) for record in rounds]
-        right.plot(
-            x, y, "o-", color=colour(index), markersize=3, linewidth=1.3, label=key.removeprefix("tau/")
-        )
+        right.plot(x, y, "o-", color=colour(index), markersize=3, linewidth=1.3, label=key.removeprefix("tau/"))
     right.set_yscale("log")
     right.yaxis.set_major_formatter(LogFormatter())
     right.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
@@ -135,9 +133,7 @@ def relevance(
     """
     views = list(weights)
     strength = np.stack([1 / np.asarray(alpha[view], dtype=float) for view in views])
-    groups = _factor_groups(
-        np.stack([np.asarray(active[view], dtype=bool) for view in views]), strength, views
-    )
+    groups = _factor_groups(np.stack([np.asarray(active[view], dtype=bool) for view in views]), strength, views)
     order = np.concatenate([members for _, members in groups])
     edges = np.cumsum([0, *(len(members) for _, members in groups)])
     factors = len(order)
@@ -172,9 +168,7 @@ def relevance(
     return figure
 
 
-def _factor_groups(
-    active: np.ndarray, strength: np.ndarray, views: Sequence[str]
-) -> list[tuple[str, np.ndarray]]:
+def _factor_groups(active: np.ndarray, strength: np.ndarray, views: Sequence[str]) -> list[tuple[str, np.ndarray]]:
     """Name and factor indices of every group that has members; `active` and `strength` are (views, K)."""
     uses = active.sum(axis=0)
     members = {"shared": uses > 1}
@@ -205,9 +199,7 @@ def _mark_groups(figure: Figure, panels: Sequence[Axes], names: Sequence[str], e
     figure.legend(handles=bands, fontsize=8, frameon=False, ncols=4, loc="outside upper left")
 
 
-def reliability(
-    probability: Mapping[str, np.ndarray], label: Mapping[str, np.ndarray], bins: int = 10
-) -> Figure:
+def reliability(probability: Mapping[str, np.ndarray], label: Mapping[str, np.ndarray], bins: int = 10) -> Figure:
     """Predicted probability against the observed share, a panel an attribute; on the diagonal they agree.
 
     Pale bars show how many samples each interval holds, on a scale of their own.

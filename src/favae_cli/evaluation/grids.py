@@ -45,9 +45,7 @@ def image_grid(
     titles = [_wrap(title, cell_width) for title in column_titles]
     labels = [_wrap(label, max(cell_width, 200)) for label in row_labels]
     head = _MARGIN + _LINE * max((title.count("\n") + 1 for title in titles), default=0)
-    side = _MARGIN + _CHARACTER * max(
-        (len(line) for label in labels for line in label.split("\n")), default=0
-    )
+    side = _MARGIN + _CHARACTER * max((len(line) for label in labels for line in label.split("\n")), default=0)
     head, side = round(head), round(side)
 
     canvas = _compose(rows, columns, scale, height, width)
@@ -74,9 +72,7 @@ def image_grid(
     return figure
 
 
-def _compose(
-    rows: Sequence[Sequence[np.ndarray]], columns: int, scale: int, height: int, width: int
-) -> np.ndarray:
+def _compose(rows: Sequence[Sequence[np.ndarray]], columns: int, scale: int, height: int, width: int) -> np.ndarray:
     """All images on one white uint8 (H, W, 3) canvas, each enlarged `scale` times."""
     cell_height, cell_width = height * scale + _GAP, width * scale + _GAP
     canvas = np.full((len(rows) * cell_height - _GAP, columns * cell_width - _GAP, 3), 255, np.uint8)

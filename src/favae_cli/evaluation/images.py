@@ -42,7 +42,7 @@ def reconstruction_metrics(
         priors: by view, for the samples of the split that have the view; its KL is against this.
         seed: of the draws of z in the log-likelihood.
     """
-    metrics = {}
+    metrics: dict[str, float] = {}
     for name, view in model.trainable.items():
         part = data.views[name]
         indices = data.having(split, name)

@@ -59,9 +59,17 @@ def train_judge(images: np.ndarray, labels: np.ndarray, settings: Any, runtime: 
         runtime: device and precision.
         seed: of weights, order and augmentation.
     """
-    network = _network(images.shape[-1], labels.shape[1], torch_generator(seed, "judge", "weights"))
-    judge = Judge(runtime.place(network), runtime)
-    rng = numpy_generator(seed, "judge", "order")
+    cuda = [runtime.device] if runtime.device.type == "cuda" else []
+    with torch.random.fork_rng(cuda):  # torch's dropout takes no generator of its own
+        torch.manual_seed(seed)
+        network = _network(images.shape[-1], labels.shape[1], torch_generator(seed, "judge", "weights"))
+        judge = Judge(runtime.place(network), runtime)
+        _fit(judge, images, labels, settings, numpy_generator(seed, "judge", "order"))
+    return judge
+
+
+def _fit(judge: Judge, images: np.ndarray, labels: np.ndarray, settings: Any, rng: np.random.Generator) -> None:
+    network, runtime = judge.network, judge.runtime
     size = min(settings.batch_size, len(images))
     steps = len(images) // size
     optimizer = torch.optim.Adam(network.parameters())
@@ -78,10 +86,9 @@ def train_judge(images: np.ndarray, labels: np.ndarray, settings: Any, runtime: 
             where = torch.from_numpy(np.sort(rows)).to(runtime.device)
             loss = functional.binary_cross_entropy_with_logits(judge._logits(x), targets[where], seen[where])
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
-    return judge
 
 
 def agreement(read: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -138,9 +138,7 @@ def _judged_by_attribute(metrics: Metrics) -> Table:
         for start, end in ends
         if key.startswith(start) and key.endswith(end) and len(key) > len(start) + len(end)
     )
-    rows = [
-        [name, *(number(metrics.get(key.format(name))) for key in _JUDGED_BY_ATTRIBUTE)] for name in names
-    ]
+    rows = [[name, *(number(metrics.get(key.format(name))) for key in _JUDGED_BY_ATTRIBUTE)] for name in names]
     return Table(
         "Generation and editing by attribute",
         "Shares of images, by the judge.",
@@ -151,19 +149,13 @@ def _judged_by_attribute(metrics: Metrics) -> Table:
 
 def _factors(metrics: Metrics) -> Table:
     names = {"factors/active": "active", "factors/shared": "shared by two views or more"}
-    names |= {
-        key: f"private to {key.removeprefix('factors/private/')}"
-        for key in metrics
-        if "factors/private/" in key
-    }
+    names |= {key: f"private to {key.removeprefix('factors/private/')}" for key in metrics if "factors/private/" in key}
     rows = [[name, number(metrics[key], 0)] for key, name in names.items() if key in metrics]
     return Table("Factors", "What is left after pruning.", ["factors", "count"], rows)
 
 
 def _phases(metrics: Metrics) -> Table:
-    phases = _unique(
-        key.split("/", 1)[1] for key in metrics if key.startswith(("seconds/", "images_per_second/"))
-    )
+    phases = _unique(key.split("/", 1)[1] for key in metrics if key.startswith(("seconds/", "images_per_second/")))
     rows = [
         [
             phase,

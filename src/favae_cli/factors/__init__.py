@@ -1,9 +1,9 @@
 """The factor-analysis engine: pure functions over moments, usable alone.
 
-    from favae_cli.factors import Moments, fit
+from favae_cli.factors import Moments, fit
 
-    model = fit(Moments.from_arrays({"a": Za, "b": Zb}), factors=100, seed=0)
-    mean, covariance = model.posterior({"a": Za})
+model = fit(Moments.from_arrays({"a": Za, "b": Zb}), factors=100, seed=0)
+mean, covariance = model.posterior({"a": Za})
 """
 
 from favae_cli.factors.fit import fit

@@ -95,4 +95,4 @@ def probability(mean: np.ndarray, variance: np.ndarray, nodes: int = 21) -> np.n
     """E sigmoid(z) for z ~ N(mean, variance), elementwise, by Gauss-Hermite quadrature."""
     points, weights = np.polynomial.hermite_e.hermegauss(nodes)
     z = mean[..., None] + np.sqrt(variance)[..., None] * points
-    return expit(z) @ (weights / weights.sum())
+    return np.minimum(expit(z) @ (weights / weights.sum()), 1.0)

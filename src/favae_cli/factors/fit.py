@@ -33,7 +33,6 @@ class LocalEmbeddings(Protocol):
         ...
 
 
-@threadpool_limits.wrap(limits=1)  # matrices this small lose more to threads than they gain
 def fit(
     moments: Moments,
     factors: int = 100,
@@ -72,34 +71,35 @@ def fit(
     """
     if factors < 1:
         raise ValueError(f"factors must be at least 1, got {factors}")
-    model = start or spectral_start(moments, factors, seed, weights or {})
-    bounds: list[float] = []
-    terms: dict[str, float] = {}
-    period = rotate_every or 10
-    for sweep in range(sweeps):
-        try:
-            observed: dict[str, float] = {}
-            if local is not None:
-                moments, observed = local.refresh(model)
-            latents = update_latents(model, moments)
-            terms = bound_terms(model, latents)
-            terms |= {f"x/{name}": model.views[name].weight * value for name, value in observed.items()}
-            bounds.append(_checked(terms, _slack(model, latents, terms), bounds))
-            model = replace(
-                model,
-                views={name: update_view(name, view, latents.views[name]) for name, view in model.views.items()},
-            )
-            if sweep % period == period - 1:
-                if rotate_every:
-                    model = rotate(model, latents)
+    with threadpool_limits(limits=1):  # matrices this small lose more to threads than they gain
+        model = start or spectral_start(moments, factors, seed, weights or {})
+        bounds: list[float] = []
+        terms: dict[str, float] = {}
+        period = rotate_every or 10
+        for sweep in range(sweeps):
+            try:
+                observed: dict[str, float] = {}
                 if local is not None:
-                    model = local.stretch(model)
-                if prune:
-                    model = _pruned(model)
-                if len(bounds) > 2 * period and _settled(bounds[-1], bounds[-1 - period], tolerance):
-                    break
-        except EngineError as error:
-            raise EngineError(f"sweep {sweep}: {error}") from error
+                    moments, observed = local.refresh(model)
+                latents = update_latents(model, moments)
+                terms = bound_terms(model, latents)
+                terms |= {f"x/{name}": model.views[name].weight * value for name, value in observed.items()}
+                bounds.append(_checked(terms, _slack(model, latents, terms), bounds))
+                model = replace(
+                    model,
+                    views={name: update_view(name, view, latents.views[name]) for name, view in model.views.items()},
+                )
+                if sweep % period == period - 1:
+                    if rotate_every:
+                        model = rotate(model, latents)
+                    if local is not None:
+                        model = local.stretch(model)
+                    if prune:
+                        model = _pruned(model)
+                    if len(bounds) > 2 * period and _settled(bounds[-1], bounds[-1 - period], tolerance):
+                        break
+            except EngineError as error:
+                raise EngineError(f"sweep {sweep}: {error}") from error
     return replace(model, bound=tuple(bounds), terms=terms)
 
 

@@ -241,14 +241,10 @@ class FactorModel:
         part = self.views[view]
         predicted = mean @ part.weights.T + part.bias
         spread = np.einsum("dk,kl,dl->d", part.weights, covariance, part.weights)
-        uncertain = np.einsum("nk,kl,nl->n", mean, part.weights_cov, mean) + np.sum(
-            part.weights_cov * covariance
-        )
+        uncertain = np.einsum("nk,kl,nl->n", mean, part.weights_cov, mean) + np.sum(part.weights_cov * covariance)
         return predicted, spread[None] + uncertain[:, None] + part.bias_var + 1.0 / part.tau
 
-    def sample(
-        self, view: str, mean: np.ndarray, covariance: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
+    def sample(self, view: str, mean: np.ndarray, covariance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """One draw of z (N, D_m) for each of N samples: g ~ N(mean, covariance), then z ~ N(W g + b, 1/tau I).
 
         Every sample has draws of its own. W and b are taken at their means.

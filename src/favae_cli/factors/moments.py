@@ -60,9 +60,7 @@ class Moments:
     patterns: dict[Pattern, PatternMoments]
 
     @classmethod
-    def from_arrays(
-        cls, means: Mapping[str, np.ndarray], variances: Mapping[str, np.ndarray] | None = None
-    ) -> Moments:
+    def from_arrays(cls, means: Mapping[str, np.ndarray], variances: Mapping[str, np.ndarray] | None = None) -> Moments:
         """Moments of embeddings held in memory.
 
         Args:
@@ -104,9 +102,7 @@ class Moments:
         return Moments(self.sizes, patterns)
 
 
-def group_by_pattern(
-    arrays: Mapping[str, np.ndarray], allow_empty: bool = False
-) -> dict[Pattern, np.ndarray]:
+def group_by_pattern(arrays: Mapping[str, np.ndarray], allow_empty: bool = False) -> dict[Pattern, np.ndarray]:
     """Sample indices by the set of views they have, from NaN rows; patterns in a stable order.
 
     Args:
@@ -134,9 +130,7 @@ def group_by_pattern(
     names = tuple(arrays)
     kinds, kind = np.unique(has, axis=0, return_inverse=True)
     return {
-        tuple(name for name, there in zip(names, kinds[i], strict=True) if there): np.flatnonzero(
-            kind.ravel() == i
-        )
+        tuple(name for name, there in zip(names, kinds[i], strict=True) if there): np.flatnonzero(kind.ravel() == i)
         for i in range(len(kinds))
     }
 
@@ -146,9 +140,7 @@ def gaussian_entropy(variance: np.ndarray) -> float:
     return 0.5 * float(np.log(2 * np.pi * np.e * variance).sum())
 
 
-def sums(
-    pattern: Pattern, means: Mapping[str, np.ndarray], variances: Mapping[str, np.ndarray]
-) -> PatternMoments:
+def sums(pattern: Pattern, means: Mapping[str, np.ndarray], variances: Mapping[str, np.ndarray]) -> PatternMoments:
     """Moments of samples that all have exactly the views `pattern`; arrays as in `Moments.from_arrays`."""
     stacked = np.concatenate([means[view].astype(np.float64) for view in pattern], axis=1)
     spread, entropy = [], {}
@@ -160,6 +152,4 @@ def sums(
         else:
             spread.append(np.zeros(means[view].shape[1]))
             entropy[view] = 0.0
-    return PatternMoments(
-        len(stacked), stacked.sum(axis=0), stacked.T @ stacked, np.concatenate(spread), entropy
-    )
+    return PatternMoments(len(stacked), stacked.sum(axis=0), stacked.T @ stacked, np.concatenate(spread), entropy)

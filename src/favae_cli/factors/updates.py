@@ -91,9 +91,7 @@ def update_latents(model: FactorModel, moments: Moments) -> LatentSums:
         for view, where in offsets(moments.sizes, pattern).items():
             if not np.isfinite(squares[where]).all():
                 raise EngineError(f"view {view!r}: the moments of z are not finite")
-            sums = ViewSums(
-                part.count, part.total[where], squares[where].sum(), g, gg, zg[where], part.entropy[view]
-            )
+            sums = ViewSums(part.count, part.total[where], squares[where].sum(), g, gg, zg[where], part.entropy[view])
             views[view] = views[view] + sums if view in views else sums
         gg_all += gg
         count += part.count
@@ -114,9 +112,7 @@ def update_weights(view: ViewFactors, sums: ViewSums) -> ViewFactors:
     """q(W): Sigma_W^-1 = diag<alpha> + <tau> GG, mu_W = <tau> ZG Sigma_W."""
     precision = np.diag(view.ard.mean) + view.tau * sums.gg
     covariance, _ = psd_inverse(precision, "the precision of W")
-    return replace(
-        view, weights=view.tau * sums.centred_zg(view.bias) @ covariance, weights_cov=covariance
-    )
+    return replace(view, weights=view.tau * sums.centred_zg(view.bias) @ covariance, weights_cov=covariance)
 
 
 def update_bias(view: ViewFactors, sums: ViewSums) -> ViewFactors:

@@ -82,9 +82,7 @@ def _positive(scale: Tensor | float, like: Tensor, latent: int) -> Tensor:
     return scale
 
 
-def initialise(
-    encoder: Encoder, decoder: Decoder, leak: float, generator: torch.Generator | None = None
-) -> None:
+def initialise(encoder: Encoder, decoder: Decoder, leak: float, generator: torch.Generator | None = None) -> None:
     """Draw all weights so that signals keep their size from layer to layer (He et al., 2015, with the leak).
 
     The log-variance half of the head starts at zero: a random start there can give variances, and so a KL,

@@ -29,9 +29,7 @@ def build(arch: ConvArch, shape: tuple[int, ...], latent: int) -> tuple[Encoder,
         UserError: the data are not images, or too small for so many convolutions.
     """
     if len(shape) != 3:
-        raise UserError(
-            f"arch 'conv' needs images, but a sample of this view has shape {shape}: use arch 'mlp'"
-        )
+        raise UserError(f"arch 'conv' needs images, but a sample of this view has shape {shape}: use arch 'mlp'")
     height, width, colours = shape
     channels = (colours, *arch.channels)
     sizes = _map_sizes((height, width), arch)

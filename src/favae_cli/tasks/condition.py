@@ -46,9 +46,7 @@ def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
         priors = training.priors_for("test", encoded["test"])
         session.add(reconstruction_metrics(model, data, "test", priors, config.seed))
         session.add(attribute_metrics(model, data, attributes, "test", encoded))
-        conditioning = Conditioning(
-            model, data, image, attributes, config.evaluation, session.runtime, config.seed
-        )
+        conditioning = Conditioning(model, data, image, attributes, config.evaluation, session.runtime, config.seed)
         session.add(conditioning.metrics())
 
     session.draw(factor_pictures(model.joined))

@@ -69,9 +69,7 @@ class VaeTrainer:
         seed: of the run.
     """
 
-    def __init__(
-        self, name: str, view: VaeView, data: ViewData, indices: np.ndarray, settings: Any, seed: int
-    ) -> None:
+    def __init__(self, name: str, view: VaeView, data: ViewData, indices: np.ndarray, settings: Any, seed: int) -> None:
         self.name, self.view, self.data, self.indices = name, view, data, indices
         self.settings, self.seed = settings, seed
         self.parameters = [value for value in view.networks.parameters() if value.requires_grad]
@@ -169,9 +167,7 @@ class VaeTrainer:
 
 
 @torch.inference_mode()
-def held_out(
-    name: str, view: VaeView, data: ViewData, indices: np.ndarray, prior: Prior, seed: int
-) -> Totals:
+def held_out(name: str, view: VaeView, data: ViewData, indices: np.ndarray, prior: Prior, seed: int) -> Totals:
     """Log-likelihood (at one fixed draw of z a sample) and KL of samples that are not trained on.
 
     Args:

@@ -49,9 +49,7 @@ class Training:
         self.model, self.data, self.config, self._alone = model, data, config, alone
         self.last, self.best = directory / "checkpoints" / "last", directory / "checkpoints" / "best"
         self.trainers = {
-            name: VaeTrainer(
-                name, view, data.views[name], data.having("train", name), config.trainer, config.seed
-            )
+            name: VaeTrainer(name, view, data.views[name], data.having("train", name), config.trainer, config.seed)
             for name, view in model.trainable.items()
         }
         self.progress = Progress()
@@ -74,9 +72,7 @@ class Training:
             while not self.progress.finished:
                 self._advance(stop)
                 self.progress.written = self.log.written
-                checkpoint.save(
-                    self.last, pack(self.model, self.trainers, self.priors), self.progress.to_json()
-                )
+                checkpoint.save(self.last, pack(self.model, self.trainers, self.priors), self.progress.to_json())
                 if self._improved:
                     checkpoint.duplicate(self.last, self.best)
                     self._improved = False
@@ -218,7 +214,7 @@ class Training:
                 prune=config.schedule.prune,
                 local=evidence if evidence.local else None,
             )
-            priors = {name: {} for name in self.trainers}
+            priors: Priors = {name: {} for name in self.trainers}
             for split in SPLITS:
                 for name, prior in self.priors_for(split, encoded[split]).items():
                     priors[name][split] = prior
@@ -255,9 +251,7 @@ class Training:
         count = len(self.data.split["train"])
         terms = {name: value / count for name, value in factors.terms.items()}
         for name, trainer in self.trainers.items():
-            seen = held_out(
-                name, trainer.view, trainer.data, trainer.indices, priors[name]["train"], self.config.seed
-            )
+            seen = held_out(name, trainer.view, trainer.data, trainer.indices, priors[name]["train"], self.config.seed)
             terms[f"x/{name}"] = seen.log_likelihood / count
         bound = sum(terms.values())
         self.progress.bounds.append(bound)

@@ -120,7 +120,7 @@ def under(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.T
 
 def pack_factors(model: FactorModel) -> dict[str, np.ndarray]:
     """A factor model's beliefs as float64 arrays, named factors/<view>/..."""
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for name, view in model.views.items():
         prefix = f"factors/{name}/"
         arrays |= {prefix + part: getattr(view, part) for part in _ARRAYS}

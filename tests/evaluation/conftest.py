@@ -1,0 +1,104 @@
+"""Models whose factors are known: what is predicted, generated or edited has an answer on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from torch import nn
+
+from favae_cli.data import Dataset, ViewData
+from favae_cli.factors import FactorModel, Gamma, ViewFactors
+from favae_cli.model import FAVAE
+from favae_cli.views import BernoulliView, Encoded
+
+SIDE = 4
+PIXELS = SIDE * SIDE
+
+
+class PixelView:
+    """An image view whose embedding is its pixels: nothing is lost on the way."""
+
+    trainable = False
+    size = PIXELS
+
+    def __init__(self) -> None:
+        self.networks = nn.ModuleDict()
+
+    def encode(self, values: np.ndarray) -> Encoded:
+        flat = values.reshape(len(values), PIXELS).astype(np.float32) / 255
+        return Encoded(flat, np.full_like(flat, 1e-6))
+
+    def local(self, values: np.ndarray) -> None:
+        return None
+
+    def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
+        return np.asarray(mean, np.float32).reshape(-1, SIDE, SIDE, 1)
+
+
+def known(weights: np.ndarray, bias: np.ndarray, precision: float) -> ViewFactors:
+    """W, b and tau known for sure."""
+    factors = weights.shape[1]
+    return ViewFactors(
+        weights=weights,
+        weights_cov=np.zeros((factors, factors)),
+        bias=bias,
+        bias_var=0.0,
+        noise=Gamma(1.0, np.asarray(1 / precision)),
+        ard=Gamma(1.0, np.ones(factors)),
+        count=100,
+        usage=np.full(factors, 100.0),
+        variance=1.0,
+    )
+
+
+def planted_model() -> FAVAE:
+    """Two attributes, each with a factor of its own that brightens one half of the image; a third factor is the image's."""
+    patterns = np.zeros((PIXELS, 3))
+    patterns[: PIXELS // 2, 0] = patterns[PIXELS // 2 :, 1] = 0.1
+    patterns[::2, 2] = 0.1
+    loadings = np.array([[4.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
+    views = {
+        "face": known(patterns, np.full(PIXELS, 0.5), 400.0),
+        "attributes": known(loadings, np.zeros(2), 4.0),
+    }
+    return FAVAE({"face": PixelView(), "attributes": BernoulliView(2)}, FactorModel(views))
+
+
+def planted_dataset(model: FAVAE, count: int = 300, seed: int = 0) -> Dataset:
+    """Drawn from the model; every tenth face and every eleventh row of attributes is missing."""
+    rng = np.random.default_rng(seed)
+    latent = rng.standard_normal((count, 3))
+    parts = model.joined.views
+    z = latent @ parts["face"].weights.T + parts["face"].bias + 0.05 * rng.standard_normal((count, PIXELS))
+    logits = latent @ parts["attributes"].weights.T
+    labels = (rng.random((count, 2)) < 1 / (1 + np.exp(-logits))).astype(np.float32)
+    images = np.clip(np.round(255 * z), 0, 255).astype(np.uint8).reshape(count, SIDE, SIDE, 1)
+    faces, table = np.arange(count), np.arange(count)
+    faces[::10], table[::11] = -1, -1
+    views = {"face": ViewData(images, faces), "attributes": ViewData(labels, table, ("Top", "Bottom"))}
+    cuts = np.split(np.arange(count), [count // 2, count * 3 // 4])
+    return Dataset(
+        "planted", np.arange(count).astype(str), views, dict(zip(("train", "validation", "test"), cuts, strict=True))
+    )
+
+
+@pytest.fixture
+def planted() -> FAVAE:
+    return planted_model()
+
+
+@pytest.fixture
+def planted_data(planted: FAVAE) -> Callable[..., Dataset]:
+    """`planted_data(count=300, seed=0)`."""
+
+    def make(count: int = 300, seed: int = 0) -> Dataset:
+        return planted_dataset(planted, count, seed)
+
+    return make
+
+
+@pytest.fixture
+def known_factors() -> Callable[[np.ndarray, np.ndarray, float], ViewFactors]:
+    return known
