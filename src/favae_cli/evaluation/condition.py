@@ -13,6 +13,8 @@ from favae_cli.data import Dataset
 from favae_cli.evaluation.conditional import (
     Combinations,
     Editor,
+    EditScores,
+    choose_strengths,
     edit_metrics,
     edit_scores,
     generation_metrics,
@@ -27,7 +29,6 @@ from favae_cli.training.seeds import numpy_generator
 logger = logging.getLogger(__name__)
 
 MOST_COLUMNS = 10  # combinations in a figure
-NEARLY = 0.01  # a longer step that flips and keeps so little better is not worth what else it changes
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Conditioning:
         self.edited = Labelled.of(data, "test", view, attributes, settings.edit.images)
         self.chosen_on = Labelled.of(data, "validation", view, attributes, settings.edit.images)
         self.combinations = Combinations.of(self.train.labels, settings.min_combination)
-        self.strength = settings.edit.strengths[0]
+        self.strengths = np.full(len(self.names), settings.edit.strengths[0])
 
     def metrics(self) -> dict[str, float]:
         """Flat metrics of the judge, of reconstructions, of generated and of edited images."""
@@ -107,32 +108,45 @@ class Conditioning:
         assert encoded is not None
         real = agreement(judge.read(unit(self.test.images)), self.test.labels)
         kept = agreement(judge.read(view.decode(encoded.mean)), self.test.labels)
-        metrics = {"judge/accuracy": float(real.mean()), "reconstruction/accuracy": float(kept.mean())}
         present = self.test.labels == 1
-        metrics["judge/present"] = float(real[present].mean())
-        metrics["reconstruction/present"] = float(kept[present].mean())
+        metrics = {
+            "judge/accuracy": float(real.mean()),
+            "judge/present": float(real[present].mean()),
+            "reconstruction/accuracy": float(kept.mean()),
+            "reconstruction/present": float(kept[present].mean()),
+            "edit/ceiling": self._ceiling(kept),
+        }
         for column, name in enumerate(self.names):
             metrics[f"judge/{name}/accuracy"] = float(real[:, column].mean())
             metrics[f"reconstruction/{name}/accuracy"] = float(kept[:, column].mean())
         return metrics
 
+    def _ceiling(self, kept: np.ndarray) -> float:
+        """How often the edits could flip at best: reconstructions of images that have what is wanted, judged.
+
+        Args:
+            kept: (R, D) whether each attribute of the test images survives reconstruction.
+        """
+        shares = []
+        for column in range(len(self.names)):
+            present = self.test.labels[:, column] == 1
+            wanted = self.edited.labels[:, column] == 0
+            survive = {value: kept[present == value, column] for value in (True, False)}
+            shares += [survive[value].mean() for value in wanted if survive[value].size]
+        return float(np.mean(shares))
+
     def _edits(self, judge: Judge) -> dict[str, float]:
-        """Edits of test images, at the smallest strength that does nearly best on the validation split."""
-        tried = {
-            strength: edit_scores(
-                self.editor, judge, self.combinations, self.chosen_on.images, self.chosen_on.labels, strength
-            ).score
-            for strength in self.settings.edit.strengths
-            if len(self.chosen_on.images)
-        }
-        if tried:
-            enough = max(tried.values()) - NEARLY
-            self.strength = min(strength for strength, score in tried.items() if score >= enough)
-        logger.info("edit strength %g chosen on the validation split", self.strength)
-        scores = edit_scores(
-            self.editor, judge, self.combinations, self.edited.images, self.edited.labels, self.strength
-        )
-        return edit_metrics(scores, self.strength, self.names)
+        """Edits of test images, for each attribute at the strength that the validation split picks."""
+        candidates = self.settings.edit.strengths
+        if len(self.chosen_on.images):
+            tried = [self._scores(judge, self.chosen_on, np.full(len(self.names), s)) for s in candidates]
+            self.strengths = choose_strengths(candidates, tried)
+        chosen = ", ".join(f"{name} {s:g}" for name, s in zip(self.names, self.strengths, strict=True))
+        logger.info("edit strengths chosen on the validation split: %s", chosen)
+        return edit_metrics(self._scores(judge, self.edited, self.strengths), self.strengths, self.names)
+
+    def _scores(self, judge: Judge, samples: Labelled, strengths: np.ndarray) -> EditScores:
+        return edit_scores(self.editor, judge, self.combinations, samples.images, samples.labels, strengths)
 
     def pictures(self) -> dict[str, Figure]:
         """Edits of test images to every known combination (Fig. 5), and random images of each (A.15)."""
@@ -149,7 +163,7 @@ class Conditioning:
         columns = [unit(originals), view.decode(encoded.mean)]
         for wanted in shown:
             target = np.broadcast_to(wanted, labels.shape)
-            columns.append(self.editor.edit(encoded.mean, labels, target, self.strength))
+            columns.append(self.editor.edit(encoded.mean, labels, target, self.strengths))
         titles = ["original", "reconstruction", *map(self._title, shown)]
         has = [self._title(label) for label in labels]
         return image_grid(list(zip(*columns, strict=True)), has, titles)

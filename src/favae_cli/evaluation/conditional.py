@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from favae_cli.evaluation.images import r2_per_image, unit
 from favae_cli.evaluation.judge import Judge, agreement
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.model import FAVAE
+
+NEARLY = 0.01  # of flip or keep
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,19 @@ class Editor:
         step = self.latents(wanted)[0] - self.latents(labels)[0]
         return step @ self.model.joined.views[self.view].weights.T
 
-    def edit(self, z: np.ndarray, labels: np.ndarray, wanted: np.ndarray, strength: float) -> np.ndarray:
-        """Images (R, H, W, C) in [0, 1]: z moved from attributes `labels` to `wanted`, (R, D) each, and decoded."""
+    def edit(
+        self, z: np.ndarray, labels: np.ndarray, wanted: np.ndarray, strengths: np.ndarray
+    ) -> np.ndarray:
+        """Images (R, H, W, C) in [0, 1]: z moved from attributes `labels` to `wanted`, (R, D) each, and decoded.
+
+        Args:
+            strengths: (D,) how many times the step is taken for each attribute. An edit takes the mean over the
+                attributes that it switches on, or off if it switches none on.
+        """
+        on, changed = (wanted > labels), (wanted != labels)
+        deciding = np.where(on.any(axis=1, keepdims=True), on, changed)
+        count = np.maximum(deciding.sum(axis=1, keepdims=True), 1)
+        strength = (deciding * strengths).sum(axis=1, keepdims=True) / count
         return self.model.views[self.view].decode(z + strength * self.direction(labels, wanted))
 
 
@@ -110,22 +124,22 @@ def generation_metrics(
 
 @dataclass(frozen=True)
 class EditScores:
-    """Judged edits.
+    """Judged edits, (D,) each, by the attribute that was to flip.
 
     Attributes:
-        flip: (D,) by attribute, share of edits whose wanted attribute the judge sees.
+        flip: share of edits whose wanted attribute the judge sees.
         keep: share of the attributes not asked to change that the judge still sees.
         r2: mean R2 between edit and original.
     """
 
     flip: np.ndarray
-    keep: float
-    r2: float
+    keep: np.ndarray
+    r2: np.ndarray
 
     @property
-    def score(self) -> float:
-        """What the strength is chosen by: the worse of flip and keep."""
-        return min(float(self.flip.mean()), self.keep)
+    def score(self) -> np.ndarray:
+        """What strengths are chosen by: the worse of flip and keep."""
+        return np.minimum(self.flip, self.keep)
 
 
 def edit_scores(
@@ -134,34 +148,48 @@ def edit_scores(
     combinations: Combinations,
     stored: np.ndarray,
     labels: np.ndarray,
-    strength: float,
+    strengths: np.ndarray,
 ) -> EditScores:
     """Flip every attribute of every image, one at a time, and judge what comes out.
 
     Args:
         stored: uint8 (R, H, W, C).
         labels: (R, D) of 0 and 1.
-        strength: s of the step.
+        strengths: (D,) as in `Editor.edit`.
     """
     encoded = editor.model.views[editor.view].encode(stored)
     assert encoded is not None
-    images, flips, kept, likeness = unit(stored), [], [], []
+    images, scores = unit(stored), []
     for column in range(labels.shape[1]):
         wanted = combinations.flipped(labels, column)
-        edited = editor.edit(encoded.mean, labels, wanted, strength)
+        edited = editor.edit(encoded.mean, labels, wanted, strengths)
         right = agreement(judge.read(edited), wanted)
-        flips.append(float(right[:, column].mean()))
-        kept.append(right[wanted == labels])
-        likeness.append(r2_per_image(images, edited).mean())
-    return EditScores(np.array(flips), float(np.concatenate(kept).mean()), float(np.mean(likeness)))
+        kept = right[wanted == labels]
+        likeness = r2_per_image(images, edited).mean()
+        scores.append((right[:, column].mean(), kept.mean() if kept.size else 1.0, likeness))
+    return EditScores(*np.array(scores).T)
 
 
-def edit_metrics(scores: EditScores, strength: float, names: tuple[str, ...]) -> dict[str, float]:
-    """Flat metrics of the edits at the chosen strength."""
-    return {
-        "edit/flip": float(scores.flip.mean()),
-        "edit/keep": scores.keep,
-        "edit/r2": scores.r2,
-        "edit/strength": strength,
-        **{f"edit/{name}/flip": float(share) for name, share in zip(names, scores.flip, strict=True)},
-    }
+def choose_strengths(candidates: Sequence[float], scores: Sequence[EditScores]) -> np.ndarray:
+    """(D,) for each attribute the smallest candidate that scores nearly as well as the best.
+
+    A longer step that flips and keeps but little better is not worth what else it changes.
+
+    Args:
+        candidates: strengths, the same for all attributes.
+        scores: of each candidate.
+    """
+    order = np.argsort(candidates)
+    table = np.array([scores[i].score for i in order])
+    enough = table >= table.max(axis=0) - NEARLY
+    return np.array(candidates, dtype=float)[order][enough.argmax(axis=0)]
+
+
+def edit_metrics(scores: EditScores, strengths: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
+    """Flat metrics of the edits: means over attributes, and each attribute's own."""
+    metrics = {f"edit/{key}": float(getattr(scores, key).mean()) for key in ("flip", "keep", "r2")}
+    metrics["edit/strength"] = float(strengths.mean())
+    for i, name in enumerate(names):
+        metrics[f"edit/{name}/flip"] = float(scores.flip[i])
+        metrics[f"edit/{name}/strength"] = float(strengths[i])
+    return metrics

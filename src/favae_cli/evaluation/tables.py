@@ -24,18 +24,22 @@ _ATTRIBUTE_MEASURES = {
 }
 _JUDGED = {
     "judge/accuracy": "The judge is right on real test images",
+    "judge/present": "The same, of attributes that are present",
     "reconstruction/accuracy": "Attributes that survive reconstruction",
+    "reconstruction/present": "The same, of attributes that are present",
     "generate/accuracy": "Asked attributes that generated images show",
     "edit/flip": "Edits that flip the wanted attribute",
+    "edit/ceiling": "Edits that could, at best: reconstructions that show what is wanted",
     "edit/keep": "Other attributes that stay in an edit",
     "edit/r2": "R2 between edit and original",
-    "edit/strength": "Strength of the edits",
+    "edit/strength": "Strength of the edits, mean over attributes",
 }
 _JUDGED_BY_ATTRIBUTE = {
     "judge/{}/accuracy": "judge, real images",
     "reconstruction/{}/accuracy": "survives reconstruction",
     "generate/{}/accuracy": "shown when asked",
     "edit/{}/flip": "flipped by an edit",
+    "edit/{}/strength": "at strength",
 }
 
 

@@ -15,7 +15,7 @@ WIDTH = 110  # characters
 def as_text(metrics: Metrics) -> str:
     """Every table that has a row, under its title."""
     sink = io.StringIO()
-    console = Console(file=sink, width=WIDTH)
+    console = Console(file=sink, width=WIDTH, markup=False, emoji=False)
     for table in tables(metrics):
         drawn = RichTable(title=table.title, title_justify="left", title_style="bold", box=None)
         for i, name in enumerate(table.header):

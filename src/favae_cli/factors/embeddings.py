@@ -89,7 +89,11 @@ class Embeddings:
         return np.where(absent[:, None], np.nan, self.local[view].mean)
 
     def refresh(self, model: FactorModel) -> tuple[Moments, dict[str, float]]:
-        """Update every local q(z), the means of g along with it; returns the renewed moments and E log p(x | z) by local view."""
+        """Update every local q(z), and the means of g along with it.
+
+        Returns:
+            The renewed moments, and E log p(x | z) by local view, nats.
+        """
         for pattern, group in self.groups.items():
             inferred = [view for view in pattern if view in self.local]
             if not inferred:
