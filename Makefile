@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraint
 SOURCES := src tests $(wildcard scripts)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-fast lint format wheel clean
+.PHONY: help install run test test-fast bench lint format wheel clean
 
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ lint: $(TOOLS) ## Check style and types
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+
+bench: $(RUNTIME) ## Time the factor engine against the plain per-sample form
+	$(BIN)/python scripts/bench/engine.py
 
 format: $(TOOLS) ## Bring the code into the house style
 	$(BIN)/ruff check --fix $(SOURCES)

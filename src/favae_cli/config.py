@@ -89,12 +89,13 @@ View = Annotated[VaeView | BernoulliView | FrozenView, Field(discriminator="type
 class Model(Section):
     name: Literal["fa_vae"]
     factors: Count = Field(description="K, the factors to start with")
-    beta: NotNegative = Field(description="weight of the KL term")
+    beta: NotNegative = Field(description="weight of the KL term in the rounds")
     prior: Literal["predictive", "posterior"] = Field(description="prior of z: the views it is from")
 
 
 class Schedule(Section):
     alone_epochs: int = Field(ge=0, description="epochs of the VAE alone, at most")
+    alone_beta: NotNegative = Field(description="weight of the KL term while the VAE trains alone")
     patience: Count | None = Field(description="epochs without a better ELBO that end them; null: never")
     rounds: Count = Field(description="rounds after the views are joined, at most")
     round_epochs: int = Field(ge=0, description="epochs of the VAE in every round")

@@ -59,7 +59,8 @@ def test_everything_that_is_promised_is_measured(conditioning: Conditioning) -> 
     for kind in ("judge/accuracy", "reconstruction/accuracy", "generate/accuracy", "edit/flip", "edit/keep"):
         assert 0 <= metrics[kind] <= 1
     assert np.isfinite(metrics["edit/r2"])
-    assert metrics["edit/strength"] in (1.0, 2.0, 4.0)
+    assert metrics["edit/Top/strength"] in (1.0, 2.0, 4.0)
+    assert 0 <= metrics["edit/ceiling"] <= 1
     for name in ("Top", "Bottom"):
         assert {f"judge/{name}/accuracy", f"generate/{name}/accuracy", f"edit/{name}/flip"} <= set(metrics)
     # Reconstructions through this view are perfect, so that attributes survive as often as the judge is right.
@@ -74,11 +75,11 @@ def test_the_strength_is_chosen_on_the_validation_split_and_reported_on_the_test
     splits = {"validation": conditioning.chosen_on, "test": conditioning.edited}
 
     def scores(*arguments: Any) -> EditScores:
-        images, strength = arguments[3], arguments[5]
+        images, strength = arguments[3], arguments[5][0]
         (split,) = [name for name, part in splits.items() if part.images is images]
         asked.append((split, strength))
         best = {"validation": 2.0, "test": 4.0}[split]
-        return EditScores(np.full(2, 1.0 if strength == best else 0.5), 1.0, 0.0)
+        return EditScores(np.full(2, 1.0 if strength == best else 0.5), np.ones(2), np.zeros(2))
 
     monkeypatch.setattr(condition, "edit_scores", scores)
     metrics = conditioning.metrics()

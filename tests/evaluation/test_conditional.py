@@ -11,6 +11,7 @@ from favae_cli.data import Dataset
 from favae_cli.evaluation.conditional import (
     Combinations,
     EditScores,
+    choose_strengths,
     Editor,
     edit_metrics,
     edit_scores,
@@ -132,7 +133,7 @@ def test_an_edit_to_what_is_there_already_is_no_edit(editor: Editor) -> None:
     labels = np.array([[1.0, 0.0], [0.0, 0.0]])
     np.testing.assert_allclose(editor.direction(labels, labels), 0, atol=1e-12)
     z = np.random.default_rng(0).random((2, 16))
-    np.testing.assert_allclose(editor.edit(z, labels, labels, 3.0).reshape(2, -1), z, rtol=1e-6)
+    np.testing.assert_allclose(editor.edit(z, labels, labels, np.full(2, 3.0)).reshape(2, -1), z, rtol=1e-6)
 
 
 def test_an_edit_there_and_back_is_none(editor: Editor) -> None:
@@ -146,7 +147,7 @@ def test_the_step_is_the_loadings_times_the_change_of_the_factors(editor: Editor
     assert (step[:2] > 0).all()
     np.testing.assert_allclose(step[2:], 0, atol=1e-5)
     z = np.zeros((1, 16))
-    near, far = (editor.edit(z, labels, wanted, s).reshape(4, 4) for s in (1.0, 2.5))
+    near, far = (editor.edit(z, labels, wanted, np.full(2, s)).reshape(4, 4) for s in (1.0, 2.5))
     np.testing.assert_allclose(near, step, rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(far, 2.5 * step, rtol=1e-5, atol=1e-7)
 
@@ -167,7 +168,7 @@ def test_an_edit_moves_the_predicted_probability_the_way_it_was_asked(
         return probability(*model.joined.predict("attributes", mean, covariance))
 
     before = predicted(encoded.mean)
-    after = predicted(editor.edit(encoded.mean, labels, wanted, 1.0).reshape(len(indices), -1))
+    after = predicted(editor.edit(encoded.mean, labels, wanted, np.ones(2)).reshape(len(indices), -1))
     moved = after - before
     assert (moved[:, column] * (wanted - labels)[:, column] > 0).all()
     assert np.abs(moved[:, 1 - column]).mean() < 0.1 * np.abs(moved[:, column]).mean()
@@ -180,27 +181,51 @@ def test_edits_are_scored_by_flips_stays_and_likeness(editor: Editor, planted_da
     labels = HalvesJudge().read(stored / np.float32(255)).astype(float)
     combinations = Combinations(np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([4, 3, 2, 1]))
     scores = {
-        strength: edit_scores(editor, HalvesJudge(), combinations, stored, labels, strength)
+        strength: edit_scores(editor, HalvesJudge(), combinations, stored, labels, np.full(2, strength))
         for strength in (1e-9, 1.0, 20.0)
     }
     assert scores[1e-9].flip.tolist() == [0, 0]
     assert scores[20.0].flip.tolist() == [1, 1]
     assert (scores[1.0].flip > 0).all()
     # An edit of one half leaves the other as it was, however far it goes; only the likeness suffers.
-    assert all(found.keep == 1 for found in scores.values())
+    assert all((found.keep == 1).all() for found in scores.values())
     assert scores[1e-9].r2 == pytest.approx(1, abs=1e-3)
-    assert scores[1e-9].r2 > scores[1.0].r2 > scores[20.0].r2
+    assert (scores[1e-9].r2 > scores[1.0].r2).all()
+    assert (scores[1.0].r2 > scores[20.0].r2).all()
+
+
+def test_an_edit_goes_as_far_as_what_it_switches_on_asks(editor: Editor) -> None:
+    z = np.zeros((3, editor.model.views["face"].size), np.float32)
+    labels = np.array([[0.0, 1], [0, 0], [1, 1]])
+    wanted = np.array([[1.0, 0], [1, 1], [1, 0]])
+    asked = editor.edit(z, labels, wanted, np.array([1.0, 3.0]))
+    # On and off at once goes by what is switched on; two on, by their mean; one off, by that one.
+    for row, strength in enumerate((1.0, 2.0, 3.0)):
+        alone = editor.edit(z[[row]], labels[[row]], wanted[[row]], np.full(2, strength))
+        np.testing.assert_allclose(asked[row], alone[0], rtol=1e-6, atol=1e-7)
+
+
+def test_each_attribute_takes_the_shortest_step_that_is_nearly_as_good_as_the_best() -> None:
+    def scores(*both: float) -> EditScores:
+        return EditScores(np.array(both), np.ones(2), np.zeros(2))
+
+    chosen = choose_strengths([2.0, 1.0, 3.0], [scores(0.8, 0.2), scores(0.5, 0.195), scores(0.805, 0.1)])
+    assert chosen.tolist() == [2.0, 1.0]
 
 
 def test_the_score_is_the_worse_of_flips_and_stays() -> None:
-    assert EditScores(np.array([1.0, 0.5]), 0.9, 0.3).score == 0.75
-    assert EditScores(np.array([1.0, 1.0]), 0.6, 0.3).score == 0.6
-    metrics = edit_metrics(EditScores(np.array([1.0, 0.5]), 0.9, 0.3), 1.5, ("Top", "Bottom"))
-    assert metrics == {
-        "edit/flip": 0.75,
-        "edit/keep": 0.9,
-        "edit/r2": 0.3,
-        "edit/strength": 1.5,
-        "edit/Top/flip": 1.0,
-        "edit/Bottom/flip": 0.5,
-    }
+    scores = EditScores(np.array([1.0, 0.5]), np.array([0.6, 0.9]), np.array([0.3, 0.1]))
+    assert scores.score.tolist() == [0.6, 0.5]
+    metrics = edit_metrics(scores, np.array([1.5, 2.5]), ("Top", "Bottom"))
+    assert metrics == pytest.approx(
+        {
+            "edit/flip": 0.75,
+            "edit/keep": 0.75,
+            "edit/r2": 0.2,
+            "edit/strength": 2.0,
+            "edit/Top/flip": 1.0,
+            "edit/Bottom/flip": 0.5,
+            "edit/Top/strength": 1.5,
+            "edit/Bottom/strength": 2.5,
+        }
+    )

@@ -138,7 +138,7 @@ class Training:
                 epoch,
                 epochs,
                 self.priors[name]["train"],
-                self.config.model.beta,
+                schedule.alone_beta if alone else self.config.model.beta,
                 position,
                 lambda: stop.asked,
             )
