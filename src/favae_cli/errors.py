@@ -9,5 +9,8 @@ class UserError(Exception):
     """
 
 
-class Interrupted(Exception):
-    """The run was asked to stop and did, with everything saved; the message says how to go on."""
+class Interrupted(BaseException):
+    """The run was asked to stop and did, with everything saved; the message says how to go on.
+
+    Like KeyboardInterrupt it is no Exception, so that no handler of errors takes it for one.
+    """

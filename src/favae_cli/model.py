@@ -13,6 +13,8 @@ from favae_cli.factors import FactorModel
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.views import Encoded, VaeView, View
 
+CHUNK = 4096  # samples read from the data set at a time
+
 
 @dataclass
 class FAVAE:
@@ -40,19 +42,23 @@ class FAVAE:
 
     @property
     def networks(self) -> nn.ModuleDict:
-        """The networks of all views, by view."""
-        return nn.ModuleDict({name: view.networks for name, view in self.views.items() if view.networks})
+        """The networks of all views, by view; `of_` keeps their names apart from ModuleDict's own attributes."""
+        return nn.ModuleDict({f"of_{name}": view.networks for name, view in self.views.items() if view.networks})
 
     def encode(self, data: Dataset, indices: np.ndarray) -> dict[str, Encoded]:
         """q(z | x) of every view that has an encoder, (N, D_m) each; rows of NaN where the view is missing."""
         encoded = {}
         for name, view in self.views.items():
+            if not view.networks:
+                continue
+            mean, variance = np.full((2, len(indices), view.size), np.nan, np.float32)
             here = np.flatnonzero(data.views[name].present[indices])
-            part = view.encode(data.views[name].gather(indices[here]))
-            if part is not None:
-                mean, variance = np.full((2, len(indices), view.size), np.nan, np.float32)
-                mean[here], variance[here] = part.mean, part.variance
-                encoded[name] = Encoded(mean, variance)
+            for start in range(0, len(here), CHUNK):
+                rows = here[start : start + CHUNK]
+                part = view.encode(data.views[name].gather(indices[rows]))
+                assert part is not None
+                mean[rows], variance[rows] = part.mean, part.variance
+            encoded[name] = Encoded(mean, variance)
         return encoded
 
     def embeddings(

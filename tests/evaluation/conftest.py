@@ -54,7 +54,7 @@ def known(weights: np.ndarray, bias: np.ndarray, precision: float) -> ViewFactor
 
 
 def planted_model() -> FAVAE:
-    """Two attributes, each with a factor of its own that brightens one half of the image; a third factor is the image's."""
+    """Each of two attributes has a factor that brightens its half of the image; a third factor is the image's own."""
     patterns = np.zeros((PIXELS, 3))
     patterns[: PIXELS // 2, 0] = patterns[PIXELS // 2 :, 1] = 0.1
     patterns[::2, 2] = 0.1

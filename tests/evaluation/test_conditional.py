@@ -10,9 +10,9 @@ import pytest
 from favae_cli.data import Dataset
 from favae_cli.evaluation.conditional import (
     Combinations,
+    Editor,
     EditScores,
     choose_strengths,
-    Editor,
     edit_metrics,
     edit_scores,
     generation_metrics,

@@ -59,8 +59,7 @@ def favae_run(*arguments: str) -> int:
     try:
         return main(arguments)
     except SystemExit as ended:  # Hydra's way out of a run
-        assert isinstance(ended.code, int)
-        return ended.code
+        return int(ended.code or 0)
     finally:
         sys.argv = before
         torch.set_num_threads(threads)

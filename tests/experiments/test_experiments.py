@@ -37,14 +37,16 @@ def promised(view: str, attributes: list[str]) -> set[str]:
     }
 
 
-def check_folder(directory: Path, metrics: Metrics, view: str, attributes: list[str], unscored: tuple[str, ...] = ()) -> None:
+def check_folder(
+    directory: Path, metrics: Metrics, view: str, attributes: list[str], unscored: tuple[str, ...] = ()
+) -> None:
     """What every run leaves behind."""
     missing = promised(view, attributes) - set(metrics)
     assert {key for key in missing if not any(f"/{name}/" in key for name in unscored)} == set()
     assert [key for key, value in metrics.items() if not math.isfinite(value)] == []
     for place in ("last", "best"):
         tensors, state = checkpoint.load(directory / "checkpoints" / place)
-        assert any(name.startswith(f"networks/{view}.") for name in tensors)
+        assert any(name.startswith(f"networks/of_{view}.") for name in tensors)
         assert any(name.startswith("optimizer/") for name in tensors)
         assert state["epochs"][view] >= 1
     figures = {path.stem for path in (directory / "figures").glob("*.png")}
@@ -208,7 +210,7 @@ def test_a_frozen_view_joins_without_being_trained(
     check_folder(directory, metrics, "face", ["Smiling", "Eyeglasses", "Male"])
     before, _ = checkpoint.load(finished / "checkpoints" / "last")
     after, _ = checkpoint.load(directory / "checkpoints" / "last")
-    weights = {name for name in before if name.startswith("networks/face.")}
+    weights = {name for name in before if name.startswith("networks/of_face.")}
     assert all((after[name.replace("face", "cartoon")] == before[name]).all() for name in weights)
 
 

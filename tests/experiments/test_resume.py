@@ -18,7 +18,7 @@ Untimed = Callable[[Metrics], Metrics]
 Run = Callable[..., int]
 Begin = Callable[..., subprocess.Popen[str]]
 
-PATIENCE = 120.0  # seconds
+PATIENCE = 300.0  # seconds
 
 RUN = Path("killed")
 

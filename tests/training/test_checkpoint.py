@@ -23,7 +23,7 @@ class Killed(BaseException):
 
 
 def killed_at(line: int, action: Callable[[], None]) -> bool:
-    """Cut `action` off before the `line`-th line that it runs of this module's or shutil's code; whether it came that far."""
+    """Cut `action` off before the `line`-th line that it runs of checkpoint.py or shutil; whether it came that far."""
     watched = {checkpoint.__file__, shutil.__file__}
     left = line
 
@@ -105,7 +105,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 
 def test_there_is_a_checkpoint_only_after_one_was_saved(tmp_path: Path) -> None:
     assert not checkpoint.exists(tmp_path / "last")
-    with pytest.raises(UserError, match="no checkpoint at .*last"):
+    with pytest.raises(UserError, match=r"no checkpoint at .*last"):
         checkpoint.load(tmp_path / "last")
     put(tmp_path / "last", 1)
     assert checkpoint.exists(tmp_path / "last")

@@ -44,8 +44,9 @@ def test_after_the_patient_part_it_stops_at_once_again() -> None:
 
 def test_the_handlers_of_before_come_back() -> None:
     before = [signal.getsignal(number) for number in SIGNALS]
-    with pytest.raises(Interrupted), StopRequest().handling():
+    with StopRequest().handling():
         assert [signal.getsignal(number) for number in SIGNALS] != before
+    with pytest.raises(Interrupted), StopRequest().handling():
         send(signal.SIGTERM)
     assert [signal.getsignal(number) for number in SIGNALS] == before
 

@@ -52,7 +52,7 @@ def start(make_model: MakeModel, data: Dataset, tiny_config: TinyConfig, tmp_pat
 
 
 def finish(training: Training) -> tuple[dict[str, torch.Tensor], list[dict[str, Any]], dict[str, Any]]:
-    """Train to the end: the last checkpoint's tensors, the lines of metrics.jsonl and the progress, all without times."""
+    """Train to the end: the last checkpoint's tensors, the records and the progress, all without times."""
     training.run(StopRequest())
     training.log.close()
     tensors, state = checkpoint.load(training.last)

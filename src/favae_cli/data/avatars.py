@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from favae_cli.data.attributes import require_variation
+from favae_cli.data.cache import make_folder
 from favae_cli.data.dataset import Dataset, ViewData
 from favae_cli.data.face_styles import STYLES
 from favae_cli.data.faces import draw
@@ -97,29 +99,34 @@ def load(config: Any, cache: Path, seed: int) -> Dataset:
     """Draw the data set, or take its pictures from `cache`.
 
     Args:
-        config: `samples`, `size` (pixels), `views` (name to source: photo, cartoon or attributes),
-            `attributes`, `seed`, `missing` (view name to the share of samples that lack it) and
-            `split.validation`, `split.test`.
+        config: `samples`, `size` (pixels), `views` (name to source: photo, cartoon or attributes), `use` (the
+            views to load, None for all), `attributes`, `seed`, `missing` (view name to the share of samples that
+            lack it) and `split.validation`, `split.test`.
         cache: folder for the drawn pictures; made if need be.
         seed: of the run, unused: `config.seed` decides on people, gaps and split, so that runs share them.
 
     Raises:
-        UserError: for an unknown attribute, source or view name.
+        UserError: for an unknown attribute, source or view name, or an attribute that nobody or everybody has.
     """
     check_attributes(config.attributes)
     _check_views(config.views, config.missing)
     factors = draw_factors(config.samples, config.seed)
     row = _rows(config.samples, config.views, config.missing, config.seed)
+    split = split_indices(config.samples, config.split, seed=config.seed)
     views = {}
-    for name, source in config.views.items():
+    # Tables first: what is wrong with them should not wait for the drawing.
+    for name, source in sorted(config.views.items(), key=lambda item: item[1] != ATTRIBUTE_SOURCE):
+        if config.use is not None and name not in config.use:
+            continue
         if source == ATTRIBUTE_SOURCE:
             table = attribute_table(factors, config.attributes)
             views[name] = ViewData(table, row[name], tuple(config.attributes))
+            require_variation(views[name], split["train"], "data.attributes")
         else:
             views[name] = ViewData(_pictures(factors, source, config.size, config.seed, cache), row[name])
     keys = np.array([f"avatar-{index:06d}" for index in range(config.samples)])
-    split = split_indices(config.samples, config.split, seed=config.seed)
-    return Dataset("avatars", keys, views, split, factors)
+    in_order = {name: views[name] for name in config.views if name in views}
+    return Dataset("avatars", keys, in_order, split, factors)
 
 
 def _uniform(name: str, samples: int, seed: int) -> np.ndarray:
@@ -152,7 +159,7 @@ def _pictures(factors: Mapping[str, np.ndarray], style: str, size: int, seed: in
     recipe = {"version": DRAWING_VERSION, "style": style, "size": size, "samples": samples, "seed": seed}
     digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
     path = cache / f"avatars-{digest}.npy"
-    cache.mkdir(parents=True, exist_ok=True)
+    make_folder(cache)
     with FileLock(path.with_suffix(".lock")):
         if not path.exists():
             unfinished = path.with_suffix(".unfinished")

@@ -82,7 +82,7 @@ def cached_images(
         raise ValueError("no image to read")
     transform = Transform(size, channels, crop)
     files = list(dict.fromkeys(path.absolute() for path in paths))
-    cache.mkdir(parents=True, exist_ok=True)
+    make_folder(cache)
     target = cache / f"images-{size}x{size}x{channels}-{_fingerprint(files, transform)}.npy"
     bad_list = target.with_suffix(".bad.json")
     with FileLock(target.with_suffix(".lock")):
@@ -95,6 +95,20 @@ def cached_images(
     row_of = {path: row for row, path in enumerate(path for path in files if path not in unreadable)}
     row = np.array([row_of.get(path.absolute(), -1) for path in paths], dtype=np.int64)
     return np.load(target, mmap_mode="r"), row, _notes(bad, len(files), bad_list)
+
+
+def make_folder(cache: Path) -> None:
+    """Make the cache's folder if need be.
+
+    Raises:
+        UserError: it cannot be made or written to.
+    """
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cache: cannot make the folder {cache} ({error.strerror}); set cache=DIR") from error
+    if not os.access(cache, os.W_OK):
+        raise UserError(f"cache: cannot write to {cache}; set cache=DIR")
 
 
 def decode(path: Path, transform: Transform) -> np.ndarray | BadImage:

@@ -33,23 +33,31 @@ MOST_COLUMNS = 10  # combinations in a figure
 
 @dataclass(frozen=True)
 class Labelled:
-    """Samples of one split that have the image and every attribute.
+    """Samples of one split that have the image and the attribute view.
 
     Attributes:
         images: uint8 (R, H, W, C).
-        labels: (R, D) of 0 and 1.
+        labels: (R, D) of 0 and 1, and of NaN where an attribute is missing.
     """
 
     images: np.ndarray
     labels: np.ndarray
 
     @classmethod
-    def of(cls, data: Dataset, split: str, view: str, attributes: str, most: int | None = None) -> Labelled:
-        """The split's labelled images, the first `most` of them; they are in random order already."""
+    def of(
+        cls, data: Dataset, split: str, view: str, attributes: str, rng: np.random.Generator | None = None
+    ) -> Labelled:
+        """The split's labelled images; with `rng` only those that have every attribute, in random order."""
         indices = data.having(split, view, attributes)
         labels = observed_table(data, attributes, indices)
-        whole = np.flatnonzero(~np.isnan(labels).any(axis=1))[:most]
-        return cls(data.views[view].gather(indices[whole]), labels[whole])
+        if rng is not None:
+            whole = rng.permutation(np.flatnonzero(~np.isnan(labels).any(axis=1)))
+            indices, labels = indices[whole], labels[whole]
+        return cls(data.views[view].gather(indices), labels)
+
+    def first(self, count: int) -> Labelled:
+        """The first `count` samples."""
+        return Labelled(self.images[:count], self.labels[:count])
 
 
 class Conditioning:
@@ -79,9 +87,11 @@ class Conditioning:
         self.names = data.views[attributes].columns
         self.settings, self.runtime, self.seed = settings, runtime, seed
         self.train = Labelled.of(data, "train", view, attributes)
-        self.test = Labelled.of(data, "test", view, attributes)
-        self.edited = Labelled.of(data, "test", view, attributes, settings.edit.images)
-        self.chosen_on = Labelled.of(data, "validation", view, attributes, settings.edit.images)
+        self.test, self.chosen_on = (
+            Labelled.of(data, split, view, attributes, numpy_generator(seed, "judged", split))
+            for split in ("test", "validation")
+        )
+        self.edited, self.chosen_on = (part.first(settings.edit.images) for part in (self.test, self.chosen_on))
         self.combinations = Combinations.of(self.train.labels, settings.min_combination)
         self.strengths = np.full(len(self.names), settings.edit.strengths[0])
 
@@ -102,7 +112,7 @@ class Conditioning:
         }
 
     def _judged(self, judge: Judge) -> dict[str, float]:
-        """The judge on real test images, and on their plain reconstructions: the ceiling of every edit."""
+        """The judge on real test images, and on their plain reconstructions."""
         view = self.editor.model.views[self.editor.view]
         encoded = view.encode(self.test.images)
         assert encoded is not None
@@ -142,7 +152,8 @@ class Conditioning:
             tried = [self._scores(judge, self.chosen_on, np.full(len(self.names), s)) for s in candidates]
             self.strengths = choose_strengths(candidates, tried)
         chosen = ", ".join(f"{name} {s:g}" for name, s in zip(self.names, self.strengths, strict=True))
-        logger.info("edit strengths chosen on the validation split: %s", chosen)
+        how = "chosen on the validation split" if len(self.chosen_on.images) else "not chosen, for want of samples"
+        logger.info("edit strengths, %s: %s", how, chosen)
         return edit_metrics(self._scores(judge, self.edited, self.strengths), self.strengths, self.names)
 
     def _scores(self, judge: Judge, samples: Labelled, strengths: np.ndarray) -> EditScores:

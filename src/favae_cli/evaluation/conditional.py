@@ -91,9 +91,7 @@ class Editor:
         step = self.latents(wanted)[0] - self.latents(labels)[0]
         return step @ self.model.joined.views[self.view].weights.T
 
-    def edit(
-        self, z: np.ndarray, labels: np.ndarray, wanted: np.ndarray, strengths: np.ndarray
-    ) -> np.ndarray:
+    def edit(self, z: np.ndarray, labels: np.ndarray, wanted: np.ndarray, strengths: np.ndarray) -> np.ndarray:
         """Images (R, H, W, C) in [0, 1]: z moved from attributes `labels` to `wanted`, (R, D) each, and decoded.
 
         Args:

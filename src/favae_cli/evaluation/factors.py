@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from favae_cli.evaluation.figures import relevance
@@ -11,7 +12,7 @@ from favae_cli.factors import FactorModel
 def factor_metrics(model: FactorModel) -> dict[str, float]:
     """`factors/active` (in any view), `factors/shared` (in two or more) and `factors/private/<view>`."""
     return {
-        "factors/active": float(sum(model.active.values()).astype(bool).sum()),  # type: ignore[union-attr]
+        "factors/active": float(np.any(list(model.active.values()), axis=0).sum()),
         "factors/shared": float(model.shared().sum()),
         **{f"factors/private/{name}": float(model.private(name).sum()) for name in model.views},
     }

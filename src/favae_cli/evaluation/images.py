@@ -21,7 +21,8 @@ def r2_per_image(images: np.ndarray, others: np.ndarray) -> np.ndarray:
     axes = tuple(range(1, images.ndim))
     error = np.square(images - others).sum(axis=axes)
     spread = np.square(images - images.mean(axis=axes, keepdims=True)).sum(axis=axes)
-    return 1 - error / np.maximum(spread, np.finfo(np.float32).tiny)
+    # A picture of one colour has nothing to explain: 1 if it comes out the same, else 0.
+    return np.where(spread > 0, 1 - error / np.where(spread > 0, spread, 1), np.where(error > 0, 0.0, 1.0))
 
 
 def r2_pooled(images: np.ndarray, others: np.ndarray) -> float:

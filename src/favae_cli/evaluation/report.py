@@ -84,7 +84,7 @@ def _time(name: str) -> str | None:
 def _from_outputs(directory: Path) -> str:
     """The folder as the user would type it: from outputs/ on, where it lies there."""
     parts = directory.parts
-    return str(Path(*parts[parts.index("outputs") :])) if "outputs" in parts else str(directory)
+    return str(Path(*parts[len(parts) - 1 - parts[::-1].index("outputs") :])) if "outputs" in parts else str(directory)
 
 
 def _progress(directory: Path) -> list[str]:

@@ -78,7 +78,7 @@ def headline(metrics: Metrics) -> list[tuple[str, str, str]]:
         ("Shown when asked", metrics.get("generate/accuracy"), "generated images, by the judge"),
         ("Edits that flip", metrics.get("edit/flip"), "by the judge"),
         ("Edits that keep", metrics.get("edit/keep"), "the other attributes"),
-        ("Survive reconstruction", metrics.get("reconstruction/accuracy"), "the ceiling of every edit"),
+        ("Survive reconstruction", metrics.get("reconstruction/accuracy"), "attributes, by the judge"),
         (
             "Active factors",
             metrics.get("factors/active"),

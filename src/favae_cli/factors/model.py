@@ -53,8 +53,8 @@ class ViewFactors:
         bias_var: variance of every entry of b.
         noise: q(tau), a Gamma over one number.
         ard: q(alpha), a Gamma over K numbers.
-        count: samples N_m that had the view.
-        usage: (K,) sum of <g_k^2> over those samples.
+        count: samples N_m that had the view, times its weight.
+        usage: (K,) sum of <g_k^2> over those samples, times the weight.
         variance: mean variance of an embedding dimension around the bias, over those samples.
         weight: the view counts as so many copies of itself.
     """
@@ -65,7 +65,7 @@ class ViewFactors:
     bias_var: float
     noise: Gamma
     ard: Gamma
-    count: int
+    count: float
     usage: np.ndarray
     variance: float
     weight: float = 1.0

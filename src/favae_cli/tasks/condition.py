@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from favae_cli.config import Config
-from favae_cli.data import SPLITS
+from favae_cli.data import Dataset
+from favae_cli.errors import UserError
 from favae_cli.evaluation.attributes import attribute_metrics, attribute_pictures
 from favae_cli.evaluation.condition import Conditioning
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.images import reconstruction_metrics, reconstruction_pictures
-from favae_cli.model import FAVAE
+from favae_cli.model import FAVAE, observed_table
 from favae_cli.tasks.session import Session
 from favae_cli.training.epochs import Prior
 from favae_cli.training.interrupt import StopRequest
@@ -31,6 +34,7 @@ def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
     model, data = session.model, session.data
     image = next(name for name in model.trainable if data.views[name].is_image)
     attributes = next(name for name, view in config.views.items() if view.type == "bernoulli")
+    _require_samples(data, image, attributes)
 
     def before(model: FAVAE) -> dict[str, float]:
         return reconstruction_metrics(model, data, "test", {name: Prior() for name in model.trainable}, config.seed)
@@ -42,7 +46,7 @@ def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
     session.add(factor_metrics(model.joined))
 
     with session.timed("evaluation"):
-        encoded = {split: model.encode(data, data.split[split]) for split in SPLITS}
+        encoded = {split: model.encode(data, data.split[split]) for split in ("train", "test")}
         priors = training.priors_for("test", encoded["test"])
         session.add(reconstruction_metrics(model, data, "test", priors, config.seed))
         session.add(attribute_metrics(model, data, attributes, "test", encoded))
@@ -54,3 +58,14 @@ def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
     session.draw(attribute_pictures(model, data, attributes, "test", encoded["test"]))
     session.draw(conditioning.pictures())
     return session.close(training.log)
+
+
+def _require_samples(data: Dataset, image: str, attributes: str) -> None:
+    """Refuse, before any training, data on which nothing could be judged after it."""
+    for split in ("train", "test"):
+        indices = data.having(split, image, attributes)
+        if not len(indices) or np.isnan(observed_table(data, attributes, indices)).any(axis=1).all():
+            raise UserError(
+                f"data.split: no {split} sample has both {image} and every one of the {attributes}; "
+                "give that split a larger share, or choose fewer attributes"
+            )

@@ -68,9 +68,10 @@ class Session:
 
     def add(self, metrics: Mapping[str, float]) -> None:
         """Keep these numbers, on disk at once."""
-        self.metrics.update(metrics)
+        # What could not be measured has no key: NaN is no JSON.
+        self.metrics.update({name: value for name, value in metrics.items() if value == value})
         fresh = self.directory / ".metrics.json.new"
-        fresh.write_text(json.dumps(self.metrics, indent=2) + "\n")
+        fresh.write_text(json.dumps(self.metrics, indent=2, allow_nan=False) + "\n")
         fresh.replace(self.directory / "metrics.json")
 
     @contextmanager

@@ -31,7 +31,7 @@ def save(folder: Path, tensors: dict[str, torch.Tensor], state: dict[str, Any]) 
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, fresh / _TENSORS)
-    envelope = {"schema": SCHEMA, "sha256": _digest(fresh / _TENSORS), "state": state}
+    envelope = {"schema": SCHEMA, "sha256": _digest(fresh / _TENSORS, state), "state": state}
     (fresh / _STATE).write_text(json.dumps(envelope))
     for path in (fresh / _TENSORS, fresh / _STATE):
         _flush(path)
@@ -65,13 +65,13 @@ def load(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         raise UserError(f"no checkpoint at {folder}") from error
     except ValueError as error:  # no JSON, or not even text
         raise UserError(f"{folder / _STATE} is damaged: {error}") from error
-    if envelope.get("schema") != SCHEMA:
-        raise UserError(
-            f"{folder}: checkpoint schema {envelope.get('schema')}, this version of favae-run reads {SCHEMA}"
-        )
+    if not isinstance(envelope, dict) or not {"schema", "sha256", "state"} <= set(envelope):
+        raise UserError(f"{folder / _STATE} is damaged: it is no checkpoint's")
+    if envelope["schema"] != SCHEMA:
+        raise UserError(f"{folder}: checkpoint schema {envelope['schema']}, this version of favae-run reads {SCHEMA}")
     path = folder / _TENSORS
-    if not path.is_file() or _digest(path) != envelope["sha256"]:
-        raise UserError(f"{path} is missing or damaged: its hash is not the one that was saved")
+    if not path.is_file() or _digest(path, envelope["state"]) != envelope["sha256"]:
+        raise UserError(f"{path} or {_STATE} beside it is missing or damaged: the hash is not the one that was saved")
     try:
         return load_file(path), envelope["state"]
     except SafetensorError as error:
@@ -92,9 +92,12 @@ def _beside(folder: Path, suffix: str) -> Path:
     return folder.with_name(f".{folder.name}.{suffix}")
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path, state: dict[str, Any]) -> str:
+    """One hash over the tensors' file and the state."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.file_digest(file, "sha256")
+    digest.update(json.dumps(state, sort_keys=True).encode())
+    return digest.hexdigest()
 
 
 def _flush(path: Path) -> None:

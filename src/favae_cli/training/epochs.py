@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from favae_cli.data import ViewData
+from favae_cli.errors import UserError
 from favae_cli.training.seeds import numpy_generator, torch_generator
 from favae_cli.views import VaeView
 
@@ -79,6 +80,8 @@ class VaeTrainer:
             weight_decay=settings.weight_decay,
             fused=view.runtime.device.type in ("cpu", "cuda"),
         )
+        if len(indices) < 2:
+            raise UserError(f"views.{name}: {len(indices)} training samples have this view; training needs at least 2")
         self.batch_size = min(settings.batch_size, len(indices))
         self.steps = len(indices) // self.batch_size
 
@@ -121,8 +124,8 @@ class VaeTrainer:
         """Train until the end of the epoch, or until `stop` says so.
 
         Args:
-            stage: 0 alone, then the round; part of the random streams.
-            epoch: of this stage, from 0.
+            stage: 0 alone, 1 in the rounds; part of the random streams.
+            epoch: of this stage, from 0; all rounds count on.
             epochs: of this stage, which the learning rate's decay spans.
             prior: of z, for `indices`.
             beta: weight of the KL.
@@ -133,7 +136,7 @@ class VaeTrainer:
             Whether the epoch is complete.
 
         Raises:
-            FloatingPointError: the loss is not finite.
+            UserError: the loss is not finite; the rate is too large.
         """
         view, device = self.view, self.view.runtime.device
         order = numpy_generator(self.seed, self.name, "order", stage, epoch).permutation(len(self.indices))
@@ -160,8 +163,8 @@ class VaeTrainer:
                 break
         at.totals.log_likelihood, at.totals.kl = sums.tolist()
         if not math.isfinite(at.totals.log_likelihood + at.totals.kl):
-            raise FloatingPointError(
-                f"view {self.name!r}, epoch {epoch + 1}: the loss is not finite; try a smaller trainer.learning_rate"
+            raise UserError(
+                f"trainer.learning_rate: the loss of view {self.name!r} is no longer finite; try a smaller one"
             )
         return at.step >= self.steps
 

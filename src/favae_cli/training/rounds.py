@@ -30,6 +30,9 @@ SPLITS = ("train", "validation")  # what training may look at
 class Training:
     """Algorithm 1 of the paper, one step at a time, each of which a checkpoint can follow.
 
+    Beside `last`, checkpoints keep `alone`, the VAEs before they are joined, and `best`: of the epochs alone or, once
+    there are any, of those in the rounds, the one with the best validation ELBO.
+
     Args:
         model: changed in place.
         data: with its split.
@@ -47,19 +50,19 @@ class Training:
         alone: Callable[[FAVAE], dict[str, float]],
     ) -> None:
         self.model, self.data, self.config, self._alone = model, data, config, alone
-        self.last, self.best = directory / "checkpoints" / "last", directory / "checkpoints" / "best"
+        self.last, self.best, self.alone = (directory / "checkpoints" / name for name in ("last", "best", "alone"))
         self.trainers = {
             name: VaeTrainer(name, view, data.views[name], data.having("train", name), config.trainer, config.seed)
             for name, view in model.trainable.items()
         }
         self.progress = Progress()
         self.priors: Priors = {}
-        self._improved = False
         if checkpoint.exists(self.last):
             tensors, state = checkpoint.load(self.last)
             self.priors = unpack(tensors, model, self.trainers)
             self.progress = Progress.from_json(state)
-            logger.info("Going on from %s", self.last)
+            self._keep_milestones()  # a kill may have come between the last checkpoint and its copy
+            logger.info("going on from %s", self.last)
         self.log = RunLog(directory, self.progress.written)
 
     def run(self, stop: StopRequest) -> None:
@@ -73,15 +76,21 @@ class Training:
                 self._advance(stop)
                 self.progress.written = self.log.written
                 checkpoint.save(self.last, pack(self.model, self.trainers, self.priors), self.progress.to_json())
-                if self._improved:
-                    checkpoint.duplicate(self.last, self.best)
-                    self._improved = False
+                self._keep_milestones()
                 if stop.asked:
                     raise Interrupted
+
+    def _keep_milestones(self) -> None:
+        """The last checkpoint once more where it is the best so far, or where the VAEs' time alone ends."""
+        if self.progress.improved:
+            checkpoint.duplicate(self.last, self.best)
+        if self.progress.stage == 1 and not self.progress.entered:
+            checkpoint.duplicate(self.last, self.alone)
 
     def _advance(self, stop: StopRequest) -> None:
         """The next step of the schedule that is worth a checkpoint."""
         progress, schedule = self.progress, self.config.schedule
+        progress.improved = False
         names = list(self.trainers)
         if not progress.entered:
             self._enter()
@@ -91,10 +100,10 @@ class Training:
             progress.view, progress.epoch = progress.view + 1, 0
         else:
             if progress.stage == 0:
-                with self._timed("evaluation"):
+                with self._timed("before"):
                     progress.before = self._alone(self.model)
             if progress.stage >= schedule.rounds or self._settled():
-                self._fit_factors(progress.stage + 1)
+                self.priors = self._fit_factors(progress.stage + 1)
                 progress.finished = True
             if progress.stage == 0:
                 progress.best, progress.stale = {}, {}  # the ELBO of the rounds has another prior
@@ -193,7 +202,7 @@ class Training:
         progress = self.progress
         if elbo > progress.best.get(name, -np.inf):
             progress.best[name], progress.stale[name] = elbo, 0
-            self._improved = True
+            progress.improved = True
         else:
             progress.stale[name] = progress.stale.get(name, 0) + 1
 
@@ -261,7 +270,8 @@ class Training:
             **{f"bound/{name}": value for name, value in terms.items()},
             **{f"tau/{name}": view.tau for name, view in factors.views.items()},
             "sweeps": len(factors.bound),
-            "factors/active": factors.factors,
+            "factors": factors.factors,
+            "factors/active": int(np.any(list(factors.active.values()), axis=0).sum()),
             "factors/shared": int(factors.shared().sum()),
         }
         self.log.record("round", record)

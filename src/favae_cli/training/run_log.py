@@ -69,6 +69,8 @@ class RunLog:
         record = {"kind": kind, **values}
         with self._path.open("a") as file:
             file.write(json.dumps(record) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # a checkpoint saved after it counts on the line
         self._show(record)
 
     def _show(self, record: Mapping[str, Any]) -> None:

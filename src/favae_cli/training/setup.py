@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from omegaconf import OmegaConf
 
@@ -28,14 +29,17 @@ def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE:
     views: dict[str, View] = {}
     for name, section in config.views.items():
         part = data.views[name]
+        if section.type != "bernoulli" and not part.is_image and np.isnan(part.values).any():
+            raise UserError(f"views.{name}: the table has missing entries, which a VAE cannot take; use bernoulli")
         if section.type == "frozen":
             views[name] = frozen_view(section.run, section.source, name, part, runtime)
         else:
             views[name] = build_view(section, part, runtime, torch_generator(config.seed, name, "weights"))
     model = FAVAE(views)
-    if config.pretrained is not None:
+    if config.pretrained is not None and config.resume is None:  # a resumed run has its own checkpoint
         for name, view in model.trainable.items():
-            load_networks(view, config.pretrained, name, f"pretrained, view {name}")
+            # As it was before its run conditioned it.
+            load_networks(view, config.pretrained / "checkpoints" / "alone", name, f"pretrained, view {name}")
     return model
 
 
@@ -53,25 +57,33 @@ def frozen_view(run: Path, source: str, name: str, data: ViewData, runtime: Runt
     if section is None or section.type != "vae":
         vaes = ", ".join(key for key, value in sections.items() if value.type == "vae")
         raise UserError(f"views.{name}.source: {run} has no VAE called {source!r}; it has {vaes}")
-    view = FrozenView(section, data.shape, runtime)
-    load_networks(view, run, source, f"views.{name}.run")
+    view = FrozenView(section, data.shape, runtime, torch_generator(0, name, "weights"))
+    load_networks(view, run / "checkpoints" / "last", source, f"views.{name}.run")
     return view
 
 
-def load_networks(view: VaeView, run: Path, source: str, key: str) -> None:
-    """Copy the networks of view `source` from the last checkpoint of `run`.
+def load_networks(view: VaeView, folder: Path, source: str, key: str) -> None:
+    """Copy the networks of view `source` from a checkpoint.
 
     Raises:
-        UserError: no checkpoint, no such view in it, or other shapes; begins with `key`.
+        UserError: no checkpoint, one of a run that is not finished, no such view in it, or other shapes; begins
+            with `key`.
     """
-    tensors, _ = checkpoint.load(run / "checkpoints" / "last")
-    stored = under(tensors, f"networks/{source}.")
+    if not checkpoint.exists(folder):
+        raise UserError(f"{key}: there is no checkpoint at {folder}")
+    tensors, state = checkpoint.load(folder)
+    if folder.name == "last" and not state["finished"]:
+        run = folder.parents[1]
+        raise UserError(f"{key}: that run is not finished; favae-run resume={run} goes on with it")
+    stored = under(tensors, f"networks/of_{source}.")
     own = view.networks.state_dict()
     if not stored:
-        raise UserError(f"{key}: {run} has no networks for a view called {source!r}")
+        raise UserError(f"{key}: {folder} has no networks for a view called {source!r}")
     wrong = [name for name, value in own.items() if name not in stored or stored[name].shape != value.shape]
     if wrong or len(stored) != len(own):
-        raise UserError(f"{key}: {run} was trained with another arch, latent or image size ({_first(wrong, stored)})")
+        raise UserError(
+            f"{key}: {folder} holds another arch, latent or image size than this view's ({_first(wrong, stored)})"
+        )
     view.networks.load_state_dict(stored)
 
 

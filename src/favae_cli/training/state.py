@@ -36,6 +36,7 @@ class Progress:
         bounds: the bound a sample at the start of each round.
         seconds, images: by phase, so far.
         before: metrics of the VAEs alone.
+        improved: the last step was an epoch with a new best, which the `best` checkpoint is to hold.
         written: bytes of metrics.jsonl.
         finished: nothing is left to train.
     """
@@ -52,6 +53,7 @@ class Progress:
     seconds: dict[str, float] = field(default_factory=dict)
     images: dict[str, int] = field(default_factory=dict)
     before: dict[str, float] = field(default_factory=dict)
+    improved: bool = False
     written: int = 0
     finished: bool = False
 
@@ -142,5 +144,5 @@ def unpack_factors(arrays: Mapping[str, np.ndarray], views: tuple[str, ...]) -> 
         for part in _GAMMAS:
             rate = arrays[f"{prefix}{part}/rate"]
             parts[part] = Gamma(arrays[f"{prefix}{part}/shape"].item(), rate)
-        posteriors[name] = ViewFactors(**{**parts, "count": int(parts["count"])})
+        posteriors[name] = ViewFactors(**parts)
     return FactorModel(posteriors)
