@@ -88,7 +88,7 @@ def test_a_new_entry_of_a_mapping_needs_no_plus(runs: Runs) -> None:
 
 
 def test_views_and_archs_are_chosen_by_name(runs: Runs) -> None:
-    assert main(["+view@views.cartoon=vae", "arch@views.face.arch=mlp"]) == 0
+    assert main(["data.use=null", "+view@views.cartoon=vae", "arch@views.face.arch=mlp"]) == 0
     views = runs[0][0].views
     assert (views["cartoon"].arch.name, views["face"].arch.name) == ("conv", "mlp")
 

@@ -36,6 +36,7 @@ def config(**changes: Any) -> SimpleNamespace:
         "seed": 3,
         "missing": {},
         "split": SimpleNamespace(validation=0.1, test=0.2),
+        "use": None,
     }
     return SimpleNamespace(**settings | changes)
 

@@ -24,7 +24,7 @@ class PixelView:
     size = PIXELS
 
     def __init__(self) -> None:
-        self.networks = nn.ModuleDict()
+        self.networks = nn.ModuleDict({"encoder": nn.Identity()})
 
     def encode(self, values: np.ndarray) -> Encoded:
         flat = values.reshape(len(values), PIXELS).astype(np.float32) / 255

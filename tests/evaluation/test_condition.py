@@ -46,12 +46,20 @@ def conditioning(planted: FAVAE, data: Dataset, config_of: Callable[..., Config]
     return Conditioning(planted, data, "face", "attributes", settings, Runtime(torch.device("cpu")), 0)
 
 
-def test_only_samples_with_the_image_and_every_attribute_count(data: Dataset) -> None:
-    found = Labelled.of(data, "test", "face", "attributes")
+def test_the_judge_learns_from_partly_labelled_samples_but_only_whole_ones_are_judged(data: Dataset) -> None:
     indices = data.having("test", "face", "attributes")
-    assert len(found.images) == len(found.labels) == len(indices) - 1
-    assert np.array_equal(found.images, data.views["face"].gather(indices[1:]))
-    assert len(Labelled.of(data, "test", "face", "attributes", 3).images) == 3
+    partly = Labelled.of(data, "test", "face", "attributes")
+    assert np.array_equal(partly.images, data.views["face"].gather(indices))
+    assert np.isnan(partly.labels).sum() == 1
+    whole = Labelled.of(data, "test", "face", "attributes", np.random.default_rng(0))
+    assert not np.isnan(whole.labels).any()
+    assert len(whole.images) == len(indices) - 1
+    # In another order, so that the first few are a sample of all; each image with its own labels.
+    pairs = {image.tobytes(): label.tolist() for image, label in zip(partly.images, partly.labels, strict=True)}
+    assert all(pairs[image.tobytes()] == label.tolist() for image, label in zip(*vars(whole).values(), strict=True))
+    assert not np.array_equal(whole.images, partly.images[1:])
+    assert np.array_equal(whole.first(3).images, whole.images[:3])
+    assert np.array_equal(whole.first(3).labels, whole.labels[:3])
 
 
 def test_everything_that_is_promised_is_measured(conditioning: Conditioning) -> None:

@@ -181,10 +181,8 @@ def test_pretrained_vaes_are_joined_at_once(
     directory = only(Path("outputs/avatars_condition"))
     records = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
     assert {record["kind"] for record in records} == {"round"}
-    # Untouched but for the scale of the embedding, the networks reconstruct what they did in the run before.
-    found, expected = metrics_of(directory), metrics_of(finished)
-    for key in ("test/face/r2_mean", "before/test/face/r2_mean"):
-        assert found[key] == pytest.approx(expected["test/face/r2_mean"], abs=1e-3)
+    before = {key: value for key, value in metrics_of(finished).items() if key.startswith("before/")}
+    assert before.items() <= metrics_of(directory).items()
 
 
 @pytest.mark.slow
@@ -202,7 +200,12 @@ def test_pretrained_vaes_of_another_latent_size_are_refused(
 def test_a_frozen_view_joins_without_being_trained(
     avatars: list[str], finished: Path, favae_run: Run, metrics_of: MetricsOf
 ) -> None:
-    frozen = ("+view@views.cartoon=frozen", f"views.cartoon.run={finished}", "views.cartoon.source=face")
+    frozen = (
+        "data.use=null",
+        "+view@views.cartoon=frozen",
+        f"views.cartoon.run={finished}",
+        "views.cartoon.source=face",
+    )
     assert favae_run(*avatars, *frozen) == 0
     directory = only(Path("outputs/avatars_condition"))
     metrics = metrics_of(directory)
@@ -211,7 +214,7 @@ def test_a_frozen_view_joins_without_being_trained(
     before, _ = checkpoint.load(finished / "checkpoints" / "last")
     after, _ = checkpoint.load(directory / "checkpoints" / "last")
     weights = {name for name in before if name.startswith("networks/of_face.")}
-    assert all((after[name.replace("face", "cartoon")] == before[name]).all() for name in weights)
+    assert all((after[name.replace("of_face", "of_cartoon")] == before[name]).all() for name in weights)
 
 
 @pytest.mark.slow

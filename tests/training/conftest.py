@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import cache
 
@@ -62,6 +63,11 @@ def tiny_view(bf16: bool = False, seed: int = 0) -> VaeView:
     return VaeView(section, (SIZE, SIZE, 3), runtime, torch.Generator().manual_seed(seed))
 
 
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
 @pytest.fixture
 def data() -> Dataset:
     return tiny_dataset()
@@ -101,7 +107,7 @@ def tiny_config(config_of: Callable[..., Config]) -> Callable[..., Config]:
             "schedule.alone_epochs=2",
             "schedule.rounds=2",
             "schedule.round_epochs=1",
-            "schedule.sweeps=20",
+            "schedule.sweeps=10",
             "schedule.tolerance=0",
             "trainer.batch_size=8",
             "trainer.precision=fp32",

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from favae_cli.errors import UserError
 from favae_cli.training.epochs import Position, Prior, Totals, VaeTrainer, held_out
 from favae_cli.views import VaeView
 from favae_cli.views.vae import VaeLoss
@@ -197,10 +198,10 @@ def test_training_raises_the_elbo(make_trainer: MakeTrainer) -> None:
     assert ends[-1] > ends[0] + 10
 
 
-def test_a_loss_that_is_not_finite_names_the_view_and_the_epoch(make_trainer: MakeTrainer) -> None:
+def test_a_loss_that_is_not_finite_names_the_view_and_the_key(make_trainer: MakeTrainer) -> None:
     trainer = make_trainer()
     torch.nn.init.constant_(trainer.view.decoder.stem.bias, math.nan)
-    with pytest.raises(FloatingPointError, match=r"view 'face', epoch 3: the loss is not finite"):
+    with pytest.raises(UserError, match=r"trainer\.learning_rate: the loss of view 'face' is no longer finite"):
         epoch(trainer, number=2)
 
 
@@ -236,3 +237,10 @@ def test_a_view_with_fewer_samples_than_a_batch_is_trained_all_the_same(make_tra
 def test_a_prior_of_nothing_is_the_standard_one() -> None:
     assert torch.equal(Prior().of(np.arange(3), 2, torch.device("cpu")), torch.zeros(3, 2))
     assert Prior().precision == 1.0
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_too_few_samples_to_train_on_are_refused(count: int, make_trainer: MakeTrainer) -> None:
+    whole = make_trainer()
+    with pytest.raises(UserError, match=rf"views\.face: {count} training samples"):
+        VaeTrainer("face", whole.view, whole.data, whole.indices[:count], whole.settings, 0)

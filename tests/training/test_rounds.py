@@ -134,7 +134,8 @@ def test_killed_around_any_checkpoint_the_end_is_the_same(
     tensors, records, state = finish(start("whole"))
     saves = saved
     assert saves >= 8
-    for number in range(saves):
+    # Before the odd ones and after the even ones: twice as many would show the same places once more.
+    for number in range(int(when == "before"), saves, 2):
         left = number
 
         def cut_off(*arguments: Any) -> None:

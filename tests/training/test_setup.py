@@ -31,7 +31,9 @@ def finished(tiny_config: TinyConfig, data: Dataset, tmp_path: Path) -> Path:
     """The folder of a run with other weights than the ones that seed 0 gives."""
     config = tiny_config("seed=9")
     folder = tmp_path / "finished"
-    checkpoint.save(folder / "checkpoints" / "last", pack(build_model(config, data, PLAIN), {}, {}), {})
+    tensors = pack(build_model(config, data, PLAIN), {}, {})
+    for name in ("alone", "last"):
+        checkpoint.save(folder / "checkpoints" / name, tensors, {"finished": True})
     (folder / ".hydra").mkdir()
     OmegaConf.save(OmegaConf.create(config.model_dump(mode="json")), folder / ".hydra" / "config.yaml")
     return folder
@@ -66,12 +68,12 @@ def test_networks_of_another_shape_are_refused(
 
 
 def test_a_run_without_a_checkpoint_is_refused(tiny_config: TinyConfig, data: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no checkpoint at"):
+    with pytest.raises(UserError, match="pretrained, view face: there is no checkpoint at"):
         build_model(tiny_config(f"pretrained={tmp_path}"), data, PLAIN)
 
 
 def frozen(run: Path, source: str) -> tuple[str, ...]:
-    return ("+view@views.cartoon=frozen", f"views.cartoon.run={run}", f"views.cartoon.source={source}")
+    return ("data.use=null", "+view@views.cartoon=frozen", f"views.cartoon.run={run}", f"views.cartoon.source={source}")
 
 
 def test_a_frozen_view_has_the_networks_of_its_source_and_stays_out_of_training(
@@ -80,7 +82,7 @@ def test_a_frozen_view_has_the_networks_of_its_source_and_stays_out_of_training(
     data.views["cartoon"] = data.views["face"]
     model = build_model(tiny_config(*frozen(finished, "face")), data, PLAIN)
     assert list(model.trainable) == ["face"]
-    assert set(model.networks) == {"face", "cartoon"}
+    assert set(model.networks) == {"of_face", "of_cartoon"}
     source = build_model(tiny_config("seed=9"), data, PLAIN)
     for name, value in model.views["cartoon"].networks.state_dict().items():
         assert torch.equal(value, source.views["face"].networks.state_dict()[name])
@@ -94,3 +96,20 @@ def test_a_frozen_view_of_nothing_is_refused(
         build_model(tiny_config(*frozen(finished, "attributes")), data, PLAIN)
     with pytest.raises(UserError, match=r"views\.cartoon\.run: .* is not the folder of a run"):
         build_model(tiny_config(*frozen(tmp_path, "face")), data, PLAIN)
+
+
+def test_a_view_of_a_run_that_is_not_finished_is_refused(
+    tiny_config: TinyConfig, data: Dataset, finished: Path
+) -> None:
+    data.views["cartoon"] = data.views["face"]
+    tensors, _ = checkpoint.load(finished / "checkpoints" / "last")
+    checkpoint.save(finished / "checkpoints" / "last", tensors, {"finished": False})
+    with pytest.raises(UserError, match=r"views\.cartoon\.run: that run is not finished; favae-run resume="):
+        build_model(tiny_config(*frozen(finished, "face")), data, PLAIN)
+
+
+def test_a_resumed_run_no_longer_needs_what_it_was_pretrained_from(
+    tiny_config: TinyConfig, data: Dataset, tmp_path: Path
+) -> None:
+    config = tiny_config(f"pretrained={tmp_path}").model_copy(update={"resume": tmp_path})
+    assert list(build_model(config, data, PLAIN).trainable) == ["face"]
