@@ -83,10 +83,10 @@ class Conditioning:
         runtime: Runtime,
         seed: int,
     ) -> None:
-        self.editor = Editor(model, view, attributes)
         self.names = data.views[attributes].columns
         self.settings, self.runtime, self.seed = settings, runtime, seed
         self.train = Labelled.of(data, "train", view, attributes)
+        self.editor = self._editor(model, view, attributes)
         self.test, self.chosen_on = (
             Labelled.of(data, split, view, attributes, numpy_generator(seed, "judged", split))
             for split in ("test", "validation")
@@ -94,6 +94,14 @@ class Conditioning:
         self.edited, self.chosen_on = (part.first(settings.edit.images) for part in (self.test, self.chosen_on))
         self.combinations = Combinations.of(self.train.labels, settings.min_combination)
         self.strengths = np.full(len(self.names), settings.edit.strengths[0])
+
+    def _editor(self, model: FAVAE, view: str, attributes: str) -> Editor:
+        whole = ~np.isnan(self.train.labels).any(axis=1)
+        encoded = model.views[view].encode(self.train.images[whole])
+        assert encoded is not None
+        editor = Editor(model, view, attributes).calibrated(self.train.labels[whole], encoded.mean)
+        logger.info("embeddings lie %.2f times as far out as the attributes foretell", editor.stretch)
+        return editor
 
     def metrics(self) -> dict[str, float]:
         """Flat metrics of the judge, of reconstructions, of generated and of edited images."""

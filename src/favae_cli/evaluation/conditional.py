@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,23 +62,41 @@ class Editor:
         model: joined.
         view: the image view.
         attributes: the attribute view.
+        centre: (K,) or 0, what `stretch` holds in place.
+        stretch: how many times further from the centre the embeddings lie than E[g | attributes] says.
     """
 
     model: FAVAE
     view: str
     attributes: str
+    centre: np.ndarray | float = 0.0
+    stretch: float = 1.0
+
+    def calibrated(self, labels: np.ndarray, z: np.ndarray) -> Editor:
+        """With the stretch that fits training data: the slope of z on what the attributes foretell of it.
+
+        The slope would be 1 if g were Gaussian. A factor that follows a binary attribute has two humps instead, one
+        for each value; E[g | attributes] under the Gaussian prior falls short of both, and what is generated from
+        it looks undecided.
+
+        Args:
+            labels: (N, D) training attributes.
+            z: (N, D_m) the embeddings of the same samples.
+        """
+        mean, _ = self.latents(labels)
+        centre = mean.mean(axis=0)
+        foretold = (mean - centre) @ self.model.joined.views[self.view].weights.T
+        slope = float(np.sum(foretold * (z - z.mean(axis=0))) / max(np.sum(foretold**2), np.finfo(float).tiny))
+        return replace(self, centre=centre, stretch=max(slope, 1.0))
 
     def latents(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """<g> (R, K) and Sigma_G (K, K) given attributes (R, D) alone, their bound iterated to its fixed point.
-
-        NaN is an attribute that is not given; a row of NaN is the prior.
-        """
+        """<g> (R, K), stretched, and Sigma_G (K, K) given attributes (R, D) alone, iterated to their fixed point."""
         local = self.model.views[self.attributes].local(labels)
         assert local is not None
         evidence = Embeddings({}, {}, {self.attributes: local}, (self.attributes,))
         evidence.settle(self.model.joined)
         mean, covariances = evidence.latents(self.model.joined)
-        return mean, next(iter(covariances.values()))
+        return self.centre + self.stretch * (mean - self.centre), covariances[(self.attributes,)]
 
     def generate(self, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """An image (R, H, W, C) in [0, 1] for each row of attributes (R, D): g, then z, then its decoding."""
