@@ -128,6 +128,7 @@ class Judge(Section):
 
 class Generate(Section):
     per_combination: Count = Field(description="images")
+    strengths: Annotated[list[Positive], Field(min_length=1)] = Field(description="candidates, of E[g | attributes]")
     show: Count = Field(description="images in the figure")
 
 

@@ -12,10 +12,11 @@ from favae_cli.evaluation.conditional import (
     Combinations,
     Editor,
     EditScores,
-    choose_strengths,
     edit_metrics,
     edit_scores,
+    enough,
     generation_metrics,
+    generation_scores,
 )
 from favae_cli.factors.bernoulli import probability
 from favae_cli.model import FAVAE
@@ -117,13 +118,25 @@ def test_every_generated_image_has_draws_of_its_own(editor: Editor) -> None:
 
 
 def test_generated_images_are_judged_by_what_was_asked(editor: Editor) -> None:
-    combinations = Combinations(np.array([[0.0, 0], [1, 1], [0, 1]]), np.array([3, 2, 1]))
-    rng = np.random.default_rng(0)
-    metrics = generation_metrics(editor, HalvesJudge(), combinations, 200, ("Top", "Bottom"), rng)
-    assert set(metrics) == {"generate/accuracy", "generate/Top/accuracy", "generate/Bottom/accuracy"}
-    assert metrics["generate/accuracy"] > 0.6
-    both = metrics["generate/Top/accuracy"] + metrics["generate/Bottom/accuracy"]
-    assert metrics["generate/accuracy"] == pytest.approx(both / 2)
+    asked = np.repeat(np.array([[0.0, 0], [1, 1], [0, 1]]), 200, axis=0)
+    weak, plain, strong = (
+        generation_scores(editor, HalvesJudge(), asked, strength, np.random.default_rng(0))
+        for strength in (0.0, 1.0, 3.0)
+    )
+    assert (weak < plain).all()
+    assert (plain < strong).all()
+    metrics = generation_metrics(np.array([0.75, 0.25]), 1.5, ("Top", "Bottom"))
+    assert metrics == {
+        "generate/accuracy": 0.5,
+        "generate/strength": 1.5,
+        "generate/Top/accuracy": 0.75,
+        "generate/Bottom/accuracy": 0.25,
+    }
+
+
+def test_rows_with_and_without_attributes_have_no_covariance_in_common(editor: Editor) -> None:
+    with pytest.raises(ValueError, match="with and without any attribute"):
+        editor.latents(np.array([[1.0, 0.0], [np.nan, np.nan]]))
 
 
 # Edited images
@@ -209,7 +222,8 @@ def test_each_attribute_takes_the_shortest_step_that_is_nearly_as_good_as_the_be
     def scores(*both: float) -> EditScores:
         return EditScores(np.array(both), np.ones(2), np.zeros(2))
 
-    chosen = choose_strengths([2.0, 1.0, 3.0], [scores(0.8, 0.2), scores(0.5, 0.195), scores(0.805, 0.1)])
+    tried = [scores(0.8, 0.2).score, scores(0.5, 0.195).score, scores(0.805, 0.1).score]
+    chosen = enough([2.0, 1.0, 3.0], np.array(tried))
     assert chosen.tolist() == [2.0, 1.0]
 
 

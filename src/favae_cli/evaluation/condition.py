@@ -14,10 +14,11 @@ from favae_cli.evaluation.conditional import (
     Combinations,
     Editor,
     EditScores,
-    choose_strengths,
     edit_metrics,
     edit_scores,
+    enough,
     generation_metrics,
+    generation_scores,
 )
 from favae_cli.evaluation.grids import image_grid
 from favae_cli.evaluation.images import unit
@@ -86,36 +87,22 @@ class Conditioning:
         self.names = data.views[attributes].columns
         self.settings, self.runtime, self.seed = settings, runtime, seed
         self.train = Labelled.of(data, "train", view, attributes)
-        self.editor = self._editor(model, view, attributes)
+        self.editor = Editor(model, view, attributes)
         self.test, self.chosen_on = (
             Labelled.of(data, split, view, attributes, numpy_generator(seed, "judged", split))
             for split in ("test", "validation")
         )
         self.edited, self.chosen_on = (part.first(settings.edit.images) for part in (self.test, self.chosen_on))
         self.combinations = Combinations.of(self.train.labels, settings.min_combination)
+        self.generating = settings.generate.strengths[0]
         self.strengths = np.full(len(self.names), settings.edit.strengths[0])
-
-    def _editor(self, model: FAVAE, view: str, attributes: str) -> Editor:
-        whole = ~np.isnan(self.train.labels).any(axis=1)
-        encoded = model.views[view].encode(self.train.images[whole])
-        assert encoded is not None
-        editor = Editor(model, view, attributes).calibrated(self.train.labels[whole], encoded.mean)
-        logger.info("embeddings lie %.2f times as far out as the attributes foretell", editor.stretch)
-        return editor
 
     def metrics(self) -> dict[str, float]:
         """Flat metrics of the judge, of reconstructions, of generated and of edited images."""
         judge = train_judge(self.train.images, self.train.labels, self.settings.judge, self.runtime, self.seed)
         return {
             **self._judged(judge),
-            **generation_metrics(
-                self.editor,
-                judge,
-                self.combinations,
-                self.settings.generate.per_combination,
-                self.names,
-                numpy_generator(self.seed, "generate"),
-            ),
+            **self._generated(judge),
             **self._edits(judge),
         }
 
@@ -153,12 +140,24 @@ class Conditioning:
             shares += [survive[value].mean() for value in wanted if survive[value].size]
         return float(np.mean(shares))
 
+    def _generated(self, judge: Judge) -> dict[str, float]:
+        """Images of every combination, at the strength that does best on others, generated for the choice alone."""
+        candidates, each = self.settings.generate.strengths, self.settings.generate.per_combination
+        asked = np.repeat(self.combinations.values, each, axis=0)
+
+        def scores(strength: float, purpose: str) -> np.ndarray:
+            return generation_scores(self.editor, judge, asked, strength, numpy_generator(self.seed, purpose))
+
+        tried = np.array([scores(strength, "generate to choose").min() for strength in candidates])
+        self.generating = float(enough(candidates, tried))
+        return generation_metrics(scores(self.generating, "generate"), self.generating, self.names)
+
     def _edits(self, judge: Judge) -> dict[str, float]:
         """Edits of test images, for each attribute at the strength that the validation split picks."""
         candidates = self.settings.edit.strengths
         if len(self.chosen_on.images):
-            tried = [self._scores(judge, self.chosen_on, np.full(len(self.names), s)) for s in candidates]
-            self.strengths = choose_strengths(candidates, tried)
+            tried = [self._scores(judge, self.chosen_on, np.full(len(self.names), s)).score for s in candidates]
+            self.strengths = enough(candidates, np.array(tried))
         chosen = ", ".join(f"{name} {s:g}" for name, s in zip(self.names, self.strengths, strict=True))
         how = "chosen on the validation split" if len(self.chosen_on.images) else "not chosen, for want of samples"
         logger.info("edit strengths, %s: %s", how, chosen)
@@ -191,7 +190,7 @@ class Conditioning:
         """A row of random images for each combination."""
         count, shown = self.settings.generate.show, self.combinations.values[:MOST_COLUMNS]
         rng = numpy_generator(self.seed, "generated figure")
-        images = self.editor.generate(np.repeat(shown, count, axis=0), rng)
+        images = self.editor.generate(np.repeat(shown, count, axis=0), rng, self.generating)
         rows = [list(images[start : start + count]) for start in range(0, len(images), count)]
         return image_grid(rows, [self._title(wanted) for wanted in shown])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from favae_cli.evaluation.judge import Judge, agreement
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.model import FAVAE
 
-NEARLY = 0.01  # of flip or keep
+NEARLY = 0.01  # of a score
 
 
 @dataclass(frozen=True)
@@ -62,46 +62,40 @@ class Editor:
         model: joined.
         view: the image view.
         attributes: the attribute view.
-        centre: (K,) or 0, what `stretch` holds in place.
-        stretch: how many times further from the centre the embeddings lie than E[g | attributes] says.
     """
 
     model: FAVAE
     view: str
     attributes: str
-    centre: np.ndarray | float = 0.0
-    stretch: float = 1.0
-
-    def calibrated(self, labels: np.ndarray, z: np.ndarray) -> Editor:
-        """With the stretch that fits training data: the slope of z on what the attributes foretell of it.
-
-        The slope would be 1 if g were Gaussian. A factor that follows a binary attribute has two humps instead, one
-        for each value; E[g | attributes] under the Gaussian prior falls short of both, and what is generated from
-        it looks undecided.
-
-        Args:
-            labels: (N, D) training attributes.
-            z: (N, D_m) the embeddings of the same samples.
-        """
-        mean, _ = self.latents(labels)
-        centre = mean.mean(axis=0)
-        foretold = (mean - centre) @ self.model.joined.views[self.view].weights.T
-        slope = float(np.sum(foretold * (z - z.mean(axis=0))) / max(np.sum(foretold**2), np.finfo(float).tiny))
-        return replace(self, centre=centre, stretch=max(slope, 1.0))
 
     def latents(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """<g> (R, K), stretched, and Sigma_G (K, K) given attributes (R, D) alone, iterated to their fixed point."""
+        """<g> (R, K) and Sigma_G (K, K) given attributes (R, D) alone, their bound iterated to its fixed point.
+
+        NaN is an attribute that is not given; rows of NaN throughout leave the prior.
+
+        Raises:
+            ValueError: some rows give attributes and others none, which have no covariance in common.
+        """
         local = self.model.views[self.attributes].local(labels)
         assert local is not None
         evidence = Embeddings({}, {}, {self.attributes: local}, (self.attributes,))
         evidence.settle(self.model.joined)
         mean, covariances = evidence.latents(self.model.joined)
-        return self.centre + self.stretch * (mean - self.centre), covariances[(self.attributes,)]
+        if len(covariances) > 1:
+            raise ValueError("rows with and without any attribute cannot be asked for together")
+        return mean, next(iter(covariances.values()))
 
-    def generate(self, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """An image (R, H, W, C) in [0, 1] for each row of attributes (R, D): g, then z, then its decoding."""
+    def generate(self, labels: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
+        """An image (R, H, W, C) in [0, 1] for each row of attributes (R, D): g, then z, then its decoding.
+
+        Args:
+            labels: what is asked.
+            rng: of the draws of g and z; every image has its own.
+            strength: how many times E[g | attributes] is taken. A factor that follows a binary attribute has two
+                humps; the mean under its Gaussian prior falls short of both, and what it makes can look undecided.
+        """
         mean, covariance = self.latents(labels)
-        z = self.model.joined.sample(self.view, mean, covariance, rng)
+        z = self.model.joined.sample(self.view, strength * mean, covariance, rng)
         return self.model.views[self.view].decode(z)
 
     def direction(self, labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -123,19 +117,31 @@ class Editor:
         return self.model.views[self.view].decode(z + strength * self.direction(labels, wanted))
 
 
-def generation_metrics(
-    editor: Editor,
-    judge: Judge,
-    combinations: Combinations,
-    each: int,
-    names: tuple[str, ...],
-    rng: np.random.Generator,
-) -> dict[str, float]:
+def generation_scores(
+    editor: Editor, judge: Judge, asked: np.ndarray, strength: float, rng: np.random.Generator
+) -> np.ndarray:
+    """(D,) share of images generated for each row of `asked` (R, D) in which the judge sees what was asked."""
+    return agreement(judge.read(editor.generate(asked, rng, strength)), asked).mean(axis=0)
+
+
+def generation_metrics(scores: np.ndarray, strength: float, names: tuple[str, ...]) -> dict[str, float]:
     """`generate/accuracy`: share of asked attributes (present or absent) that the judge sees; also by attribute."""
-    asked = np.repeat(combinations.values, each, axis=0)
-    right = agreement(judge.read(editor.generate(asked, rng)), asked)
-    metrics = {"generate/accuracy": float(right.mean())}
-    return metrics | {f"generate/{name}/accuracy": float(right[:, i].mean()) for i, name in enumerate(names)}
+    metrics = {"generate/accuracy": float(scores.mean()), "generate/strength": strength}
+    return metrics | {f"generate/{name}/accuracy": float(score) for name, score in zip(names, scores, strict=True)}
+
+
+def enough(candidates: Sequence[float], scores: np.ndarray) -> np.ndarray:
+    """For each column the smallest candidate that scores nearly as well as the best.
+
+    A larger step that does but little better is not worth what else it changes.
+
+    Args:
+        candidates: (C,) strengths.
+        scores: (C, ...) of each.
+    """
+    order = np.argsort(candidates)
+    table = scores[order]
+    return np.array(candidates, dtype=float)[order][(table >= table.max(axis=0) - NEARLY).argmax(axis=0)]
 
 
 @dataclass(frozen=True)
@@ -184,21 +190,6 @@ def edit_scores(
         likeness = r2_per_image(images, edited).mean()
         scores.append((right[:, column].mean(), kept.mean() if kept.size else 1.0, likeness))
     return EditScores(*np.array(scores).T)
-
-
-def choose_strengths(candidates: Sequence[float], scores: Sequence[EditScores]) -> np.ndarray:
-    """(D,) for each attribute the smallest candidate that scores nearly as well as the best.
-
-    A longer step that flips and keeps but little better is not worth what else it changes.
-
-    Args:
-        candidates: strengths, the same for all attributes.
-        scores: of each candidate.
-    """
-    order = np.argsort(candidates)
-    table = np.array([scores[i].score for i in order])
-    enough = table >= table.max(axis=0) - NEARLY
-    return np.array(candidates, dtype=float)[order][enough.argmax(axis=0)]
 
 
 def edit_metrics(scores: EditScores, strengths: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:

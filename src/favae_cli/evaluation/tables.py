@@ -28,6 +28,7 @@ _JUDGED = {
     "reconstruction/accuracy": "Attributes that survive reconstruction",
     "reconstruction/present": "The same, of attributes that are present",
     "generate/accuracy": "Asked attributes that generated images show",
+    "generate/strength": "Strength of the generation",
     "edit/flip": "Edits that flip the wanted attribute",
     "edit/ceiling": "Edits that could, at best: reconstructions that show what is wanted",
     "edit/keep": "Other attributes that stay in an edit",
