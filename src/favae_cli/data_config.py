@@ -94,7 +94,9 @@ class BinaryColumns(Section):
     """A view of binary attributes."""
 
     kind: Literal["binary"]
-    columns: list[Text] = Field(description="columns of 0/1, true/false or yes/no")
+    columns: list[Annotated[str, Field(pattern=r"^[^/]+$")]] = Field(  # a slash would split the names of metrics
+        description="columns of 0/1, true/false or yes/no"
+    )
     binarise: dict[str, dict[Name, Annotated[list[Text], Field(min_length=1)]]] = Field(
         description="column of categories -> attribute -> the values that count as 1"
     )

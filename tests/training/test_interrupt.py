@@ -26,12 +26,17 @@ def test_where_nothing_can_be_lost_it_stops_at_once(number: int) -> None:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_where_something_could_it_asks_first_and_insists_the_second_time(number: int) -> None:
-    with StopRequest().handling() as stop, stop.patiently():
+    with StopRequest().handling() as stop, pytest.raises(Interrupted), stop.patiently():  # noqa: PT012
         assert not stop.asked
         send(number)
         assert stop.asked
-        with pytest.raises(Interrupted):
-            send(number)
+        send(number)
+        pytest.fail("the second signal has to interrupt")
+
+
+def test_a_wish_that_nobody_looked_at_is_granted_at_the_end_of_the_patient_part() -> None:
+    with StopRequest().handling() as stop, pytest.raises(Interrupted), stop.patiently():
+        send(signal.SIGTERM)
 
 
 def test_after_the_patient_part_it_stops_at_once_again() -> None:

@@ -40,7 +40,9 @@ def write_report(directory: Path) -> Path:
     directory = directory.resolve()
     metrics: Metrics = json.loads(_text(directory / "metrics.json") or "{}")
     time = _time(directory.name)
-    experiment = directory.parent.name if time else directory.name
+    composed = yaml.safe_load(_text(directory / ".hydra" / "hydra.yaml")) or {}
+    choices = composed.get("hydra", {}).get("runtime", {}).get("choices", {})
+    experiment = choices.get("experiment") or (directory.parent.name if time else directory.name)
     overrides = yaml.safe_load(_text(directory / ".hydra" / "overrides.yaml")) or []
 
     environment = Environment(

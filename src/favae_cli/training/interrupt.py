@@ -36,12 +36,14 @@ class StopRequest:
 
     @contextmanager
     def patiently(self) -> Iterator[None]:
-        """Only note the first signal: the caller looks at `asked`, saves and leaves."""
+        """Only note the first signal: the caller looks at `asked`, saves and leaves. It acts at the end at least."""
         self._patient = True
         try:
             yield
         finally:
             self._patient = False
+        if self.asked:
+            raise Interrupted
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._patient and not self.asked:
