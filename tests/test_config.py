@@ -186,8 +186,8 @@ def test_what_only_the_user_knows_is_asked_for() -> None:
         ({"data.size": 8}, "views.face.arch.channels: 4 convolutions leave nothing of images of 8 pixels"),
         ({"cache": "${nothing}"}, "cache: Interpolation key 'nothing' not found"),
         (
-            {"views.cartoons": {"type": "bernoulli", "weight": 1.0}},
-            "views.cartoons: the data have no such view; did you",
+            {"views.faces": {"type": "bernoulli", "weight": 1.0}},
+            "views.faces: the data have no such view; did you",
         ),
     ],
 )
