@@ -17,7 +17,7 @@ A0 = B0 = 1e-6
 def plain_sweep(
     model: FactorModel, arrays: dict[str, np.ndarray], variances: dict[str, np.ndarray]
 ) -> dict[str, dict[str, np.ndarray]]:
-    """q(g), then every view's W, b, alpha and tau: the updates of DESIGN 3, every sum a loop."""
+    """q(g), then every view's W, b, alpha and tau: the engine's updates, every sum a loop."""
     count, factors = len(arrays["a"]), model.factors
     present = {view: ~np.isnan(table).any(axis=1) for view, table in arrays.items()}
     latent, spread = np.zeros((count, factors)), np.zeros((count, factors, factors))

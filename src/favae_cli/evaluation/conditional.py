@@ -99,7 +99,7 @@ class Editor:
         return self.model.views[self.view].decode(z)
 
     def direction(self, labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-        """(R, D_m) the step W (E[g | wanted] - E[g | labels]) in z, from the attributes alone (DESIGN 4)."""
+        """(R, D_m) the step W (E[g | wanted] - E[g | labels]) in z, from the attributes alone."""
         step = self.latents(wanted)[0] - self.latents(labels)[0]
         return step @ self.model.joined.views[self.view].weights.T
 

@@ -1,4 +1,4 @@
-"""Bayesian logistic regression of binary columns on g, by the Jaakkola-Jordan bound (DESIGN 2)."""
+"""Bayesian logistic regression of binary columns on g, by the Jaakkola-Jordan bound."""
 
 from __future__ import annotations
 

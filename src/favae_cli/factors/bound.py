@@ -10,7 +10,7 @@ from favae_cli.factors.updates import LatentSums, ViewSums, residual
 
 
 def bound_terms(model: FactorModel, latents: LatentSums) -> dict[str, float]:
-    """Every term of the bound in nats, summed over samples; their sum is the bound (DESIGN 3).
+    """Every term of the bound in nats, summed over samples; their sum is the bound.
 
     `z/<view>` is E log p(z | g, W, b, tau) plus the entropy of q(z), which is minus the expected KL of z where q(z)
     is uncertain; the others are minus one KL each: `g`, and `W`, `alpha`, `tau` and `b` by view. What is missing

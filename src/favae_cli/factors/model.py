@@ -44,7 +44,7 @@ class Gamma:
 
 @dataclass(frozen=True)
 class ViewFactors:
-    """Posterior of one view's parameters; D embedding dimensions, K factors (DESIGN 2).
+    """Posterior of one view's parameters; D embedding dimensions, K factors.
 
     Attributes:
         weights: (D, K) mean of W.
@@ -100,7 +100,7 @@ class ViewFactors:
         return (self.weights**2).sum(axis=0) * self.usage * self.tau > self.size
 
     def rescaled(self, scale: float) -> ViewFactors:
-        """The same beliefs about s z instead of z (DESIGN 2, scale drift)."""
+        """The same beliefs about s z instead of z; the scale of z is free and would drift."""
         return replace(
             self,
             weights=self.weights * scale,
@@ -179,7 +179,7 @@ class FactorModel:
         """The linear map from a stacked, centred embedding to g for samples that have the views `pattern`.
 
         Returns:
-            A_p (D_p, K) with <g> = A_p^T (z - b); Sigma_G[p] (K, K); log det of Sigma_G[p]^-1 (DESIGN 3).
+            A_p (D_p, K) with <g> = A_p^T (z - b); Sigma_G[p] (K, K); log det of Sigma_G[p]^-1.
         """
         precision = np.eye(self.factors)
         for name in pattern:

@@ -49,7 +49,7 @@ class PatternMoments:
 
 @dataclass(frozen=True)
 class Moments:
-    """The moments of every pattern of present views (DESIGN 3); additive over batches and machines.
+    """The moments of every pattern of present views; additive over batches and machines.
 
     Attributes:
         sizes: embedding size D_m by view; its order is the order of the views.

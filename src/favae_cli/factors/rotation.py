@@ -1,4 +1,4 @@
-"""The invertible K x K matrix that tells private from shared factors (DESIGN 3; Virtanen et al. 2012)."""
+"""The invertible K x K matrix that tells private from shared factors (Virtanen et al. 2012)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the sweeps begin: a spectral start from the pooled second moment (DESIGN 3)."""
+"""Where the sweeps begin: a spectral start from the pooled second moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The closed-form updates of DESIGN 3, each from sums over samples."""
+"""The closed-form updates, each from sums over samples; the formula stands with each."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class LatentSums:
 
 
 def update_latents(model: FactorModel, moments: Moments) -> LatentSums:
-    """The optimal q(g) for every pattern, as the sums that the other updates need (DESIGN 3).
+    """The optimal q(g) for every pattern, as the sums that the other updates need.
 
     Raises:
         EngineError: a view's moments are not finite, or a precision matrix is not positive definite.

@@ -1,4 +1,4 @@
-"""The training schedule (DESIGN 4): VAEs alone, then rounds of factors and VAEs."""
+"""The training schedule: VAEs alone, then rounds of factors and VAEs."""
 
 from __future__ import annotations
 

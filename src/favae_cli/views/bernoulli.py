@@ -9,7 +9,7 @@ from favae_cli.factors.bernoulli import BernoulliEmbedding, probability
 
 
 class BernoulliView:
-    """D binary columns, each with a logit z of its own (DESIGN 2); NaN is a missing entry."""
+    """D binary columns, each with a logit z of its own; NaN is a missing entry."""
 
     trainable = False
 

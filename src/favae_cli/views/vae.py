@@ -80,7 +80,7 @@ class VaeView:
         return output.float()
 
     def loss(self, x: Tensor, noise: Tensor, prior_mean: Tensor, prior_precision: float) -> VaeLoss:
-        """Both terms of the objective of DESIGN 2 for a batch.
+        """log p(x | z) and KL(N(mu, sigma^2) || N(r, 1/tau)) for a batch.
 
         Args:
             x: batch, as `batch` makes it.
