@@ -5,17 +5,28 @@ RUNTIME := $(VENV)/.installed
 TOOLS := $(VENV)/.installed-dev
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 SOURCES := src tests $(wildcard scripts)
+PAPER = $(BIN)/python scripts/paper.py $(if $(CELEBA),--celeba "$(CELEBA)") $(if $(CARTOONS),--cartoons "$(CARTOONS)") \
+	$(if $(EMOJI),--emoji "$(EMOJI)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-fast bench lint format wheel clean
+.PHONY: help install run paper paper-quick compare test test-fast bench lint format wheel clean
 
 help: ## Show this text
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(TOOLS) ## Make .venv with the tested versions, for running and for development
 
 run: $(RUNTIME) ## Train and evaluate on drawn faces; needs no data
 	$(BIN)/favae-run experiment=avatars_condition
+
+paper: $(RUNTIME) ## Make the paper's figures and tables; with its data: CELEBA=DIR CARTOONS=DIR, or EMOJI=DIR
+	$(PAPER)
+
+paper-quick: $(RUNTIME) ## The same in small, to fit 20 minutes on two cores
+	$(PAPER) --quick
+
+compare: $(TOOLS) ## Train every model on the same pairs of drawn faces, or of EMOJI=DIR, and print one table
+	$(BIN)/python scripts/compare_models.py $(if $(EMOJI),emoji_adapt "data.root=$(EMOJI)",avatars_adapt)
 
 test: $(TOOLS) ## Run the whole test suite
 	$(BIN)/python -m pytest

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 
+import numpy as np
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 
 from favae_cli.config import Config, validate
+from favae_cli.data import Dataset, ViewData
 from favae_cli.folders import shipped_configs
+from favae_cli.rivals import JointVAE, build_joint
+from favae_cli.runtime import Runtime
+
+LIBRARY = ("mvae", "mmvae", "jmvae", "dmvae", "mopoe", "mvtcae")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -19,12 +27,66 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@cache
+def composed(*overrides: str) -> Config:
+    with initialize_config_dir(str(shipped_configs()), version_base="1.3"):
+        return validate(compose("run", list(overrides)))
+
+
 @pytest.fixture
 def config_of() -> Callable[..., Config]:
     """The config that overrides of the shipped ones make, valid: `config_of("experiment=...", "seed=3")`."""
+    return composed
 
-    def make(*overrides: str) -> Config:
-        with initialize_config_dir(str(shipped_configs()), version_base="1.3"):
-            return validate(compose("run", list(overrides)))
+
+def planted_pairs(incomplete: bool) -> Dataset:
+    """Two views, `face` and `cartoon`: small images that show the same two bits, each in its own way and brightness."""
+    rng = np.random.default_rng(0)
+    count = 240
+    truth = rng.choice([0.2, 0.7], (count, 2))
+    face, cartoon = rng.normal(0, 0.02, (2, count, 4, 4, 3)) + rng.uniform(0, 0.2, (2, count, 1, 1, 1))
+    face[:, :, :2] += truth[:, 0, None, None, None]
+    face[:, :, 2:] += truth[:, 1, None, None, None]
+    cartoon[..., 0] += 1 - truth[:, 0, None, None]
+    cartoon[..., 1] += truth[:, 1, None, None]
+    rows = np.arange(count)
+    has_face, has_cartoon = rows.copy(), rows.copy()
+    if incomplete:
+        has_face[::5], has_cartoon[2::5] = -1, -1
+    views = {
+        name: ViewData((255 * images.clip(0, 1)).astype(np.uint8), row)
+        for name, images, row in (("face", face, has_face), ("cartoon", cartoon, has_cartoon))
+    }
+    return Dataset(
+        "pairs", rows.astype(str), views, {"train": rows[:200], "validation": rows[200:], "test": rows[220:]}
+    )
+
+
+@pytest.fixture(params=[False, True], ids=["complete", "incomplete"])
+def pairs(request: pytest.FixtureRequest) -> Dataset:
+    """Planted pairs, all views there or some missing."""
+    return planted_pairs(request.param)
+
+
+@pytest.fixture
+def incomplete_pairs() -> Dataset:
+    return planted_pairs(True)
+
+
+@pytest.fixture(scope="session")
+def joint() -> Callable[..., JointVAE]:
+    """A fresh joint VAE of planted pairs: `joint("mvae", "seed=3", bf16=True)`."""
+
+    def make(model: str, *overrides: str, bf16: bool = False) -> JointVAE:
+        if model in LIBRARY:
+            pytest.importorskip("multivae")
+        networks = [
+            key
+            for view in ("face", "cartoon")
+            for key in (f"arch@views.{view}.arch=mlp", f"views.{view}.arch.hidden=[24]", f"views.{view}.latent=6")
+        ]
+        sizes = {"multi_vae": ["model.classes=4"], "dmvae": ["model.private=2"]}.get(model, [])
+        config = composed("experiment=avatars_adapt", f"model={model}", *networks, *sizes, *overrides)
+        return build_joint(config, planted_pairs(False), Runtime(torch.device("cpu"), bf16))
 
     return make

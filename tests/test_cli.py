@@ -76,6 +76,17 @@ def test_experiments_and_values_reach_the_run(runs: Runs) -> None:
     assert directory.parent.name == "celeba_condition"
 
 
+@pytest.mark.parametrize("experiment", sorted(path.stem for path in (shipped_configs() / "experiment").glob("*.yaml")))
+def test_the_commands_that_an_experiment_shows_can_be_run(experiment: str, runs: Runs, tmp_path: Path) -> None:
+    shown = (shipped_configs() / "experiment" / f"{experiment}.yaml").read_text()
+    commands = re.findall(r"^#   favae-run (.+)$", shown, re.MULTILINE)
+    for command in commands:
+        # A folder that is there stands for what only the user knows.
+        assert main([re.sub("=(DIR|outputs/.*)$", f"={tmp_path}", override) for override in command.split()]) == 0
+    assert len(runs) == len(commands) >= 2
+    assert {directory.parent.name for _, directory in runs} == {experiment}
+
+
 @pytest.mark.parametrize("root", ["/data (1)/it's", "C:\\celeba", "/a=b/c"])
 def test_any_path_can_be_written_as_it_is(root: str, runs: Runs) -> None:
     assert main(["experiment=celeba_condition", f"data.root={root}"]) == 0
@@ -119,7 +130,10 @@ def test_a_sweep_runs_every_combination(runs: Runs, capsys: pytest.CaptureFixtur
             ["experiment=avatar_condition"],
             ["experiment=avatar_condition: no such option; did you mean avatars"],
         ),
-        (["data=nothing"], ["data=nothing: no such option; there are avatars, celeba, emoji, manifest"]),
+        (
+            ["data=nothing"],
+            ["data=nothing: no such option; there are avatars, cartoonset, celeba, celeba_cartoon, emoji, manifest"],
+        ),
         (["arch@views.face.arch=conv3"], ["arch=conv3: no such option; did you mean conv32?"]),
         (
             ["arch@views.fase.arch=mlp"],

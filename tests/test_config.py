@@ -19,6 +19,7 @@ from favae_cli.folders import shipped_configs
 from favae_cli.schema import Section
 
 EXPERIMENTS = sorted(path.stem for path in (shipped_configs() / "experiment").glob("*.yaml"))
+MODELS = sorted(path.stem for path in (shipped_configs() / "model").glob("*.yaml"))
 
 FEW = settings(max_examples=15, deadline=None)
 
@@ -26,10 +27,13 @@ ABOVE_ZERO = st.floats(max_value=0, allow_nan=False)
 NOT_BELOW_ZERO = st.floats(max_value=0, exclude_max=True, allow_nan=False)
 AT_LEAST_ONE = st.integers(max_value=0)
 BELOW_ONE = st.floats(min_value=1, allow_nan=False)
+AT_MOST_ONE = st.floats(min_value=1, exclude_min=True, allow_nan=False)
 OUT_OF_RANGE = {
     "seed": st.integers(max_value=-1),
     "model.factors": AT_LEAST_ONE,
     "model.beta": NOT_BELOW_ZERO | st.just(float("nan")),
+    "model.feed": AT_MOST_ONE | NOT_BELOW_ZERO,
+    "model.feed_rounds": st.integers(max_value=-1),
     "views.face.latent": AT_LEAST_ONE,
     "views.face.variance": ABOVE_ZERO,
     "views.face.arch.kernel": AT_LEAST_ONE,
@@ -45,8 +49,13 @@ OUT_OF_RANGE = {
     "trainer.clip_norm": ABOVE_ZERO,
     "trainer.device": st.sampled_from(["gpu", "cuda:", "cuda0", "CPU", ""]),
     "evaluation.judge.shift": st.integers(max_value=-1),
+    "evaluation.translate.steps": st.integers(max_value=2),
+    "evaluation.traverse.reach": ABOVE_ZERO,
     "evaluation.min_combination": AT_LEAST_ONE,
+    "transfer.share": ABOVE_ZERO | AT_MOST_ONE,
 }
+
+BERNOULLI = {"type": "bernoulli", "weight": 1.0, "data": None}
 
 
 @cache
@@ -80,9 +89,11 @@ def keys_of(config: DictConfig, prefix: str = "") -> Iterator[str]:
 def test_every_experiment_is_valid(experiment: str) -> None:
     overrides = (f"experiment={experiment}",)
     unset = OmegaConf.missing_keys(composed(*overrides))
-    assert unset <= {"data.root"}
+    assert unset <= {"data.root", "data.faces.root", "data.cartoons.root"}
     config = validate(with_values(dict.fromkeys(unset, "somewhere"), *overrides))
-    assert {view.type for view in config.views.values()} == {"vae", "bernoulli"}
+    assert experiment.endswith((config.task.name, "celeba_cartoon"))
+    types = {"vae"} if config.task.name == "transfer" else {"vae", "bernoulli"}
+    assert {view.type for view in config.views.values()} == types
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -92,9 +103,18 @@ def test_experiments_say_what_they_are_and_how_to_run_them(experiment: str) -> N
     )
     assert first == "# @package _global_"
     assert description.startswith("# ")
-    assert command.startswith(f"#   favae-run experiment={experiment}")
-    assert example.startswith(command)
-    assert len(example) > len(command)
+    assert command != example
+    assert all(line.startswith(f"#   favae-run experiment={experiment}") for line in (command, example))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_suits_the_adapt_experiment(model: str, config_of: Callable[..., Config]) -> None:
+    config = config_of("experiment=avatars_adapt", f"model={model}")
+    assert config.model.name == ("fa_vae" if model == "fa_vae_tight" else model)
+    # Equal epochs for all: what FA-VAE has alone and in its rounds, the others have at a stretch.
+    plan = config.plan
+    assert plan.epochs == config.schedule.epochs == 20 + 6 * 3
+    assert (plan.rounds, plan.alone_epochs) == ((6, 20) if config.model.name == "fa_vae" else (0, 38))
 
 
 @pytest.mark.parametrize("arch", sorted(path.stem for path in (shipped_configs() / "arch").glob("*.yaml")))
@@ -183,10 +203,16 @@ def test_what_only_the_user_knows_is_asked_for() -> None:
         ({"data.split.test": 0.95}, "data.split: validation and test together must be below 1"),
         ({"trainer.final_learning_rate": 1.0}, "trainer.final_learning_rate: must be no larger than"),
         ({"pretrained": "no/such/run"}, "pretrained: there is no folder no/such/run"),
+        ({"views.face.data": "fase"}, "views.face.data=fase: the data have no such view; did you mean face?"),
+        ({"model.feed_rounds": 1.5}, "model.feed_rounds: must be a valid integer"),
+        (
+            {"model": {"name": "vea"}},
+            "model.name: must be one of 'fa_vae', 'vae', 'beta_vae', 'fa', 'multi_vae', 'mvae'",
+        ),
         ({"data.size": 8}, "views.face.arch.channels: 4 convolutions leave nothing of images of 8 pixels"),
         ({"cache": "${nothing}"}, "cache: Interpolation key 'nothing' not found"),
         (
-            {"views.faces": {"type": "bernoulli", "weight": 1.0}},
+            {"views.faces": BERNOULLI},
             "views.faces: the data have no such view; did you",
         ),
     ],
@@ -208,14 +234,17 @@ def test_a_manifest_view_is_known_by_its_name() -> None:
     ("values", "line"),
     [
         (
-            {"views.attributes.type": "bernoulli", "views.face": {"type": "bernoulli", "weight": 1.0}},
+            {"views.attributes.type": "bernoulli", "views.face": BERNOULLI},
             "views.face.type: bernoul",
         ),
         (
-            {"views.cartoon": {"type": "bernoulli", "weight": 1.0}, "data.use": None},
+            {"views.cartoon": BERNOULLI, "data.use": None},
             "views.cartoon.type: bernoulli is for binary attributes",
         ),
-        ({"views.attributes": {"type": "frozen", "run": "no/run", "source": "x"}}, "views.attributes.run:"),
+        (
+            {"views.attributes": {"type": "frozen", "run": "no/run", "source": "x", "data": None}},
+            "views.attributes.run:",
+        ),
     ],
 )
 def test_a_view_has_to_fit_its_data(values: dict[str, Any], line: str) -> None:
@@ -238,6 +267,39 @@ def test_condition_needs_images_and_one_table() -> None:
     del alone.views["face"]
     with pytest.raises(UserError, match="needs at least one vae view of images"):
         validate(alone)
+
+
+ADAPT, TRANSFER = "experiment=avatars_adapt", "experiment=avatars_transfer"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (["model=mvae"], "model=mvae: task condition takes fa_vae, vae or beta_vae"),
+        (["model=fa"], "model=fa: task condition takes fa_vae, vae or beta_vae"),
+        ([ADAPT, "~views.cartoon"], "views: task adapt needs at least two vae views of images"),
+        (
+            [ADAPT, "+view@views.more=bernoulli", "views.more.data=attributes"],
+            "views: task adapt needs at most one bernoulli view, not 2 (attributes, more)",
+        ),
+        ([TRANSFER, "transfer.target=lagre"], "transfer.target: lagre is no vae view of images; did you mean large?"),
+        ([TRANSFER, "transfer.source=attributes"], "transfer.source: attributes is no vae view of images"),
+        ([TRANSFER, "model=vae"], "model=vae: task transfer takes fa_vae"),
+        ([TRANSFER, "schedule.round_epochs=0"], "schedule.round_epochs: the large VAE learns in the rounds only"),
+    ],
+)
+def test_a_task_says_what_it_needs(overrides: list[str], line: str) -> None:
+    (told,) = complaints({}, *overrides)
+    assert told.startswith(line)
+
+
+def test_adapt_does_without_attributes(config_of: Callable[..., Config]) -> None:
+    assert list(config_of(ADAPT, "~views.attributes").views) == ["face", "cartoon"]
+
+
+def test_two_views_may_see_the_same_data(config_of: Callable[..., Config]) -> None:
+    views = config_of(ADAPT, "views.cartoon.data=face").views
+    assert (views["face"].data, views["cartoon"].data) == (None, "face")
 
 
 def test_paths_are_read_from_home(config_of: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:

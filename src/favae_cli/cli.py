@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from favae_cli.config import Config
+    from favae_cli.use_config import Use
 
 MISTAKE, INTERRUPTED = 2, 130  # exit codes
 
@@ -44,45 +46,56 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(arguments: list[str]) -> None:
     # Hydra and the schema take most of a second to import: --help does without them.
-    from favae_cli.compose import checked_overrides, composition_mistakes, parse_arguments
+    from favae_cli.compose import checked_overrides, composition_mistakes, parse_arguments, primary_config
     from favae_cli.resume import resume, resumed_folder
 
     parsed = parse_arguments(arguments)
     folder = resumed_folder(parsed)
     if folder is not None:
-        _run(resume(folder, parsed), folder)
-    elif parsed.cfg or parsed.info or parsed.hydra_help or parsed.shell_completion:
-        with composition_mistakes():
-            _call_hydra(arguments)
-    else:
-        forms = dict(zip(parsed.overrides, checked_overrides(parsed), strict=True))
-        _call_hydra([forms.get(argument, argument) for argument in arguments])
+        from favae_cli.sweep import end_resumed
+
+        config = resume(folder, parsed)
+        end_resumed(folder, _run(config, folder), config.score)
+        return
+    primary = primary_config(parsed)
+    if not (parsed.hydra_help or parsed.shell_completion):
+        forms = dict(zip(parsed.overrides, checked_overrides(parsed, primary), strict=True))
+        arguments = [forms.get(argument, argument) for argument in arguments]
+    shown = parsed.cfg or parsed.info or parsed.hydra_help or parsed.shell_completion
+    with composition_mistakes() if shown else nullcontext():
+        _call_hydra(arguments, primary)
 
 
-def _call_hydra(arguments: list[str]) -> None:
+def _call_hydra(arguments: list[str], primary: str) -> None:
     """Let Hydra compose once more, make the folder of each run and call `_job` in it."""
     import hydra
 
-    from favae_cli.compose import PRIMARY
-
     os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints bugs in its own, shortened way and exits
     sys.argv[1:] = arguments
-    hydra.main(version_base="1.3", config_path=str(shipped_configs()), config_name=PRIMARY)(_job)()
+    hydra.main(version_base="1.3", config_path=str(shipped_configs()), config_name=primary)(_job)()
 
 
-def _job(composed: DictConfig) -> float:
+def _job(composed: DictConfig) -> float | None:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
+    from favae_cli.compose import USE
     from favae_cli.config import validate
+    from favae_cli.use_config import validate_use
 
     settings = HydraConfig.get()
+    directory = Path(settings.runtime.output_dir)
     if settings.mode == RunMode.MULTIRUN:
         changes = " ".join(override.lstrip("+") for override in settings.overrides.task)
         sys.stdout.write(f"run {settings.job.num} of the sweep: {changes}\n")
     try:
-        return _run(validate(composed), Path(settings.runtime.output_dir))
+        if settings.job.config_name == USE:
+            _use(validate_use(composed), directory)
+            return None
+        return _run(validate(composed), directory)
     except (UserError, Interrupted) as ending:
+        if isinstance(ending, UserError) and settings.mode == RunMode.MULTIRUN:
+            raise  # Hydra goes on with the other runs and raises it again after the last
         # Hydra would add lines of its own to an ordinary exception.
         raise SystemExit(_tell(ending)) from ending
 
@@ -91,6 +104,12 @@ def _run(config: Config, directory: Path) -> float:
     from favae_cli.tasks import run_task
 
     return run_task(config, directory)
+
+
+def _use(config: Use, directory: Path) -> None:
+    from favae_cli.tasks.use import use_run
+
+    use_run(config, directory)
 
 
 def _tell(ending: UserError | Interrupted) -> int:

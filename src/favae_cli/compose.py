@@ -21,13 +21,21 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from favae_cli.config import validate
+from favae_cli.config import Config, validate
 from favae_cli.errors import UserError
 from favae_cli.folders import shipped_configs, user_configs
-from favae_cli.overrides import changes_a_value, combinations, parse_overrides
+from favae_cli.overrides import (
+    changes_a_value,
+    combinations,
+    parse_overrides,
+    samples,
+    sweep_name,
+    sweep_params,
+)
 from favae_cli.schema import did_you_mean
+from favae_cli.use_config import TASKS, validate_use
 
-PRIMARY = "run"
+TRAINING, USE = "run", "use"  # the primary configs
 _NEW = object()
 
 
@@ -43,7 +51,8 @@ class UserFolders(SearchPathPlugin):
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """Hydra's own reading of the command line; from here on its searches include the user's folders.
+    """Hydra's own reading of the command line; from here on its searches include the user's folders, and its
+    configs can name a sweep.
 
     Raises:
         UserError: a flag that does not exist or lacks its value.
@@ -58,22 +67,44 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     if parsed.config_path is not None:
         raise UserError("--config-path: would hide the shipped configs; use --config-dir")
     Plugins.instance().register(UserFolders)
+    # Cached, so that the runs of a sweep keep the name that was found for all of them.
+    OmegaConf.register_new_resolver("sweep_name", sweep_name, use_cache=True, replace=True)
     UserFolders.extra = Path(parsed.config_dir).resolve() if parsed.config_dir else None
     return parsed
 
 
-def checked_overrides(parsed: argparse.Namespace) -> list[str]:
+def primary_config(parsed: argparse.Namespace) -> str:
+    """Name of the primary config of the command line: that of a training, or of the use of a trained run.
+
+    Raises:
+        UserError: a trained run without a task that uses one, or a sweep over such a task.
+    """
+    # Not parsed as overrides: what the grammar makes of them depends on the primary config.
+    values = dict(line.split("=", 1) for line in parsed.overrides if "=" in line)
+    task = values.get("task")
+    if task in TASKS:
+        if parsed.multirun:
+            raise UserError(f"task={task}: is done once; leave out -m")
+        return parsed.config_name or USE
+    if "run" in values:
+        told = "run: say what to do with it, as task=translate" if task is None else f"task={task}: takes no run"
+        raise UserError(f"{told}; {did_you_mean(task or '', TASKS)}")
+    return parsed.config_name or TRAINING
+
+
+def checked_overrides(parsed: argparse.Namespace, primary: str) -> list[str]:
     """The overrides in the form that Hydra is to apply, once every config they make is known to be valid.
+
+    What is only to be shown, by --cfg or --info, need not be valid.
 
     Raises:
         UserError: with every mistake, one a line.
     """
     with initialize_config_dir(str(shipped_configs()), version_base="1.3"), composition_mistakes():
-        primary = parsed.config_name or PRIMARY
         overrides = _added_where_new(primary, parse_overrides(parsed.overrides))
         mistakes: dict[str, None] = {}
-        for composed in _configs(primary, overrides, parsed.multirun):
-            mistakes |= dict.fromkeys(_mistakes(composed))
+        for composed in () if parsed.cfg or parsed.info else _configs(primary, overrides, parsed.multirun):
+            mistakes |= dict.fromkeys(_mistakes(composed, primary))
     if mistakes:
         raise UserError("\n".join(mistakes))
     return [str(override.input_line) for override in overrides]
@@ -100,21 +131,24 @@ def _configs(primary: str, overrides: list[Override], multirun: bool) -> Iterato
             if override.is_sweep_override():
                 key, _, values = str(override.input_line).lstrip("+").partition("=")
                 raise UserError(f"{key}: several values need -m (a sweep); a list is {key}=[{values}]")
+        if (sweep := base.hydra.runtime.choices.get("sweep")) is not None:
+            raise UserError(f"sweep={sweep}: needs -m (a sweep)")
         with open_dict(base):
             del base["hydra"]
         yield base
         return
-    params = [f"{key}={value}" for key, value in (base.hydra.sweeper.params or {}).items()]
-    for combination in combinations([*parse_overrides(params), *overrides]):
+    spread = combinations if base.hydra.runtime.choices["hydra/sweeper"] == "basic" else samples
+    for combination in spread([*parse_overrides(sweep_params(base.hydra.sweeper)), *overrides]):
         yield compose(primary, combination)
 
 
-def _mistakes(composed: DictConfig) -> list[str]:
+def _mistakes(composed: DictConfig, primary: str) -> list[str]:
     try:
-        config = validate(composed)
+        config = validate_use(composed) if primary == USE else validate(composed)
     except UserError as error:
         return str(error).splitlines()
-    return [] if config.resume is None else ["resume: belongs on the command line, not in a config file"]
+    resumed = isinstance(config, Config) and config.resume is not None
+    return ["resume: belongs on the command line, not in a config file"] if resumed else []
 
 
 def _added_where_new(primary: str, overrides: list[Override]) -> list[Override]:
@@ -129,6 +163,8 @@ def _added_where_new(primary: str, overrides: list[Override]) -> list[Override]:
 
 def _no_option(error: MissingConfigException) -> str:
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
+    if (group, name) == ("hydra/sweeper", "optuna"):
+        return "hydra/sweeper=optuna: Optuna is not installed; pip install 'favae-run[optuna]'"
     if not group or error.options is None:
         return " ".join(str(error).split("Config search path")[0].split())
     return f"{group}={name}: no such option; {did_you_mean(name, error.options)}"

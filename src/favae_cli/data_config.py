@@ -47,6 +47,10 @@ class Data(Section):
     def sides(self) -> dict[str, int | None]:
         """Side of the images of every view in pixels; None for a table of attributes."""
 
+    def pixels(self) -> dict[str, Pixels]:
+        """What is made of the image files of each view; nothing of views that are drawn."""
+        return {}
+
     def loaded_sides(self) -> dict[str, int | None]:
         """`sides` of the views that `use` names."""
         return {name: side for name, side in self.sides().items() if self.use is None or name in self.use}
@@ -80,14 +84,19 @@ class Avatars(Data):
                 yield f"data.missing.{name}: no such view; {did_you_mean(name, self.views)}"
 
 
-class ImageColumn(Section):
+class Pixels(Section):
+    """What is made of an image file."""
+
+    size: Count = Field(description="side after resizing, pixels")
+    channels: Literal[1, 3] = Field(description="1 for grey, 3 for RGB")
+    crop: Count | None = Field(description="side of a centre crop before resizing, pixels; null takes all")
+
+
+class ImageColumn(Pixels):
     """A view of images, their paths in one column."""
 
     kind: Literal["image"]
     column: Text = Field(description="image paths, relative to root")
-    size: Count = Field(description="side after resizing, pixels")
-    channels: Literal[1, 3] = Field(description="1 for grey, 3 for RGB")
-    crop: Count | None = Field(description="side of a centre crop before resizing, pixels; null takes all")
 
 
 class BinaryColumns(Section):
@@ -133,6 +142,9 @@ class Manifest(Data):
     def sides(self) -> dict[str, int | None]:
         return {name: getattr(view, "size", None) for name, view in self.views.items()}
 
+    def pixels(self) -> dict[str, Pixels]:
+        return {name: view for name, view in self.views.items() if isinstance(view, ImageColumn)}
+
     def contradictions(self) -> Iterator[str]:
         yield from super().contradictions()
         for name, view in self.views.items():
@@ -140,27 +152,114 @@ class Manifest(Data):
                 yield f"data.views.{name}: has no attribute; list some under columns or binarise"
 
 
-class CelebASplit(Split):
-    official: bool = Field(description="take the split of list_eval_partition.txt where there is one")
+class ImageFiles(Pixels):
+    """A collection of labelled images in a layout of its own."""
+
+    images: Count | None = Field(description="images to take; null takes all")
+    on_bad_image: OnBadImage = Field(description="what to do with an image that cannot be read")
+
+
+class RandomSplit(Split):
     seed: Seed | None = Field(description="draws the images and the random split; null takes the run's seed")
 
 
-class CelebA(Data):
+class CelebASplit(RandomSplit):
+    official: bool = Field(description="take the split of list_eval_partition.txt where there is one")
+
+
+class CelebAFiles(ImageFiles):
+    root: Folder = Field(description="folder of img_align_celeba and the lists")
+    download: bool = Field(description="fetch what is missing through torchvision")
+    split: CelebASplit
+
+
+class CelebA(Data, CelebAFiles):
     """CelebA in its official layout, complete or any subset."""
 
     name: Literal["celeba"]
-    root: Folder = Field(description="folder of img_align_celeba and the lists")
     attributes: Names = Field(description="columns of list_attr_celeba.txt")
-    images: Count | None = Field(description="images to take; null takes all")
-    size: Count = Field(description="side after resizing, pixels")
-    crop: Count | None = Field(description="side of a centre crop before resizing, pixels; null takes all")
-    channels: Literal[1, 3] = Field(description="1 for grey, 3 for RGB")
-    download: bool = Field(description="fetch what is missing through torchvision")
-    on_bad_image: OnBadImage = Field(description="what to do with an image that cannot be read")
-    split: CelebASplit
 
     def sides(self) -> dict[str, int | None]:
         return {"face": self.size, "attributes": None}
 
+    def pixels(self) -> dict[str, Pixels]:
+        return {"face": self}
 
-DataConfig = Annotated[Avatars | Manifest | CelebA, Field(discriminator="name")]
+
+Variant = Annotated[int, Field(ge=0)]
+Variants = dict[Text, Annotated[list[Variant], Field(min_length=1)]]
+
+
+class CartoonFiles(ImageFiles):
+    root: Folder = Field(description="folder of the PNG files with a .csv beside each, or of cartoonset10k")
+    split: RandomSplit
+
+
+class CartoonSet(Data, CartoonFiles):
+    """The Cartoon Set in its official layout, complete or any subset."""
+
+    name: Literal["cartoonset"]
+    attributes: dict[Name, Annotated[Variants, Field(min_length=1)]] = Field(
+        min_length=1, description="attribute -> column -> the variants that count as 1, in every column named"
+    )
+
+    def sides(self) -> dict[str, int | None]:
+        return {"cartoon": self.size, "attributes": None}
+
+    def pixels(self) -> dict[str, Pixels]:
+        return {"cartoon": self}
+
+
+class PairedClass(Section):
+    """A class that faces and cartoons can have in common."""
+
+    faces: list[Text] = Field(description="CelebA attributes, any of which makes a face one; empty: the rest")
+    cartoons: Variants = Field(description="column -> its variants that make a cartoon one; empty: the rest")
+
+
+class PairCount(Section):
+    train: Count
+    validation: Count
+    test: Count
+
+
+class Pairing(Section):
+    by: dict[Name, Annotated[dict[Name, PairedClass], Field(min_length=2)]] = Field(
+        min_length=1, description="group -> class -> what it is on either side; a pair agrees in every group"
+    )
+    count: PairCount = Field(description="pairs to draw, at most")
+    balanced: bool = Field(description="as many pairs of each combination; else as many as there are faces of it")
+    seed: Seed | None = Field(description="draws the pairs; null takes the run's seed")
+
+
+class Pairs(Data):
+    """CelebA faces and Cartoon Set drawings that agree in the classes of `pairing`."""
+
+    name: Literal["pairs"]
+    faces: CelebAFiles
+    cartoons: CartoonFiles
+    attributes: Names = Field(description="classes of pairing.by that are columns of the table")
+    pairing: Pairing
+
+    def sides(self) -> dict[str, int | None]:
+        return {"face": self.faces.size, "cartoon": self.cartoons.size, "attributes": None}
+
+    def pixels(self) -> dict[str, Pixels]:
+        return {"face": self.faces, "cartoon": self.cartoons}
+
+    def contradictions(self) -> Iterator[str]:
+        yield from super().contradictions()
+        classes = [name for group in self.pairing.by.values() for name in group]
+        for name in sorted({name for name in classes if classes.count(name) > 1}):
+            yield f"data.pairing.by: several groups have a class {name}; names must differ"
+        for name in self.attributes:
+            if name not in classes:
+                yield f"data.attributes: no class {name} in data.pairing.by; {did_you_mean(name, set(classes))}"
+        for group, members in self.pairing.by.items():
+            for side in ("faces", "cartoons"):
+                rest = [name for name, member in members.items() if not getattr(member, side)]
+                if len(rest) > 1:
+                    yield f"data.pairing.by.{group}: {side} is empty, for the rest, in {' and '.join(rest)}; one may be"
+
+
+DataConfig = Annotated[Avatars | Manifest | CelebA | CartoonSet | Pairs, Field(discriminator="name")]

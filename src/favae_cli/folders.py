@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from favae_cli.errors import UserError
+
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -23,3 +25,20 @@ def config_folders() -> list[Path]:
     """All folders in the order of the search."""
     own = user_configs()
     return [shipped_configs()] if own is None else [own, shipped_configs()]
+
+
+def config_of_run(folder: Path, key: str) -> Path:
+    """The file with the composed config of the run in `folder`.
+
+    Args:
+        key: the config key that named the folder, for messages.
+
+    Raises:
+        UserError: there is no such folder, or no run was begun in it.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{key}: there is no folder {folder}")
+    file = folder / ".hydra" / "config.yaml"
+    if not file.is_file():
+        raise UserError(f"{key}: {folder} is not the folder of a run; it has no .hydra/config.yaml")
+    return file

@@ -11,6 +11,7 @@ GROUPS = {
     "data": "Data (data=NAME)",
     "view": "Views (view@views.VIEW=NAME)",
     "arch": "Archs (arch@views.VIEW.arch=NAME)",
+    "sweep": "Sweeps (-m sweep=NAME)",
 }
 
 USAGE = """\
@@ -22,7 +23,7 @@ Usage: favae-run [KEY=VALUE ...]
   favae-run experiment=celeba_condition data.root=DIR
   favae-run experiment=emoji_condition data.root=DIR
   favae-run -m experiment=avatars_condition model.beta=1,4 model.factors=20,50
-                                                 a run for every combination
+                                                 a run for every combination; sweep.csv compares them
   favae-run resume=outputs/EXPERIMENT/TIME       goes on as if the run had never stopped
   favae-run experiment=NAME --cfg job            prints every key with its value and runs nothing
   favae-run --help | --version | --hydra-help

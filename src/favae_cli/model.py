@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from torch import nn
@@ -14,6 +15,20 @@ from favae_cli.factors.embeddings import Embeddings
 from favae_cli.views import Encoded, VaeView, View
 
 CHUNK = 4096  # samples read from the data set at a time
+
+
+class Model(Protocol):
+    """What training needs to know of a model beside its trainers."""
+
+    @property
+    def networks(self) -> nn.ModuleDict:
+        """All that a checkpoint has to keep."""
+        ...
+
+    @property
+    def joins(self) -> bool:
+        """Whether there is more than one view for factors to tie."""
+        ...
 
 
 @dataclass
@@ -36,6 +51,11 @@ class FAVAE:
         return self.factors
 
     @property
+    def joins(self) -> bool:
+        """Whether there is more than one view for factors to tie."""
+        return len(self.views) > 1
+
+    @property
     def trainable(self) -> dict[str, VaeView]:
         """The views whose networks the rounds train."""
         return {name: view for name, view in self.views.items() if isinstance(view, VaeView) and view.trainable}
@@ -51,13 +71,17 @@ class FAVAE:
         for name, view in self.views.items():
             if not view.networks:
                 continue
-            mean, variance = np.full((2, len(indices), view.size), np.nan, np.float32)
+            mean = np.full((len(indices), view.size), np.nan, np.float32)
+            variance: np.ndarray | None = None
             here = np.flatnonzero(data.views[name].present[indices])
             for start in range(0, len(here), CHUNK):
                 rows = here[start : start + CHUNK]
                 part = view.encode(data.views[name].gather(indices[rows]))
                 assert part is not None
-                mean[rows], variance[rows] = part.mean, part.variance
+                mean[rows] = part.mean
+                if part.variance is not None:
+                    variance = np.full_like(mean, np.nan) if variance is None else variance
+                    variance[rows] = part.variance
             encoded[name] = Encoded(mean, variance)
         return encoded
 
@@ -85,7 +109,7 @@ class FAVAE:
                     local[name] = view
         return Embeddings(
             {name: encoded[name].mean for name in names if name in encoded},
-            {name: encoded[name].variance for name in names if name in encoded},
+            {name: variance for name in names if name in encoded and (variance := encoded[name].variance) is not None},
             local,
             names,
         )

@@ -5,12 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.types import IntervalSweep, Override, OverrideType
 from hydra.errors import HydraException
+from omegaconf import DictConfig
 
 from favae_cli.errors import UserError
+
+_LONGEST_NAME = 120  # characters; file systems take 255 bytes
 
 
 def parse_overrides(lines: Sequence[str]) -> list[Override]:
@@ -32,15 +36,43 @@ def parse_overrides(lines: Sequence[str]) -> list[Override]:
 
 
 def combinations(overrides: list[Override]) -> Iterator[list[str]]:
-    """Every combination of the swept values, as Hydra's basic sweeper runs them; a later override wins."""
-    choices: dict[str, list[str]] = {}
+    """Every combination of the swept values, as Hydra's basic sweeper runs them; a later override wins.
+
+    Raises:
+        UserError: an interval, of which there are no single values.
+    """
     for override in overrides:
-        key = override.get_key_element()
-        if not override.is_sweep_override():
-            choices[key] = [str(override.input_line)]
-        elif override.is_discrete_sweep():
-            choices[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
-    return (list(combination) for combination in itertools.product(*choices.values()))
+        if override.is_interval_sweep():
+            raise UserError(
+                f"{override.get_key_element()}: interval(...) needs a sweeper that draws values: add "
+                "hydra/sweeper=optuna, or list the values"
+            )
+    return (list(combination) for combination in itertools.product(*_choices(overrides).values()))
+
+
+def samples(overrides: list[Override]) -> Iterator[list[str]]:
+    """A few of the runs that a drawing sweeper may make: each value and both ends of each interval come up in one."""
+    choices = _choices(overrides).values()
+    for run in range(max((len(values) for values in choices), default=0)):
+        yield [values[run % len(values)] for values in choices]
+
+
+def sweep_params(sweeper: DictConfig) -> list[str]:
+    """The overrides that stand in the config of a sweep, `hydra.sweeper`."""
+    return [f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()]
+
+
+def sweep_overrides(sweeper: DictConfig, task: Sequence[str]) -> dict[str, Override]:
+    """The overrides of a sweep that hold, by key: of its config, `hydra.sweeper`, and of its command line, `task`."""
+    return _last(parse_overrides([*sweep_params(sweeper), *task]))
+
+
+def sweep_name(sweeper: DictConfig, task: Sequence[str], experiment: str) -> str:
+    """What a sweep is called: `experiment`, or joined those that it goes over. A resolver for the configs."""
+    override = sweep_overrides(sweeper, task).get("experiment")
+    if override is None or not override.is_sweep_override():
+        return experiment
+    return "+".join(override.sweep_string_iterator())[:_LONGEST_NAME]
 
 
 def changes_a_value(override: Override) -> bool:
@@ -51,15 +83,45 @@ def changes_a_value(override: Override) -> bool:
 
 
 def options(group: str) -> list[str]:
-    """What there is to choose in a config group; Hydra must be initialised."""
-    return GlobalHydra.instance().config_loader().get_group_options(group)
+    """What there is to choose in a config group; nothing is known of it before Hydra is initialised."""
+    loader = _config_loader()
+    return loader.get_group_options(group) if loader else []
+
+
+def _config_loader() -> ConfigLoader | None:
+    hydra = GlobalHydra.instance()
+    return hydra.config_loader() if hydra.is_initialized() else None
 
 
 def _parsed(line: str) -> Override | None:
     try:
-        return OverridesParser.create().parse_override(line)
+        # The loader finds what a glob() matches; only the plural hands it on.
+        return OverridesParser.create(_config_loader()).parse_overrides([line])[0]
     except HydraException:
         return None
+
+
+def _last(overrides: list[Override]) -> dict[str, Override]:
+    """The override of each key that holds."""
+    return {override.get_key_element(): override for override in overrides}
+
+
+def _choices(overrides: list[Override]) -> dict[str, list[str]]:
+    """The overrides of each key, one for each of its values."""
+    choices: dict[str, list[str]] = {}
+    for key, override in _last(overrides).items():
+        if override.is_hydra_override() and override.is_sweep_override():
+            raise UserError(f"{key}: a sweep goes over keys of the run, not over settings of Hydra")
+        value = override.value()
+        if isinstance(value, IntervalSweep):
+            choices[key] = [f"{key}={value.start}", f"{key}={value.end}"]
+        elif override.is_sweep_override():
+            choices[key] = [f"{key}={each}" for each in override.sweep_string_iterator()]
+        else:
+            choices[key] = [str(override.input_line)]
+        if not choices[key]:
+            raise UserError(f"{override.input_line}: stands for no value")
+    return choices
 
 
 def _with_quotes(line: str) -> str:

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from favae_cli.config import Config, validate
 from favae_cli.errors import UserError
+from favae_cli.folders import config_of_run
 from favae_cli.overrides import parse_overrides
 
 KEY = "resume="
@@ -28,10 +29,7 @@ def resumed_folder(parsed: argparse.Namespace) -> Path | None:
     if parsed.multirun:
         raise UserError("resume: goes on with one run; leave out -m")
     folder = Path(named[-1]).expanduser().resolve()
-    if not folder.is_dir():
-        raise UserError(f"resume: there is no folder {folder}")
-    if not _config_file(folder).is_file():
-        raise UserError(f"resume: {folder} is not the folder of a run; it has no .hydra/config.yaml")
+    config_of_run(folder, "resume")
     return folder
 
 
@@ -41,17 +39,14 @@ def resume(folder: Path, parsed: argparse.Namespace) -> Config:
     Raises:
         UserError: an override of any other key, or a config that is no longer valid.
     """
-    composed = OmegaConf.load(_config_file(folder))
+    file = config_of_run(folder, "resume")
+    composed = OmegaConf.load(file)
     if not isinstance(composed, DictConfig):
-        raise UserError(f"resume: {_config_file(folder)} holds no config")
+        raise UserError(f"resume: {file} holds no config")
     for override in parse_overrides([line for line in parsed.overrides if not line.startswith(KEY)]):
         _require_trainer(override)
         OmegaConf.update(composed, override.key_or_group, override.value(), force_add=True)
     return validate(composed).model_copy(update={"resume": folder})
-
-
-def _config_file(folder: Path) -> Path:
-    return folder / ".hydra" / "config.yaml"
 
 
 def _require_trainer(override: Override) -> None:

@@ -14,7 +14,7 @@ from torch import nn
 from favae_cli.errors import UserError
 
 if TYPE_CHECKING:
-    from favae_cli.config import Trainer
+    from favae_cli.config import Machine
 
 # Parameters of glibc's mallopt(3), as <malloc.h> numbers them.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -2, -3, -4
@@ -51,17 +51,17 @@ class Runtime:
         return network
 
 
-def prepare(trainer: Trainer) -> Runtime:
+def prepare(machine: Machine) -> Runtime:
     """Set up this process for a run: memory, threads (None leaves torch's own choice), device, precision.
 
     Raises:
         UserError: the device or the precision is not to be had here.
     """
     keep_memory()
-    if trainer.threads is not None:
-        torch.set_num_threads(trainer.threads)
-    device = find_device(trainer.device)
-    return Runtime(device, use_bf16(trainer.precision, device))
+    if machine.threads is not None:
+        torch.set_num_threads(machine.threads)
+    device = find_device(machine.device)
+    return Runtime(device, use_bf16(machine.precision, device))
 
 
 def find_device(name: str) -> torch.device:

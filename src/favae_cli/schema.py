@@ -8,10 +8,16 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
+
+from favae_cli.errors import UserError
+
+T = TypeVar("T")
 
 
 class Section(BaseModel):
@@ -40,9 +46,42 @@ Folder = Annotated[Path, Field(strict=False), AfterValidator(Path.expanduser)]
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A clause that says what there is, the closest first where one is close."""
     names = sorted(str(candidate) for candidate in known)
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
+    folded = {candidate.lower(): candidate for candidate in names}
+    close = difflib.get_close_matches(name.lower(), folded, n=1)
+    hint = f"did you mean {folded[close[0]]}? " if close else ""
     return f"{hint}there are {', '.join(names)}" if names else "there are none"
+
+
+def validated(composed: DictConfig, schema: TypeAdapter[T], choices: Iterable[str] = ()) -> T:
+    """What a composed config (without its `hydra` node) says, checked against `schema`.
+
+    Args:
+        choices: config groups that leave no key behind, yet are what a misspelt key is to be compared with.
+
+    Raises:
+        UserError: with every mistake found, one a line, each beginning with its key.
+    """
+    try:
+        data = cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True))
+    except OmegaConfBaseException as error:
+        raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+    unset = sorted(OmegaConf.missing_keys(composed))
+    mistakes = [_ask_for(key, composed) for key in unset]
+    try:
+        config = schema.validate_python(data)
+    except ValidationError as error:
+        told = problems(error, {**data, **dict.fromkeys(choices)})
+        mistakes += [line for line in told if line.split(": ")[0] not in unset]
+        raise UserError("\n".join(mistakes)) from error
+    if mistakes:
+        raise UserError("\n".join(mistakes))
+    return config
+
+
+def _ask_for(key: str, composed: DictConfig) -> str:
+    """A line on a key that only the user can fill; its section may say how to get what it names."""
+    source = OmegaConf.select(composed, f"{key.rpartition('.')[0]}.how_to_get", default=None)
+    return f"{key}: must be given, as {key}=..." + (f" ({source})" if source else "")
 
 
 def problems(error: ValidationError, data: Mapping[str, Any]) -> list[str]:

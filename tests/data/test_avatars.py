@@ -14,14 +14,12 @@ from favae_cli.data.avatars import (
     ATTRIBUTES,
     BINARY_FACTORS,
     attribute_table,
-    check_attributes,
     draw_factors,
     load,
 )
 from favae_cli.data.drawing import Canvas, ellipse, rounded_box
 from favae_cli.data.face_styles import STYLES
 from favae_cli.data.faces import draw
-from favae_cli.errors import UserError
 
 SIZE = 32
 both_styles = pytest.mark.parametrize("style", STYLES.values(), ids=STYLES.keys())
@@ -139,15 +137,6 @@ def test_hair_attributes_name_the_hair_colour():
     hair = attribute_table(factors, ATTRIBUTES[-4:])
     np.testing.assert_array_equal(hair.argmax(axis=1), factors["hair_colour"])
     np.testing.assert_array_equal(hair.sum(axis=1), 1)
-
-
-def test_unknown_names_are_told_with_what_there_is(tmp_path: Path):
-    with pytest.raises(UserError, match=r"unknown Bald; .*Smiling.*Gray_Hair"):
-        check_attributes(["Smiling", "Bald"])
-    with pytest.raises(UserError, match=r"data\.views\.face: unknown source oil; .*photo, cartoon, attributes"):
-        load(config(views={"face": "oil"}), tmp_path, seed=0)
-    with pytest.raises(UserError, match=r"data\.missing\.mouth: .*face, drawn, attributes"):
-        load(config(missing={"mouth": 0.1}), tmp_path, seed=0)
 
 
 def test_loaded_views_show_the_same_people(tmp_path: Path):

@@ -27,29 +27,27 @@ def brightness(i: int) -> int:
     return 6 * i
 
 
-def labels(i: int) -> list[int]:
+def labels(i: int) -> tuple[bool, ...]:
     """Bald: two of forty. Wearing_Hat: nobody."""
-    positive = (i in (3, 4), i % 2 == 0, i % 3 == 0, False, i % 4 == 1)
-    return [1 if value else -1 for value in positive]
-
-
-def write_layout(folder: Path) -> None:
-    """Forty flat images of 22 x 27 pixels, the fourth truncated, and the two lists."""
-    (folder / "img_align_celeba").mkdir(parents=True)
-    names = [f"{i + 1:06}.jpg" for i in range(N)]
-    for i, name in enumerate(names):
-        Image.new("RGB", (22, 27), (brightness(i),) * 3).save(folder / "img_align_celeba" / name)
-    truncated = folder / "img_align_celeba" / names[3]
-    truncated.write_bytes(truncated.read_bytes()[:-200])
-    rows = [f"{name}  {' '.join(f'{value:2}' for value in labels(i))}" for i, name in enumerate(names)]
-    header = [str(N), " ".join(NAMES) + " "]
-    (folder / "list_attr_celeba.txt").write_text("\n".join(header + rows) + "\n")
-    parts = [f"{name} {0 if i < 28 else 1 if i < 34 else 2}" for i, name in enumerate(names)]
-    (folder / "list_eval_partition.txt").write_text("\n".join(parts) + "\n")
+    return i in (3, 4), i % 2 == 0, i % 3 == 0, False, i % 4 == 1
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def write_layout(write_celeba: Callable[..., None]) -> Callable[[Path], None]:
+    """Writes forty flat images of 22 x 27 pixels, the fourth truncated, and the two lists."""
+
+    def write(folder: Path) -> None:
+        attributes = {name: [labels(i)[k] for i in range(N)] for k, name in enumerate(NAMES)}
+        parts = [0 if i < 28 else 1 if i < 34 else 2 for i in range(N)]
+        write_celeba(folder, attributes, parts, [brightness(i) for i in range(N)])
+        truncated = folder / "img_align_celeba" / "000004.jpg"
+        truncated.write_bytes(truncated.read_bytes()[:-200])
+
+    return write
+
+
+@pytest.fixture
+def root(tmp_path: Path, write_layout: Callable[[Path], None]) -> Path:
     write_layout(tmp_path / "data")
     return tmp_path / "data"
 
@@ -183,7 +181,9 @@ def fake_torchvision(monkeypatch: pytest.MonkeyPatch, download: Callable[[str], 
     monkeypatch.setattr(celeba, "torchvision", lambda: module)
 
 
-def test_download_lands_where_the_loader_looks(run: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_download_lands_where_the_loader_looks(
+    run: Load, write_layout: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fake_torchvision(monkeypatch, lambda root: write_layout(Path(root) / "celeba"))
     assert len(run(root=str(tmp_path / "fresh"), download=True).keys) == N
 

@@ -173,7 +173,7 @@ def test_split_seed_or_the_runs_seed(run: Load) -> None:
 CASES: dict[str, tuple[dict[str, Any], str]] = {
     "unknown image column": (
         {"views": {"face": image("phto")}},
-        r"data\.views\.face\.column: no column 'phto'; did you mean photo\? there are id, photo, sketch",
+        r"data\.views\.face\.column: no column 'phto'; did you mean photo\? there are hair, hat, id, person, photo",
     ),
     "unknown binary column": (
         {"views": {"labels": binary(columns=["beard"])}},

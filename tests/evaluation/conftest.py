@@ -84,6 +84,48 @@ def planted_dataset(model: FAVAE, count: int = 300, seed: int = 0) -> Dataset:
     )
 
 
+def paired_model() -> FAVAE:
+    """Two image views that share two factors; a third is the photo's own, and a fourth the sketch's."""
+    rng = np.random.default_rng(0)
+    own = {"photo": [1, 1, 1, 0], "sketch": [1, 1, 0, 1]}
+    precision = {"photo": 400.0, "sketch": 100.0}
+    parts = {
+        name: known(0.08 * rng.standard_normal((PIXELS, 4)) * used, rng.uniform(0.4, 0.6, PIXELS), precision[name])
+        for name, used in own.items()
+    }
+    return FAVAE({name: PixelView() for name in own}, FactorModel(parts))
+
+
+def paired_dataset(model: FAVAE, count: int = 120, seed: int = 0) -> Dataset:
+    """Drawn from the model, with attributes that say which shared factors are positive; some of each view is missing.
+
+    Every sixth sample lacks the photo, every seventh the sketch and every eighth the attributes; every ninth does
+    not know the second of them.
+    """
+    rng = np.random.default_rng(seed)
+    latent, everyone = rng.standard_normal((count, 4)), np.arange(count)
+    views = {}
+    for (name, part), every in zip(model.joined.views.items(), (6, 7), strict=True):
+        z = latent @ part.weights.T + part.bias + rng.standard_normal((count, PIXELS)) / np.sqrt(part.tau)
+        stored = np.clip(np.round(255 * z), 0, 255).astype(np.uint8).reshape(count, SIDE, SIDE, 1)
+        views[name] = ViewData(stored, np.where(everyone % every, everyone, -1))
+    labels = (latent[:, :2] > 0).astype(np.float32)
+    labels[::9, 1] = np.nan
+    views["attributes"] = ViewData(labels, np.where(everyone % 8, everyone, -1), ("First", "Second"))
+    cuts = np.split(everyone, [count // 2, count * 5 // 8])
+    return Dataset("pairs", everyone.astype(str), views, dict(zip(("train", "validation", "test"), cuts, strict=True)))
+
+
+@pytest.fixture
+def paired() -> FAVAE:
+    return paired_model()
+
+
+@pytest.fixture
+def paired_data(paired: FAVAE) -> Dataset:
+    return paired_dataset(paired)
+
+
 @pytest.fixture
 def planted() -> FAVAE:
     return planted_model()

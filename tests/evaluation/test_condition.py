@@ -43,7 +43,7 @@ def conditioning(planted: FAVAE, data: Dataset, config_of: Callable[..., Config]
         "evaluation.edit.show=2",
         "evaluation.min_combination=2",
     ).evaluation
-    return Conditioning(planted, data, "face", "attributes", settings, Runtime(torch.device("cpu")), 0)
+    return Conditioning(planted, data, "test", "face", "attributes", settings, Runtime(torch.device("cpu")), 0)
 
 
 def test_the_judge_learns_from_partly_labelled_samples_but_only_whole_ones_are_judged(data: Dataset) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -58,7 +60,7 @@ def test_stored_images_become_numbers_between_0_and_1() -> None:
 @pytest.fixture
 def model() -> FAVAE:
     arch = MlpArch(name="mlp", hidden=[8], leak=0.1)
-    section = Section(type="vae", arch=arch, latent=LATENT, likelihood="gaussian", variance=0.1)
+    section = Section(type="vae", arch=arch, latent=LATENT, likelihood="gaussian", variance=0.1, data=None)
     generator = torch.Generator().manual_seed(0)
     return FAVAE({"face": VaeView(section, SHAPE, Runtime(torch.device("cpu")), generator)})
 
@@ -90,6 +92,26 @@ def test_the_kl_is_to_the_prior_of_each_sample(model: FAVAE, data: Dataset) -> N
     metrics = reconstruction_metrics(model, data, "test", {"face": own}, 0)
     kl = 0.5 * (3 * encoded.variance - 1 - np.log(encoded.variance) - np.log(3)).sum(axis=1)
     assert metrics["test/face/kl"] == pytest.approx(kl.mean(), rel=1e-4)
+
+
+def test_every_image_view_is_scored_but_only_a_vae_with_a_prior_has_a_likelihood(
+    model: FAVAE, paired: FAVAE, paired_data: Dataset
+) -> None:
+    both = FAVAE({**paired.views, "face": model.views["face"]}, paired.factors)
+    count = len(paired_data.keys)
+    images = np.random.default_rng(0).integers(0, 256, (count, *SHAPE), dtype=np.uint8)
+    face = ViewData(images, np.arange(count))
+    known = replace(paired_data, views={**paired_data.views, "face": face})
+    priors = {"face": Prior(), "photo": Prior()}
+    r2 = [f"test/{name}/{key}" for name in ("photo", "sketch", "face") for key in ("r2_mean", "r2_std", "r2")]
+    metrics = reconstruction_metrics(both, known, "test", priors, 0)
+    assert set(metrics) == {*r2, "test/face/log_likelihood", "test/face/kl"}
+    assert set(reconstruction_metrics(both, known, "test", {}, 0)) == set(r2)
+    # Views that lose nothing on the way come back as they were.
+    assert metrics["test/photo/r2"] == metrics["test/sketch/r2_mean"] == pytest.approx(1)
+    assert list(reconstruction_pictures(both, known, "test", 2)) == [
+        f"reconstructions_{name}" for name in ("photo", "sketch", "face")
+    ]
 
 
 def test_a_split_without_images_has_no_scores_and_no_figure(model: FAVAE, data: Dataset) -> None:

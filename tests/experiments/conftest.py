@@ -6,14 +6,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import favae_cli
 from favae_cli.cli import main
+
+EMOJI = Path(__file__).parents[3] / "shared" / "data" / "emoji"
 
 Metrics = dict[str, float]
 Run = Callable[..., int]
@@ -51,6 +55,15 @@ AVATARS = [
     "schedule.round_epochs=2",
 ]
 
+ADAPT = [
+    "experiment=avatars_adapt",
+    *tiny("face", "data.samples=120", "data.size=16", "data.missing.cartoon=0.2"),
+    "views.cartoon.arch.channels=[8,16]",
+    "views.cartoon.latent=8",
+    "evaluation.translate.show=2",
+    "evaluation.translate.steps=3",
+]
+
 
 def favae_run(*arguments: str) -> int:
     """The exit code of a command line, in this process."""
@@ -75,6 +88,41 @@ def untimed(metrics: Metrics) -> Metrics:
     return {key: value for key, value in metrics.items() if not key.startswith(("seconds/", "images_per_second/"))}
 
 
+def check_report(directory: Path) -> set[str]:
+    """What every task leaves behind for people to look at; the names of the figures."""
+    paths = list((directory / "figures").glob("*.png"))
+    for path in paths:
+        with Image.open(path) as picture:
+            assert len(picture.convert("L").getcolors(1 << 20) or ()) > 1, path
+    report = (directory / "report.html").read_text()
+    assert report.count("data:image/png;base64,") >= len(paths)
+    assert all(f'src="{other}' not in report for other in ("http", "figures", "/"))
+    assert "favae-run" in report
+    log = (directory / "run.log").read_text()
+    assert "report.html" in log
+    assert "Traceback" not in log
+    assert (directory / ".hydra" / "config.yaml").is_file()
+    return {path.stem for path in paths}
+
+
+def write_celeba(folder: Path, names: Sequence[str], labels: np.ndarray, images: np.ndarray) -> None:
+    """The official layout: 0.7 of the images for training, 0.1 for validation, the rest for tests.
+
+    Args:
+        labels: bool (N, A), in the order of `names`.
+        images: uint8 (N, H, W, 3).
+    """
+    (folder / "img_align_celeba").mkdir(parents=True)
+    rows, parts, count = [], [], len(images)
+    for i, (image, shown) in enumerate(zip(images, labels, strict=True)):
+        name = f"{i + 1:06}.jpg"
+        Image.fromarray(image).save(folder / "img_align_celeba" / name)
+        rows.append(f"{name} {' '.join('1' if label else '-1' for label in shown)}")
+        parts.append(f"{name} {0 if i < 0.7 * count else 1 if i < 0.8 * count else 2}")
+    (folder / "list_attr_celeba.txt").write_text("\n".join([str(count), " ".join(names), *rows]) + "\n")
+    (folder / "list_eval_partition.txt").write_text("\n".join(parts) + "\n")
+
+
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stand in an empty folder, and give back what an entry point may change of the process."""
@@ -96,6 +144,12 @@ def tiny_fixture() -> Callable[..., list[str]]:
 def avatars() -> list[str]:
     """The command line of a tiny run on avatars."""
     return list(AVATARS)
+
+
+@pytest.fixture(scope="session")
+def adapt() -> list[str]:
+    """The command line of a tiny run that translates avatars, a fifth of whose cartoons are missing."""
+    return list(ADAPT)
 
 
 @pytest.fixture(scope="session")
@@ -135,3 +189,21 @@ def begin() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(name="check_report", scope="session")
+def check_report_fixture() -> Callable[[Path], set[str]]:
+    return check_report
+
+
+@pytest.fixture(name="write_celeba", scope="session")
+def write_celeba_fixture() -> Callable[..., None]:
+    return write_celeba
+
+
+@pytest.fixture(scope="session")
+def emoji() -> Path:
+    """The folder of the emoji pairs."""
+    if not EMOJI.is_dir():
+        pytest.skip("the emoji pairs are not here")
+    return EMOJI

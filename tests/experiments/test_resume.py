@@ -60,6 +60,23 @@ def test_killed_again_and_again_it_ends_the_same(
 
 
 @pytest.mark.slow
+def test_a_translation_of_two_views_that_was_killed_ends_the_same(
+    adapt: list[str], begin: Begin, favae_run: Run, metrics_of: MetricsOf, untimed: Untimed
+) -> None:
+    assert favae_run(*adapt, "hydra.run.dir=whole") == 0
+    command = [*adapt, f"hydra.run.dir={RUN}"]
+    for moment in (lines(1), lines(4), (RUN / "metrics.json").is_file):  # alone, in the round, being evaluated
+        process = begin(*command)
+        once(process, moment)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        command = [f"resume={RUN}"]
+    assert favae_run(*command) == 0
+    assert untimed(metrics_of(RUN)) == untimed(metrics_of(Path("whole")))
+    assert (RUN / "report.html").is_file()
+
+
+@pytest.mark.slow
 def test_terminated_it_saves_says_how_to_go_on_and_ends_the_same(
     avatars: list[str], finished: Path, begin: Begin, favae_run: Run, metrics_of: MetricsOf, untimed: Untimed
 ) -> None:

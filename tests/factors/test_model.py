@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
 from favae_cli.factors import FactorModel, Gamma, Moments, ViewFactors, fit
 
@@ -199,3 +200,58 @@ def test_selected_factors_keep_their_place_in_every_view(fitted):
         np.testing.assert_array_equal(part.weights[view], model.weights[view][:, chosen])
         np.testing.assert_allclose(part.relevance[view], model.relevance[view][chosen], rtol=1e-12)
         np.testing.assert_array_equal(part.active[view], model.active[view][chosen])
+
+
+# Draws
+
+COVARIANCE = np.array([[0.4, 0.1], [0.1, 0.2]])
+
+
+def drawn(model: FactorModel, mean: np.ndarray, seed: int = 3) -> np.ndarray:
+    return model.sample("a", mean, COVARIANCE, np.random.default_rng(seed))
+
+
+def within_chance(squares: np.ndarray, variance: np.ndarray, draws: int) -> np.ndarray:
+    """Whether sums of squares of so many independent draws suit the variance, but for one case in 10^6."""
+    low, high = chi2.ppf([5e-7, 1 - 5e-7], draws)
+    return (squares >= low * variance) & (squares <= high * variance)
+
+
+@pytest.mark.parametrize("precision", [0.04, 1.0, 25.0])
+def test_draws_spread_as_g_and_the_noise_do(precision):
+    """Var z = 1/tau + diag(W Sigma W'): with sqrt(tau) for 1/sqrt(tau) it would not but at tau = 1."""
+    model, count = known_model(), 4000
+    part = replace(model.views["a"], noise=Gamma(2.0, np.asarray(2 / precision)))
+    mean = np.random.default_rng(4).standard_normal((count, FACTORS))
+    z = drawn(replace(model, views=model.views | {"a": part}), mean)
+    around = z - mean @ part.weights.T - part.bias
+    expected = part.weights @ COVARIANCE @ part.weights.T + np.eye(part.size) / precision
+    assert within_chance(np.square(around).sum(axis=0), np.diag(expected), count).all()
+    # In any direction, along the factors' and across them.
+    directions = np.linalg.svd(part.weights)[0]
+    along = np.square(around @ directions).sum(axis=0)
+    assert within_chance(along, np.diag(directions.T @ expected @ directions), count).all()
+    assert not within_chance(along, np.diag(directions.T @ expected @ directions) * 1.3, count).any()
+
+
+def test_every_draw_has_noise_and_factors_of_its_own():
+    model, count = known_model(), 4000
+    part, mean = model.views["a"], np.zeros((4000, FACTORS))
+    around = drawn(model, mean) - part.bias
+    # Half the squared difference of two draws has their variance, and none if they shared a part of it.
+    halves = (around[0::2] - around[1::2]) / np.sqrt(2)
+    expected = np.diag(part.weights @ COVARIANCE @ part.weights.T) + 1 / part.tau
+    assert within_chance(np.square(halves).sum(axis=0), expected, count // 2).all()
+    correlation = np.corrcoef(around[1:, 0], around[:-1, 0])[0, 1]
+    assert abs(correlation) < 5 / np.sqrt(count)
+    assert len(np.unique(around[:, 0])) == count
+
+
+def test_the_mean_of_the_draws_is_the_views_mean_and_a_seed_gives_them_again():
+    model, mean = known_model(), np.array([[2.0, -1.0]])
+    part, count = model.views["a"], 4000
+    z = drawn(model, np.repeat(mean, count, axis=0))
+    error = np.sqrt((np.diag(part.weights @ COVARIANCE @ part.weights.T) + 1 / part.tau) / count)
+    assert (np.abs(z.mean(axis=0) - (mean[0] @ part.weights.T + part.bias)) < 5 * error).all()
+    assert np.array_equal(drawn(model, np.repeat(mean, count, axis=0)), z)
+    assert not np.array_equal(drawn(model, np.repeat(mean, count, axis=0), seed=5), z)

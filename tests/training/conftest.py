@@ -5,22 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from favae_cli.config import Config, ConvArch, Trainer
+from favae_cli.config import Config, ConvArch, Schedule, Trainer
 from favae_cli.config import VaeView as Section
 from favae_cli.data import Dataset, ViewData
 from favae_cli.model import FAVAE
 from favae_cli.runtime import Runtime
+from favae_cli.training import checkpoint
 from favae_cli.training.epochs import VaeTrainer
+from favae_cli.training.interrupt import StopRequest
+from favae_cli.training.rounds import Training
+from favae_cli.training.run_log import read_records
 from favae_cli.views import BernoulliView, VaeView
 
 LATENT = 3
 SIZE = 8
 SAMPLES = 48
+TIMES = ("seconds", "images_per_second")
 
 
 def trainer_section(**changes: object) -> Trainer:
@@ -58,7 +65,7 @@ def tiny_dataset() -> Dataset:
 
 def tiny_view(bf16: bool = False, seed: int = 0) -> VaeView:
     arch = ConvArch(name="conv", channels=[4, 8], kernel=4, stride=2, padding=1, batch_norm=True, leak=0.1)
-    section = Section(type="vae", arch=arch, latent=LATENT, likelihood="gaussian", variance=0.05)
+    section = Section(type="vae", arch=arch, latent=LATENT, likelihood="gaussian", variance=0.05, data=None)
     runtime = Runtime(torch.device("cpu"), bf16)
     return VaeView(section, (SIZE, SIZE, 3), runtime, torch.Generator().manual_seed(seed))
 
@@ -127,3 +134,50 @@ def same_tensors(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tens
 @pytest.fixture
 def identical() -> Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], bool]:
     return same_tensors
+
+
+@pytest.fixture
+def start(
+    make_model: Callable[..., FAVAE], data: Dataset, tiny_config: Callable[..., Config], tmp_path: Path
+) -> Callable[..., Training]:
+    """A training that goes on from what lies in its folder, as after a new start of the program."""
+
+    def make(
+        folder: str = "run",
+        *overrides: str,
+        views: tuple[str, ...] = ("face", "attributes"),
+        plan: Callable[[Schedule], Schedule] = lambda schedule: schedule,
+        watched: tuple[str, ...] = (),
+    ) -> Training:
+        directory = tmp_path / folder
+        directory.mkdir(exist_ok=True)
+        model, config = make_model(), tiny_config(*overrides)
+        model.views = {name: model.views[name] for name in views}
+        return Training(
+            model,
+            data,
+            config,
+            directory,
+            lambda: {"joined": float(model.factors is not None)},
+            plan(config.plan),
+            watched,
+        )
+
+    return make
+
+
+@pytest.fixture
+def finish() -> Callable[[Training], tuple[dict[str, torch.Tensor], list[dict[str, Any]], dict[str, Any]]]:
+    """Trains to the end: the last checkpoint's tensors, the records and the progress, all without times."""
+
+    def run(training: Training) -> tuple[dict[str, torch.Tensor], list[dict[str, Any]], dict[str, Any]]:
+        training.run(StopRequest())
+        training.log.close()
+        tensors, state = checkpoint.load(training.last)
+        records = [
+            {key: value for key, value in record.items() if key not in TIMES}
+            for record in read_records(training.last.parents[1])
+        ]
+        return tensors, records, {key: value for key, value in state.items() if key not in ("seconds", "written")}
+
+    return run

@@ -15,7 +15,7 @@ import torch
 from favae_cli.errors import UserError
 from favae_cli.training.epochs import Position, Prior, Totals, VaeTrainer, held_out
 from favae_cli.views import VaeView
-from favae_cli.views.vae import VaeLoss
+from favae_cli.views.vae import KLTerm, VaeLoss
 
 MakeTrainer = Callable[..., VaeTrainer]
 Identical = Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], bool]
@@ -23,7 +23,7 @@ Identical = Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], b
 
 def epoch(trainer: VaeTrainer, at: Position | None = None, number: int = 0, **changes: Any) -> Position:
     at = at or Position()
-    arguments = {"prior": Prior(), "beta": 1.0, "stop": lambda: False} | changes
+    arguments = {"prior": Prior(), "term": KLTerm(1.0), "stop": lambda: False} | changes
     trainer.epoch(0, number, 4, at=at, **arguments)
     return at
 
@@ -42,10 +42,15 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     original = VaeView.loss
 
     def loss(
-        view: VaeView, x: torch.Tensor, noise: torch.Tensor, prior_mean: torch.Tensor, prior_precision: float
+        view: VaeView,
+        x: torch.Tensor,
+        noise: torch.Tensor,
+        prior_mean: torch.Tensor,
+        prior_precision: float,
+        fed: int = 0,
     ) -> VaeLoss:
-        calls.append({"x": x, "noise": noise, "mean": prior_mean, "precision": prior_precision})
-        return original(view, x, noise, prior_mean, prior_precision)
+        calls.append({"x": x, "noise": noise, "mean": prior_mean, "precision": prior_precision, "fed": fed})
+        return original(view, x, noise, prior_mean, prior_precision, fed)
 
     monkeypatch.setattr(VaeView, "loss", loss)
     return calls
@@ -79,7 +84,7 @@ def test_an_epoch_interrupted_at_any_step_goes_on_to_the_same_end(
     for step in range(1, whole.steps + 1):
         trainer = make_trainer(bf16=bf16)
         at = Position()
-        complete = trainer.epoch(0, 0, 4, Prior(), 1.0, at, lambda step=step, at=at: at.step >= step)
+        complete = trainer.epoch(0, 0, 4, Prior(), KLTerm(1.0), at, lambda step=step, at=at: at.step >= step)
         assert (complete, at.step) == (step == whole.steps, step)
         told = json.loads(json.dumps([at.step, vars(at.totals)]))
         at = epoch(trainer, Position(told[0], Totals(**told[1])))
@@ -130,6 +135,37 @@ def test_every_sample_meets_its_own_prior_mean(make_trainer: MakeTrainer, seen: 
         torch.testing.assert_close(call["mean"][:, 0], call["x"].mean(dim=(1, 2, 3)))
 
 
+@pytest.mark.parametrize(("share", "fed"), [(0.0, 0), (0.25, 2), (0.6, 5), (1.0, 8)])
+def test_the_share_of_a_batch_that_the_prior_asks_for_is_fed_and_of_held_out_samples_none(
+    share: float, fed: int, make_trainer: MakeTrainer, seen: list[dict[str, Any]]
+) -> None:
+    trainer = make_trainer()
+    prior = Prior(np.zeros((len(trainer.indices), trainer.view.size), np.float32), 2.0, share)
+    epoch(trainer, prior=prior)
+    assert [call["fed"] for call in seen] == [fed] * trainer.steps
+    held_out("face", trainer.view, trainer.data, trainer.indices, prior, 0)
+    assert seen[-1]["fed"] == 0
+
+
+def test_a_capacity_grows_from_step_to_step_and_from_epoch_to_epoch(
+    make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[KLTerm, float]] = []
+    objective = VaeLoss.objective
+
+    def noted(loss: VaeLoss, term: KLTerm, epochs: float) -> torch.Tensor:
+        asked.append((term, epochs))
+        return objective(loss, term, epochs)
+
+    monkeypatch.setattr(VaeLoss, "objective", noted)
+    trainer, term = make_trainer(), KLTerm(2.0, 5.0, 3)
+    for number in range(2):
+        epoch(trainer, number=number, term=term)
+    assert [each for each, _ in asked] == [term] * len(asked)
+    assert [epochs for _, epochs in asked] == pytest.approx([step / trainer.steps for step in range(len(asked))])
+    assert len(asked) == 2 * trainer.steps
+
+
 def test_totals_are_sums_over_the_samples_that_were_seen(make_trainer: MakeTrainer, seen: list[dict[str, Any]]) -> None:
     trainer = make_trainer(learning_rate=1e-12, final_learning_rate=0.0)
     at = epoch(trainer)
@@ -175,7 +211,7 @@ def test_no_step_is_longer_than_the_clipped_gradient_allows(make_trainer: MakeTr
     trainer.optimizer = torch.optim.SGD(trainer.parameters, lr=1.0)
     before = torch.cat([value.detach().flatten() for value in trainer.parameters])
     at = Position()
-    trainer.epoch(0, 0, 1, Prior(), 1.0, at, lambda: True)
+    trainer.epoch(0, 0, 1, Prior(), KLTerm(1.0), at, lambda: True)
     after = torch.cat([value.detach().flatten() for value in trainer.parameters])
     assert at.step == 1
     assert float((after - before).norm()) == pytest.approx(1e-3, rel=1e-2)
@@ -187,7 +223,7 @@ def test_a_short_gradient_is_not_stretched(make_trainer: MakeTrainer) -> None:
         trainer = make_trainer(clip_norm=clip_norm, warm_up_steps=0)
         trainer.optimizer = torch.optim.SGD(trainer.parameters, lr=1.0)
         before = torch.cat([value.detach().flatten() for value in trainer.parameters])
-        trainer.epoch(0, 0, 1, Prior(), 1.0, Position(), lambda: True)
+        trainer.epoch(0, 0, 1, Prior(), KLTerm(1.0), Position(), lambda: True)
         steps.append(torch.cat([value.detach().flatten() for value in trainer.parameters]) - before)
     assert torch.equal(*steps)
 

@@ -3,64 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from favae_cli.config import Config
 from favae_cli.data import Dataset
 from favae_cli.errors import Interrupted
-from favae_cli.model import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.rounds import Training
-from favae_cli.training.run_log import read_records
 
-MakeModel = Callable[..., FAVAE]
-TinyConfig = Callable[..., Config]
 Identical = Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], bool]
-TIMES = ("seconds", "images_per_second")
+Finish = Callable[[Training], tuple[dict[str, torch.Tensor], list[dict[str, Any]], dict[str, Any]]]
 
 
 class Killed(BaseException):
     """Stands for SIGKILL."""
 
 
-def untimed(record: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in record.items() if key not in TIMES}
-
-
-@pytest.fixture
-def start(make_model: MakeModel, data: Dataset, tiny_config: TinyConfig, tmp_path: Path) -> Callable[..., Training]:
-    """A training that goes on from what lies in its folder, as after a new start of the program."""
-
-    def make(folder: str = "run", *overrides: str) -> Training:
-        directory = tmp_path / folder
-        directory.mkdir(exist_ok=True)
-        return Training(
-            make_model(),
-            data,
-            tiny_config(*overrides),
-            directory,
-            lambda model: {"joined": float(model.factors is not None)},
-        )
-
-    return make
-
-
-def finish(training: Training) -> tuple[dict[str, torch.Tensor], list[dict[str, Any]], dict[str, Any]]:
-    """Train to the end: the last checkpoint's tensors, the records and the progress, all without times."""
-    training.run(StopRequest())
-    training.log.close()
-    tensors, state = checkpoint.load(training.last)
-    records = [untimed(record) for record in read_records(training.last.parents[1])]
-    return tensors, records, {key: value for key, value in state.items() if key not in ("seconds", "written")}
-
-
-def test_views_train_alone_then_in_rounds_between_factors(start: Callable[..., Training]) -> None:
+def test_views_train_alone_then_in_rounds_between_factors(start: Callable[..., Training], finish: Finish) -> None:
     training = start()
     _, records, state = finish(training)
     told = [(r["kind"], r.get("round"), r.get("epoch")) for r in records]
@@ -120,7 +83,7 @@ def test_rounds_end_once_the_bound_stays(start: Callable[..., Training]) -> None
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_around_any_checkpoint_the_end_is_the_same(
-    when: str, start: Callable[..., Training], identical: Identical, monkeypatch: pytest.MonkeyPatch
+    when: str, start: Callable[..., Training], identical: Identical, monkeypatch: pytest.MonkeyPatch, finish: Finish
 ) -> None:
     saved = 0
     save = checkpoint.save
@@ -159,7 +122,7 @@ def test_killed_around_any_checkpoint_the_end_is_the_same(
 
 
 def test_asked_to_stop_it_saves_within_the_epoch_and_goes_on_from_there(
-    start: Callable[..., Training], identical: Identical
+    start: Callable[..., Training], identical: Identical, finish: Finish
 ) -> None:
     whole = start("whole")
     tensors, records, _ = finish(whole)
@@ -190,14 +153,14 @@ def _ask_after(training: Training, steps: int, stop: StopRequest) -> None:
     training.trainers["face"].optimizer.step = counted  # type: ignore[method-assign]
 
 
-def test_a_finished_run_is_left_as_it_is(start: Callable[..., Training], identical: Identical) -> None:
+def test_a_finished_run_is_left_as_it_is(start: Callable[..., Training], identical: Identical, finish: Finish) -> None:
     first = finish(start())
     again = finish(start())
     assert identical(again[0], first[0])
     assert again[1:] == first[1:]
 
 
-def test_the_bound_is_told_term_by_term(start: Callable[..., Training]) -> None:
+def test_the_bound_is_told_term_by_term(start: Callable[..., Training], finish: Finish) -> None:
     _, records, _ = finish(start())
     for record in records:
         if record["kind"] == "round":

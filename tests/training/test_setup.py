@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
 
-from favae_cli.config import Config
+from favae_cli.config import Config, Fa
 from favae_cli.data import Dataset
 from favae_cli.errors import UserError
 from favae_cli.model import FAVAE
 from favae_cli.runtime import Runtime
 from favae_cli.training import checkpoint
-from favae_cli.training.setup import build_model
+from favae_cli.training.setup import build_model, make_trainers
 from favae_cli.training.state import pack
+from favae_cli.views import BernoulliView, LinearView
 
 TinyConfig = Callable[..., Config]
 PLAIN = Runtime(torch.device("cpu"))
@@ -46,6 +48,23 @@ def test_a_fresh_model_has_the_views_of_the_config_and_the_weights_of_the_seed(
     assert list(models[0].views) == ["face", "attributes"]
     assert torch.equal(weights(models[0]), weights(models[1]))
     assert not torch.equal(weights(models[0]), weights(models[2]))
+
+
+@pytest.mark.parametrize(("components", "size"), [(5, 5), (500, 26)])
+def test_without_networks_images_are_taken_in_the_basis_of_their_training_samples(
+    components: int, size: int, tiny_config: TinyConfig, data: Dataset
+) -> None:
+    config = tiny_config().model_copy(update={"model": Fa(name="fa", factors=4, components=components)})
+    model = build_model(config, data, PLAIN)
+    view, train = model.views["face"], data.having("train", "face")
+    assert isinstance(view, LinearView)
+    assert isinstance(model.views["attributes"], BernoulliView)
+    # Through 27 samples there are 26 components at most.
+    assert (len(train), view.size) == (27, size)
+    z = view.encode(data.views["face"].gather(train)).mean
+    np.testing.assert_allclose(z.mean(axis=0), 0, atol=1e-4)
+    assert z.var(axis=0, ddof=1).mean() == pytest.approx(1, rel=1e-3)
+    assert model.trainable == make_trainers(model, data, config) == {}
 
 
 def test_pretrained_networks_are_taken_over(tiny_config: TinyConfig, data: Dataset, finished: Path) -> None:

@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 import torch
 
+from favae_cli.config import VaeView as Section
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, fit
 from favae_cli.model import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.epochs import Position, Prior, Totals, VaeTrainer
-from favae_cli.training.state import Priors, Progress, pack, unpack
+from favae_cli.training.state import Priors, Progress, described, pack, unpack
+from favae_cli.views import FrozenView
+from favae_cli.views.vae import KLTerm
 
 MakeTrainer = Callable[..., VaeTrainer]
 MakeModel = Callable[..., FAVAE]
@@ -44,7 +47,7 @@ def parts(value: Gamma | np.ndarray | float) -> tuple[np.ndarray | float, ...]:
 
 
 def one_epoch(trainer: VaeTrainer, epoch: int) -> None:
-    assert trainer.epoch(0, epoch, 4, Prior(), 1.0, Position(), lambda: False)
+    assert trainer.epoch(0, epoch, 4, Prior(), KLTerm(1.0), Position(), lambda: False)
 
 
 @pytest.mark.parametrize("bf16", [False, True], ids=["fp32", "bf16"])
@@ -87,7 +90,7 @@ def test_factors_and_priors_come_back(
     model.factors = with_every_number_changed(fit(evidence.moments(), 3, sweeps=12, local=evidence))
     rng = np.random.default_rng(0)
     mean = rng.standard_normal((5, 3)).astype(np.float32)
-    priors: Priors = {"face": {"train": Prior(mean, 0.1), "validation": Prior()}}
+    priors: Priors = {"face": {"train": Prior(mean, 0.1, 0.3), "validation": Prior()}}
     tensors = pack(model, {}, priors)
     checkpoint.save(tmp_path / "last", tensors, {})
 
@@ -95,8 +98,8 @@ def test_factors_and_priors_come_back(
     found = unpack(checkpoint.load(tmp_path / "last")[0], other, {})
     assert identical(pack(other, {}, found), tensors)
     assert np.array_equal(found["face"]["train"].mean, mean)
-    assert found["face"]["train"].precision == 0.1
-    assert (found["face"]["validation"].mean, found["face"]["validation"].precision) == (None, 1.0)
+    assert (found["face"]["train"].precision, found["face"]["train"].feed) == (0.1, 0.3)
+    assert found["face"]["validation"] == Prior()
 
     assert list(other.joined.views) == list(model.joined.views)
     for name, view in model.joined.views.items():
@@ -131,6 +134,25 @@ def test_progress_survives_json_to_the_last_digit() -> None:
     )
     assert Progress.from_json(json.loads(json.dumps(progress.to_json()))) == progress
     assert Progress.from_json(json.loads(json.dumps(Progress().to_json()))) == Progress()
+
+
+def test_a_checkpoint_says_what_its_views_were_made_for(make_model: MakeModel, data: Dataset) -> None:
+    views = json.loads(json.dumps(described(make_model(), data)))
+    assert views == {
+        "face": {"shape": [8, 8, 3], "columns": []},
+        "attributes": {"shape": [2], "columns": ["Bright", "Striped"]},
+    }
+    progress = Progress(stage=1, bounds=[-2.5])
+    assert Progress.from_json(progress.to_json() | {"views": views}) == progress
+
+
+def test_a_checkpoint_says_how_to_build_a_network_that_is_another_runs(make_model: MakeModel, data: Dataset) -> None:
+    model = make_model()
+    trained = model.trainable["face"]
+    model.views["face"] = FrozenView(trained.config, trained.shape, trained.runtime)
+    views = json.loads(json.dumps(described(model, data)))
+    assert Section.model_validate(views["face"]["section"]) == trained.config
+    assert "section" not in views["attributes"]
 
 
 def test_speeds_are_told_for_phases_that_train() -> None:

@@ -7,13 +7,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from favae_cli.config import ConvArch, MlpArch
 from favae_cli.config import VaeView as Section
 from favae_cli.runtime import Runtime
 from favae_cli.views import FrozenView, VaeView
-from favae_cli.views.vae import BATCH, gaussian_kl
+from favae_cli.views.vae import BATCH, KLTerm, gaussian_kl
 
 IMAGE, TABLE = (8, 6, 3), (5,)
 LATENT = 4
@@ -23,13 +25,13 @@ PLAIN = Runtime(torch.device("cpu"))
 
 def vae(likelihood: str = "gaussian", shape: tuple[int, ...] = IMAGE, seed: int = 0) -> VaeView:
     arch = MlpArch(name="mlp", hidden=[16], leak=0.1)
-    section = Section(type="vae", arch=arch, latent=LATENT, likelihood=likelihood, variance=VARIANCE)
+    section = Section(type="vae", arch=arch, latent=LATENT, likelihood=likelihood, variance=VARIANCE, data=None)
     return VaeView(section, shape, PLAIN, torch.Generator().manual_seed(seed))
 
 
 def conv_vae(seed: int, latent: int = 32) -> VaeView:
     arch = ConvArch(name="conv", channels=[16, 32, 64], kernel=4, stride=2, padding=1, batch_norm=True, leak=0.01)
-    section = Section(type="vae", arch=arch, latent=latent, likelihood="gaussian", variance=0.01)
+    section = Section(type="vae", arch=arch, latent=latent, likelihood="gaussian", variance=0.01, data=None)
     return VaeView(section, (16, 16, 3), PLAIN, torch.Generator().manual_seed(seed))
 
 
@@ -89,7 +91,10 @@ def test_the_loss_is_likelihood_at_the_draw_and_kl_to_the_given_prior() -> None:
     torch.testing.assert_close(loss.log_likelihood, view.log_likelihood(x, output))
     expected = kl_divergence(Normal(mean, deviation), Normal(prior_mean, precision**-0.5)).sum(1)
     torch.testing.assert_close(loss.kl, expected, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(loss.objective(4.0), (4 * loss.kl - loss.log_likelihood).mean())
+    torch.testing.assert_close(loss.objective(KLTerm(4.0), 3), (4 * loss.kl - loss.log_likelihood).mean())
+    growing = KLTerm(4.0, capacity=100.0, growth=2)
+    expected = 4 * (loss.kl.mean() - 50).abs() - loss.log_likelihood.mean()
+    torch.testing.assert_close(loss.objective(growing, 1), expected)
 
 
 def test_each_sample_takes_its_own_row_of_the_noise() -> None:
@@ -101,6 +106,73 @@ def test_each_sample_takes_its_own_row_of_the_noise() -> None:
     for i in range(4):
         alone = view.loss(x[i : i + 1], drawn[i : i + 1], prior_mean[:1], 1.0).log_likelihood
         torch.testing.assert_close(together[i : i + 1], alone)
+
+
+def test_fed_samples_are_decoded_from_the_mean_of_their_prior_and_the_others_from_their_draw() -> None:
+    view, count, fed = vae(), 5, 2
+    x, drawn, prior_mean = view.batch(images(count)), noise(count), noise(count, seed=1)
+    plain, some = (view.loss(x, drawn, prior_mean, 2.5, part) for part in (0, fed))
+    from_prior = view.log_likelihood(x, view.generative(prior_mean))
+    torch.testing.assert_close(some.log_likelihood[:fed], from_prior[:fed])
+    torch.testing.assert_close(some.log_likelihood[fed:], plain.log_likelihood[fed:])
+    assert (some.log_likelihood[:fed] - plain.log_likelihood[:fed]).abs().min() > 1e-3
+    assert torch.equal(some.kl, plain.kl)
+    torch.testing.assert_close(view.loss(x, drawn, prior_mean, 2.5, count).log_likelihood, from_prior)
+
+
+def test_the_likelihood_of_fed_samples_teaches_the_decoder_and_not_the_encoder() -> None:
+    view, count, fed = vae(), 5, 2
+    x, drawn, prior_mean = view.batch(images(count)), noise(count), noise(count, seed=1)
+
+    def gradient(terms: torch.Tensor, networks: torch.nn.Module) -> torch.Tensor:
+        found = torch.autograd.grad(terms.sum(), list(networks.parameters()), retain_graph=True, allow_unused=True)
+        return torch.cat([torch.zeros(1) if part is None else part.flatten() for part in found])
+
+    loss = view.loss(x, drawn, prior_mean, 2.5, fed)
+    assert not gradient(loss.log_likelihood[:fed], view.encoder).any()
+    assert gradient(loss.log_likelihood[:fed], view.decoder).any()
+    assert gradient(loss.kl[:fed], view.encoder).any()
+    others = view.loss(x[fed:], drawn[fed:], prior_mean[fed:], 2.5).log_likelihood
+    torch.testing.assert_close(gradient(loss.log_likelihood, view.encoder), gradient(others, view.encoder))
+
+
+# How the KL enters the objective
+
+
+def test_the_penalty_is_the_distance_from_a_capacity_that_grows_and_stays() -> None:
+    term, kl = KLTerm(3.0, capacity=10.0, growth=4), torch.tensor([4.0, 8.0])
+    asked = {0: 18.0, 1: 10.5, 2: 3.0, 2.4: 0.0, 3: 4.5, 4: 12.0, 5: 12.0, 400: 12.0}
+    for epochs, expected in asked.items():
+        assert term.penalty(kl, epochs).item() == pytest.approx(expected, abs=1e-5)
+
+
+nats = st.lists(st.floats(0, 1e3, width=32), min_size=1, max_size=5)
+
+
+@settings(max_examples=50, deadline=None)
+@given(kl=nats, beta=st.floats(0, 100), growth=st.integers(1, 50), epochs=st.floats(0, 100))
+def test_without_a_capacity_the_penalty_is_beta_times_the_mean_kl(
+    kl: list[float], beta: float, growth: int, epochs: float
+) -> None:
+    found = KLTerm(beta, growth=growth).penalty(torch.tensor(kl), epochs)
+    assert found.item() == pytest.approx(beta * np.mean(kl), rel=1e-5)
+    assert KLTerm(beta).penalty(torch.tensor(kl), epochs) == found
+
+
+@settings(max_examples=50, deadline=None)
+@given(kl=nats, capacity=st.floats(0.1, 1e3), growth=st.integers(1, 50), epochs=st.floats(0, 100))
+def test_the_penalty_draws_the_kl_towards_the_capacity_from_both_sides(
+    kl: list[float], capacity: float, growth: int, epochs: float
+) -> None:
+    values = torch.tensor(kl, dtype=torch.float64, requires_grad=True)
+    term = KLTerm(2.0, capacity, growth)
+    aim = capacity if epochs >= growth else capacity * epochs / growth
+    penalty = term.penalty(values, epochs)
+    assert penalty.item() == pytest.approx(2 * abs(np.mean(kl) - aim), abs=1e-6)
+    penalty.backward()
+    towards = np.sign(values.detach().mean().item() - aim)
+    if abs(values.detach().mean().item() - aim) > 1e-6:
+        np.testing.assert_allclose(values.grad, 2 * towards / len(kl))
 
 
 @pytest.mark.parametrize("shape", [IMAGE, TABLE])
@@ -174,7 +246,7 @@ def test_training_starts_without_an_explosion(seed: int) -> None:
         loss = view.loss(x, torch.randn(32, 100, generator=generator), torch.zeros(32, 100), 1.0)
         assert loss.kl.detach().max() < 1e4
         optimizer.zero_grad()
-        loss.objective(1.0).backward()
+        loss.objective(KLTerm(1.0), 0).backward()
         optimizer.step()
         assert all(bool(torch.isfinite(parameter).all()) for parameter in view.networks.parameters())
 

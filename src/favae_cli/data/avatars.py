@@ -12,7 +12,7 @@ import time
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from filelock import FileLock
@@ -23,7 +23,9 @@ from favae_cli.data.dataset import Dataset, ViewData
 from favae_cli.data.face_styles import STYLES
 from favae_cli.data.faces import draw
 from favae_cli.data.split import split_indices
-from favae_cli.errors import UserError
+
+if TYPE_CHECKING:
+    from favae_cli.data_config import Avatars
 
 log = logging.getLogger(__name__)
 
@@ -87,29 +89,17 @@ def attribute_table(factors: Mapping[str, np.ndarray], names: Iterable[str]) -> 
     return np.stack([columns[name] for name in names], axis=1).astype(np.float32)
 
 
-def check_attributes(names: Iterable[str]) -> None:
-    """Raises: UserError: for a name that is no attribute of the avatars."""
-    unknown = [name for name in names if name not in ATTRIBUTES]
-    if unknown:
-        have = ", ".join(ATTRIBUTES)
-        raise UserError(f"data.attributes: unknown {', '.join(unknown)}; avatars have {have}")
-
-
-def load(config: Any, cache: Path, seed: int) -> Dataset:
+def load(config: Avatars, cache: Path, seed: int) -> Dataset:
     """Draw the data set, or take its pictures from `cache`.
 
     Args:
-        config: `samples`, `size` (pixels), `views` (name to source: photo, cartoon or attributes), `use` (the
-            views to load, None for all), `attributes`, `seed`, `missing` (view name to the share of samples that
-            lack it) and `split.validation`, `split.test`.
+        config: the validated data config.
         cache: folder for the drawn pictures; made if need be.
         seed: of the run, unused: `config.seed` decides on people, gaps and split, so that runs share them.
 
     Raises:
-        UserError: for an unknown attribute, source or view name, or an attribute that nobody or everybody has.
+        UserError: for an attribute that nobody or everybody has.
     """
-    check_attributes(config.attributes)
-    _check_views(config.views, config.missing)
     factors = draw_factors(config.samples, config.seed)
     row = _rows(config.samples, config.views, config.missing, config.seed)
     split = split_indices(config.samples, config.split, seed=config.seed)
@@ -132,16 +122,6 @@ def load(config: Any, cache: Path, seed: int) -> Dataset:
 def _uniform(name: str, samples: int, seed: int) -> np.ndarray:
     """Numbers in [0, 1) from a stream of their own, so that no factor shifts those of another."""
     return np.random.default_rng([seed, zlib.crc32(name.encode())]).random(samples)
-
-
-def _check_views(views: Mapping[str, str], missing: Mapping[str, float]) -> None:
-    sources = (*STYLES, ATTRIBUTE_SOURCE)
-    for name, source in views.items():
-        if source not in sources:
-            raise UserError(f"data.views.{name}: unknown source {source}; avatars have {', '.join(sources)}")
-    for name in missing:
-        if name not in views:
-            raise UserError(f"data.missing.{name}: no such view; there are {', '.join(views)}")
 
 
 def _rows(samples: int, views: Iterable[str], missing: Mapping[str, float], seed: int) -> dict[str, np.ndarray]:

@@ -59,6 +59,7 @@ def cached_images(
     crop: int | None,
     cache: Path,
     on_bad: Literal["skip", "stop"],
+    key: str = "data",
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """The pixels of `paths`, decoded now or taken from the cache that an earlier call left.
 
@@ -69,6 +70,7 @@ def cached_images(
         crop: side of a centre crop taken before the resize, in pixels of the file (at most its shorter side).
         cache: folder of the cache files; made if it is not there.
         on_bad: what a file that is missing, truncated or no image does: `skip` it, or `stop` the run.
+        key: the section of the config that holds `on_bad_image`, for messages.
 
     Returns:
         values, uint8 (R, size, size, channels), memory-mapped read-only; row, int64 (N,), the row of each
@@ -87,10 +89,10 @@ def cached_images(
     bad_list = target.with_suffix(".bad.json")
     with FileLock(target.with_suffix(".lock")):
         if not (target.exists() and bad_list.exists()):
-            _build(files, transform, target, bad_list, on_bad)
+            _build(files, transform, target, bad_list, on_bad, key)
     bad = [BadImage(**entry) for entry in json.loads(bad_list.read_text(encoding="utf-8"))]
     if bad and on_bad == "stop":
-        raise _stop(bad[0])
+        raise _stop(bad[0], key)
     unreadable = {Path(entry.path) for entry in bad}
     row_of = {path: row for row, path in enumerate(path for path in files if path not in unreadable)}
     row = np.array([row_of.get(path.absolute(), -1) for path in paths], dtype=np.int64)
@@ -161,7 +163,12 @@ def _fingerprint(files: Sequence[Path], transform: Transform) -> str:
 
 
 def _build(
-    files: Sequence[Path], transform: Transform, target: Path, bad_list: Path, on_bad: Literal["skip", "stop"]
+    files: Sequence[Path],
+    transform: Transform,
+    target: Path,
+    bad_list: Path,
+    on_bad: Literal["skip", "stop"],
+    key: str,
 ) -> None:
     """Write `bad_list`, then `target`: where `target` is, both are whole. Called under the lock."""
     bad: list[BadImage] = []
@@ -174,7 +181,7 @@ def _build(
                 if isinstance(result, np.ndarray):
                     file.write(result.tobytes())
                 elif on_bad == "stop":
-                    raise _stop(result)
+                    raise _stop(result, key)
                 else:
                     log.warning("%s: %s; skipped", result.path, result.reason)
                     bad.append(result)
@@ -214,8 +221,8 @@ def _progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
             log.info("%s: %d of %d", what, done, total)
 
 
-def _stop(bad: BadImage) -> UserError:
-    return UserError(f"{bad.path}: {bad.reason}; repair or remove it, or set data.on_bad_image=skip")
+def _stop(bad: BadImage, key: str) -> UserError:
+    return UserError(f"{bad.path}: {bad.reason}; repair or remove it, or set {key}.on_bad_image=skip")
 
 
 def _notes(bad: Sequence[BadImage], total: int, bad_list: Path) -> tuple[str, ...]:

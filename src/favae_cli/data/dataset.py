@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -62,6 +63,10 @@ class Dataset:
     split: dict[str, np.ndarray]
     truth: dict[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def seen_as(self, sources: Mapping[str, str]) -> Dataset:
+        """The data set with views of new names, each the view that `sources` gives for it."""
+        return replace(self, views={name: self.views[source] for name, source in sources.items()})
 
     def having(self, split: str, *views: str) -> np.ndarray:
         """Sorted indices of the samples in `split` that have every one of `views`."""

@@ -40,6 +40,7 @@ def split_indices(
     seed: int,
     groups: np.ndarray | None = None,
     column: np.ndarray | None = None,
+    key: str = "data",
 ) -> dict[str, np.ndarray]:
     """Split n samples into "train", "validation" and "test": sorted int64 indices, disjoint and complete.
 
@@ -49,16 +50,17 @@ def split_indices(
         seed: picks the random split; the same seed and groups give the same split.
         groups: (n,) values; samples with the same value are never parted. None: every sample for itself.
         column: (n,) labels that say the split themselves (`LABELS`); seed and groups are then not used.
+        key: the section of the config that holds `split`, for messages.
 
     Raises:
         UserError: a label that names no split, or a split that stays empty.
     """
-    assigned = _random(n, shares, seed, groups) if column is None else _labelled(column)
+    assigned = _random(n, shares, seed, groups) if column is None else _labelled(column, key)
     split = {name: np.flatnonzero(assigned == code).astype(np.int64) for code, name in enumerate(SPLITS)}
     for name, indices in split.items():
         if indices.size == 0:
-            reason = "no row of data.split.column names it" if column is not None else _too_few(n, groups)
-            raise UserError(f"data.split: the {name} split is empty ({reason})")
+            reason = f"no row of {key}.split.column names it" if column is not None else _too_few(n, groups, key)
+            raise UserError(f"{key}.split: the {name} split is empty ({reason})")
     return split
 
 
@@ -73,17 +75,17 @@ def _random(n: int, shares: Shares, seed: int, groups: np.ndarray | None) -> np.
     return code[group_of]
 
 
-def _labelled(column: np.ndarray) -> np.ndarray:
+def _labelled(column: np.ndarray, key: str) -> np.ndarray:
     labels, position = np.unique(np.asarray(column).astype(str), return_inverse=True)
     for label in labels.tolist():
         if label.strip().lower() not in LABELS:
             raise UserError(
-                f"data.split.column: {label!r} names no split; use train, validation and test, or 0, 1 and 2"
+                f"{key}.split.column: {label!r} names no split; use train, validation and test, or 0, 1 and 2"
             )
     codes = np.array([SPLITS.index(LABELS[label.strip().lower()]) for label in labels], dtype=np.int64)
     return codes[position]
 
 
-def _too_few(n: int, groups: np.ndarray | None) -> str:
+def _too_few(n: int, groups: np.ndarray | None, key: str) -> str:
     among = f"{n} samples" if groups is None else f"{n} samples in {len(np.unique(groups))} groups"
-    return f"{among} are too few for these shares; raise its share, or try another data.split.seed"
+    return f"{among} are too few for these shares; raise its share, or try another {key}.split.seed"

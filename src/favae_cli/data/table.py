@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from favae_cli.errors import UserError
+from favae_cli.schema import did_you_mean
 
 PARQUET = (".parquet", ".pq")
 
@@ -36,7 +35,7 @@ class Table:
             UserError: there is no such column.
         """
         if name not in self.frame.columns:
-            raise UserError(f"{key}: {unknown('column', name, self.frame.columns)} (in {self.path})")
+            raise UserError(f"{key}: no column {name!r}; {did_you_mean(name, self.frame.columns)} (in {self.path})")
         cells = self.frame[name].convert_dtypes()
         return cells.astype("string").fillna("").str.strip().to_numpy(dtype=object)
 
@@ -60,12 +59,3 @@ def read_table(path: Path) -> Table:
     if frame.empty:
         raise UserError(f"{path}: the table has no row")
     return Table(path, frame)
-
-
-def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """A clause on a name that is not among the `known`, with the closest first where there are any."""
-    names = [str(candidate) for candidate in known]
-    folded = {candidate.lower(): candidate for candidate in names}
-    close = difflib.get_close_matches(name.lower(), folded, n=3)
-    hint = f"did you mean {' or '.join(folded[match] for match in close)}? " if close else ""
-    return f"no {what} {name!r}; {hint}there are {', '.join(names)}"

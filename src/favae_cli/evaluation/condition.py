@@ -67,6 +67,7 @@ class Conditioning:
     Args:
         model: joined and trained.
         data: with its split.
+        split: whose samples are judged.
         view: the image view.
         attributes: the bernoulli view.
         settings: the `evaluation` section.
@@ -78,6 +79,7 @@ class Conditioning:
         self,
         model: FAVAE,
         data: Dataset,
+        split: str,
         view: str,
         attributes: str,
         settings: Evaluation,
@@ -89,8 +91,8 @@ class Conditioning:
         self.train = Labelled.of(data, "train", view, attributes)
         self.editor = Editor(model, view, attributes)
         self.test, self.chosen_on = (
-            Labelled.of(data, split, view, attributes, numpy_generator(seed, "judged", split))
-            for split in ("test", "validation")
+            Labelled.of(data, part, view, attributes, numpy_generator(seed, "judged", part))
+            for part in (split, "validation")
         )
         self.edited, self.chosen_on = (part.first(settings.edit.images) for part in (self.test, self.chosen_on))
         self.combinations = Combinations.of(self.train.labels, settings.min_combination)

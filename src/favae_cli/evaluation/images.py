@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from favae_cli.data import Dataset
 from favae_cli.evaluation.grids import image_grid
+from favae_cli.evaluation.translator import image_views, translator_of
 from favae_cli.model import FAVAE
+from favae_cli.rivals import JointVAE
 from favae_cli.training.epochs import Prior, held_out
+from favae_cli.views import VaeView
 
 
 def unit(images: np.ndarray) -> np.ndarray:
@@ -32,44 +37,47 @@ def r2_pooled(images: np.ndarray, others: np.ndarray) -> float:
 
 
 def reconstruction_metrics(
-    model: FAVAE, data: Dataset, split: str, priors: dict[str, Prior], seed: int
+    model: FAVAE | JointVAE, data: Dataset, split: str, priors: Mapping[str, Prior], seed: int
 ) -> dict[str, float]:
-    """Flat metrics of every trainable image view: R2, Gaussian log-likelihood and KL, nats a sample.
+    """Flat metrics of every image view: R2 and, where there is a prior, log-likelihood and KL, nats a sample.
 
     Args:
         model: with its networks.
         data: with its split.
         split: which one is scored.
-        priors: by view, for the samples of the split that have the view; its KL is against this.
+        priors: by view with a VAE of its own, for the samples of the split that have the view; its KL is against this.
         seed: of the draws of z in the log-likelihood.
     """
     metrics: dict[str, float] = {}
-    for name, view in model.trainable.items():
+    translator = translator_of(model)
+    for name in image_views(model, data):
         part = data.views[name]
         indices = data.having(split, name)
-        if not part.is_image or not len(indices):
+        if not len(indices):
             continue
         stored = part.gather(indices)
-        images, decoded = unit(stored), view.decode(view.encode(stored).mean)
+        images, decoded = unit(stored), translator.translate(name, name, stored)
         each = r2_per_image(images, decoded)
-        totals = held_out(name, view, part, indices, priors[name], seed).means()
         metrics |= {
             f"{split}/{name}/r2_mean": float(each.mean()),
             f"{split}/{name}/r2_std": float(each.std()),
             f"{split}/{name}/r2": r2_pooled(images, decoded),
-            f"{split}/{name}/log_likelihood": totals["log_likelihood"],
-            f"{split}/{name}/kl": totals["kl"],
         }
+        view = model.views[name] if isinstance(model, FAVAE) else None
+        if name in priors and isinstance(view, VaeView):
+            totals = held_out(name, view, part, indices, priors[name], seed).means()
+            metrics[f"{split}/{name}/log_likelihood"] = totals["log_likelihood"]
+            metrics[f"{split}/{name}/kl"] = totals["kl"]
     return metrics
 
 
-def reconstruction_pictures(model: FAVAE, data: Dataset, split: str, count: int) -> dict[str, Figure]:
-    """Originals over their reconstructions, a figure for each trainable image view; `count` images."""
-    pictures = {}
-    for name, view in model.trainable.items():
+def reconstruction_pictures(model: FAVAE | JointVAE, data: Dataset, split: str, count: int) -> dict[str, Figure]:
+    """Originals over their reconstructions, a figure for each image view; `count` images."""
+    pictures, translator = {}, translator_of(model)
+    for name in image_views(model, data):
         indices = data.having(split, name)[:count]
-        if data.views[name].is_image and len(indices):
+        if len(indices):
             stored = data.views[name].gather(indices)
-            rows = [list(stored), list(view.decode(view.encode(stored).mean))]
+            rows = [list(stored), list(translator.translate(name, name, stored))]
             pictures[f"reconstructions_{name}"] = image_grid(rows, ["original", "reconstruction"])
     return pictures

@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from favae_cli.evaluation.tables import Metrics, headline, tables
+from favae_cli.evaluation.table import Metrics
+from favae_cli.evaluation.tables import headline, tables
 
 CAPTIONS = {
     "curves": "ELBO, log-likelihood and KL, epoch by epoch. The dotted line is where the view was joined "
@@ -22,6 +23,12 @@ CAPTIONS = {
     "editing": "Each row begins with a test image and its reconstruction; then the same image, edited toward "
     "what stands above the column. What is asked should change, and nothing else.",
     "generated": "Images made from attributes alone. What stands beside a row was asked; the rest is random.",
+    "translation": "Test images, their reconstruction, their translation, what the other view makes of the true "
+    "partner, and the partner itself.",
+    "interpolation": "The way from one test image to another: in the embedding of its view, and in the factors, "
+    "from where every view can be decoded.",
+    "race": "Test log-likelihood and KL while the large VAE learns: alone (the rival), and with help.",
+    "traversal": "One factor, or one dimension of z, changed at a time, the most relevant first.",
     "relevance": "How much each view uses each factor: the weights |W|, and 1 / alpha below. Shared factors "
     "carry what views have in common, private ones what is a view's own.",
     "bound": "The evidence lower bound, the factors in use and the noise precision of every view by round.",
@@ -39,7 +46,7 @@ def write_report(directory: Path) -> Path:
     """
     directory = directory.resolve()
     metrics: Metrics = json.loads(_text(directory / "metrics.json") or "{}")
-    time = _time(directory.name)
+    time, trained = _time(directory.name), _progress(directory)
     composed = yaml.safe_load(_text(directory / ".hydra" / "hydra.yaml")) or {}
     choices = composed.get("hydra", {}).get("runtime", {}).get("choices", {})
     experiment = choices.get("experiment") or (directory.parent.name if time else directory.name)
@@ -54,14 +61,14 @@ def write_report(directory: Path) -> Path:
     )
     page = environment.get_template("report.html.j2").render(
         experiment=experiment,
-        facts=[fact for fact in (time, *_progress(directory)) if fact],
+        facts=[fact for fact in (time, *trained) if fact],
         headline=headline(metrics),
         tables=tables(metrics),
         figures=_figures(directory / "figures"),
         metrics=metrics,
         config=_text(directory / ".hydra" / "config.yaml"),
-        again=shlex.join(["favae-run", *overrides]),
-        resume=shlex.join(["favae-run", f"resume={_from_outputs(directory)}"]),
+        again=shlex.join(["favae-run", *(line for line in overrides if not line.startswith("sweep="))]),
+        resume=shlex.join(["favae-run", f"resume={_from_outputs(directory)}"]) if trained else "",
     )
     path = directory / "report.html"
     unfinished = path.with_name(f".{path.name}.part")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
 
-Metrics = Mapping[str, float]
+from favae_cli.evaluation.table import Metrics, Table, number, unique
+from favae_cli.evaluation.task_tables import disentanglement, transfer, translation
 
-_ABSENT = "-"
 _VIEW_MEASURES = {
     "r2_mean": "R2, mean over images",
     "r2_std": "R2, standard deviation",
@@ -23,7 +23,7 @@ _ATTRIBUTE_MEASURES = {
     "ece": "calibration error",
 }
 _JUDGED = {
-    "judge/accuracy": "The judge is right on real test images",
+    "judge/accuracy": "The judge is right on real images",
     "judge/present": "The same, of attributes that are present",
     "reconstruction/accuracy": "Attributes that survive reconstruction",
     "reconstruction/present": "The same, of attributes that are present",
@@ -44,33 +44,20 @@ _JUDGED_BY_ATTRIBUTE = {
 }
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table as it is shown: every cell is text already."""
-
-    title: str
-    note: str
-    header: list[str]
-    rows: list[list[str]]
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """`value` for a table: fewer decimals the larger it is, a dash where there is none."""
-    if value is None or value != value:
-        return _ABSENT
-    if float(value).is_integer() and abs(value) >= 2:
-        return f"{value:,.0f}"
-    text = f"{value:,.{min(digits, 1) if abs(value) >= 100 else digits}f}"
-    return text.removeprefix("-") if set(text) <= set("-0.") else text
-
-
 def headline(metrics: Metrics) -> list[tuple[str, str, str]]:
     """Label, number and remark of what to look at first."""
-    tiles = []
+    metrics, tiles = _as_test(metrics), []
     for view in _image_views(metrics):
         before = metrics.get(f"before/test/{view}/r2_mean")
-        remark = f"{number(before)} before conditioning" if before is not None else "mean over test images"
+        remark = f"{number(before)} before conditioning" if before is not None else "mean over images"
         tiles.append((f"R2 of {view}", metrics.get(f"test/{view}/r2_mean"), remark))
+    for key in metrics:
+        if key.startswith("translate/") and key.endswith("/top1"):
+            way = key.split("/")[1]
+            chance = f"top-1 retrieval; {number(metrics.get(f'translate/{way}/chance_top1'))} by chance"
+            tiles.append((way, metrics[key], chance))
+    ratio = metrics.get("transfer/epoch_ratio")
+    tiles.append(("Epochs of the rival", ratio, "that transfer needs to be as good"))
     for view in _attribute_views(metrics):
         probe = _mean(metrics, view, "auc_probe")
         remark = f"{number(probe)} by a probe on z" if probe is not None else "mean over attributes"
@@ -95,8 +82,28 @@ def headline(metrics: Metrics) -> list[tuple[str, str, str]]:
 
 def tables(metrics: Metrics) -> list[Table]:
     """All tables that have a row, in reading order."""
-    made = [_images(metrics), *_attributes(metrics), _judged(metrics), _judged_by_attribute(metrics)]
-    return [table for table in (*made, _factors(metrics), _phases(metrics)) if table.rows]
+    metrics = _as_test(metrics)
+    made = [
+        _images(metrics),
+        translation(metrics),
+        transfer(metrics),
+        disentanglement(metrics),
+        *_attributes(metrics),
+        _judged(metrics),
+        _judged_by_attribute(metrics),
+        _factors(metrics),
+        _phases(metrics),
+    ]
+    return [table for table in made if table.rows]
+
+
+def _as_test(metrics: Metrics) -> Metrics:
+    """The metrics, with those of the split that was scored under the names that they have for the test split."""
+    scored = {key.partition("/")[0] for key in metrics} & {"train", "validation", "test"}
+    if len(scored) != 1:
+        return metrics
+    (split,) = scored
+    return {re.sub(f"^{split}/", "test/", key): value for key, value in metrics.items()}
 
 
 def _images(metrics: Metrics) -> Table:
@@ -109,18 +116,18 @@ def _images(metrics: Metrics) -> Table:
             change = None if after is None or before is None else after - before
             sign = "+" if change is not None and change > 0 and number(change) != number(0) else ""
             rows.append([view, name, number(before), number(after), sign + number(change)])
-    note = "On the test split, for the VAE alone and after conditioning, which should cost next to nothing."
+    note = "Images that are scored, for the VAE alone and after conditioning, which should cost next to nothing."
     return Table("Reconstruction", note, ["view", "measure", "before", "after", "change"], rows)
 
 
 def _attributes(metrics: Metrics) -> list[Table]:
     made = []
     for view in _attribute_views(metrics):
-        names = _unique(key.split("/")[2] for key in metrics if _is_attribute(key, view))
+        names = unique(key.split("/")[2] for key in metrics if _is_attribute(key, view))
         rows = [[name, *_cells(metrics, f"test/{view}/{name}/{{}}", _ATTRIBUTE_MEASURES)] for name in names]
         mean = [number(_mean(metrics, view, measure)) for measure in _ATTRIBUTE_MEASURES]
         note = (
-            "Each attribute predicted from the image through the factors, on the test split. The probe is a "
+            "Each attribute predicted from the scored images through the factors. The probe is a "
             "logistic regression on z, the yardstick; the calibration error is how far probabilities are "
             "from the observed shares."
         )
@@ -137,7 +144,7 @@ def _judged(metrics: Metrics) -> Table:
 
 def _judged_by_attribute(metrics: Metrics) -> Table:
     ends = [key.split("{}") for key in _JUDGED_BY_ATTRIBUTE]
-    names = _unique(
+    names = unique(
         key[len(start) : -len(end)]
         for key in metrics
         for start, end in ends
@@ -160,7 +167,7 @@ def _factors(metrics: Metrics) -> Table:
 
 
 def _phases(metrics: Metrics) -> Table:
-    phases = _unique(key.split("/", 1)[1] for key in metrics if key.startswith(("seconds/", "images_per_second/")))
+    phases = unique(key.split("/", 1)[1] for key in metrics if key.startswith(("seconds/", "images_per_second/")))
     rows = [
         [
             phase,
@@ -187,7 +194,7 @@ def _mean(metrics: Metrics, view: str, measure: str) -> float | None:
 
 
 def _image_views(metrics: Metrics) -> list[str]:
-    return _unique(
+    return unique(
         key.split("/")[-2]
         for key in metrics
         if key.removeprefix("before/").startswith("test/") and key.endswith("/r2_mean")
@@ -195,12 +202,8 @@ def _image_views(metrics: Metrics) -> list[str]:
 
 
 def _attribute_views(metrics: Metrics) -> list[str]:
-    return _unique(key.split("/")[1] for key in metrics if key.startswith("test/") and key.count("/") == 3)
+    return unique(key.split("/")[1] for key in metrics if key.startswith("test/") and key.count("/") == 3)
 
 
 def _is_attribute(key: str, view: str) -> bool:
     return key.startswith(f"test/{view}/") and key.count("/") == 3
-
-
-def _unique(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from favae_cli.config import Config
-from favae_cli.data import Dataset
 from favae_cli.errors import UserError
 from favae_cli.evaluation.attributes import attribute_metrics, attribute_pictures
 from favae_cli.evaluation.condition import Conditioning
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.images import reconstruction_metrics, reconstruction_pictures
-from favae_cli.model import FAVAE, observed_table
+from favae_cli.model import observed_table
 from favae_cli.tasks.session import Session
 from favae_cli.training.epochs import Prior
 from favae_cli.training.interrupt import StopRequest
+from favae_cli.training.joining import foretold
 from favae_cli.training.rounds import Training
 
 
@@ -31,38 +31,57 @@ def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
         UserError: a mistake that only the data could show.
     """
     session = Session.open(config, directory)
-    model, data = session.model, session.data
-    image = next(name for name in model.trainable if data.views[name].is_image)
-    attributes = next(name for name, view in config.views.items() if view.type == "bernoulli")
-    _require_samples(data, image, attributes)
+    model, data = session.favae, session.data
+    _require_samples(session, "test")
 
-    def before(model: FAVAE) -> dict[str, float]:
+    def before() -> dict[str, float]:
         return reconstruction_metrics(model, data, "test", {name: Prior() for name in model.trainable}, config.seed)
 
     training = Training(model, data, config, directory, before)
     training.run(stop)
     session.add({f"before/{name}": value for name, value in training.progress.before.items()})
     session.add(training.progress.speeds())
-    session.add(factor_metrics(model.joined))
-
-    with session.timed("evaluation"):
-        encoded = {split: model.encode(data, data.split[split]) for split in ("train", "test")}
-        priors = training.priors_for("test", encoded["test"])
-        session.add(reconstruction_metrics(model, data, "test", priors, config.seed))
-        session.add(attribute_metrics(model, data, attributes, "test", encoded))
-        conditioning = Conditioning(model, data, image, attributes, config.evaluation, session.runtime, config.seed)
-        session.add(conditioning.metrics())
-
-    session.draw(factor_pictures(model.joined))
-    session.draw(reconstruction_pictures(model, data, "test", config.evaluation.reconstructions))
-    session.draw(attribute_pictures(model, data, attributes, "test", encoded["test"]))
-    session.draw(conditioning.pictures())
+    evaluate(session, "test")
     return session.close(training.log)
 
 
-def _require_samples(data: Dataset, image: str, attributes: str) -> None:
-    """Refuse, before any training, data on which nothing could be judged after it."""
-    for split in ("train", "test"):
+def evaluate(session: Session, split: str) -> None:
+    """Score and draw what the trained model does with the samples of a split.
+
+    Raises:
+        UserError: the data hold nothing that it could be judged on.
+    """
+    config, model, data = session.config, session.favae, session.data
+    _require_samples(session, split)
+    image, attributes = _views(session)
+    session.add(factor_metrics(model.joined))
+
+    with session.timed("evaluation"):
+        encoded = {part: model.encode(data, data.split[part]) for part in {"train", split}}
+        priors = foretold(model, data, config, split, encoded[split], config.plan.rounds)
+        session.add(reconstruction_metrics(model, data, split, priors, config.seed))
+        session.add(attribute_metrics(model, data, attributes, split, encoded))
+        conditioning = Conditioning(
+            model, data, split, image, attributes, config.evaluation, session.runtime, config.seed
+        )
+        session.add(conditioning.metrics())
+
+    session.draw(factor_pictures(model.joined))
+    session.draw(reconstruction_pictures(model, data, split, config.evaluation.reconstructions))
+    session.draw(attribute_pictures(model, data, attributes, split, encoded[split]))
+    session.draw(conditioning.pictures())
+
+
+def _views(session: Session) -> tuple[str, str]:
+    """The image view that is conditioned, and the attributes."""
+    image = next(name for name in session.favae.trainable if session.data.views[name].is_image)
+    return image, next(name for name, view in session.config.views.items() if view.type == "bernoulli")
+
+
+def _require_samples(session: Session, judged: str) -> None:
+    """Refuse data on which nothing could be judged, before any training."""
+    data, (image, attributes) = session.data, _views(session)
+    for split in ("train", judged):
         indices = data.having(split, image, attributes)
         if not len(indices) or np.isnan(observed_table(data, attributes, indices)).any(axis=1).all():
             raise UserError(

@@ -14,11 +14,13 @@ from matplotlib.figure import Figure
 
 from favae_cli.config import Config
 from favae_cli.data import Dataset, load
+from favae_cli.data_config import DataConfig
 from favae_cli.evaluation import figures
 from favae_cli.evaluation.report import write_report
 from favae_cli.evaluation.style import pixels, save
 from favae_cli.evaluation.terminal import as_text
 from favae_cli.model import FAVAE
+from favae_cli.rivals import JointVAE
 from favae_cli.runtime import Runtime, prepare
 from favae_cli.training.run_log import RunLog, read_records
 from favae_cli.training.setup import build_model
@@ -43,7 +45,7 @@ class Session:
     directory: Path
     runtime: Runtime
     data: Dataset
-    model: FAVAE
+    model: FAVAE | JointVAE
     metrics: dict[str, float] = field(default_factory=dict)
     pictures: dict[str, Figure] = field(default_factory=dict)
 
@@ -56,15 +58,19 @@ class Session:
         """
         runtime = prepare(config.trainer)
         begun = time.perf_counter()
-        data = load(config.data, config.cache.expanduser(), config.seed)
+        data = loaded(config.data, config.cache, config.seed)
+        data = data.seen_as({name: view.data or name for name, view in config.views.items()})
         spent = time.perf_counter() - begun
-        sizes = ", ".join(f"{len(indices)} {split}" for split, indices in data.split.items())
-        logger.info("%s: %d samples (%s)", data.name, len(data.keys), sizes)
-        for note in data.notes:
-            logger.info("%s: %s", data.name, note)
         session = cls(config, directory, runtime, data, build_model(config, data, runtime))
         session.metrics["seconds/data"] = spent
         return session
+
+    @property
+    def favae(self) -> FAVAE:
+        """The model of a task that takes no other."""
+        if not isinstance(self.model, FAVAE):
+            raise TypeError("this task needs factors")
+        return self.model
 
     def add(self, metrics: Mapping[str, float]) -> None:
         """Keep these numbers, on disk at once."""
@@ -108,5 +114,20 @@ class Session:
             ("checkpoints", "checkpoints/"),
             ("numbers", "metrics.json"),
         ):
-            logger.info("%-12s %s", what, self.directory / where)
+            if (self.directory / where).exists():
+                logger.info("%-12s %s", what, self.directory / where)
         return self.metrics
+
+
+def loaded(config: DataConfig, cache: Path, seed: int) -> Dataset:
+    """The data set of the config; says how large it is, and what its loader had to skip or repair.
+
+    Raises:
+        UserError: a mistake in the config or the data.
+    """
+    data = load(config, cache.expanduser(), seed)
+    sizes = ", ".join(f"{len(indices)} {split}" for split, indices in data.split.items())
+    logger.info("%s: %d samples (%s)", data.name, len(data.keys), sizes)
+    for note in data.notes:
+        logger.info("%s: %s", data.name, note)
+    return data

@@ -1,20 +1,22 @@
-"""One VAE's epochs: the only training loop there is."""
+"""Epochs: the only training loop there is, and what a VAE does in it."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from favae_cli.data import ViewData
+from favae_cli.data import Dataset, ViewData
 from favae_cli.errors import UserError
 from favae_cli.training.seeds import numpy_generator, torch_generator
 from favae_cli.views import VaeView
+from favae_cli.views.vae import KLTerm, Loss
 
 
 @dataclass
@@ -24,10 +26,12 @@ class Prior:
     Attributes:
         mean: float32 (N, D), or None for 0.
         precision: tau.
+        feed: share of the samples that the decoder gets as this mean, not as a draw of z.
     """
 
     mean: np.ndarray | None = None
     precision: float = 1.0
+    feed: float = 0.0
 
     def of(self, rows: np.ndarray, size: int, device: torch.device) -> Tensor:
         """(B, D) means for the positions `rows` of the split."""
@@ -44,6 +48,12 @@ class Totals:
     kl: float = 0.0
     count: int = 0
 
+    def add(self, loss: Loss) -> None:
+        """Count the samples of a batch."""
+        self.log_likelihood += loss.log_likelihood.double().sum().item()
+        self.kl += loss.kl.double().sum().item()
+        self.count += len(loss.kl)
+
     def means(self) -> dict[str, float]:
         """Log-likelihood, KL and ELBO a sample."""
         log_likelihood, kl = self.log_likelihood / self.count, self.kl / self.count
@@ -58,48 +68,57 @@ class Position:
     totals: Totals = field(default_factory=Totals)
 
 
-class VaeTrainer:
-    """Trains one view's networks on its samples.
+class Trainer(ABC):
+    """Trains networks on the samples of a data set.
 
     Args:
-        name: of the view, part of its random streams.
-        view: whose networks are trained.
-        data: of the view.
-        indices: the training samples that have the view.
+        name: of the view or the model, part of the random streams.
+        networks: whose parameters are trained.
+        indices: the training samples.
         settings: the `trainer` section.
         seed: of the run.
+        device: where the networks live.
+
+    Raises:
+        UserError: fewer than two samples.
     """
 
-    def __init__(self, name: str, view: VaeView, data: ViewData, indices: np.ndarray, settings: Any, seed: int) -> None:
-        self.name, self.view, self.data, self.indices = name, view, data, indices
-        self.settings, self.seed = settings, seed
-        self.parameters = [value for value in view.networks.parameters() if value.requires_grad]
+    def __init__(
+        self, name: str, networks: nn.Module, indices: np.ndarray, settings: Any, seed: int, device: torch.device
+    ) -> None:
+        self.name, self.networks, self.indices = name, networks, indices
+        self.settings, self.seed, self.device = settings, seed, device
+        self.parameters = [value for value in networks.parameters() if value.requires_grad]
         self.optimizer = torch.optim.AdamW(
             self.parameters,
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
-            fused=view.runtime.device.type in ("cpu", "cuda"),
+            fused=device.type in ("cpu", "cuda"),
         )
         if len(indices) < 2:
             raise UserError(f"views.{name}: {len(indices)} training samples have this view; training needs at least 2")
         self.batch_size = min(settings.batch_size, len(indices))
         self.steps = len(indices) // self.batch_size
 
-    @torch.no_grad()
+    @abstractmethod
+    def samples(self, data: Dataset, split: str) -> np.ndarray:
+        """Indices of the samples of a split that it can train on or be tested with."""
+
+    @abstractmethod
+    def draw(self, noise: torch.Generator) -> Tensor:
+        """All that one step needs of random numbers."""
+
+    @abstractmethod
+    def loss(self, rows: np.ndarray, drawn: Tensor, prior: Prior) -> Loss:
+        """Of the samples at the positions `rows` of `indices`."""
+
+    @abstractmethod
+    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior) -> Totals:
+        """Log-likelihood and KL of samples that are not trained on; the same draws whenever it is asked."""
+
     def scale_embedding(self, scale: float) -> None:
-        """Make z `scale` times what it was, in the networks and in what the optimiser remembers of their gradients."""
-        self.view.scale_embedding(scale)
-        size = self.view.size
-        head, stem = self.view.encoder.head, self.view.decoder.stem
-        for weights, rows, factor in (
-            (head.weight, slice(size), 1 / scale),
-            (head.bias, slice(size), 1 / scale),
-            (stem.weight, slice(None), scale),
-        ):
-            memory = self.optimizer.state.get(weights)
-            if memory:
-                memory["exp_avg"][rows] *= factor
-                memory["exp_avg_sq"][rows] *= factor**2
+        """Make z `scale` times what it was; only a view whose prior is learned has that freedom."""
+        raise NotImplementedError
 
     def rate(self, step: int, total: int) -> float:
         """Learning rate at `step` of `total`: a linear warm-up, then a cosine down to the final rate."""
@@ -117,18 +136,18 @@ class VaeTrainer:
         epoch: int,
         epochs: int,
         prior: Prior,
-        beta: float,
+        term: KLTerm,
         at: Position,
         stop: Callable[[], bool],
     ) -> bool:
         """Train until the end of the epoch, or until `stop` says so.
 
         Args:
-            stage: 0 alone, 1 in the rounds; part of the random streams.
+            stage: 0 for the first that trains, 1 for rounds after a time alone; part of the random streams.
             epoch: of this stage, from 0; all rounds count on.
             epochs: of this stage, which the learning rate's decay spans.
             prior: of z, for `indices`.
-            beta: weight of the KL.
+            term: how the KL counts.
             at: where in the epoch to begin; is moved along, and says afterwards how far it came.
             stop: asked after every step.
 
@@ -138,22 +157,19 @@ class VaeTrainer:
         Raises:
             UserError: the loss is not finite; the rate is too large.
         """
-        view, device = self.view, self.view.runtime.device
         order = numpy_generator(self.seed, self.name, "order", stage, epoch).permutation(len(self.indices))
         noise = torch_generator(self.seed, self.name, "noise", stage, epoch)
         for _ in range(at.step):  # drawn by the part of the epoch that is already done
-            torch.randn(self.batch_size, view.size, generator=noise)
-        sums = torch.tensor([at.totals.log_likelihood, at.totals.kl], dtype=torch.float64, device=device)
-        view.networks.train()
+            self.draw(noise)
+        sums = torch.tensor([at.totals.log_likelihood, at.totals.kl], dtype=torch.float64, device=self.device)
+        self.networks.train()
         while at.step < self.steps:
             rows = order[at.step * self.batch_size : (at.step + 1) * self.batch_size]
-            drawn = torch.randn(self.batch_size, view.size, generator=noise).to(device)
             for group in self.optimizer.param_groups:
                 group["lr"] = self.rate(epoch * self.steps + at.step, epochs * self.steps)
-            x = view.batch(self.data.gather(self.indices[rows]))
-            loss = view.loss(x, drawn, prior.of(rows, view.size, device), prior.precision)
+            loss = self.loss(rows, self.draw(noise).to(self.device), prior)
             self.optimizer.zero_grad(set_to_none=True)
-            loss.objective(beta).backward()  # type: ignore[no-untyped-call]
+            loss.objective(term, epoch + at.step / self.steps).backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm)
             self.optimizer.step()
             sums += torch.stack([loss.log_likelihood.detach().sum(), loss.kl.detach().sum()])
@@ -167,6 +183,55 @@ class VaeTrainer:
                 f"trainer.learning_rate: the loss of view {self.name!r} is no longer finite; try a smaller one"
             )
         return at.step >= self.steps
+
+
+class VaeTrainer(Trainer):
+    """Trains one view's networks on its samples.
+
+    Args:
+        name: of the view.
+        view: whose networks are trained.
+        data: of the view.
+        indices: the training samples that have the view.
+        settings: the `trainer` section.
+        seed: of the run.
+    """
+
+    def __init__(self, name: str, view: VaeView, data: ViewData, indices: np.ndarray, settings: Any, seed: int) -> None:
+        super().__init__(name, view.networks, indices, settings, seed, view.runtime.device)
+        self.view, self.data = view, data
+
+    def samples(self, data: Dataset, split: str) -> np.ndarray:
+        return data.having(split, self.name)
+
+    def draw(self, noise: torch.Generator) -> Tensor:
+        return torch.randn(self.batch_size, self.view.size, generator=noise)
+
+    def loss(self, rows: np.ndarray, drawn: Tensor, prior: Prior) -> Loss:
+        x = self.view.batch(self.data.gather(self.indices[rows]))
+        mean = prior.of(rows, self.view.size, self.device)
+        # The batch is in random order: its first samples are as good as any.
+        fed = round(prior.feed * len(rows))
+        return self.view.loss(x, drawn, mean, prior.precision, fed)
+
+    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior) -> Totals:
+        return held_out(self.name, self.view, data.views[self.name], indices, prior, self.seed)
+
+    @torch.no_grad()
+    def scale_embedding(self, scale: float) -> None:
+        """Make z `scale` times what it was, in the networks and in what the optimiser remembers of their gradients."""
+        self.view.scale_embedding(scale)
+        size = self.view.size
+        head, stem = self.view.encoder.head, self.view.decoder.stem
+        for weights, rows, factor in (
+            (head.weight, slice(size), 1 / scale),
+            (head.bias, slice(size), 1 / scale),
+            (stem.weight, slice(None), scale),
+        ):
+            memory = self.optimizer.state.get(weights)
+            if memory:
+                memory["exp_avg"][rows] *= factor
+                memory["exp_avg_sq"][rows] *= factor**2
 
 
 @torch.inference_mode()
@@ -184,8 +249,5 @@ def held_out(name: str, view: VaeView, data: ViewData, indices: np.ndarray, prio
         rows = np.arange(start, min(start + 256, len(indices)))
         drawn = torch.randn(len(rows), view.size, generator=noise).to(view.runtime.device)
         mean = prior.of(rows, view.size, view.runtime.device)
-        loss = view.loss(view.batch(data.gather(indices[rows])), drawn, mean, prior.precision)
-        totals.log_likelihood += loss.log_likelihood.double().sum().item()
-        totals.kl += loss.kl.double().sum().item()
-        totals.count += len(rows)
+        totals.add(view.loss(view.batch(data.gather(indices[rows])), drawn, mean, prior.precision))
     return totals

@@ -7,24 +7,27 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from favae_cli.config import BetaVae, Config, FaVae, Schedule
 from favae_cli.data import Dataset
 from favae_cli.errors import Interrupted
-from favae_cli.factors import FactorModel, fit
+from favae_cli.factors import FactorModel
 from favae_cli.model import FAVAE
+from favae_cli.rivals import JointVAE
 from favae_cli.training import checkpoint
-from favae_cli.training.epochs import Position, Prior, VaeTrainer, held_out
+from favae_cli.training.epochs import Position, Prior
 from favae_cli.training.interrupt import StopRequest
+from favae_cli.training.joining import foretold, join, rescale
 from favae_cli.training.run_log import RunLog
-from favae_cli.training.state import Priors, Progress, pack, unpack
-from favae_cli.views import Encoded
+from favae_cli.training.setup import make_trainers
+from favae_cli.training.state import Priors, Progress, described, pack, unpack
+from favae_cli.views.vae import KLTerm
 
 logger = logging.getLogger(__name__)
 
-SPLITS = ("train", "validation")  # what training may look at
+SPLITS = ("train", "validation")  # what training may learn from
 
 
 class Training:
@@ -39,22 +42,25 @@ class Training:
         config: of the run.
         directory: of the run; goes on from `checkpoints/last` in it if there is one.
         alone: called with the model once the VAEs are trained alone; returns the metrics to keep as `before`.
+        schedule: in the place of the config's.
+        watched: splits whose ELBO is logged after every epoch, beside validation.
     """
 
     def __init__(
         self,
-        model: FAVAE,
+        model: FAVAE | JointVAE,
         data: Dataset,
-        config: Any,
+        config: Config,
         directory: Path,
-        alone: Callable[[FAVAE], dict[str, float]],
+        alone: Callable[[], dict[str, float]] = dict,
+        schedule: Schedule | None = None,
+        watched: tuple[str, ...] = (),
     ) -> None:
         self.model, self.data, self.config, self._alone = model, data, config, alone
+        self.schedule = schedule or config.plan
+        self.splits = (*SPLITS, *watched)
         self.last, self.best, self.alone = (directory / "checkpoints" / name for name in ("last", "best", "alone"))
-        self.trainers = {
-            name: VaeTrainer(name, view, data.views[name], data.having("train", name), config.trainer, config.seed)
-            for name, view in model.trainable.items()
-        }
+        self.trainers = make_trainers(model, data, config)
         self.progress = Progress()
         self.priors: Priors = {}
         if checkpoint.exists(self.last):
@@ -75,7 +81,11 @@ class Training:
             while not self.progress.finished:
                 self._advance(stop)
                 self.progress.written = self.log.written
-                checkpoint.save(self.last, pack(self.model, self.trainers, self.priors), self.progress.to_json())
+                checkpoint.save(
+                    self.last,
+                    pack(self.model, self.trainers, self.priors),
+                    self.progress.to_json() | {"views": described(self.model, self.data)},
+                )
                 self._keep_milestones()
                 if stop.asked:
                     raise Interrupted
@@ -89,7 +99,7 @@ class Training:
 
     def _advance(self, stop: StopRequest) -> None:
         """The next step of the schedule that is worth a checkpoint."""
-        progress, schedule = self.progress, self.config.schedule
+        progress = self.progress
         progress.improved = False
         names = list(self.trainers)
         if not progress.entered:
@@ -101,9 +111,10 @@ class Training:
         else:
             if progress.stage == 0:
                 with self._timed("before"):
-                    progress.before = self._alone(self.model)
-            if progress.stage >= schedule.rounds or self._settled():
-                self.priors = self._fit_factors(progress.stage + 1)
+                    progress.before = self._alone()
+            if progress.stage >= self.schedule.rounds or self._settled():
+                if self.model.joins:
+                    self.priors = self._fit_factors(progress.stage + 1)
                 progress.finished = True
             if progress.stage == 0:
                 progress.best, progress.stale = {}, {}  # the ELBO of the rounds has another prior
@@ -113,12 +124,12 @@ class Training:
         """Begin a stage: from round 1 on, the factors and what they foretell."""
         self.progress.entered = True
         if self.progress.stage == 0:
-            self.priors = {name: {split: Prior() for split in SPLITS} for name in self.trainers}
+            self.priors = {name: {split: Prior() for split in self.splits} for name in self.trainers}
             return
         self.priors = self._fit_factors(self.progress.stage)
 
     def _view_is_done(self, name: str) -> bool:
-        progress, schedule = self.progress, self.config.schedule
+        progress, schedule = self.progress, self.schedule
         if progress.stage > 0:
             return bool(progress.epoch >= schedule.round_epochs)
         spent = progress.epoch >= schedule.alone_epochs or self.config.pretrained is not None
@@ -130,10 +141,10 @@ class Training:
         bounds = self.progress.bounds
         if len(bounds) < 2:
             return False
-        return bool(abs(bounds[-1] - bounds[-2]) <= self.config.schedule.tolerance * abs(bounds[-1]))
+        return bool(abs(bounds[-1] - bounds[-2]) <= self.schedule.tolerance * abs(bounds[-1]))
 
     def _epoch(self, name: str, stop: StopRequest) -> None:
-        progress, schedule = self.progress, self.config.schedule
+        progress, schedule = self.progress, self.schedule
         alone = progress.stage == 0
         trainer, position = self.trainers[name], progress.position
         seen = position.totals.count
@@ -143,11 +154,12 @@ class Training:
         phase = "alone" if alone else "rounds"
         with self._timed(phase):
             complete = trainer.epoch(
-                min(progress.stage, 1),
+                # Without a time alone the rounds see the data in the order in which a VAE alone would.
+                0 if alone or not schedule.alone_epochs else 1,
                 epoch,
                 epochs,
                 self.priors[name]["train"],
-                schedule.alone_beta if alone else self.config.model.beta,
+                self._kl_term(alone),
                 position,
                 lambda: stop.asked,
             )
@@ -157,7 +169,7 @@ class Training:
             return
         speed = (position.totals.count - seen) / seconds
         learned = {f"train/{key}": value for key, value in position.totals.means().items()}
-        tested = self._validate(name)
+        tested = {split: self._test(name, split) for split in self.splits if split != "train"}
         progress.epoch, progress.position = progress.epoch + 1, Position()
         progress.epochs[name] = progress.epochs.get(name, 0) + 1
         record = {
@@ -166,7 +178,7 @@ class Training:
             "round": progress.stage,
             "view": name,
             **learned,
-            **{f"validation/{key}": value for key, value in tested.items()},
+            **{f"{split}/{key}": value for split, totals in tested.items() for key, value in totals.items()},
             "learning_rate": trainer.optimizer.param_groups[0]["lr"],
             "seconds": seconds,
             "images_per_second": speed,
@@ -177,25 +189,25 @@ class Training:
             f"round {progress.stage}, {name}" if progress.stage else f"{name} alone",
             progress.epochs[name],
             learned["train/elbo"],
-            tested["elbo"],
-            tested["kl"],
+            tested["validation"]["elbo"],
+            tested["validation"]["kl"],
             speed,
         )
-        self._remember(name, tested["elbo"])
+        self._remember(name, tested["validation"]["elbo"])
 
-    def _validate(self, name: str) -> dict[str, float]:
-        indices = self.data.having("validation", name)
-        split = "validation" if len(indices) else "train"
+    def _kl_term(self, alone: bool) -> KLTerm:
+        model = self.config.model
+        if isinstance(model, BetaVae):
+            return KLTerm(model.beta, model.capacity, model.growth)
+        return KLTerm(self.schedule.alone_beta if alone or not isinstance(model, FaVae) else model.beta)
+
+    def _test(self, name: str, split: str) -> dict[str, float]:
+        """ELBO of a split; of the training samples where the split has none."""
         trainer = self.trainers[name]
-        totals = held_out(
-            name,
-            trainer.view,
-            trainer.data,
-            indices if len(indices) else trainer.indices,
-            self.priors[name][split],
-            self.config.seed,
-        )
-        return totals.means()
+        indices = trainer.samples(self.data, split)
+        if not len(indices):
+            split, indices = "train", trainer.indices
+        return trainer.held_out(self.data, indices, self.priors[name][split]).means()
 
     def _remember(self, name: str, elbo: float) -> None:
         """Count the epochs without progress."""
@@ -208,59 +220,26 @@ class Training:
 
     def _fit_factors(self, stage: int) -> Priors:
         """Moments, sweeps and prior means; logs the round."""
-        model, config = self.model, self.config
+        model, data = self.model, self.data
+        assert isinstance(model, FAVAE)
+        begun = time.perf_counter()
         with self._timed("factors"):
-            encoded = {split: model.encode(self.data, self.data.split[split]) for split in SPLITS}
-            self._rescale(encoded)
-            evidence = model.embeddings(self.data, self.data.split["train"], encoded["train"])
-            model.factors = fit(
-                evidence.moments(),
-                config.model.factors,
-                config.seed,
-                weights={name: getattr(view, "weight", 1.0) for name, view in config.views.items()},
-                sweeps=config.schedule.sweeps,
-                rotate_every=config.schedule.rotate_every,
-                prune=config.schedule.prune,
-                local=evidence if evidence.local else None,
-            )
+            encoded = {split: model.encode(data, data.split[split]) for split in self.splits}
+            rescale(self.trainers, encoded)
+            join(model, data, self.config, self.schedule, encoded["train"])
             priors: Priors = {name: {} for name in self.trainers}
-            for split in SPLITS:
-                for name, prior in self.priors_for(split, encoded[split]).items():
+            for split in self.splits:
+                for name, prior in foretold(model, data, self.config, split, encoded[split], stage).items():
                     priors[name][split] = prior
-        self._log_round(stage, model.factors, priors)
+        self._log_round(stage, model.joined, priors, time.perf_counter() - begun)
         return priors
 
-    def _rescale(self, encoded: dict[str, dict[str, Encoded]]) -> None:
-        """Bring every trainable embedding back to unit average variance: the scale is free and would drift."""
-        for name, trainer in self.trainers.items():
-            seen = encoded["train"][name]
-            here = ~np.isnan(seen.mean[:, 0])
-            scale = float(1 / np.sqrt(seen.mean[here].var(axis=0).mean() + seen.variance[here].mean()))
-            trainer.scale_embedding(scale)
-            for split in SPLITS:
-                part = encoded[split][name]
-                encoded[split][name] = Encoded(part.mean * scale, part.variance * scale**2)
-
-    def priors_for(self, split: str, encoded: dict[str, Encoded]) -> dict[str, Prior]:
-        """What the factors say of each trainable view: from all other views, or from all (`model.prior`)."""
-        factors, priors = self.model.joined, {}
-        indices = self.data.split[split]
-        for name in self.trainers:
-            others = [view for view in self.model.views if view != name]
-            given = others if self.config.model.prior == "predictive" else list(self.model.views)
-            evidence = self.model.embeddings(self.data, indices, encoded, given)
-            evidence.settle(factors)
-            here = self.data.views[name].present[indices]
-            mean = evidence.predict(factors, name)[0][here].astype(np.float32)
-            priors[name] = Prior(mean, factors.views[name].tau)
-        return priors
-
-    def _log_round(self, stage: int, factors: FactorModel, priors: Priors) -> None:
+    def _log_round(self, stage: int, factors: FactorModel, priors: Priors, seconds: float) -> None:
         """The complete bound, each term a training sample, and what the factors look like."""
         count = len(self.data.split["train"])
         terms = {name: value / count for name, value in factors.terms.items()}
         for name, trainer in self.trainers.items():
-            seen = held_out(name, trainer.view, trainer.data, trainer.indices, priors[name]["train"], self.config.seed)
+            seen = trainer.held_out(self.data, trainer.indices, priors[name]["train"])
             terms[f"x/{name}"] = seen.log_likelihood / count
         bound = sum(terms.values())
         self.progress.bounds.append(bound)
@@ -270,6 +249,7 @@ class Training:
             **{f"bound/{name}": value for name, value in terms.items()},
             **{f"tau/{name}": view.tau for name, view in factors.views.items()},
             "sweeps": len(factors.bound),
+            "seconds": seconds,
             "factors": factors.factors,
             "factors/active": int(np.any(list(factors.active.values()), axis=0).sum()),
             "factors/shared": int(factors.shared().sum()),

@@ -43,6 +43,7 @@ class RunLog:
     """
 
     def __init__(self, directory: Path, written: int = 0) -> None:
+        directory.mkdir(exist_ok=True)
         self._path = directory / "metrics.jsonl"
         self._path.touch()
         os.truncate(self._path, min(written, self._path.stat().st_size))

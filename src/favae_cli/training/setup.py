@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,38 +10,70 @@ import numpy as np
 import torch
 from omegaconf import OmegaConf
 
-from favae_cli.config import Config, validate
+from favae_cli.config import Config, Fa, JointModel, validate
 from favae_cli.data import Dataset, ViewData
 from favae_cli.errors import UserError
 from favae_cli.model import FAVAE
+from favae_cli.rivals import JointVAE, build_joint
 from favae_cli.runtime import Runtime
 from favae_cli.training import checkpoint
+from favae_cli.training.epochs import Trainer, VaeTrainer
+from favae_cli.training.joint import JointTrainer
 from favae_cli.training.seeds import torch_generator
 from favae_cli.training.state import under
-from favae_cli.views import FrozenView, VaeView, View, build_view
+from favae_cli.views import FrozenView, LinearView, VaeView, View, build_view
 
 
-def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE:
-    """The views of the config, not yet joined; pretrained networks are loaded.
+def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | JointVAE:
+    """The model of the config, its views not yet joined; pretrained networks are loaded.
 
     Raises:
         UserError: an architecture does not fit its data, or a run to load from does not fit the view.
     """
-    views: dict[str, View] = {}
     for name, section in config.views.items():
         part = data.views[name]
         if section.type != "bernoulli" and not part.is_image and np.isnan(part.values).any():
             raise UserError(f"views.{name}: the table has missing entries, which a VAE cannot take; use bernoulli")
+    if isinstance(config.model, JointModel):
+        return build_joint(config, data, runtime)
+    views: dict[str, View] = {}
+    for name, section in config.views.items():
+        part = data.views[name]
         if section.type == "frozen":
             views[name] = frozen_view(section.run, section.source, name, part, runtime)
+        elif isinstance(config.model, Fa) and section.type == "vae":
+            views[name] = linear_view(config.model.components, part, data.having("train", name))
         else:
             views[name] = build_view(section, part, runtime, torch_generator(config.seed, name, "weights"))
     model = FAVAE(views)
-    if config.pretrained is not None and config.resume is None:  # a resumed run has its own checkpoint
+    # A resumed run has its own checkpoint; task transfer takes the earlier run as its small VAE.
+    if config.pretrained is not None and config.resume is None and config.task.name != "transfer":
         for name, view in model.trainable.items():
             # As it was before its run conditioned it.
             load_networks(view, config.pretrained / "checkpoints" / "alone", name, f"pretrained, view {name}")
     return model
+
+
+def make_trainers(model: FAVAE | JointVAE, data: Dataset, config: Config) -> Mapping[str, Trainer]:
+    """What trains the model: one trainer for each VAE, or one for all views together.
+
+    Raises:
+        UserError: a view that fewer than two training samples have.
+    """
+    if isinstance(model, JointVAE):
+        return {"joint": JointTrainer(model, data, config.trainer, config.seed)}
+    return {
+        name: VaeTrainer(name, view, data.views[name], data.having("train", name), config.trainer, config.seed)
+        for name, view in model.trainable.items()
+    }
+
+
+def linear_view(components: int, data: ViewData, train: np.ndarray) -> LinearView:
+    """A view in the basis of its training samples' principal components, as many as there can be at most."""
+    values = data.gather(train)
+    view = LinearView(data.shape, min(components, len(values) - 1, values[0].size))
+    view.fit(values)
+    return view
 
 
 def frozen_view(run: Path, source: str, name: str, data: ViewData, runtime: Runtime) -> FrozenView:
@@ -49,10 +82,7 @@ def frozen_view(run: Path, source: str, name: str, data: ViewData, runtime: Runt
     Raises:
         UserError: the run has no such VAE, or its networks do not fit the data.
     """
-    file = run / ".hydra" / "config.yaml"
-    if not file.is_file():
-        raise UserError(f"views.{name}.run: {run} is not the folder of a run; it has no .hydra/config.yaml")
-    sections = validate(OmegaConf.load(file)).views  # type: ignore[arg-type]
+    sections = _sections(run, f"views.{name}.run")
     section: Any = sections.get(source)
     if section is None or section.type != "vae":
         vaes = ", ".join(key for key, value in sections.items() if value.type == "vae")
@@ -60,6 +90,25 @@ def frozen_view(run: Path, source: str, name: str, data: ViewData, runtime: Runt
     view = FrozenView(section, data.shape, runtime, torch_generator(0, name, "weights"))
     load_networks(view, run / "checkpoints" / "last", source, f"views.{name}.run")
     return view
+
+
+def only_vae(run: Path, key: str) -> str:
+    """The name of the one VAE that an earlier run has.
+
+    Raises:
+        UserError: it has none, or several; begins with `key`.
+    """
+    vaes = [name for name, section in _sections(run, key).items() if section.type == "vae"]
+    if len(vaes) != 1:
+        raise UserError(f"{key}: {run} has {len(vaes)} VAEs ({', '.join(vaes)}); it must have one")
+    return vaes[0]
+
+
+def _sections(run: Path, key: str) -> dict[str, Any]:
+    file = run / ".hydra" / "config.yaml"
+    if not file.is_file():
+        raise UserError(f"{key}: {run} is not the folder of a run; it has no .hydra/config.yaml")
+    return validate(OmegaConf.load(file)).views  # type: ignore[arg-type]
 
 
 def load_networks(view: VaeView, folder: Path, source: str, key: str) -> None:

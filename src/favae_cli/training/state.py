@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, ViewFactors
-from favae_cli.model import FAVAE
-from favae_cli.training.epochs import Position, Prior, Totals, VaeTrainer
+from favae_cli.model import FAVAE, Model
+from favae_cli.training.epochs import Position, Prior, Totals, Trainer
+from favae_cli.views import FrozenView
 
 Priors = dict[str, dict[str, Prior]]
 """By view, then by split."""
@@ -60,7 +62,7 @@ class Progress:
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Progress:
         position = state["position"]
-        rest = {name: value for name, value in state.items() if name != "position"}
+        rest = {name: value for name, value in state.items() if name not in ("position", "views")}
         return cls(**rest, position=Position(position["step"], Totals(**position["totals"])))
 
     def to_json(self) -> dict[str, Any]:
@@ -73,23 +75,38 @@ class Progress:
         }
 
 
-def pack(model: FAVAE, trainers: Mapping[str, VaeTrainer], priors: Priors) -> dict[str, torch.Tensor]:
+def described(model: Model, data: Dataset) -> dict[str, dict[str, Any]]:
+    """What it takes to build the model again without its data or other runs, as JSON.
+
+    By view the shape of a sample and the names of columns, and the section of a network that is another run's.
+    """
+    views: dict[str, dict[str, Any]] = {
+        name: {"shape": list(view.shape), "columns": list(view.columns)} for name, view in data.views.items()
+    }
+    for name, view in model.views.items() if isinstance(model, FAVAE) else ():
+        if isinstance(view, FrozenView):
+            views[name]["section"] = view.config.model_dump(mode="json")
+    return views
+
+
+def pack(model: Model, trainers: Mapping[str, Trainer], priors: Priors) -> dict[str, torch.Tensor]:
     """Networks, optimisers, factor model and priors as named tensors."""
     tensors = {f"networks/{name}": value for name, value in model.networks.state_dict().items()}
     for view, trainer in trainers.items():
         for i, slots in trainer.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{view}/{i}/{slot}": value for slot, value in slots.items()}
-    if model.factors is not None:
+    if isinstance(model, FAVAE) and model.factors is not None:
         tensors |= {name: torch.from_numpy(array) for name, array in pack_factors(model.factors).items()}
     for view, splits in priors.items():
         for split, prior in splits.items():
             tensors[f"prior/{view}/{split}/precision"] = torch.tensor(prior.precision, dtype=torch.float64)
+            tensors[f"prior/{view}/{split}/feed"] = torch.tensor(prior.feed, dtype=torch.float64)
             if prior.mean is not None:
                 tensors[f"prior/{view}/{split}/mean"] = torch.from_numpy(prior.mean)
     return tensors
 
 
-def unpack(tensors: Mapping[str, torch.Tensor], model: FAVAE, trainers: Mapping[str, VaeTrainer]) -> Priors:
+def unpack(tensors: Mapping[str, torch.Tensor], model: Model, trainers: Mapping[str, Trainer]) -> Priors:
     """Put everything that `pack` named back into its place; returns the priors."""
     model.networks.load_state_dict(under(tensors, "networks/"))
     for view, trainer in trainers.items():
@@ -99,13 +116,15 @@ def unpack(tensors: Mapping[str, torch.Tensor], model: FAVAE, trainers: Mapping[
             slots.setdefault(int(i), {})[slot] = _laid_out(value, trainer.parameters[int(i)])
         trainer.optimizer.load_state_dict({**trainer.optimizer.state_dict(), "state": slots})
     arrays = {name: value.numpy() for name, value in tensors.items() if name.startswith("factors/")}
-    model.factors = unpack_factors(arrays, tuple(model.views)) if arrays else None
+    if isinstance(model, FAVAE):
+        model.factors = unpack_factors(arrays, tuple(model.views)) if arrays else None
     priors: Priors = {}
     for name, precision in under(tensors, "prior/").items():
         view, split, what = name.split("/")
         if what == "precision":
             mean = tensors.get(f"prior/{view}/{split}/mean")
-            prior = Prior(None if mean is None else mean.numpy(), precision.item())
+            feed = tensors[f"prior/{view}/{split}/feed"].item()
+            prior = Prior(None if mean is None else mean.numpy(), precision.item(), feed)
             priors.setdefault(view, {})[split] = prior
     return priors
 

@@ -11,9 +11,10 @@ from favae_cli.runtime import Runtime
 from favae_cli.views.base import Encoded, View
 from favae_cli.views.bernoulli import BernoulliView
 from favae_cli.views.frozen import FrozenView
+from favae_cli.views.linear import LinearView
 from favae_cli.views.vae import VaeView
 
-__all__ = ["BernoulliView", "Encoded", "FrozenView", "VaeView", "View", "build_view"]
+__all__ = ["BernoulliView", "Encoded", "FrozenView", "LinearView", "VaeView", "View", "build_view"]
 
 
 def build_view(config: Any, data: ViewData, runtime: Runtime, generator: torch.Generator) -> View:

@@ -13,10 +13,10 @@ from favae_cli.factors.embeddings import LocalEmbedding
 
 @dataclass(frozen=True)
 class Encoded:
-    """q(z | x) of R samples: mean and variance, each float32 (R, D)."""
+    """q(z | x) of R samples: mean and variance, each float32 (R, D); no variance where z is observed."""
 
     mean: np.ndarray
-    variance: np.ndarray
+    variance: np.ndarray | None
 
 
 class View(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,6 +19,39 @@ BATCH = 256  # samples encoded or decoded at a time, outside of training
 
 
 @dataclass(frozen=True)
+class KLTerm:
+    """How the KL enters the objective: beta |KL - C|, with C = 0 the plain beta KL.
+
+    Attributes:
+        beta: weight.
+        capacity: C in nats once it has grown (Burgess et al., 2018, eq. 3).
+        growth: epochs in which C grows from 0, linearly.
+    """
+
+    beta: float
+    capacity: float = 0.0
+    growth: int = 1
+
+    def penalty(self, kl: Tensor, epochs: float) -> Tensor:
+        """Of the mean of `kl` (B,), after so many epochs; nats."""
+        return self.beta * (kl.mean() - self.capacity * min(1.0, epochs / self.growth)).abs()
+
+
+class Loss(Protocol):
+    """What a training step needs: numbers to log, (B,) each in nats a sample, and the objective to minimise."""
+
+    @property
+    def log_likelihood(self) -> Tensor: ...
+
+    @property
+    def kl(self) -> Tensor: ...
+
+    def objective(self, term: KLTerm, epochs: float) -> Tensor:
+        """A scalar, after so many epochs."""
+        ...
+
+
+@dataclass(frozen=True)
 class VaeLoss:
     """Terms of the objective, each (B,) in nats a sample.
 
@@ -30,9 +63,9 @@ class VaeLoss:
     log_likelihood: Tensor
     kl: Tensor
 
-    def objective(self, beta: float) -> Tensor:
-        """What training minimises: the mean over the batch of -(log-likelihood - beta KL)."""
-        return (beta * self.kl - self.log_likelihood).mean()
+    def objective(self, term: KLTerm, epochs: float) -> Tensor:
+        """What the KL costs after so many epochs, less the mean log-likelihood of the batch."""
+        return term.penalty(self.kl, epochs) - self.log_likelihood.mean()
 
 
 class VaeView:
@@ -79,7 +112,7 @@ class VaeView:
             output: Tensor = self.decoder(z)
         return output.float()
 
-    def loss(self, x: Tensor, noise: Tensor, prior_mean: Tensor, prior_precision: float) -> VaeLoss:
+    def loss(self, x: Tensor, noise: Tensor, prior_mean: Tensor, prior_precision: float, fed: int = 0) -> VaeLoss:
         """log p(x | z) and KL(N(mu, sigma^2) || N(r, 1/tau)) for a batch.
 
         Args:
@@ -87,9 +120,12 @@ class VaeView:
             noise: (B, D) standard normal draws, one for every sample.
             prior_mean: (B, D) r of the prior N(r, 1/tau).
             prior_precision: tau.
+            fed: so many samples at the beginning are decoded from r, which then has to be near their z.
         """
         mean, log_variance = self.inference(x)
         z = mean + noise * (log_variance / 2).exp()
+        if fed:
+            z = torch.cat([prior_mean[:fed], z[fed:]])
         kl = gaussian_kl(mean, log_variance, prior_mean, prior_precision)
         return VaeLoss(self.log_likelihood(x, self.generative(z)), kl)
 

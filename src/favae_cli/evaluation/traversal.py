@@ -1,0 +1,55 @@
+"""One factor, or one dimension of z, changed at a time (paper's Fig. 14, A.16)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from favae_cli.evaluation.grids import image_grid
+from favae_cli.factors import FactorModel
+
+
+def most_relevant(model: FactorModel, view: str, count: int) -> np.ndarray:
+    """The factors that explain most of the view's embedding, the first first; fewer than `count` if fewer are left."""
+    return np.argsort(-model.relevance[view], kind="stable")[:count]
+
+
+def most_used(mean: np.ndarray, count: int) -> np.ndarray:
+    """The dimensions of z whose means (N, D) vary most between samples, the first first."""
+    return np.argsort(-mean.var(axis=0), kind="stable")[:count]
+
+
+def factor_name(model: FactorModel, factor: int, view: str) -> str:
+    """What a row of a traversal is called: the factor, who uses it, and its relevance for the view."""
+    users = [name for name, active in model.active.items() if active[factor]]
+    kind = "unused" if not users else f"private {users[0]}" if len(users) == 1 else f"shared {', '.join(users)}"
+    return f"factor {factor}\n{kind}\nrelevance {model.relevance[view][factor]:.3f}"
+
+
+def traversed(centre: np.ndarray, features: Sequence[int] | np.ndarray, spread: np.ndarray, steps: int) -> np.ndarray:
+    """(F, steps, L) points around `centre` (L,), each with one feature changed.
+
+    Args:
+        features: F positions in `centre`.
+        spread: (F,) how far each way.
+        steps: odd to pass through the centre.
+    """
+    points = np.tile(centre, (len(features), steps, 1))
+    for row, (feature, reach) in enumerate(zip(features, spread, strict=True)):
+        points[row, :, feature] += np.linspace(-reach, reach, steps)
+    return points
+
+
+def traversal(points: np.ndarray, decode: Callable[[np.ndarray], np.ndarray], labels: Sequence[str]) -> Figure:
+    """A row of images for each feature.
+
+    Args:
+        points: (F, steps, L) as of `traversed`.
+        decode: (R, L) to images (R, H, W, C).
+        labels: of the F rows.
+    """
+    features, steps, size = points.shape
+    images = decode(points.reshape(-1, size))
+    return image_grid([list(images[row * steps : (row + 1) * steps]) for row in range(features)], labels)

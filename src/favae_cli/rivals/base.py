@@ -1,0 +1,54 @@
+"""What every joint VAE is to the rest of the program."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from favae_cli.views.vae import Loss, VaeView
+
+
+class JointVAE(ABC):
+    """Several views and one loss over all of them.
+
+    Args:
+        views: two or more; their networks are those that FA-VAE would begin with.
+
+    Attributes:
+        networks: all that a checkpoint has to keep.
+        shapes: of one sample, by view.
+        complete: whether it can only learn from samples that have every view.
+        runtime: device, precision and memory layout.
+    """
+
+    joins = False  # nothing is left to tie once it is trained
+
+    networks: nn.ModuleDict
+    complete: bool = False
+
+    def __init__(self, views: dict[str, VaeView]) -> None:
+        self.views = views
+        self.shapes = {name: view.shape for name, view in views.items()}
+        self.runtime = next(iter(views.values())).runtime
+
+    @abstractmethod
+    def loss(self, batch: Mapping[str, Tensor], present: Mapping[str, Tensor], generator: torch.Generator) -> Loss:
+        """Of a batch.
+
+        Args:
+            batch: by view, (B, ...), as `VaeView.batch` makes it; anything finite where the sample lacks the view.
+            present: by view, bool (B,); every sample has a view at least, or all of them if the model is `complete`.
+            generator: of every random number it takes.
+        """
+
+    @abstractmethod
+    def embed(self, view: str, stored: np.ndarray) -> np.ndarray:
+        """(R, D) mean of what `view` alone says of the shared latent variable."""
+
+    @abstractmethod
+    def translate(self, source: str, target: str, stored: np.ndarray) -> np.ndarray:
+        """`target`, (R, H, W, C) in [0, 1], of samples whose `source` is `stored`; the same view reconstructs."""

@@ -1,0 +1,87 @@
+"""Domain adaptation (paper 3.2, A.2): join image views, so that one is translated into the other."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+
+from favae_cli.config import Config
+from favae_cli.errors import UserError
+from favae_cli.evaluation.attributes import attribute_metrics
+from favae_cli.evaluation.factors import factor_metrics, factor_pictures
+from favae_cli.evaluation.images import reconstruction_metrics, reconstruction_pictures
+from favae_cli.evaluation.interpolation import interpolation_pictures
+from favae_cli.evaluation.translation import agreement_metrics, translation_metrics, translation_pictures
+from favae_cli.evaluation.translator import image_views
+from favae_cli.model import FAVAE
+from favae_cli.tasks.session import Session
+from favae_cli.training.epochs import Prior
+from favae_cli.training.interrupt import StopRequest
+from favae_cli.training.joining import foretold
+from favae_cli.training.rounds import Training
+
+FEWEST = 2  # pairs in a split
+
+
+def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
+    """Train, evaluate and report in `directory`.
+
+    Returns:
+        The flat metrics, as in metrics.json.
+
+    Raises:
+        Interrupted: as `stop` asked, after saving.
+        UserError: a mistake that only the data could show.
+    """
+    session = Session.open(config, directory)
+    model, data = session.model, session.data
+    _require_pairs(session)
+
+    def before() -> dict[str, float]:
+        if not isinstance(model, FAVAE) or not model.trainable:
+            return {}  # no VAE has learned alone
+        return reconstruction_metrics(model, data, "test", {name: Prior() for name in model.trainable}, config.seed)
+
+    training = Training(model, data, config, directory, before)
+    training.run(stop)
+    session.add({f"before/{name}": value for name, value in training.progress.before.items()})
+    session.add(training.progress.speeds())
+    evaluate(session, "test")
+    return session.close(training.log)
+
+
+def evaluate(session: Session, split: str) -> None:
+    """Score and draw what the trained model does with the samples of a split."""
+    config, model, data = session.config, session.model, session.data
+    attributes = next((name for name, view in config.views.items() if view.type == "bernoulli"), None)
+    with session.timed("evaluation"):
+        session.add(translation_metrics(model, data, split))
+        if attributes is not None:
+            session.add(
+                agreement_metrics(model, data, attributes, split, config.evaluation, session.runtime, config.seed)
+            )
+        if isinstance(model, FAVAE):
+            encoded = {part: model.encode(data, data.split[part]) for part in {"train", split}}
+            session.add(factor_metrics(model.joined))
+            priors = foretold(model, data, config, split, encoded[split], config.plan.rounds)
+            session.add(reconstruction_metrics(model, data, split, priors, config.seed))
+            if attributes is not None:
+                session.add(attribute_metrics(model, data, attributes, split, encoded))
+        else:
+            session.add(reconstruction_metrics(model, data, split, {}, config.seed))
+    session.draw(reconstruction_pictures(model, data, split, config.evaluation.reconstructions))
+    session.draw(translation_pictures(model, data, split, config.evaluation.translate))
+    if isinstance(model, FAVAE):
+        session.draw(factor_pictures(model.joined))
+        session.draw(interpolation_pictures(model, data, split, config.evaluation.translate.steps))
+
+
+def _require_pairs(session: Session) -> None:
+    """Refuse, before any training, data without pairs to learn from or to be judged by."""
+    for split in ("train", "test"):
+        for source, target in combinations(image_views(session.model, session.data), 2):
+            if len(session.data.having(split, source, target)) < FEWEST:
+                raise UserError(
+                    f"data.split: fewer than {FEWEST} {split} samples have both {source} and {target}; "
+                    "give that split a larger share"
+                )

@@ -1,0 +1,32 @@
+"""What can be done with a trained run, one module a task."""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+from pathlib import Path
+
+from favae_cli.errors import Interrupted
+from favae_cli.runtime import prepare
+from favae_cli.training.interrupt import StopRequest
+from favae_cli.training.run_log import logging_to
+from favae_cli.training.trained import load_run
+from favae_cli.use_config import Use
+
+logger = logging.getLogger(__name__)
+
+
+def use_run(config: Use, directory: Path) -> None:
+    """Do `config.task` with the run that it names, and write into `directory`.
+
+    Raises:
+        Interrupted: by SIGTERM or Ctrl-C.
+        UserError: a mistake that only the run, its data or the inputs could show.
+    """
+    task = import_module(f"{__name__}.{config.task}")
+    with logging_to(directory), StopRequest().handling():
+        try:
+            task.use(config, load_run(config.run, prepare(config.trainer)), directory)
+        except Interrupted as interrupted:
+            raise Interrupted(f"stopped; what was made until then is in {directory}") from interrupted
+        logger.info("done: %s", directory)

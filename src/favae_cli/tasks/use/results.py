@@ -1,0 +1,54 @@
+"""What the use of a trained run leaves behind: images, grids of them, and tables."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from favae_cli.evaluation.grids import image_grid
+from favae_cli.evaluation.style import save
+
+logger = logging.getLogger(__name__)
+
+
+def save_images(folder: Path, names: Sequence[str], images: np.ndarray) -> None:
+    """Each of the images (R, H, W, C) in [0, 1] as `folder`/<name>.png, pixel by pixel."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, image in zip(names, as_stored(images), strict=True):
+        Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).save(folder / f"{name}.png")
+    logger.info("%-10s %s (%d)", "images", folder, len(images))
+
+
+def as_stored(images: np.ndarray) -> np.ndarray:
+    """Images in [0, 1] as data sets store them, uint8."""
+    return np.round(np.clip(images, 0, 1) * 255).astype(np.uint8)
+
+
+def save_grid(
+    file: Path, rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str] = (), titles: Sequence[str] = ()
+) -> None:
+    """Images in rows and columns as a PNG; those of smaller views are enlarged to the largest."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    side = max(image.shape[0] for row in rows for image in row)
+    save(image_grid([[_enlarged(image, side) for image in row] for row in rows], labels, titles), file)
+    logger.info("%-10s %s", "figure", file)
+
+
+def save_table(directory: Path, name: str, table: pd.DataFrame, form: str) -> None:
+    """The table as `directory`/<name>.csv or .parquet."""
+    file = directory / f"{name}.{form}"
+    if form == "parquet":
+        table.to_parquet(file, index=False)
+    else:
+        table.to_csv(file, index=False)
+    logger.info("%-10s %s (%d rows)", "table", file, len(table))
+
+
+def _enlarged(image: np.ndarray, side: int) -> np.ndarray:
+    where = np.arange(side) * image.shape[0] // side
+    return image[where][:, where]

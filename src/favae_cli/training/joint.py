@@ -1,0 +1,80 @@
+"""What a joint VAE does in the training loop."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from favae_cli.data import Dataset, ViewData
+from favae_cli.errors import UserError
+from favae_cli.rivals import JointVAE
+from favae_cli.training.epochs import Prior, Totals, Trainer
+from favae_cli.training.seeds import torch_generator
+from favae_cli.views.vae import BATCH, Loss
+
+
+class JointTrainer(Trainer):
+    """Trains all views of a joint VAE at once, on the samples that have one of them, or all if it needs them.
+
+    Args:
+        model: whose networks are trained.
+        data: with its split.
+        settings: the `trainer` section.
+        seed: of the run.
+
+    Raises:
+        UserError: fewer than two samples to train on, or fewer than two that have one of the views.
+    """
+
+    def __init__(self, model: JointVAE, data: Dataset, settings: Any, seed: int) -> None:
+        self.model, self.data = model, data
+        indices = self.samples(data, "train")
+        for name in model.views:
+            if (count := int(data.views[name].present[indices].sum())) < 2:
+                which = "all views" if model.complete else "this view"
+                raise UserError(f"views.{name}: {count} training samples have {which}; training needs at least 2")
+        super().__init__("joint", model.networks, indices, settings, seed, model.runtime.device)
+
+    def samples(self, data: Dataset, split: str) -> np.ndarray:
+        indices = data.split[split]
+        combine = np.logical_and if self.model.complete else np.logical_or
+        return indices[reduce(combine, (data.views[name].present[indices] for name in self.model.views))]
+
+    def draw(self, noise: torch.Generator) -> Tensor:
+        """The seed of the step."""
+        return torch.randint(2**63 - 1, (), generator=noise)
+
+    def loss(self, rows: np.ndarray, drawn: Tensor, prior: Prior) -> Loss:
+        return self._loss(self.data, self.indices[rows], int(drawn))
+
+    @torch.inference_mode()
+    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior) -> Totals:
+        self.networks.eval()
+        noise = torch_generator(self.seed, self.name, "held out")
+        totals = Totals()
+        for start in range(0, len(indices), BATCH):
+            totals.add(self._loss(data, indices[start : start + BATCH], int(self.draw(noise))))
+        return totals
+
+    def _loss(self, data: Dataset, indices: np.ndarray, seed: int) -> Loss:
+        batch, present = {}, {}
+        for name, view in self.model.views.items():
+            values, here = gathered(data.views[name], indices)
+            batch[name] = view.batch(values)
+            present[name] = torch.from_numpy(here).to(self.device)
+        return self.model.loss(batch, present, torch.Generator().manual_seed(seed))
+
+
+def gathered(part: ViewData, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A view's values of the samples `indices`, and bool (B,), which of them have it.
+
+    The others borrow the values of those that do: batch norm sees every row, and should see real data alone.
+    """
+    row = part.row[indices]
+    here = row >= 0
+    lenders = row[here] if here.any() else part.row[part.present]
+    return part.values[np.where(here, row, np.resize(lenders, len(row)))], here

@@ -1,0 +1,159 @@
+"""Typed schema of every key of the tasks that use a trained run. Defaults live in `configs/` alone."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from omegaconf import DictConfig, OmegaConf
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
+
+from favae_cli.config import Machine
+from favae_cli.data_config import DataConfig
+from favae_cli.errors import UserError
+from favae_cli.folders import config_of_run
+from favae_cli.schema import Count, Folder, Name, Positive, Section, Seed, Text, problems, validated
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _something(asked: dict[str, int]) -> dict[str, int]:
+    if not asked:
+        raise ValueError("say what to change, as attributes.NAME=1 or attributes.NAME=0")
+    return asked
+
+
+Paths = Annotated[list[Folder], Field(min_length=1), BeforeValidator(_listed)]
+Asked = dict[Text, Literal[0, 1]]
+Format = Literal["csv", "parquet"]
+Steps = Annotated[int, Field(ge=3)]
+
+
+class Using(Section):
+    """What every use of a trained run has."""
+
+    run: Folder = Field(description="folder of the finished run")
+    trainer: Machine
+
+
+class OnData(Using):
+    """A use that looks at the run's data, or at others."""
+
+    data: dict[str, Any] = Field(description="changes to the run's data section; with a name, one of its own")
+    split: Literal["train", "validation", "test"]
+    cache: Folder = Field(description="folder for decoded images")
+
+
+class OnInput(Using):
+    """A use that takes images of the user's own."""
+
+    input: Paths | None = Field(description="image files, or folders of them")
+    source: Name | None = Field(alias="from", description="view that the samples show; null: the only one it can be")
+    crop: Count | None = Field(description="side of a centre crop of each file, pixels; null: as the run's data")
+
+
+class OnSamples(OnInput, OnData):
+    """A use that takes samples: images of the user's own, or those of a split."""
+
+    count: Count | None = Field(description="samples at most; null: all")
+    show: Count = Field(description="samples in the figure")
+
+
+class Evaluate(OnData):
+    """Score again."""
+
+    task: Literal["evaluate"]
+
+
+class Translate(OnSamples):
+    """Make images of one view from those of another."""
+
+    task: Literal["translate"]
+    to: Name | None = Field(description="view to make; null: the only one it can be")
+
+
+class Edit(OnSamples):
+    """Change attributes of images."""
+
+    task: Literal["edit"]
+    attributes: Annotated[Asked, AfterValidator(_something)]
+    strength: Positive | None = Field(description="times the step; null: what the run found best")
+    format: Format
+
+
+class Generate(Using):
+    """Draw images with chosen attributes."""
+
+    task: Literal["generate"]
+    attributes: Asked
+    count: Count = Field(description="images of each view")
+    to: Name | None = Field(description="view to draw; null: all")
+    strength: Positive | None = Field(description="times E[g | attributes]; null: what the run found best")
+    seed: Seed
+
+
+class Interpolate(OnSamples):
+    """Go from one image to the next."""
+
+    task: Literal["interpolate"]
+    space: Literal["z", "g", "both"] = Field(alias="in")
+    steps: Steps = Field(description="images of each way, its ends included")
+
+
+class Traverse(OnInput):
+    """Change one factor at a time."""
+
+    task: Literal["traverse"]
+    features: Count = Field(description="rows: the factors that matter most")
+    reach: Positive = Field(description="how far each way, in standard deviations")
+    steps: Steps = Field(description="images of a row")
+    format: Format
+
+
+class Impute(OnSamples):
+    """Fill in missing views and attributes."""
+
+    task: Literal["impute"]
+    format: Format
+
+
+Use = Annotated[Evaluate | Translate | Edit | Generate | Interpolate | Traverse | Impute, Field(discriminator="task")]
+TASKS = ("evaluate", "translate", "edit", "generate", "interpolate", "traverse", "impute")
+
+
+def validate_use(composed: DictConfig) -> Use:
+    """Check a composed config (without its `hydra` node) of one of `TASKS`.
+
+    Raises:
+        UserError: with every mistake found, one a line, each beginning with its key.
+    """
+    config: Use = validated(composed, TypeAdapter(Use))
+    config_of_run(config.run, "run")
+    paths = config.input if isinstance(config, OnInput) else None
+    for path in paths or ():
+        if not path.exists():
+            raise UserError(f"input: there is no file or folder {path}")
+    return config
+
+
+class _DataSection(Section):
+    data: DataConfig
+
+
+def changed_data(own: DataConfig, changes: dict[str, Any]) -> DataConfig:
+    """The data section of a trained run with these changes, or the changes alone if they name a data set.
+
+    Raises:
+        UserError: what they make is not valid; a line for each mistake.
+    """
+    base = {} if "name" in changes else own.model_dump(mode="json")
+    data = {"data": OmegaConf.to_container(OmegaConf.merge(base, changes))}
+    try:
+        config = _DataSection.model_validate(data).data
+    except ValidationError as error:
+        raise UserError("\n".join(problems(error, data))) from error
+    mistakes = list(config.contradictions())
+    if mistakes:
+        raise UserError("\n".join(mistakes))
+    return config

@@ -1,0 +1,43 @@
+"""Views by other names, and the samples that have them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from favae_cli.data import Dataset, ViewData
+
+
+@pytest.fixture
+def data() -> Dataset:
+    """Ten samples; faces of all but the third and the eighth, labels of all but the eighth."""
+    images = np.arange(8 * 4, dtype=np.uint8).reshape(8, 2, 2, 1)
+    views = {
+        "face": ViewData(images, np.array([0, 1, -1, 2, 3, 4, 5, -1, 6, 7])),
+        "labels": ViewData(np.ones((9, 1), np.float32), np.array([0, 1, 2, 3, 4, 5, 6, -1, 7, 8]), ("Old",)),
+    }
+    split = {"train": np.arange(6), "validation": np.array([6, 7]), "test": np.array([8, 9])}
+    return Dataset("toy", np.arange(10).astype(str), views, split, {"age": np.arange(10)}, ("one note",))
+
+
+def test_two_views_may_see_the_same_data(data: Dataset) -> None:
+    seen = data.seen_as({"large": "face", "small": "face", "labels": "labels"})
+    assert list(seen.views) == ["large", "small", "labels"]
+    assert seen.views["large"] is seen.views["small"] is data.views["face"]
+    assert seen.having("train", "small").tolist() == data.having("train", "face").tolist()
+    assert (seen.name, seen.notes, list(seen.truth)) == (data.name, data.notes, ["age"])
+    assert seen.split is data.split
+    assert list(data.views) == ["face", "labels"]
+
+
+def test_views_that_nobody_sees_are_left_out(data: Dataset) -> None:
+    assert list(data.seen_as({"labels": "labels"}).views) == ["labels"]
+
+
+def test_samples_of_a_split_are_those_that_have_every_view_asked_for(data: Dataset) -> None:
+    assert data.having("train", "face").tolist() == [0, 1, 3, 4, 5]
+    assert data.having("train", "labels").tolist() == [0, 1, 2, 3, 4, 5]
+    assert data.having("validation", "labels", "face").tolist() == [6]
+    assert data.having("test").tolist() == [8, 9]
+    gathered = data.views["face"].gather(data.having("train", "face", "labels"))
+    assert gathered[:, 0, 0, 0].tolist() == [0, 4, 8, 12, 16]

@@ -1,0 +1,65 @@
+"""What a run cannot do is said in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from favae_cli.errors import UserError
+
+Using = Callable[..., Path]
+
+
+@pytest.fixture
+def refusal(using: Using) -> Callable[..., str]:
+    def ask(*overrides: str, **where: Path) -> str:
+        with pytest.raises(UserError) as refused:
+            using(*overrides, **where)
+        (line,) = str(refused.value).splitlines()
+        return line
+
+    return ask
+
+
+@pytest.mark.parametrize("task", ["edit", "generate"])
+def test_an_attribute_that_the_run_does_not_know(task: str, refusal: Callable[..., str]) -> None:
+    assert refusal(f"task={task}", "++attributes.smilling=1") == (
+        "attributes.smilling: the run has no such attribute; did you mean Smiling? there are Eyeglasses, Male, Smiling"
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "key"),
+    [
+        (["task=edit", "++attributes.Male=1", "from=attributes"], "from"),
+        (["task=generate", "to=attributes"], "to"),
+        (["task=interpolate", "from=attributes"], "from"),
+        (["task=traverse", "from=attributes"], "from"),
+    ],
+)
+def test_a_view_that_is_no_image(asked: list[str], key: str, refusal: Callable[..., str]) -> None:
+    assert refusal(*asked).startswith(f"{key}: the run has no view of images attributes; there are cartoon, face")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [["task=edit", "++attributes.Male=1"], ["task=interpolate"], ["task=traverse"], ["task=impute", "input={photos}"]],
+)
+def test_a_view_that_could_be_either(asked: list[str], refusal: Callable[..., str], photos: Path) -> None:
+    told = refusal(*(line.format(photos=photos) for line in asked))
+    assert told == "from: say which view of images, as from=face; there are face, cartoon"
+
+
+def test_an_input_that_is_no_image(refusal: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("no image")
+    told = refusal("task=translate", f"input={tmp_path / 'text.jpg'}", "from=face")
+    assert told == f"input: {tmp_path / 'text.jpg'}: not an image"
+
+
+def test_a_run_that_was_never_finished(refusal: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "begun" / ".hydra").mkdir(parents=True)
+    (tmp_path / "begun" / ".hydra" / "config.yaml").touch()
+    told = refusal("task=generate", run=tmp_path / "begun")
+    assert told == f"run: {tmp_path / 'begun'} is not finished; favae-run resume={tmp_path / 'begun'} goes on with it"
