@@ -348,6 +348,8 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield "trainer.final_learning_rate: must be no larger than trainer.learning_rate"
     if config.pretrained is not None and not config.pretrained.is_dir():
         yield f"pretrained: there is no folder {config.pretrained}"
+    if config.pretrained is not None and not isinstance(config.model, FaVae | Vae | BetaVae):
+        yield f"pretrained: model={config.model.name} has no VAEs of its own to load; leave it out"
     loaded = config.data.loaded_sides()
     sides = {}
     for name, view in config.views.items():
@@ -395,11 +397,32 @@ def _lacking(config: Config, sides: dict[str, int | None]) -> Iterator[str]:
         yield f"model={config.model.name}: task condition takes fa_vae, vae or beta_vae"
 
 
+TAKEN = ("transfer", "rival", "small", "checkpoints", "figures", "tensorboard")  # in the folder of a transfer run
+
+
+def _uneven(config: Config, source: VaeView, target: VaeView) -> Iterator[str]:
+    """What keeps the large VAE from taking over what the small one knows."""
+    transfer = config.transfer
+    if (source.data or transfer.source) != (target.data or transfer.target):
+        yield f"views.{transfer.target}.data: must be the data that {transfer.source} sees"
+    warm = "layers" in (transfer.warm_start, *(way.warm_start for way in transfer.beside.values()))
+    if warm and config.pretrained is None and source.latent != target.latent:
+        yield f"views.{transfer.target}.latent: must be that of {transfer.source}, {source.latent}, for a warm start"
+
+
 def _lacking_transfer(config: Config, images: list[str]) -> Iterator[str]:
     for key in ("source", "target"):
         name = getattr(config.transfer, key)
         if name not in images:
             yield f"transfer.{key}: {name} is no vae view of images; {did_you_mean(name, images)}"
+    source, target = (config.views.get(name) for name in (config.transfer.source, config.transfer.target))
+    if config.transfer.source == config.transfer.target:
+        yield "transfer.target: must be another view than transfer.source"
+    elif isinstance(source, VaeView) and isinstance(target, VaeView):
+        yield from _uneven(config, source, target)
+    for name in config.transfer.beside:
+        if name in TAKEN:
+            yield f"transfer.beside.{name}: the name is taken; choose another than {', '.join(TAKEN)}"
     if not isinstance(config.model, FaVae):
         yield f"model={config.model.name}: task transfer takes fa_vae"
     if config.schedule.round_epochs == 0:

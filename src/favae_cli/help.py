@@ -10,6 +10,8 @@ GROUPS = {
     "experiment": "Experiments (experiment=NAME)",
     "data": "Data (data=NAME)",
     "view": "Views (view@views.VIEW=NAME)",
+    "model": "Models (model=NAME)",
+    "transfer": "Help in task transfer (transfer=NAME)",
     "arch": "Archs (arch@views.VIEW.arch=NAME)",
     "sweep": "Sweeps (-m sweep=NAME)",
 }
@@ -25,6 +27,8 @@ Usage: favae-run [KEY=VALUE ...]
   favae-run -m experiment=avatars_condition model.beta=1,4 model.factors=20,50
                                                  a run for every combination; sweep.csv compares them
   favae-run resume=outputs/EXPERIMENT/TIME       goes on as if the run had never stopped
+  favae-run task=translate run=outputs/EXPERIMENT/TIME input=me.jpg
+                                                 uses a finished run
   favae-run experiment=NAME --cfg job            prints every key with its value and runs nothing
   favae-run --help | --version | --hydra-help
 """

@@ -122,10 +122,14 @@ def test_titles_and_labels_stay_on_the_page_and_off_the_images(tmp_path: Path) -
     assert "Smiling=1\n" in figure.texts[1].get_text()
 
 
-def test_images_of_two_sizes_are_refused() -> None:
-    with pytest.raises(ValueError, match="one size"):
-        grids.image_grid([[picture(0.0), picture(0.0, size=8)]])
-    with pytest.raises(ValueError, match="one size"):
+def test_small_images_are_enlarged_beside_large_ones() -> None:
+    sharp = np.kron(np.eye(8), np.ones((2, 2)))[..., None].repeat(3, axis=2)
+    alike = grids.image_grid([[sharp, sharp[::2, ::2]]])
+    assert np.array_equal(style.pixels(alike), style.pixels(grids.image_grid([[sharp, sharp]])))
+
+
+def test_a_grid_without_images_is_refused() -> None:
+    with pytest.raises(ValueError, match="empty"):
         grids.image_grid([[]])
 
 

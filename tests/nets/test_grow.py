@@ -183,6 +183,14 @@ def test_too_few_channels_keep_what_matters_most(small: Pair) -> None:
     assert left[-1] < 0.03
 
 
+def test_a_few_samples_are_enough(small: Pair) -> None:
+    """Fewer blocks, 4 a picture, than the 32 numbers that are read from each."""
+    large = fresh(conv(8, 16, 48))
+    assert warm_start(small, large, [pictures(6, seed=100)]).grown
+    found = errors(small, large, training=False)
+    assert max(found["mean"], found["log_variance"]) < 0.15, found
+
+
 def test_the_same_architecture_is_copied_whole(small: Pair) -> None:
     large = fresh(conv(8, 16))
 

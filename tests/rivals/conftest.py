@@ -22,7 +22,7 @@ def batch_of(model: JointVAE, data: Dataset) -> Batch:
     indices = data.having("train", *model.views) if model.complete else data.split["train"]
     values, here = {}, {}
     for name, view in model.views.items():
-        stored, present = gathered(data.views[name], indices)
+        stored, present = gathered(data.views[name], indices, data.having("train", name))
         values[name], here[name] = view.batch(stored), torch.from_numpy(present)
     return values, here
 

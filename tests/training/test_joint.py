@@ -132,13 +132,13 @@ def test_training_raises_the_held_out_elbo(
 
 def test_a_gap_is_filled_with_what_other_samples_of_the_batch_have() -> None:
     part = ViewData(np.arange(4, dtype=np.float32)[:, None], np.array([0, -1, 1, -1, 2, 3, -1]))
-    values, here = gathered(part, np.array([1, 4, 3, 2]))
+    values, here = gathered(part, np.array([1, 4, 3, 2]), np.array([0]))
     assert here.tolist() == [False, True, False, True]
     assert values[here, 0].tolist() == [2, 1]
     assert set(values[~here, 0]) <= {1, 2}
-    values, here = gathered(part, np.array([1, 3]))  # none to borrow from here
+    values, here = gathered(part, np.array([1, 3]), np.array([0, 4]))  # none to borrow from but the training samples
     assert not here.any()
-    assert set(values[:, 0]) <= {0, 1, 2, 3}
+    assert set(values[:, 0]) <= {0, 2}
 
 
 @pytest.mark.parametrize(

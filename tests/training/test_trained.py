@@ -101,7 +101,8 @@ def test_joint_models_are_loaded_too(config_of: Callable[..., Config], data: Dat
     assert isinstance(loaded.model, JointVAE)
     assert loaded.images == ["face", "cartoon"]
     stored = data.views["face"].values[:3]
-    np.testing.assert_array_equal(*(joint.translate("face", "cartoon", stored) for joint in (model, loaded.model)))
+    said = [joint.translate("face", "cartoon", stored) for joint in (model, loaded.model)]
+    np.testing.assert_array_equal(said[0], said[1])
     with pytest.raises(UserError, match=r"run: .* has model=multi_vae, without the factors that this needs"):
         loaded.factors  # noqa: B018
 

@@ -27,17 +27,15 @@ def image_grid(
     """Images in rows and columns; a row may be shorter than the others.
 
     Args:
-        rows: images (H, W, C) of one size, C = 1, 3 or 4, uint8 or float in [0, 1].
+        rows: square images (H, W, C), C = 1, 3 or 4, uint8 or float in [0, 1]; small ones are enlarged.
         row_labels: stands to the left of each row, wrapped.
         column_titles: stands above each column, wrapped.
 
     Raises:
-        ValueError: there is no image, or two sizes.
+        ValueError: there is no image.
     """
-    sizes = {image.shape[:2] for row in rows for image in row}
-    if len(sizes) != 1:
-        raise ValueError(f"an image grid needs images of one size, got {sorted(sizes)}")
-    ((height, width),) = sizes
+    height, width = (max(image.shape[axis] for row in rows for image in row) for axis in (0, 1))
+    rows = [[_enlarged(image, height, width) for image in row] for row in rows]
     columns = max(len(row) for row in rows)
     scale = max(1, min(_IMAGE // max(height, width), _WIDEST // (columns * width)))
     cell_height, cell_width = height * scale, width * scale
@@ -70,6 +68,12 @@ def image_grid(
     for row, label in enumerate(labels):
         write(side - 6, head + row * (cell_height + _GAP) + cell_height / 2, label, "right", "center")
     return figure
+
+
+def _enlarged(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Each pixel repeated as often as it takes."""
+    down, right = (np.arange(n) * old // n for n, old in zip((height, width), image.shape, strict=False))
+    return image[down][:, right]
 
 
 def _compose(rows: Sequence[Sequence[np.ndarray]], columns: int, scale: int, height: int, width: int) -> np.ndarray:

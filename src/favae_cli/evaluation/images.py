@@ -31,9 +31,10 @@ def r2_per_image(images: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def r2_pooled(images: np.ndarray, others: np.ndarray) -> float:
-    """One coefficient of determination for all images, around the mean image."""
+    """One coefficient of determination for all images, around the mean image; NaN if all are the same."""
     error = np.square(images - others).sum(dtype=np.float64)
-    return float(1 - error / np.square(images - images.mean(axis=0)).sum(dtype=np.float64))
+    spread = np.square(images - images.mean(axis=0)).sum(dtype=np.float64)
+    return float(1 - error / spread) if spread > 0 else float("nan")
 
 
 def reconstruction_metrics(

@@ -95,7 +95,7 @@ def race(courses: Mapping[str, Course]) -> Figure:
     dress(grid[1, 0], "test KL, each to the prior that it learned with", "epoch", "nats a sample")
     dress(grid[1, 1], "", "seconds of training")
     shown = np.concatenate([course.log_likelihood for course in courses.values()])
-    low, high = np.quantile(shown, [0.1, 1.0])
+    low, high = np.quantile(shown, [0.3, 1.0])
     grid[0, 0].set_ylim(low - 0.1 * (high - low), high + 0.05 * (high - low))
     grid[0, 0].legend(fontsize=8, frameon=False, loc="lower right")
     return figure

@@ -108,6 +108,8 @@ def agreement_metrics(
     names = image_views(model, data)
     for target in names:
         seen = data.having("train", target, attributes)
+        if len(seen) < 2 or not any(len(data.having(split, name, target)) for name in names if name != target):
+            continue
         labels = observed_table(data, attributes, seen)
         judge = train_judge(data.views[target].gather(seen), labels, settings.judge, runtime, seed)
         for source in names:

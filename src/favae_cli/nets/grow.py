@@ -176,7 +176,13 @@ def _grow_encoder(small: Encoder, large: Encoder, blocks: _Blocks, readouts: Ten
     depth = len(_layers(small)) - 1
     convolution, *norm = _layers(large)[depth:-2]
     assert isinstance(convolution, nn.Conv2d)
-    variance, directions = (part.flip(-1) for part in torch.linalg.eigh(_covariance(read)))
+    covariance = _covariance(read)
+    # Few samples leave directions out that others will need. So their covariance is shrunk to what features without
+    # correlation would give, by about the share of it that is chance.
+    trace, gram = covariance.trace(), readouts @ readouts.T
+    chance = float((trace.square() / covariance.square().sum() / len(read)).clamp(max=1))
+    covariance = (1 - chance) * covariance + chance * trace / gram.trace() * gram
+    variance, directions = (part.flip(-1) for part in torch.linalg.eigh(covariance))
     rank = min(int((variance > _NEGLIGIBLE * variance.sum()).sum()), convolution.out_channels)
     deviation, directions = variance[:rank].sqrt(), directions[:, :rank]
 

@@ -35,7 +35,8 @@ def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
     """
     session = Session.open(config, directory)
     model, data = session.model, session.data
-    _require_pairs(session)
+    for split in ("train", "test"):
+        _require_pairs(session, split)
 
     def before() -> dict[str, float]:
         if not isinstance(model, FAVAE) or not model.trainable:
@@ -52,6 +53,7 @@ def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
 
 def evaluate(session: Session, split: str) -> None:
     """Score and draw what the trained model does with the samples of a split."""
+    _require_pairs(session, split)
     config, model, data = session.config, session.model, session.data
     attributes = next((name for name, view in config.views.items() if view.type == "bernoulli"), None)
     with session.timed("evaluation"):
@@ -76,12 +78,11 @@ def evaluate(session: Session, split: str) -> None:
         session.draw(interpolation_pictures(model, data, split, config.evaluation.translate.steps))
 
 
-def _require_pairs(session: Session) -> None:
-    """Refuse, before any training, data without pairs to learn from or to be judged by."""
-    for split in ("train", "test"):
-        for source, target in combinations(image_views(session.model, session.data), 2):
-            if len(session.data.having(split, source, target)) < FEWEST:
-                raise UserError(
-                    f"data.split: fewer than {FEWEST} {split} samples have both {source} and {target}; "
-                    "give that split a larger share"
-                )
+def _require_pairs(session: Session, split: str) -> None:
+    """Refuse a split without pairs to learn from or to be judged by."""
+    for source, target in combinations(image_views(session.model, session.data), 2):
+        if len(session.data.having(split, source, target)) < FEWEST:
+            raise UserError(
+                f"data.split: fewer than {FEWEST} {split} samples have both {source} and {target}; "
+                "give that split a larger share"
+            )

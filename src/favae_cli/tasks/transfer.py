@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from favae_cli.config import Config, FaVae, Help, Schedule
 from favae_cli.data import Dataset
+from favae_cli.errors import UserError
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.images import reconstruction_metrics, reconstruction_pictures
 from favae_cli.evaluation.transfer import Course, disentanglement, race, race_metrics, side_by_side, traversals
@@ -47,6 +48,7 @@ def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
         UserError: a mistake that only the data could show.
     """
     session = Session.open(config, directory)
+    _require_test(session.data, config.transfer.target)
     session.data = _thinned(session.data, config)
     contest = _Contest(session, stop)
     contest.train_alone()
@@ -79,6 +81,12 @@ def _main_way(config: Config) -> Help:
     assert isinstance(config.model, FaVae)
     way = config.transfer.model_dump(include={"warm_start", "rate"})
     return Help.model_validate(way | config.model.model_dump(include={"feed", "feed_rounds"}))
+
+
+def _require_test(data: Dataset, target: str) -> None:
+    """Refuse, before any training, data on which no race could be judged."""
+    if len(data.having("test", target)) < 2:
+        raise UserError(f"data.split: fewer than 2 test samples have {target}; give that split a larger share")
 
 
 def _thinned(data: Dataset, config: Config) -> Dataset:
@@ -118,7 +126,7 @@ class _Contest:
         large, begun = self._large(), time.perf_counter()
         if way.warm_start == "layers" and not checkpoint.exists(directory / "checkpoints" / "last"):
             self._warm_start(large)
-        spent = time.perf_counter() - begun
+        seconds = time.perf_counter() - begun
         model = FAVAE({self.source: self.small, self.target: large})
         feeding = {"feed": way.feed, "feed_rounds": way.feed_rounds}
         settings = self.config.trainer
@@ -129,7 +137,7 @@ class _Contest:
             "trainer": settings.model_copy(update=slower),
         }
         config = self.config.model_copy(update=changes)
-        return self._train(name, model, directory, config, self.schedule, spent)
+        return self._train(name, model, directory, config, self.schedule, seconds)
 
     def score(self) -> None:
         """Add the numbers of every way to learn."""
@@ -172,9 +180,8 @@ class _Contest:
         config, session, name = self.config, self.session, self.source
         part = session.data.views[name]
         if config.pretrained is not None:
-            return frozen_view(
-                config.pretrained, only_vae(config.pretrained, "pretrained"), name, part, session.runtime
-            )
+            source = only_vae(config.pretrained, "pretrained")
+            return frozen_view(config.pretrained, source, name, part, session.runtime, "pretrained")
         folder = session.directory / SMALL
         view = session.favae.views[name]
         alone = self.config.schedule.model_copy(update={"rounds": 0})
@@ -201,12 +208,15 @@ class _Contest:
         directory: Path,
         config: Config,
         schedule: Schedule,
-        spent: float = 0.0,
+        begun: float = 0.0,
     ) -> Training:
+        """Train a model that took `begun` seconds to prepare."""
         logger.info("%s", name)
-        training = Training(model, self.session.data, config, directory, schedule=schedule, watched=("test",))
+        fresh = config.model_copy(update={"pretrained": None})  # the earlier run is the small VAE, nothing else
+        training = Training(model, self.session.data, fresh, directory, schedule=schedule, watched=("test",))
+        start = training.progress.seconds.setdefault("warm_start", begun)  # a resumed run has it in its checkpoint
         training.run(self.stop)
-        self.models[name], self.courses[name] = model, Course.read(directory, self.target, spent)
+        self.models[name], self.courses[name] = model, Course.read(directory, self.target, start)
         if name != MAIN:  # its log stays open for the figures
             training.log.close()
         return training

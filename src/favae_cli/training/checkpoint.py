@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from favae_cli.errors import UserError
 
-SCHEMA = 1
+SCHEMA = 2
 _TENSORS, _STATE = "tensors.safetensors", "state.json"
 
 

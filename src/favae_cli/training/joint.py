@@ -32,6 +32,7 @@ class JointTrainer(Trainer):
 
     def __init__(self, model: JointVAE, data: Dataset, settings: Any, seed: int) -> None:
         self.model, self.data = model, data
+        self.lenders = {name: data.having("train", name) for name in model.views}
         indices = self.samples(data, "train")
         for name in model.views:
             if (count := int(data.views[name].present[indices].sum())) < 2:
@@ -63,18 +64,19 @@ class JointTrainer(Trainer):
     def _loss(self, data: Dataset, indices: np.ndarray, seed: int) -> Loss:
         batch, present = {}, {}
         for name, view in self.model.views.items():
-            values, here = gathered(data.views[name], indices)
+            values, here = gathered(data.views[name], indices, self.lenders[name])
             batch[name] = view.batch(values)
             present[name] = torch.from_numpy(here).to(self.device)
         return self.model.loss(batch, present, torch.Generator().manual_seed(seed))
 
 
-def gathered(part: ViewData, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def gathered(part: ViewData, indices: np.ndarray, lenders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A view's values of the samples `indices`, and bool (B,), which of them have it.
 
-    The others borrow the values of those that do: batch norm sees every row, and should see real data alone.
+    The others borrow the values of those that do, or of the training samples `lenders` where nobody does: batch norm
+    sees every row, and should see real data alone.
     """
     row = part.row[indices]
     here = row >= 0
-    lenders = row[here] if here.any() else part.row[part.present]
-    return part.values[np.where(here, row, np.resize(lenders, len(row)))], here
+    lent = row[here] if here.any() else part.row[lenders]
+    return part.values[np.where(here, row, np.resize(lent, len(row)))], here

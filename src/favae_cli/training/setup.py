@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from favae_cli.config import Config, Fa, JointModel, validate
 from favae_cli.data import Dataset, ViewData
 from favae_cli.errors import UserError
+from favae_cli.folders import config_of_run
 from favae_cli.model import FAVAE
 from favae_cli.rivals import JointVAE, build_joint
 from favae_cli.runtime import Runtime
@@ -40,9 +41,9 @@ def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | Join
     for name, section in config.views.items():
         part = data.views[name]
         if section.type == "frozen":
-            views[name] = frozen_view(section.run, section.source, name, part, runtime)
+            views[name] = frozen_view(section.run, section.source, name, part, runtime, f"views.{name}.run")
         elif isinstance(config.model, Fa) and section.type == "vae":
-            views[name] = linear_view(config.model.components, part, data.having("train", name))
+            views[name] = linear_view(name, config.model.components, part, data.having("train", name))
         else:
             views[name] = build_view(section, part, runtime, torch_generator(config.seed, name, "weights"))
     model = FAVAE(views)
@@ -68,27 +69,29 @@ def make_trainers(model: FAVAE | JointVAE, data: Dataset, config: Config) -> Map
     }
 
 
-def linear_view(components: int, data: ViewData, train: np.ndarray) -> LinearView:
+def linear_view(name: str, components: int, data: ViewData, train: np.ndarray) -> LinearView:
     """A view in the basis of its training samples' principal components, as many as there can be at most."""
     values = data.gather(train)
+    if len(values) < 2:
+        raise UserError(f"views.{name}: {len(values)} training samples have this view; model=fa needs at least 2")
     view = LinearView(data.shape, min(components, len(values) - 1, values[0].size))
     view.fit(values)
     return view
 
 
-def frozen_view(run: Path, source: str, name: str, data: ViewData, runtime: Runtime) -> FrozenView:
+def frozen_view(run: Path, source: str, name: str, data: ViewData, runtime: Runtime, key: str) -> FrozenView:
     """View `source` of a finished run, for good.
 
     Raises:
-        UserError: the run has no such VAE, or its networks do not fit the data.
+        UserError: the run has no such VAE, or its networks do not fit the data; names the `key` that chose the run.
     """
-    sections = _sections(run, f"views.{name}.run")
+    sections = _sections(run, key)
     section: Any = sections.get(source)
     if section is None or section.type != "vae":
         vaes = ", ".join(key for key, value in sections.items() if value.type == "vae")
         raise UserError(f"views.{name}.source: {run} has no VAE called {source!r}; it has {vaes}")
     view = FrozenView(section, data.shape, runtime, torch_generator(0, name, "weights"))
-    load_networks(view, run / "checkpoints" / "last", source, f"views.{name}.run")
+    load_networks(view, run / "checkpoints" / "last", source, key)
     return view
 
 
@@ -105,10 +108,7 @@ def only_vae(run: Path, key: str) -> str:
 
 
 def _sections(run: Path, key: str) -> dict[str, Any]:
-    file = run / ".hydra" / "config.yaml"
-    if not file.is_file():
-        raise UserError(f"{key}: {run} is not the folder of a run; it has no .hydra/config.yaml")
-    return validate(OmegaConf.load(file)).views  # type: ignore[arg-type]
+    return validate(OmegaConf.load(config_of_run(run, key))).views  # type: ignore[arg-type]
 
 
 def load_networks(view: VaeView, folder: Path, source: str, key: str) -> None:

@@ -49,7 +49,7 @@ class LinearView:
         found = PCA(self.size, random_state=0).fit(self._flat(values))
         self._basis.mean.copy_(torch.from_numpy(found.mean_))
         self._basis.components.copy_(torch.from_numpy(np.ascontiguousarray(found.components_.T)))
-        self._basis.scale.fill_(float(np.sqrt(found.explained_variance_.mean())))
+        self._basis.scale.fill_(float(np.sqrt(found.explained_variance_.mean())) or 1.0)
 
     def encode(self, values: np.ndarray) -> Encoded:
         mean, components, scale = self._basis.arrays()

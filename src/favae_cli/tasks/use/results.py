@@ -32,10 +32,9 @@ def as_stored(images: np.ndarray) -> np.ndarray:
 def save_grid(
     file: Path, rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str] = (), titles: Sequence[str] = ()
 ) -> None:
-    """Images in rows and columns as a PNG; those of smaller views are enlarged to the largest."""
+    """Images in rows and columns as a PNG."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    side = max(image.shape[0] for row in rows for image in row)
-    save(image_grid([[_enlarged(image, side) for image in row] for row in rows], labels, titles), file)
+    save(image_grid(rows, labels, titles), file)
     logger.info("%-10s %s", "figure", file)
 
 
@@ -47,8 +46,3 @@ def save_table(directory: Path, name: str, table: pd.DataFrame, form: str) -> No
     else:
         table.to_csv(file, index=False)
     logger.info("%-10s %s (%d rows)", "table", file, len(table))
-
-
-def _enlarged(image: np.ndarray, side: int) -> np.ndarray:
-    where = np.arange(side) * image.shape[0] // side
-    return image[where][:, where]

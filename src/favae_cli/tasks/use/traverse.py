@@ -53,7 +53,7 @@ def _centres(config: Traverse, trained: TrainedRun, view: str) -> Iterator[tuple
 
 
 def _relevances(factors: FactorModel, view: str) -> pd.DataFrame:
-    """A row for each factor, those that matter most to `view` first: its share of each view's variance, and if active."""
+    """A row for each factor, the most relevant to `view` first: its share of each view's variance, and if active."""
     order = most_relevant(factors, view, factors.factors)
     table = pd.DataFrame({"factor": order})
     for name in factors.views:
