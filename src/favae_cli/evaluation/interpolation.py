@@ -11,7 +11,6 @@ from favae_cli.evaluation.images import unit
 from favae_cli.evaluation.translator import image_views
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.model import FAVAE
-from favae_cli.views import LinearView, VaeView
 
 
 def path(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray:
@@ -36,15 +35,14 @@ def between(model: FAVAE, view: str, pair: np.ndarray, steps: int) -> dict[str, 
     latent, _ = Embeddings({view: encoded.mean}, {}, {}, (view,)).latents(factors)
     in_z = path(encoded.mean[0], encoded.mean[1], steps)
     in_g = path(latent[0], latent[1], steps)
-    pictures = [
-        name for name, other in model.views.items() if isinstance(other, VaeView | LinearView) and len(other.shape) == 3
-    ]
+    decoded = {
+        name: other.decode(in_g @ factors.views[name].weights.T + factors.views[name].bias)
+        for name, other in model.views.items()
+        if other.networks
+    }
     return {
         "z": {view: model.views[view].decode(in_z)},
-        "g": {
-            name: model.views[name].decode(in_g @ factors.views[name].weights.T + factors.views[name].bias)
-            for name in pictures
-        },
+        "g": {name: images for name, images in decoded.items() if images.ndim == 4},
     }
 
 
