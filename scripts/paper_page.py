@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from PIL import Image
 from favae_cli.evaluation.report import CAPTIONS
 from favae_cli.evaluation.table import Metrics, Table, number, unique
 from favae_cli.evaluation.tables import tables
+from favae_cli.files import replacing
 
 COLOURS = 256  # of an embedded figure, to keep the page small
 
@@ -100,9 +100,8 @@ def write_page(out: Path, roots: Roots, quick: bool, failures: Mapping[Path, int
         },
     )
     path = out / "index.html"
-    unfinished = path.with_name(f".{path.name}.part")
-    unfinished.write_text(page, encoding="utf-8")
-    os.replace(unfinished, path)
+    with replacing(path) as file:
+        file.write_text(page, encoding="utf-8")
     return path
 
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, TypeAdapter
 
 from favae_cli.data_config import DataConfig
 from favae_cli.errors import UserError
+from favae_cli.model_config import BetaVae, FaVae, Model, Vae
 from favae_cli.schema import (
     Count,
     Folder,
@@ -23,6 +24,7 @@ from favae_cli.schema import (
     did_you_mean,
     validated,
 )
+from favae_cli.view_config import BernoulliView, ConvArch, FrozenView, VaeView, View
 
 
 def _device(name: str) -> str:
@@ -33,170 +35,6 @@ def _device(name: str) -> str:
 
 class Task(Section):
     name: Literal["condition", "adapt", "transfer"]
-
-
-class ConvArch(Section):
-    """Strided convolutions and a linear layer; the decoder is their mirror."""
-
-    name: Literal["conv"]
-    channels: Annotated[list[Count], Field(min_length=1)] = Field(description="of the encoder's layers")
-    kernel: Count = Field(description="side, pixels")
-    stride: Count = Field(description="pixels")
-    padding: int = Field(ge=0, description="pixels")
-    batch_norm: bool
-    leak: float = Field(ge=0, lt=1, description="slope of the leaky ReLU below zero")
-
-    def layers_that_fit(self, side: int) -> int:
-        """How many of the convolutions leave something of an image of `side` pixels."""
-        for depth in range(len(self.channels)):
-            side = (side + 2 * self.padding - self.kernel) // self.stride + 1
-            if side < 1:
-                return depth
-        return len(self.channels)
-
-
-class MlpArch(Section):
-    """Fully connected layers."""
-
-    name: Literal["mlp"]
-    hidden: list[Count] = Field(description="units of the encoder's layers")
-    leak: float = Field(ge=0, lt=1, description="slope of the leaky ReLU below zero")
-
-
-class ViewSection(Section):
-    """What every view has."""
-
-    data: Name | None = Field(description="view of the data that it sees; null: the one of its own name")
-
-
-class VaeView(ViewSection):
-    type: Literal["vae"]
-    arch: Annotated[ConvArch | MlpArch, Field(discriminator="name")]
-    latent: Count = Field(description="dimensions of z")
-    likelihood: Literal["gaussian", "bernoulli"] = Field(description="of the data given z")
-    variance: Positive = Field(description="of the gaussian likelihood, for values in [0, 1]")
-
-
-class BernoulliView(ViewSection):
-    type: Literal["bernoulli"]
-    weight: Positive = Field(description="the view counts as so many copies of itself")
-
-
-class FrozenView(ViewSection):
-    type: Literal["frozen"]
-    run: Folder = Field(description="folder of the run that trained it")
-    source: Name = Field(description="name of the view in that run")
-
-
-View = Annotated[VaeView | BernoulliView | FrozenView, Field(discriminator="type")]
-
-
-class FactorModel(Section):
-    """Models whose views are tied by factor analysis."""
-
-    factors: Count = Field(description="K, the factors to start with")
-
-
-class FaVae(FactorModel):
-    """VAEs that learn together with the factors, round by round."""
-
-    name: Literal["fa_vae"]
-    beta: NotNegative = Field(description="weight of the KL term in the rounds")
-    prior: Literal["predictive", "posterior"] = Field(description="prior of z: the views it is from")
-    feed: float = Field(ge=0, le=1, description="share of the samples decoded from the mean of the prior")
-    feed_rounds: int | None = Field(ge=0, description="rounds in which they are, the first ones; null: all")
-
-
-class Vae(FactorModel):
-    """VAEs alone for as many epochs, joined by factor analysis once they are trained."""
-
-    name: Literal["vae"]
-
-
-class BetaVae(FactorModel):
-    """As `vae`, with beta > 1, or with a capacity that the KL grows along (Burgess et al., 2018)."""
-
-    name: Literal["beta_vae"]
-    beta: NotNegative = Field(description="weight of the KL term, or of its distance from the capacity")
-    capacity: NotNegative = Field(description="nats of KL that are free at the end; 0: the plain beta-VAE")
-    growth: Count = Field(description="epochs in which the capacity grows from 0, linearly")
-
-
-class Fa(FactorModel):
-    """No network: factor analysis of the standardised data themselves."""
-
-    name: Literal["fa"]
-    components: Count = Field(description="dimensions kept of each image view, at most")
-
-
-class MultiVae(Section):
-    """A Gaussian z for each view and one categorical c for all (Xu et al., 2021)."""
-
-    name: Literal["multi_vae"]
-    beta: NotNegative = Field(description="weight of both distances from their capacities")
-    classes: int = Field(ge=2, description="values of c; z has the latent size less these")
-    temperature: Positive = Field(description="of the relaxed c")
-    capacity_c: NotNegative = Field(description="nats of KL(c) at the end; at most log(classes) can be used")
-    capacity_z: NotNegative = Field(description="nats of KL(z) of each view at the end")
-    growth: Count = Field(description="epochs in which both capacities grow from 0, linearly")
-
-
-class LibraryModel(Section):
-    """A joint VAE of the package multivae, its keys called as they are there."""
-
-    name: str
-
-
-class Mvae(LibraryModel):
-    """Product of experts (Wu and Goodman, 2018)."""
-
-    name: Literal["mvae"]
-    beta: NotNegative = Field(description="weight of the KL term")
-    use_subsampling: bool = Field(description="add the ELBO of every view alone")
-
-
-class Mmvae(LibraryModel):
-    """Mixture of experts (Shi et al., 2019)."""
-
-    name: Literal["mmvae"]
-    K: Count = Field(description="draws of z a sample, of an importance-weighted bound")
-    prior_and_posterior_dist: Literal["laplace_with_softmax", "normal"] = Field(description="of z")
-    learn_prior: bool = Field(description="learn the prior's scale")
-
-
-class Jmvae(LibraryModel):
-    """Joint encoder with one for each view drawn to it (Suzuki et al., 2016)."""
-
-    name: Literal["jmvae"]
-    beta: NotNegative = Field(description="weight of the KL term")
-    alpha: NotNegative = Field(description="weight of the KLs from each view's encoder")
-
-
-class Dmvae(LibraryModel):
-    """Shared and private parts of z (Lee and Pavlovic, 2021)."""
-
-    name: Literal["dmvae"]
-    beta: NotNegative = Field(description="weight of the shared part's KL term")
-    private: Count = Field(description="dimensions of each view's own part; the shared one has the rest")
-
-
-class Mopoe(LibraryModel):
-    """Mixture of products of experts (Sutter et al., 2021)."""
-
-    name: Literal["mopoe"]
-    beta: NotNegative = Field(description="weight of the KL term")
-
-
-class Mvtcae(LibraryModel):
-    """Total correlation (Hwang et al., 2021)."""
-
-    name: Literal["mvtcae"]
-    beta: NotNegative = Field(description="weight of all KL terms")
-    alpha: float = Field(ge=0, le=1, description="share of the total correlation, the rest is the ELBO's")
-
-
-JointModel = MultiVae | Mvae | Mmvae | Jmvae | Dmvae | Mopoe | Mvtcae
-Model = Annotated[FaVae | Vae | BetaVae | Fa | JointModel, Field(discriminator="name")]
 
 
 class Schedule(Section):
@@ -285,22 +123,25 @@ class Evaluation(Section):
     reconstructions: Count = Field(description="images in the figure")
 
 
-class Help(Section):
-    """What the small VAE does for the large one beside the prior."""
+class Start(Section):
+    """How the large VAE sets out beside the small one."""
 
     warm_start: Literal["layers", "none"] = Field(description="copy the layers that fit, or begin anew")
-    rate: float = Field(gt=0, le=1, description="share of trainer.learning_rate")
+    rate: float = Field(gt=0, le=1, description="share of trainer.learning_rate for the helped one")
+
+
+class Help(Start):
+    """What the small VAE does for the large one beside the prior."""
+
     feed: float = Field(ge=0, le=1, description="as model.feed")
     feed_rounds: int | None = Field(ge=0, description="as model.feed_rounds")
 
 
-class Transfer(Section):
+class Transfer(Start):
     """A large VAE learns beside a small one that is trained already."""
 
     source: Name = Field(description="view of the small VAE")
     target: Name = Field(description="view of the large VAE; it sees the same images")
-    warm_start: Literal["layers", "none"] = Field(description="copy the layers that fit, or begin anew")
-    rate: float = Field(gt=0, le=1, description="share of trainer.learning_rate for the helped one")
     share: float = Field(gt=0, le=1, description="share of the training images that the large VAE sees")
     beside: dict[Name, Help] = Field(description="other ways to help, run as well for comparison")
 

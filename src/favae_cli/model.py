@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from torch import nn
@@ -15,20 +14,6 @@ from favae_cli.factors.embeddings import Embeddings
 from favae_cli.views import Encoded, VaeView, View
 
 CHUNK = 4096  # samples read from the data set at a time
-
-
-class Model(Protocol):
-    """What training needs to know of a model beside its trainers."""
-
-    @property
-    def networks(self) -> nn.ModuleDict:
-        """All that a checkpoint has to keep."""
-        ...
-
-    @property
-    def joins(self) -> bool:
-        """Whether there is more than one view for factors to tie."""
-        ...
 
 
 @dataclass
@@ -64,6 +49,13 @@ class FAVAE:
     def networks(self) -> nn.ModuleDict:
         """The networks of all views, by view; `of_` keeps their names apart from ModuleDict's own attributes."""
         return nn.ModuleDict({f"of_{name}": view.networks for name, view in self.views.items() if view.networks})
+
+    def embed(self, view: str, stored: np.ndarray) -> np.ndarray:
+        """(R, D) mean of q(z | x) of stored samples; asking a view without an encoder is a bug."""
+        encoded = self.views[view].encode(stored)
+        if encoded is None:
+            raise RuntimeError(f"view {view} has no encoder")
+        return encoded.mean
 
     def encode(self, data: Dataset, indices: np.ndarray) -> dict[str, Encoded]:
         """q(z | x) of every view that has an encoder, (N, D_m) each; rows of NaN where the view is missing."""

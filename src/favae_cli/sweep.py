@@ -26,6 +26,7 @@ from favae_cli.evaluation.style import save
 from favae_cli.evaluation.sweep_figure import sweep_figure
 from favae_cli.evaluation.table import Table
 from favae_cli.evaluation.terminal import tables_as_text
+from favae_cli.files import replacing
 from favae_cli.overrides import parse_overrides, sweep_overrides
 
 logger = logging.getLogger(__name__)
@@ -55,12 +56,10 @@ class SweepTable:
 
     def write(self, folder: Path) -> None:
         """Replace the file at once, so that a reader never sees half a table."""
-        unfinished = folder / f".{_FILE}.part"
-        with unfinished.open("w", newline="", encoding="utf-8") as file:
+        with replacing(folder / _FILE) as path, path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self.columns, restval="")
             writer.writeheader()
             writer.writerows(sorted(self.rows.values(), key=lambda row: int(row["job"])))
-        os.replace(unfinished, folder / _FILE)
 
     @property
     def swept(self) -> list[str]:

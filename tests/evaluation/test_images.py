@@ -9,8 +9,6 @@ import pytest
 import torch
 from sklearn.metrics import r2_score
 
-from favae_cli.config import MlpArch
-from favae_cli.config import VaeView as Section
 from favae_cli.data import Dataset, ViewData
 from favae_cli.evaluation.images import (
     r2_per_image,
@@ -22,6 +20,8 @@ from favae_cli.evaluation.images import (
 from favae_cli.model import FAVAE
 from favae_cli.runtime import Runtime
 from favae_cli.training.epochs import Prior
+from favae_cli.view_config import MlpArch
+from favae_cli.view_config import VaeView as Section
 from favae_cli.views import VaeView
 
 SHAPE = (6, 5, 3)

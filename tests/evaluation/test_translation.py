@@ -44,7 +44,7 @@ class Told(JointVAE):
         make: Callable[[str, str, np.ndarray], np.ndarray],
         place: Callable[[str, np.ndarray], np.ndarray] = lambda view, stored: stored.reshape(len(stored), -1) / 255,
     ) -> None:
-        self.shapes = {"photo": (4, 4, 1), "sketch": (4, 4, 1), "attributes": (2,)}
+        self.views = {"photo": (4, 4, 1), "sketch": (4, 4, 1), "attributes": (2,)}
         self.make, self.place = make, place
         self.given: dict[tuple[str, str], np.ndarray] = {}
 

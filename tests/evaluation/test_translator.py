@@ -93,7 +93,7 @@ class Joint(JointVAE):
     """Says what it was asked."""
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        self.shapes = dict(shapes)
+        self.views = dict(shapes)
 
     def loss(
         self, batch: Mapping[str, torch.Tensor], present: Mapping[str, torch.Tensor], generator: torch.Generator

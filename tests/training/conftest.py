@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from favae_cli.config import Config, ConvArch, Schedule, Trainer
-from favae_cli.config import VaeView as Section
+from favae_cli.config import Config, Schedule, Trainer
 from favae_cli.data import Dataset, ViewData
 from favae_cli.model import FAVAE
 from favae_cli.runtime import Runtime
@@ -22,6 +21,8 @@ from favae_cli.training.epochs import VaeTrainer
 from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.rounds import Training
 from favae_cli.training.run_log import read_records
+from favae_cli.view_config import ConvArch
+from favae_cli.view_config import VaeView as Section
 from favae_cli.views import BernoulliView, VaeView
 
 LATENT = 3

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from favae_cli.config import VaeView as Section
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, fit
 from favae_cli.model import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.epochs import Position, Prior, Totals, VaeTrainer
 from favae_cli.training.state import Priors, Progress, described, pack, unpack
+from favae_cli.view_config import VaeView as Section
 from favae_cli.views import FrozenView
 from favae_cli.views.vae import KLTerm
 

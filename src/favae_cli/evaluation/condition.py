@@ -111,10 +111,9 @@ class Conditioning:
     def _judged(self, judge: Judge) -> dict[str, float]:
         """The judge on real test images, and on their plain reconstructions."""
         view = self.editor.model.views[self.editor.view]
-        encoded = view.encode(self.test.images)
-        assert encoded is not None
+        z = self.editor.model.embed(self.editor.view, self.test.images)
         real = agreement(judge.read(unit(self.test.images)), self.test.labels)
-        kept = agreement(judge.read(view.decode(encoded.mean)), self.test.labels)
+        kept = agreement(judge.read(view.decode(z)), self.test.labels)
         present = self.test.labels == 1
         metrics = {
             "judge/accuracy": float(real.mean()),
@@ -177,13 +176,12 @@ class Conditioning:
         count = min(self.settings.edit.show, len(self.test.images))
         originals, labels = self.test.images[:count], self.test.labels[:count]
         view = self.editor.model.views[self.editor.view]
-        encoded = view.encode(originals)
-        assert encoded is not None
+        z = self.editor.model.embed(self.editor.view, originals)
         shown = self.combinations.values[:MOST_COLUMNS]
-        columns = [unit(originals), view.decode(encoded.mean)]
+        columns = [unit(originals), view.decode(z)]
         for wanted in shown:
             target = np.broadcast_to(wanted, labels.shape)
-            columns.append(self.editor.edit(encoded.mean, labels, target, self.strengths))
+            columns.append(self.editor.edit(z, labels, target, self.strengths))
         titles = ["original", "reconstruction", *map(self._title, shown)]
         has = [self._title(label) for label in labels]
         return image_grid(list(zip(*columns, strict=True)), has, titles)

@@ -179,12 +179,11 @@ def edit_scores(
         labels: (R, D) of 0 and 1.
         strengths: (D,) as in `Editor.edit`.
     """
-    encoded = editor.model.views[editor.view].encode(stored)
-    assert encoded is not None
+    z = editor.model.embed(editor.view, stored)
     images, scores = unit(stored), []
     for column in range(labels.shape[1]):
         wanted = combinations.flipped(labels, column)
-        edited = editor.edit(encoded.mean, labels, wanted, strengths)
+        edited = editor.edit(z, labels, wanted, strengths)
         right = agreement(judge.read(edited), wanted)
         kept = right[wanted == labels]
         likeness = r2_per_image(images, edited).mean()

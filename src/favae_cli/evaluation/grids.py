@@ -88,10 +88,15 @@ def _compose(rows: Sequence[Sequence[np.ndarray]], columns: int, scale: int, hei
     return canvas
 
 
+def as_stored(images: np.ndarray) -> np.ndarray:
+    """Images in [0, 1] as data sets store them, uint8."""
+    return np.round(np.clip(images, 0, 1) * 255).astype(np.uint8)
+
+
 def _as_rgb(image: np.ndarray) -> np.ndarray:
     """uint8 (H, W, 3) of any image: grey ones repeated, transparent ones laid on white."""
     if image.dtype != np.uint8:
-        image = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
+        image = as_stored(image)
     if image.shape[2] == 4:
         cover = image[..., 3:] / 255
         return np.round(image[..., :3] * cover + 255 * (1 - cover)).astype(np.uint8)

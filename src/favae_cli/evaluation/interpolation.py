@@ -29,11 +29,9 @@ def between(model: FAVAE, view: str, pair: np.ndarray, steps: int) -> dict[str, 
         By space ("z" of this view, "g"), then by image view that it is decoded to, (steps, H, W, C). z has no
         meaning for other views but through g.
     """
-    encoded = model.views[view].encode(pair)
-    assert encoded is not None
-    factors = model.joined
-    latent, _ = Embeddings({view: encoded.mean}, {}, {}, (view,)).latents(factors)
-    in_z = path(encoded.mean[0], encoded.mean[1], steps)
+    z, factors = model.embed(view, pair), model.joined
+    latent, _ = Embeddings({view: z}, {}, {}, (view,)).latents(factors)
+    in_z = path(z[0], z[1], steps)
     in_g = path(latent[0], latent[1], steps)
     decoded = {
         name: other.decode(in_g @ factors.views[name].weights.T + factors.views[name].bias)

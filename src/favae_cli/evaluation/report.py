@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import shlex
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from favae_cli.evaluation.table import Metrics
 from favae_cli.evaluation.tables import headline, tables
+from favae_cli.files import replacing
 
 CAPTIONS = {
     "curves": "ELBO, log-likelihood and KL, epoch by epoch. The dotted line is where the view was joined "
@@ -71,9 +71,8 @@ def write_report(directory: Path) -> Path:
         resume=shlex.join(["favae-run", f"resume={_from_outputs(directory)}"]) if trained else "",
     )
     path = directory / "report.html"
-    unfinished = path.with_name(f".{path.name}.part")
-    unfinished.write_text(page, encoding="utf-8")
-    os.replace(unfinished, path)
+    with replacing(path) as file:
+        file.write_text(page, encoding="utf-8")
     return path
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from favae_cli.files import replacing
 
 DPI = 160
 INK = "#222222"
@@ -52,9 +53,8 @@ def dress(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
 
 def save(figure: Figure, path: Path) -> None:
     """Write `figure` as PNG; `path` is replaced at once, so that a reader never sees half a picture."""
-    unfinished = path.with_name(f".{path.name}.part")
-    figure.savefig(unfinished, format="png", metadata={"Software": None})
-    os.replace(unfinished, path)
+    with replacing(path) as file:
+        figure.savefig(file, format="png", metadata={"Software": None})
 
 
 def pixels(figure: Figure) -> np.ndarray:

@@ -105,10 +105,9 @@ def side_by_side(models: Mapping[str, FAVAE], small: VaeView, data: Dataset, tar
     """Test images, and their reconstructions by the small VAE and by every way to learn (Fig. 13)."""
     stored = data.views[target].gather(data.having("test", target)[:count])
     rows, labels = [list(stored)], ["original"]
-    for name, view in {"small": small, **{name: model.views[target] for name, model in models.items()}}.items():
-        encoded = view.encode(stored)
-        assert encoded is not None
-        rows.append(list(view.decode(encoded.mean)))
+    for name, model in {"small": FAVAE({target: small}), **models}.items():
+        view = model.views[target]
+        rows.append(list(view.decode(model.embed(target, stored))))
         labels.append(name)
     return image_grid(rows, labels)
 
@@ -128,11 +127,8 @@ def disentanglement(main: FAVAE, rival: FAVAE, data: Dataset, target: str, seed:
 
 def _read_off(model: FAVAE, target: str, stored: np.ndarray) -> np.ndarray:
     """What is to be one number for each true factor: g where there are factors, else z."""
-    encoded = model.views[target].encode(stored)
-    assert encoded is not None
-    if model.factors is None:
-        return encoded.mean
-    return model.factors.posterior({target: encoded.mean})[0]
+    z = model.embed(target, stored)
+    return z if model.factors is None else model.factors.posterior({target: z})[0]
 
 
 def traversals(main: FAVAE, rival: FAVAE, data: Dataset, target: str, settings: Traverse) -> dict[str, Figure]:
@@ -141,11 +137,10 @@ def traversals(main: FAVAE, rival: FAVAE, data: Dataset, target: str, settings: 
     chosen = most_relevant(factors, target, settings.features)
     points = traversed(np.zeros(factors.factors), chosen, np.full(len(chosen), settings.reach), settings.steps)
     weights, bias = factors.weights[target], factors.views[target].bias
-    encoded = alone.encode(data.views[target].gather(data.having("train", target)))
-    assert encoded is not None
-    used = most_used(encoded.mean, settings.features)
-    reach = settings.reach * encoded.mean.std(axis=0)[used]
-    around = traversed(encoded.mean.mean(axis=0), used, reach, settings.steps)
+    z = rival.embed(target, data.views[target].gather(data.having("train", target)))
+    used = most_used(z, settings.features)
+    reach = settings.reach * z.std(axis=0)[used]
+    around = traversed(z.mean(axis=0), used, reach, settings.steps)
     return {
         "traversal_transfer": traversal(
             points, lambda g: view.decode(g @ weights.T + bias), [factor_name(factors, k, target) for k in chosen]

@@ -43,20 +43,15 @@ class FactorTranslator:
         view = self.model.views[target]
         # z of a linear view is the data themselves: what the model makes of them has passed through g.
         if source == target and not isinstance(view, LinearView):
-            return view.decode(self._encoded(source, stored))
+            return view.decode(self.model.embed(source, stored))
         return view.decode(self._foretold(source, target, stored))
 
     def match(self, source: str, target: str, given: np.ndarray, partners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         bias = self.model.joined.views[target].bias
-        return self._foretold(source, target, given) - bias, self._encoded(target, partners) - bias
-
-    def _encoded(self, view: str, stored: np.ndarray) -> np.ndarray:
-        encoded = self.model.views[view].encode(stored)
-        assert encoded is not None
-        return encoded.mean
+        return self._foretold(source, target, given) - bias, self.model.embed(target, partners) - bias
 
     def _foretold(self, source: str, target: str, stored: np.ndarray) -> np.ndarray:
-        evidence = Embeddings({source: self._encoded(source, stored)}, {}, {}, (source,))
+        evidence = Embeddings({source: self.model.embed(source, stored)}, {}, {}, (source,))
         return evidence.predict(self.model.joined, target)[0]
 
 
@@ -80,5 +75,4 @@ def translator_of(model: FAVAE | JointVAE) -> Translator:
 
 def image_views(model: FAVAE | JointVAE, data: Dataset) -> list[str]:
     """The views of the model that are images, in order."""
-    names = model.shapes if isinstance(model, JointVAE) else model.views
-    return [name for name in names if data.views[name].is_image]
+    return [name for name in model.views if data.views[name].is_image]

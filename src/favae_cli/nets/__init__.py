@@ -10,7 +10,7 @@ from favae_cli.nets import conv, mlp
 from favae_cli.nets.base import Decoder, Encoder, initialise
 
 if TYPE_CHECKING:
-    from favae_cli.config import ConvArch, MlpArch
+    from favae_cli.view_config import ConvArch, MlpArch
 
 __all__ = ["Decoder", "Encoder", "build"]
 

@@ -12,7 +12,7 @@ from favae_cli.errors import UserError
 from favae_cli.nets.base import Decoder, Encoder
 
 if TYPE_CHECKING:
-    from favae_cli.config import ConvArch
+    from favae_cli.view_config import ConvArch
 
 
 def build(arch: ConvArch, shape: tuple[int, ...], latent: int) -> tuple[Encoder, Decoder]:

@@ -20,7 +20,6 @@ class JointVAE(ABC):
 
     Attributes:
         networks: all that a checkpoint has to keep.
-        shapes: of one sample, by view.
         complete: whether it can only learn from samples that have every view.
         runtime: device, precision and memory layout.
     """
@@ -32,7 +31,6 @@ class JointVAE(ABC):
 
     def __init__(self, views: dict[str, VaeView]) -> None:
         self.views = views
-        self.shapes = {name: view.shape for name, view in views.items()}
         self.runtime = next(iter(views.values())).runtime
 
     @abstractmethod

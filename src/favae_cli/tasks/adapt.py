@@ -15,10 +15,8 @@ from favae_cli.evaluation.translation import agreement_metrics, translation_metr
 from favae_cli.evaluation.translator import image_views
 from favae_cli.model import FAVAE
 from favae_cli.tasks.session import Session
-from favae_cli.training.epochs import Prior
 from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.joining import foretold
-from favae_cli.training.rounds import Training
 
 FEWEST = 2  # pairs in a split
 
@@ -34,19 +32,9 @@ def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
         UserError: a mistake that only the data could show.
     """
     session = Session.open(config, directory)
-    model, data = session.model, session.data
     for split in ("train", "test"):
         _require_pairs(session, split)
-
-    def before() -> dict[str, float]:
-        if not isinstance(model, FAVAE) or not model.trainable:
-            return {}  # no VAE has learned alone
-        return reconstruction_metrics(model, data, "test", {name: Prior() for name in model.trainable}, config.seed)
-
-    training = Training(model, data, config, directory, before)
-    training.run(stop)
-    session.add({f"before/{name}": value for name, value in training.progress.before.items()})
-    session.add(training.progress.speeds())
+    training = session.train(stop)
     evaluate(session, "test")
     return session.close(training.log)
 

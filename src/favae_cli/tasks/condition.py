@@ -14,10 +14,8 @@ from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.images import reconstruction_metrics, reconstruction_pictures
 from favae_cli.model import observed_table
 from favae_cli.tasks.session import Session
-from favae_cli.training.epochs import Prior
 from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.joining import foretold
-from favae_cli.training.rounds import Training
 
 
 def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
@@ -31,16 +29,8 @@ def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
         UserError: a mistake that only the data could show.
     """
     session = Session.open(config, directory)
-    model, data = session.favae, session.data
     _require_samples(session, "test")
-
-    def before() -> dict[str, float]:
-        return reconstruction_metrics(model, data, "test", {name: Prior() for name in model.trainable}, config.seed)
-
-    training = Training(model, data, config, directory, before)
-    training.run(stop)
-    session.add({f"before/{name}": value for name, value in training.progress.before.items()})
-    session.add(training.progress.speeds())
+    training = session.train(stop)
     evaluate(session, "test")
     return session.close(training.log)
 

@@ -16,12 +16,17 @@ from favae_cli.config import Config
 from favae_cli.data import Dataset, load
 from favae_cli.data_config import DataConfig
 from favae_cli.evaluation import figures
+from favae_cli.evaluation.images import reconstruction_metrics
 from favae_cli.evaluation.report import write_report
 from favae_cli.evaluation.style import pixels, save
 from favae_cli.evaluation.terminal import as_text
+from favae_cli.files import replacing
 from favae_cli.model import FAVAE
 from favae_cli.rivals import JointVAE
 from favae_cli.runtime import Runtime, prepare
+from favae_cli.training.epochs import Prior
+from favae_cli.training.interrupt import StopRequest
+from favae_cli.training.rounds import Training
 from favae_cli.training.run_log import RunLog, read_records
 from favae_cli.training.setup import build_model
 
@@ -72,13 +77,32 @@ class Session:
             raise TypeError("this task needs factors")
         return self.model
 
+    def train(self, stop: StopRequest) -> Training:
+        """Train the model by its plan, and report what the VAEs were alone and how fast it went.
+
+        Raises:
+            Interrupted: as `stop` asked, after saving.
+        """
+        model = self.model
+
+        def before() -> dict[str, float]:
+            if not isinstance(model, FAVAE) or not model.trainable:
+                return {}  # no VAE has learned alone
+            alone = {name: Prior() for name in model.trainable}
+            return reconstruction_metrics(model, self.data, "test", alone, self.config.seed)
+
+        training = Training(model, self.data, self.config, self.directory, before)
+        training.run(stop)
+        self.add({f"before/{name}": value for name, value in training.progress.before.items()})
+        self.add(training.progress.speeds())
+        return training
+
     def add(self, metrics: Mapping[str, float]) -> None:
         """Keep these numbers, on disk at once."""
         # What could not be measured has no key: NaN is no JSON.
         self.metrics.update({name: value for name, value in metrics.items() if value == value})
-        fresh = self.directory / ".metrics.json.new"
-        fresh.write_text(json.dumps(self.metrics, indent=2, allow_nan=False) + "\n")
-        fresh.replace(self.directory / "metrics.json")
+        with replacing(self.directory / "metrics.json") as file:
+            file.write_text(json.dumps(self.metrics, indent=2, allow_nan=False) + "\n")
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from favae_cli.config import Config, FaVae, JointModel, Schedule
+from favae_cli.config import Config, Schedule
 from favae_cli.data import Dataset
 from favae_cli.factors import fit
 from favae_cli.model import FAVAE
+from favae_cli.model_config import FaVae, JointModel
 from favae_cli.training.epochs import Prior, Trainer
 from favae_cli.views import Encoded
 

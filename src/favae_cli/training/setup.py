@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from omegaconf import OmegaConf
 
-from favae_cli.config import Config, Fa, JointModel, validate
+from favae_cli.config import Config, validate
 from favae_cli.data import Dataset, ViewData
 from favae_cli.errors import UserError
 from favae_cli.folders import config_of_run
 from favae_cli.model import FAVAE
+from favae_cli.model_config import Fa, JointModel
 from favae_cli.rivals import JointVAE, build_joint
 from favae_cli.runtime import Runtime
 from favae_cli.training import checkpoint

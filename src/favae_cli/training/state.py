@@ -11,7 +11,8 @@ import torch
 
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, ViewFactors
-from favae_cli.model import FAVAE, Model
+from favae_cli.model import FAVAE
+from favae_cli.rivals import JointVAE
 from favae_cli.training.epochs import Position, Prior, Totals, Trainer
 from favae_cli.views import FrozenView
 
@@ -75,7 +76,7 @@ class Progress:
         }
 
 
-def described(model: Model, data: Dataset) -> dict[str, dict[str, Any]]:
+def described(model: FAVAE | JointVAE, data: Dataset) -> dict[str, dict[str, Any]]:
     """What it takes to build the model again without its data or other runs, as JSON.
 
     By view the shape of a sample and the names of columns, and the section of a network that is another run's.
@@ -89,7 +90,7 @@ def described(model: Model, data: Dataset) -> dict[str, dict[str, Any]]:
     return views
 
 
-def pack(model: Model, trainers: Mapping[str, Trainer], priors: Priors) -> dict[str, torch.Tensor]:
+def pack(model: FAVAE | JointVAE, trainers: Mapping[str, Trainer], priors: Priors) -> dict[str, torch.Tensor]:
     """Networks, optimisers, factor model and priors as named tensors."""
     tensors = {f"networks/{name}": value for name, value in model.networks.state_dict().items()}
     for view, trainer in trainers.items():
@@ -106,7 +107,7 @@ def pack(model: Model, trainers: Mapping[str, Trainer], priors: Priors) -> dict[
     return tensors
 
 
-def unpack(tensors: Mapping[str, torch.Tensor], model: Model, trainers: Mapping[str, Trainer]) -> Priors:
+def unpack(tensors: Mapping[str, torch.Tensor], model: FAVAE | JointVAE, trainers: Mapping[str, Trainer]) -> Priors:
     """Put everything that `pack` named back into its place; returns the priors."""
     model.networks.load_state_dict(under(tensors, "networks/"))
     for view, trainer in trainers.items():

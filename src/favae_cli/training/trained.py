@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from favae_cli.config import Config, Fa, validate
+from favae_cli.config import Config, validate
 from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.errors import UserError
 from favae_cli.folders import config_of_run
 from favae_cli.model import FAVAE
+from favae_cli.model_config import Fa
 from favae_cli.rivals import JointVAE
 from favae_cli.runtime import Runtime
 from favae_cli.training import checkpoint
@@ -47,8 +48,7 @@ class TrainedRun:
     @property
     def images(self) -> list[str]:
         """The views of the model that are images, in order."""
-        names = self.model.shapes if isinstance(self.model, JointVAE) else self.model.views
-        return [name for name in names if self.views[name].is_image]
+        return [name for name in self.model.views if self.views[name].is_image]
 
     @property
     def attributes(self) -> str:

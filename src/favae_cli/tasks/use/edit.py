@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from favae_cli.evaluation.conditional import Editor
+from favae_cli.evaluation.grids import as_stored
 from favae_cli.evaluation.images import unit
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.model import FAVAE, observed_table
 from favae_cli.tasks.use.choice import asked_labels, chosen_view
-from favae_cli.tasks.use.results import as_stored, save_grid, save_images, save_table
+from favae_cli.tasks.use.results import save_grid, save_images, save_table
 from favae_cli.tasks.use.samples import chosen_samples
 from favae_cli.training.trained import TrainedRun
 from favae_cli.use_config import Edit
@@ -36,7 +37,7 @@ def use(config: Edit, trained: TrainedRun, directory: Path) -> None:
     samples = chosen_samples(config, trained, view)
 
     stored = samples.stored(view)
-    z = _encoded(model, view, stored)
+    z = model.embed(view, stored)
     before = _shown(model, view, z, attributes)
     known = observed_table(samples.data, attributes, samples.indices)
     labels = np.where(np.isnan(known), before > 0.5, known)
@@ -46,7 +47,7 @@ def use(config: Edit, trained: TrainedRun, directory: Path) -> None:
         logger.info("%d of %d samples show already what is asked; they are only reconstructed", already, len(labels))
 
     edited = Editor(model, view, attributes).edit(z, labels, wanted, _strengths(config, trained, columns))
-    after = _shown(model, view, _encoded(model, view, as_stored(edited)), attributes)
+    after = _shown(model, view, model.embed(view, as_stored(edited)), attributes)
 
     save_images(directory / "images", samples.names, edited)
     table = pd.DataFrame({"key": samples.keys})
@@ -68,9 +69,3 @@ def _strengths(config: Edit, trained: TrainedRun, columns: tuple[str, ...]) -> n
 def _shown(model: FAVAE, view: str, z: np.ndarray, attributes: str) -> np.ndarray:
     """(R, D) P(attribute = 1 | z of the image)."""
     return model.predict(attributes, Embeddings({view: z}, {}, {}, (view,)))
-
-
-def _encoded(model: FAVAE, view: str, stored: np.ndarray) -> np.ndarray:
-    encoded = model.views[view].encode(stored)
-    assert encoded is not None
-    return encoded.mean

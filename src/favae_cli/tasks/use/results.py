@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from favae_cli.evaluation.grids import image_grid
+from favae_cli.evaluation.grids import as_stored, image_grid
 from favae_cli.evaluation.style import save
 
 logger = logging.getLogger(__name__)
@@ -22,11 +22,6 @@ def save_images(folder: Path, names: Sequence[str], images: np.ndarray) -> None:
     for name, image in zip(names, as_stored(images), strict=True):
         Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).save(folder / f"{name}.png")
     logger.info("%-10s %s (%d)", "images", folder, len(images))
-
-
-def as_stored(images: np.ndarray) -> np.ndarray:
-    """Images in [0, 1] as data sets store them, uint8."""
-    return np.round(np.clip(images, 0, 1) * 255).astype(np.uint8)
 
 
 def save_grid(

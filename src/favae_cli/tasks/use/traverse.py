@@ -47,9 +47,7 @@ def _centres(config: Traverse, trained: TrainedRun, view: str) -> Iterator[tuple
         return
     data = read_input(config, trained, view)
     samples = Samples(data, np.arange(len(data.keys)))
-    encoded = trained.factors.views[view].encode(samples.stored(view))
-    assert encoded is not None
-    yield from zip(samples.names, encoded.mean, strict=True)
+    yield from zip(samples.names, trained.factors.embed(view, samples.stored(view)), strict=True)
 
 
 def _relevances(factors: FactorModel, view: str) -> pd.DataFrame:
