@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 from omegaconf import DictConfig
 from pydantic import AfterValidator, Field, TypeAdapter
 
-from favae_cli.data_config import DataConfig
+from favae_cli.data_config import DataConfig, Kind
 from favae_cli.errors import UserError
-from favae_cli.model_config import BetaVae, FaVae, Model, Vae
+from favae_cli.model_config import BetaVae, FaVae, JointModel, Model, Vae
 from favae_cli.schema import (
     Count,
     Folder,
@@ -24,7 +24,7 @@ from favae_cli.schema import (
     did_you_mean,
     validated,
 )
-from favae_cli.view_config import BernoulliView, ConvArch, FrozenView, VaeView, View
+from favae_cli.view_config import SEEN_BY, BernoulliView, ConvArch, FrozenView, VaeView, View
 
 
 def _device(name: str) -> str:
@@ -34,7 +34,7 @@ def _device(name: str) -> str:
 
 
 class Task(Section):
-    name: Literal["condition", "adapt", "transfer"]
+    name: Literal["train", "condition", "adapt", "transfer"]
 
 
 class Schedule(Section):
@@ -191,7 +191,7 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield f"pretrained: there is no folder {config.pretrained}"
     if config.pretrained is not None and not isinstance(config.model, FaVae | Vae | BetaVae):
         yield f"pretrained: model={config.model.name} has no VAEs of its own to load; leave it out"
-    loaded = config.data.loaded_sides()
+    loaded, kinds = config.data.loaded_sides(), config.data.kinds()
     sides = {}
     for name, view in config.views.items():
         source = view.data or name
@@ -200,16 +200,18 @@ def _contradictions(config: Config) -> Iterator[str]:
             yield f"{key}: the data have no such view; {did_you_mean(source, loaded)}"
         else:
             sides[name] = loaded[source]
-            yield from _misfits(name, view, sides[name])
+            yield from _misfits(name, view, kinds[source], sides[name])
     yield from _lacking(config, sides)
 
 
-def _misfits(name: str, view: VaeView | BernoulliView | FrozenView, side: int | None) -> Iterator[str]:
-    """Mistakes in what `view` asks of its data: images of `side` pixels, or a table where that is None."""
+def _misfits(name: str, view: View, kind: Kind, side: int | None) -> Iterator[str]:
+    """Mistakes in what `view` asks of its data, which are of this `kind`: images have a `side` in pixels."""
+    if view.type not in SEEN_BY[kind]:
+        types = " or ".join(SEEN_BY[kind])
+        yield f"views.{name}.type: a {view.type} view cannot see {kind} data, which {name} holds; use {types}"
+        return
     if isinstance(view, FrozenView) and not view.run.is_dir():
         yield f"views.{name}.run: there is no folder {view.run}"
-    if isinstance(view, BernoulliView) and side is not None:
-        yield f"views.{name}.type: bernoulli is for binary attributes, but {name} holds images; use vae"
     if isinstance(view, VaeView) and isinstance(view.arch, ConvArch):
         if side is None:
             yield f"views.{name}.arch: conv is for images, {name} is a table; use arch@views.{name}.arch=mlp"
@@ -225,6 +227,12 @@ def _lacking(config: Config, sides: dict[str, int | None]) -> Iterator[str]:
     task = config.task.name
     images = [name for name, view in config.views.items() if isinstance(view, VaeView) and sides.get(name)]
     tables = [name for name, view in config.views.items() if isinstance(view, BernoulliView)]
+    if task == "train":
+        if not config.views:
+            yield "views: there is none; an experiment names some"
+        if isinstance(config.model, JointModel):
+            yield f"model={config.model.name}: task train takes fa_vae, vae, beta_vae or fa"
+        return
     if task == "transfer":
         yield from _lacking_transfer(config, images)
         return

@@ -27,6 +27,9 @@ def _avatar_attributes(names: list[str]) -> list[str]:
 AvatarAttributes = Annotated[Names, AfterValidator(_avatar_attributes)]
 
 
+Kind = Literal["image", "binary", "real", "categorical", "counts", "vector", "sequence", "text"]
+
+
 class Split(Section):
     validation: Share = Field(description="share of the samples that tune the model")
     test: Share = Field(description="share of the samples that judge it")
@@ -45,11 +48,15 @@ class Data(Section):
 
     @abstractmethod
     def sides(self) -> dict[str, int | None]:
-        """Side of the images of every view in pixels; None for a table of attributes."""
+        """Side of the images of every view in pixels; None for what is no image."""
 
     def pixels(self) -> dict[str, Pixels]:
         """What is made of the image files of each view; nothing of views that are drawn."""
         return {}
+
+    def kinds(self) -> dict[str, Kind]:
+        """What the data of every view are."""
+        return {name: "binary" if side is None else "image" for name, side in self.sides().items()}
 
     def loaded_sides(self) -> dict[str, int | None]:
         """`sides` of the views that `use` names."""

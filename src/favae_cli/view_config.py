@@ -43,17 +43,85 @@ class ViewSection(Section):
     data: Name | None = Field(description="view of the data that it sees; null: the one of its own name")
 
 
-class VaeView(ViewSection):
+class GruArch(Section):
+    """Gated recurrent units over time, in both directions."""
+
+    name: Literal["gru"]
+    hidden: Count = Field(description="units of each direction")
+    layers: Count = Field(description="of the encoder and of the decoder")
+
+
+class Conv1dArch(Section):
+    """Strided convolutions over time; the decoder is their mirror."""
+
+    name: Literal["conv1d"]
+    channels: Annotated[list[Count], Field(min_length=1)] = Field(description="of the encoder's layers")
+    kernel: Count = Field(description="length, steps")
+    stride: Count = Field(description="steps")
+    leak: float = Field(ge=0, lt=1, description="slope of the leaky ReLU below zero")
+
+
+class TokenArch(Section):
+    """Embedded tokens through gated recurrent units; the decoder makes all tokens at once."""
+
+    name: Literal["tokens"]
+    embedding: Count = Field(description="dimensions of a token")
+    hidden: Count = Field(description="units of each direction")
+    layers: Count = Field(description="of the encoder and of the decoder")
+
+
+class NetworkView(ViewSection):
+    """What every view with an encoder and a decoder of its own has."""
+
+    latent: Count = Field(description="dimensions of z")
+
+
+class VaeView(NetworkView):
+    """Images or vectors."""
+
     type: Literal["vae"]
     arch: Annotated[ConvArch | MlpArch, Field(discriminator="name")]
-    latent: Count = Field(description="dimensions of z")
     likelihood: Literal["gaussian", "bernoulli"] = Field(description="of the data given z")
-    variance: Positive = Field(description="of the gaussian likelihood, for values in [0, 1]")
+    variance: Positive | Literal["learned"] = Field(
+        description="of the gaussian likelihood: for pixels in [0, 1], or for standardised columns"
+    )
 
 
-class BernoulliView(ViewSection):
-    type: Literal["bernoulli"]
+class CountsView(NetworkView):
+    type: Literal["counts"]
+    arch: MlpArch
+    likelihood: Literal["poisson", "negative_binomial"] = Field(description="of the counts given z")
+
+
+class SequenceView(NetworkView):
+    type: Literal["sequence"]
+    arch: Annotated[GruArch | Conv1dArch, Field(discriminator="name")]
+    variance: Positive | Literal["learned"] = Field(description="of the gaussian likelihood, for standardised channels")
+
+
+class TextView(NetworkView):
+    type: Literal["text"]
+    arch: TokenArch
+    vocabulary: int = Field(ge=8, description="tokens at most")
+    length: Count = Field(description="tokens of a text at most; what is longer is cut")
+
+
+class FactorView(ViewSection):
+    """What every view without networks has: its z is inferred from the factors."""
+
     weight: Positive = Field(description="the view counts as so many copies of itself")
+
+
+class BernoulliView(FactorView):
+    type: Literal["bernoulli"]
+
+
+class CategoricalView(FactorView):
+    type: Literal["categorical"]
+
+
+class RealView(FactorView):
+    type: Literal["real"]
 
 
 class FrozenView(ViewSection):
@@ -62,4 +130,19 @@ class FrozenView(ViewSection):
     source: Name = Field(description="name of the view in that run")
 
 
-View = Annotated[VaeView | BernoulliView | FrozenView, Field(discriminator="type")]
+View = Annotated[
+    VaeView | CountsView | SequenceView | TextView | BernoulliView | CategoricalView | RealView | FrozenView,
+    Field(discriminator="type"),
+]
+
+SEEN_BY: dict[str, tuple[str, ...]] = {
+    "image": ("vae", "frozen"),
+    "vector": ("vae", "real", "frozen"),
+    "real": ("real", "vae", "frozen"),
+    "binary": ("bernoulli", "vae", "frozen"),
+    "categorical": ("categorical",),
+    "counts": ("counts",),
+    "sequence": ("sequence",),
+    "text": ("text",),
+}
+"""By kind of data (`Kind` of data_config.py), the types of view that can see them; the usual one first."""

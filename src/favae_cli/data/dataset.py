@@ -15,15 +15,18 @@ class ViewData:
     """One view of N samples, stored without its gaps.
 
     Attributes:
-        values: images as uint8 (R, H, W, C), possibly memory-mapped, or a table as float32 (R, D) in which NaN is
-            a missing entry. R <= N: only samples that have the view take a row.
+        values: images as uint8 (R, H, W, C), possibly memory-mapped; a table as float32 (R, D) in which NaN is a
+            missing entry; sequences as float32 (R, T, C), NaN past their end and where an entry is missing; or texts,
+            an object array (R,) of str. R <= N: only samples that have the view take a row.
         row: int64 (N,), the row of `values` that holds each sample, -1 where the sample lacks the view.
-        columns: names of the table's D columns; empty for images.
+        columns: names of the table's D columns, or of the sequences' C channels; empty for images and texts.
+        groups: of a table of categories, how many of its columns belong to each variable, exactly one of which is 1.
     """
 
     values: np.ndarray
     row: np.ndarray
     columns: tuple[str, ...] = ()
+    groups: tuple[int, ...] = ()
 
     @property
     def present(self) -> np.ndarray:
@@ -35,8 +38,20 @@ class ViewData:
         return self.values.ndim == 4
 
     @property
+    def is_table(self) -> bool:
+        return self.values.ndim == 2
+
+    @property
+    def is_sequence(self) -> bool:
+        return self.values.ndim == 3
+
+    @property
+    def is_text(self) -> bool:
+        return self.values.ndim == 1
+
+    @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one sample: (H, W, C) or (D,)."""
+        """Shape of one sample: (H, W, C), (D,), (T, C), or () of a text."""
         return self.values.shape[1:]
 
     def gather(self, indices: np.ndarray) -> np.ndarray:

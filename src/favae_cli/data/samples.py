@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from favae_cli.data.dataset import Dataset, ViewData
+from favae_cli.data.dataset import Dataset
 
 
 def without_empty(dataset: Dataset) -> Dataset:
@@ -19,7 +19,7 @@ def without_empty(dataset: Dataset) -> Dataset:
     return replace(
         dataset,
         keys=dataset.keys[keep],
-        views={name: ViewData(view.values, view.row[keep], view.columns) for name, view in dataset.views.items()},
+        views={name: replace(view, row=view.row[keep]) for name, view in dataset.views.items()},
         split={name: position[indices[keep[indices]]] for name, indices in dataset.split.items()},
         truth={name: values[keep] for name, values in dataset.truth.items()},
         notes=(*dataset.notes, note),

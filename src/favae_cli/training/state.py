@@ -82,7 +82,8 @@ def described(model: FAVAE | JointVAE, data: Dataset) -> dict[str, dict[str, Any
     By view the shape of a sample and the names of columns, and the section of a network that is another run's.
     """
     views: dict[str, dict[str, Any]] = {
-        name: {"shape": list(view.shape), "columns": list(view.columns)} for name, view in data.views.items()
+        name: {"shape": list(view.shape), "columns": list(view.columns), "groups": list(view.groups)}
+        for name, view in data.views.items()
     }
     for name, view in model.views.items() if isinstance(model, FAVAE) else ():
         if isinstance(view, FrozenView):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -93,7 +93,7 @@ def load_run(folder: Path, runtime: Runtime) -> TrainedRun:
         config = validate(composed)
     except UserError as error:
         raise UserError(f"run: {file} does not fit this version of favae-run: {error}") from error
-    views = {name: empty_view(described["shape"], described["columns"]) for name, described in state["views"].items()}
+    views = {name: _empty(described) for name, described in state["views"].items()}
     model = _model(config, views, tensors, runtime)
     for name, described in state["views"].items():
         if "section" in described and isinstance(model, FAVAE):
@@ -104,10 +104,17 @@ def load_run(folder: Path, runtime: Runtime) -> TrainedRun:
     return TrainedRun(folder, config, model, views, runtime, metrics)
 
 
-def empty_view(shape: list[int] | tuple[int, ...], columns: list[str] | tuple[str, ...], samples: int = 0) -> ViewData:
+def empty_view(like: ViewData, samples: int) -> ViewData:
     """A view that every one of `samples` lacks."""
-    values = np.zeros((0, *shape), np.uint8 if len(shape) == 3 else np.float32)
-    return ViewData(values, np.full(samples, -1, np.int64), tuple(columns))
+    return replace(like, values=like.values[:0], row=np.full(samples, -1, np.int64))
+
+
+def _empty(described: dict[str, Any]) -> ViewData:
+    """A view as `training.state.described` has it, without a sample."""
+    shape = described["shape"]
+    kinds: dict[int, Any] = {3: np.uint8, 0: object}  # images, texts
+    values = np.zeros((0, *shape), kinds.get(len(shape), np.float32))
+    return ViewData(values, np.zeros(0, np.int64), tuple(described["columns"]), tuple(described["groups"]))
 
 
 def _finished(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

@@ -10,11 +10,12 @@ from favae_cli.data import ViewData
 from favae_cli.runtime import Runtime
 from favae_cli.views.base import Encoded, View
 from favae_cli.views.bernoulli import BernoulliView
+from favae_cli.views.categorical import CategoricalView
 from favae_cli.views.frozen import FrozenView
 from favae_cli.views.linear import LinearView
 from favae_cli.views.vae import VaeView
 
-__all__ = ["BernoulliView", "Encoded", "FrozenView", "LinearView", "VaeView", "View", "build_view"]
+__all__ = ["BernoulliView", "CategoricalView", "Encoded", "FrozenView", "LinearView", "VaeView", "View", "build_view"]
 
 
 def build_view(config: Any, data: ViewData, runtime: Runtime, generator: torch.Generator) -> View:
@@ -31,4 +32,6 @@ def build_view(config: Any, data: ViewData, runtime: Runtime, generator: torch.G
     """
     if config.type == "bernoulli":
         return BernoulliView(data.shape[0])
+    if config.type == "categorical":
+        return CategoricalView(data.groups)
     return VaeView(config, data.shape, runtime, generator)

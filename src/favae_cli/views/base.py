@@ -35,6 +35,10 @@ class View(Protocol):
     trainable: bool
     networks: nn.ModuleDict
 
+    def fit(self, values: np.ndarray) -> None:
+        """Keep what the stored training samples say once and for all (statistics, a vocabulary), in `networks`."""
+        ...
+
     def encode(self, values: np.ndarray) -> Encoded | None:
         """q(z | x) of the samples `values` as the data set stores them, or None."""
         ...
@@ -44,10 +48,18 @@ class View(Protocol):
         ...
 
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
-        """What z means in the data: images (R, H, W, C) in [0, 1], or probabilities (R, D).
+        """What z means in the data, as a data set has it: images (R, H, W, C) in [0, 1], columns or probabilities
+        (R, D), sequences (R, T, C) with NaN past their end, texts (R,).
 
         Args:
             mean: (R, D) of z.
             variance: (R, D) of z where it is uncertain; only views whose prediction depends on it look at it.
+        """
+        ...
+
+    def deviation(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray | None:
+        """Standard deviation of the data around `decode`, in their units and in its shape; arguments as there.
+
+        None where it has no meaning: a probability says it itself, a text has none, and an image's is of no use.
         """
         ...

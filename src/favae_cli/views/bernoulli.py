@@ -17,6 +17,9 @@ class BernoulliView:
         self.size = columns
         self.networks = nn.ModuleDict()
 
+    def fit(self, values: np.ndarray) -> None:
+        """Nothing: 0 and 1 need no scale."""
+
     def encode(self, values: np.ndarray) -> None:
         return None
 
@@ -26,3 +29,6 @@ class BernoulliView:
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
         """P(x = 1), the uncertainty of the logit averaged out."""
         return probability(mean, np.zeros_like(mean) if variance is None else variance)
+
+    def deviation(self, mean: np.ndarray, variance: np.ndarray) -> None:
+        return None

@@ -65,6 +65,9 @@ class LinearView:
         decoded = flat.reshape(len(flat), *self.shape)
         return np.clip(decoded, 0, 1) if len(self.shape) == 3 else decoded
 
+    def deviation(self, mean: np.ndarray, variance: np.ndarray) -> None:
+        return None
+
     def _flat(self, values: np.ndarray) -> np.ndarray:
         """float32 (R, P); stored uint8 images in [0, 1]."""
         flat = values.reshape(len(values), -1).astype(np.float32)

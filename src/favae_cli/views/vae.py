@@ -156,7 +156,13 @@ class VaeView:
             variance[part] = log_variance.exp().cpu().numpy()
         return Encoded(mean, variance)
 
+    def fit(self, values: np.ndarray) -> None:
+        """Nothing: images are in [0, 1]."""
+
     def local(self, values: np.ndarray) -> None:
+        return None
+
+    def deviation(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray | None:
         return None
 
     @torch.inference_mode()
