@@ -132,7 +132,7 @@ def test_a_sweep_runs_every_combination(runs: Runs, capsys: pytest.CaptureFixtur
         ),
         (
             ["data=nothing"],
-            ["data=nothing: no such option; there are avatars, cartoonset, celeba, celeba_cartoon, emoji, manifest"],
+            ["data=nothing: no such option; there are avatars, bundled, cartoonset, celeba, celeba_cartoon, digits"],
         ),
         (["arch@views.face.arch=conv3"], ["arch=conv3: no such option; did you mean conv32?"]),
         (

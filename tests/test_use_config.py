@@ -122,7 +122,7 @@ def test_attributes_and_changes_of_the_data_need_no_plus(uses: Uses) -> None:
         (["task=translate", f"run={RUN}", "input=you.jpg"], "input: there is no file or folder you.jpg"),
         (["task=interpolate", f"run={RUN}", "in=w"], "in: must be 'z', 'g' or 'both', got \"w\""),
         (["task=interpolate", f"run={RUN}", "steps=2"], "steps: must be greater than or equal to 3, got 2"),
-        (["task=evaluate", f"run={RUN}", "split=tset"], "split: must be 'train', 'validation' or 'test'"),
+        (["task=evaluate", f"run={RUN}", "split=tset"], "split: must be 'train', 'validation', 'test' or 'all'"),
         (["task=evaluate", f"run={RUN}", "trainer.device=gpu"], "trainer.device: must be auto, cpu, cuda or cuda:N"),
         (["task=evaluate", f"run={RUN}", "data=manifest"], "data.root: must be given, as data.root=..."),
         (["task=impute", f"run={RUN}", "format=xls"], "format: must be 'csv' or 'parquet', got \"xls\""),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from favae_cli.config import Config
+    from favae_cli.init_config import Init
     from favae_cli.use_config import Use
 
 MISTAKE, INTERRUPTED = 2, 130  # exit codes
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(arguments: list[str]) -> None:
     # Hydra and the schema take most of a second to import: --help does without them.
-    from favae_cli.compose import checked_overrides, composition_mistakes, parse_arguments, primary_config
+    from favae_cli.compose import CHECK, checked_overrides, composition_mistakes, parse_arguments, primary_config
     from favae_cli.resume import resume, resumed_folder
 
     parsed = parse_arguments(arguments)
@@ -58,6 +59,9 @@ def _dispatch(arguments: list[str]) -> None:
         end_resumed(folder, _run(config, folder), config.score)
         return
     primary = primary_config(parsed)
+    if primary == CHECK:  # which task the experiment has is part of what is checked
+        arguments.remove("task=check")
+        parsed.overrides.remove("task=check")
     if not (parsed.hydra_help or parsed.shell_completion):
         forms = dict(zip(parsed.overrides, checked_overrides(parsed, primary), strict=True))
         arguments = [forms.get(argument, argument) for argument in arguments]
@@ -79,8 +83,9 @@ def _job(composed: DictConfig) -> float | None:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from favae_cli.compose import USE
+    from favae_cli.compose import CHECK, INIT, USE
     from favae_cli.config import validate
+    from favae_cli.init_config import validate_init
     from favae_cli.use_config import validate_use
 
     settings = HydraConfig.get()
@@ -89,10 +94,16 @@ def _job(composed: DictConfig) -> float | None:
         changes = " ".join(override.lstrip("+") for override in settings.overrides.task)
         sys.stdout.write(f"run {settings.job.num} of the sweep: {changes}\n")
     try:
-        if settings.job.config_name == USE:
+        primary = settings.job.config_name
+        if primary == INIT:
+            _init(validate_init(composed))
+        elif primary == CHECK:
+            _check(composed)
+        elif primary == USE:
             _use(validate_use(composed), directory)
-            return None
-        return _run(validate(composed), directory)
+        else:
+            return _run(validate(composed), directory)
+        return None
     except (UserError, Interrupted) as ending:
         if isinstance(ending, UserError) and settings.mode == RunMode.MULTIRUN:
             raise  # Hydra goes on with the other runs and raises it again after the last
@@ -110,6 +121,18 @@ def _use(config: Use, directory: Path) -> None:
     from favae_cli.tasks.use import use_run
 
     use_run(config, directory)
+
+
+def _init(config: Init) -> None:
+    from favae_cli.tasks.own.init import init
+
+    init(config)
+
+
+def _check(composed: DictConfig) -> None:
+    from favae_cli.tasks.own.check import check
+
+    check(composed)
 
 
 def _tell(ending: UserError | Interrupted) -> int:

@@ -24,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from favae_cli.config import Config, validate
 from favae_cli.errors import UserError
 from favae_cli.folders import shipped_configs, user_configs
+from favae_cli.init_config import validate_init
 from favae_cli.overrides import (
     changes_a_value,
     combinations,
@@ -35,7 +36,7 @@ from favae_cli.overrides import (
 from favae_cli.schema import did_you_mean
 from favae_cli.use_config import TASKS, validate_use
 
-TRAINING, USE = "run", "use"  # the primary configs
+TRAINING, USE, INIT, CHECK = "run", "use", "init", "check"  # the primary configs
 _NEW = object()
 
 
@@ -74,18 +75,19 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def primary_config(parsed: argparse.Namespace) -> str:
-    """Name of the primary config of the command line: that of a training, or of the use of a trained run.
+    """Name of the primary config of the command line: that of a training, of the use of a trained run, or of what
+    comes before both.
 
     Raises:
-        UserError: a trained run without a task that uses one, or a sweep over such a task.
+        UserError: a trained run without a task that uses one, or a sweep over what is done once.
     """
     # Not parsed as overrides: what the grammar makes of them depends on the primary config.
     values = dict(line.split("=", 1) for line in parsed.overrides if "=" in line)
     task = values.get("task")
-    if task in TASKS:
+    if task in (*TASKS, INIT, CHECK):
         if parsed.multirun:
             raise UserError(f"task={task}: is done once; leave out -m")
-        return parsed.config_name or USE
+        return parsed.config_name or {INIT: INIT, CHECK: CHECK}.get(task, USE)
     if "run" in values:
         told = "run: say what to do with it, as task=translate" if task is None else f"task={task}: takes no run"
         raise UserError(f"{told}; {did_you_mean(task or '', TASKS)}")
@@ -95,7 +97,7 @@ def primary_config(parsed: argparse.Namespace) -> str:
 def checked_overrides(parsed: argparse.Namespace, primary: str) -> list[str]:
     """The overrides in the form that Hydra is to apply, once every config they make is known to be valid.
 
-    What is only to be shown, by --cfg or --info, need not be valid.
+    What is only to be shown, by --cfg or --info, need not be valid, and task=check tells the mistakes itself.
 
     Raises:
         UserError: with every mistake, one a line.
@@ -103,7 +105,8 @@ def checked_overrides(parsed: argparse.Namespace, primary: str) -> list[str]:
     with initialize_config_dir(str(shipped_configs()), version_base="1.3"), composition_mistakes():
         overrides = _added_where_new(primary, parse_overrides(parsed.overrides))
         mistakes: dict[str, None] = {}
-        for composed in () if parsed.cfg or parsed.info else _configs(primary, overrides, parsed.multirun):
+        unjudged = parsed.cfg or parsed.info or primary == CHECK
+        for composed in () if unjudged else _configs(primary, overrides, parsed.multirun):
             mistakes |= dict.fromkeys(_mistakes(composed, primary))
     if mistakes:
         raise UserError("\n".join(mistakes))
@@ -144,7 +147,7 @@ def _configs(primary: str, overrides: list[Override], multirun: bool) -> Iterato
 
 def _mistakes(composed: DictConfig, primary: str) -> list[str]:
     try:
-        config = validate_use(composed) if primary == USE else validate(composed)
+        config = {USE: validate_use, INIT: validate_init}.get(primary, validate)(composed)
     except UserError as error:
         return str(error).splitlines()
     resumed = isinstance(config, Config) and config.resume is not None

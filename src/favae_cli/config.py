@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, TypeAdapter
 
 from favae_cli.data_config import DataConfig, Kind
 from favae_cli.errors import UserError
-from favae_cli.model_config import BetaVae, FaVae, JointModel, Model, Vae
+from favae_cli.model_config import BetaVae, Fa, FaVae, JointModel, Model, Vae
 from favae_cli.schema import (
     Count,
     Folder,
@@ -232,6 +232,10 @@ def _lacking(config: Config, sides: dict[str, int | None]) -> Iterator[str]:
             yield "views: there is none; an experiment names some"
         if isinstance(config.model, JointModel):
             yield f"model={config.model.name}: task train takes fa_vae, vae, beta_vae or fa"
+        if isinstance(config.model, Fa):
+            for name, view in config.views.items():
+                if view.type in ("counts", "sequence", "text"):
+                    yield f"views.{name}.type: model=fa has no network, and so no place for a {view.type} view"
         return
     if task == "transfer":
         yield from _lacking_transfer(config, images)

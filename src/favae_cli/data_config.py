@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from favae_cli.data.avatars import ATTRIBUTES
+from favae_cli.data_section import Data, Gap, Kind, OnBadImage, Pixels, RandomSplit, Split
+from favae_cli.manifest_config import Manifest
 from favae_cli.schema import Count, Folder, Name, Names, Section, Seed, Text, did_you_mean
 
-Share = Annotated[float, Field(gt=0, lt=1)]
-Gap = Annotated[float, Field(ge=0, lt=1)]
-OnBadImage = Literal["skip", "stop"]
+__all__ = ["Avatars", "CartoonSet", "CelebA", "DataConfig", "Kind", "Manifest", "Pairs", "Pixels"]
+
 AvatarSource = Literal["photo", "cartoon", "attributes"]
 
 
@@ -25,48 +25,6 @@ def _avatar_attributes(names: list[str]) -> list[str]:
 
 
 AvatarAttributes = Annotated[Names, AfterValidator(_avatar_attributes)]
-
-
-Kind = Literal["image", "binary", "real", "categorical", "counts", "vector", "sequence", "text"]
-
-
-class Split(Section):
-    validation: Share = Field(description="share of the samples that tune the model")
-    test: Share = Field(description="share of the samples that judge it")
-
-    @model_validator(mode="after")
-    def _leave_some_to_train(self) -> Split:
-        if self.validation + self.test >= 1:
-            raise ValueError("validation and test together must be below 1, or nothing is left to train on")
-        return self
-
-
-class Data(Section):
-    """What the config of every data set offers to the rest of the config."""
-
-    use: Names | None = Field(description="views to load; null takes all")
-
-    @abstractmethod
-    def sides(self) -> dict[str, int | None]:
-        """Side of the images of every view in pixels; None for what is no image."""
-
-    def pixels(self) -> dict[str, Pixels]:
-        """What is made of the image files of each view; nothing of views that are drawn."""
-        return {}
-
-    def kinds(self) -> dict[str, Kind]:
-        """What the data of every view are."""
-        return {name: "binary" if side is None else "image" for name, side in self.sides().items()}
-
-    def loaded_sides(self) -> dict[str, int | None]:
-        """`sides` of the views that `use` names."""
-        return {name: side for name, side in self.sides().items() if self.use is None or name in self.use}
-
-    def contradictions(self) -> Iterator[str]:
-        """A line for each mistake that shows only where two keys of the section meet."""
-        for name in self.use or ():
-            if name not in self.sides():
-                yield f"data.use: no view {name}; {did_you_mean(name, self.sides())}"
 
 
 class Avatars(Data):
@@ -91,83 +49,11 @@ class Avatars(Data):
                 yield f"data.missing.{name}: no such view; {did_you_mean(name, self.views)}"
 
 
-class Pixels(Section):
-    """What is made of an image file."""
-
-    size: Count = Field(description="side after resizing, pixels")
-    channels: Literal[1, 3] = Field(description="1 for grey, 3 for RGB")
-    crop: Count | None = Field(description="side of a centre crop before resizing, pixels; null takes all")
-
-
-class ImageColumn(Pixels):
-    """A view of images, their paths in one column."""
-
-    kind: Literal["image"]
-    column: Text = Field(description="image paths, relative to root")
-
-
-class BinaryColumns(Section):
-    """A view of binary attributes."""
-
-    kind: Literal["binary"]
-    columns: list[Annotated[str, Field(pattern=r"^[^/]+$")]] = Field(  # a slash would split the names of metrics
-        description="columns of 0/1, true/false or yes/no"
-    )
-    binarise: dict[str, dict[Name, Annotated[list[Text], Field(min_length=1)]]] = Field(
-        description="column of categories -> attribute -> the values that count as 1"
-    )
-    empty: Literal["missing", "zero"] = Field(description="what an empty category cell means")
-
-
-ManifestView = Annotated[ImageColumn | BinaryColumns, Field(discriminator="kind")]
-
-
-class ManifestSplit(Split):
-    by: Text = Field(description="'row', or a column whose equal values stay in one split")
-    column: Text | None = Field(description="column that holds train, validation or test")
-    seed: Seed | None = Field(description="picks the random split; null takes the run's seed")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> ManifestSplit:
-        if self.column is not None and self.by != "row":
-            raise ValueError("column already says the split, so by must be row")
-        return self
-
-
-class Manifest(Data):
-    """The user's own data: a table with one row a sample."""
-
-    name: Literal["manifest"]
-    root: Folder = Field(description="folder of the table and the images")
-    table: Text = Field(description="CSV or Parquet file")
-    key: Text | None = Field(description="column that names the samples; null takes row numbers")
-    how_to_get: str | None = Field(description="where the data come from, said when they are not there")
-    on_bad_image: OnBadImage = Field(description="what to do with an image that cannot be read")
-    split: ManifestSplit
-    views: dict[Name, ManifestView] = Field(min_length=1)
-
-    def sides(self) -> dict[str, int | None]:
-        return {name: getattr(view, "size", None) for name, view in self.views.items()}
-
-    def pixels(self) -> dict[str, Pixels]:
-        return {name: view for name, view in self.views.items() if isinstance(view, ImageColumn)}
-
-    def contradictions(self) -> Iterator[str]:
-        yield from super().contradictions()
-        for name, view in self.views.items():
-            if isinstance(view, BinaryColumns) and not (view.columns or view.binarise):
-                yield f"data.views.{name}: has no attribute; list some under columns or binarise"
-
-
 class ImageFiles(Pixels):
     """A collection of labelled images in a layout of its own."""
 
     images: Count | None = Field(description="images to take; null takes all")
     on_bad_image: OnBadImage = Field(description="what to do with an image that cannot be read")
-
-
-class RandomSplit(Split):
-    seed: Seed | None = Field(description="draws the images and the random split; null takes the run's seed")
 
 
 class CelebASplit(RandomSplit):
@@ -269,4 +155,41 @@ class Pairs(Data):
                     yield f"data.pairing.by.{group}: {side} is empty, for the rest, in {' and '.join(rest)}; one may be"
 
 
-DataConfig = Annotated[Avatars | Manifest | CelebA | CartoonSet | Pairs, Field(discriminator="name")]
+class Holes(Section):
+    """What is hidden of complete data, at random."""
+
+    views: Gap = Field(description="share of the samples that lack a view")
+    entries: Gap = Field(description="share of the entries hidden of the tables")
+
+
+class Complete(Data):
+    """Data that come with the program, from scikit-learn, and that can be given holes."""
+
+    missing: Holes
+    seed: Seed = Field(description="decides on gaps and split")
+    split: Split
+
+    def sides(self) -> dict[str, int | None]:
+        return {name: 8 if kind == "image" else None for name, kind in self.kinds().items()}
+
+
+class Digits(Complete):
+    """Handwritten digits, their Fourier and profile features, and which digits they are."""
+
+    name: Literal["digits"]
+
+    def kinds(self) -> dict[str, Kind]:
+        return {"image": "image", "fourier": "vector", "profile": "vector", "label": "categorical"}
+
+
+class Bundled(Complete):
+    """Small tables of numbers and categories."""
+
+    name: Literal["bundled"]
+    set: Literal["wine", "breast_cancer", "diabetes", "iris"] = Field(description="which of them")
+
+    def kinds(self) -> dict[str, Kind]:
+        return {"numbers": "real", "categories": "categorical"}
+
+
+DataConfig = Annotated[Avatars | Manifest | CelebA | CartoonSet | Pairs | Digits | Bundled, Field(discriminator="name")]

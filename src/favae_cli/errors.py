@@ -1,4 +1,11 @@
-"""The two exceptions that are no bugs."""
+"""The two exceptions that are no bugs, and several of the one told as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class UserError(Exception):
@@ -7,6 +14,24 @@ class UserError(Exception):
     The message names the key, file, row or view and says what would be right. The entry point prints it
     without a traceback and ends with exit code 2; any other exception is a bug and keeps its traceback.
     """
+
+
+def gather(steps: Iterable[Callable[[], T]]) -> list[T]:
+    """What all the steps return, every one of them taken whatever the others say.
+
+    Raises:
+        UserError: with every mistake of every step, each once, one a line.
+    """
+    results: list[T] = []
+    mistakes: dict[str, None] = {}
+    for step in steps:
+        try:
+            results.append(step())
+        except UserError as error:
+            mistakes |= dict.fromkeys(str(error).splitlines())
+    if mistakes:
+        raise UserError("\n".join(mistakes))
+    return results
 
 
 class Interrupted(BaseException):

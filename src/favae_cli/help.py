@@ -21,6 +21,10 @@ favae-run: factor analysis over the latent spaces of variational autoencoders
 
 Usage: favae-run [KEY=VALUE ...]
 
+  favae-run task=init input=DIR/mine.csv         looks at own data and writes configs/experiment/mine.yaml
+  favae-run task=check experiment=mine           looks for everything wrong with it, before anything is computed
+  favae-run experiment=mine                      trains, evaluates, writes the report
+
   favae-run                                      the experiment avatars_condition; needs no data
   favae-run experiment=celeba_condition data.root=DIR
   favae-run experiment=emoji_condition data.root=DIR

@@ -37,8 +37,8 @@ class FAVAE:
 
     @property
     def joins(self) -> bool:
-        """Whether there is more than one view for factors to tie."""
-        return len(self.views) > 1
+        """Whether there is anything for factors to explain: several views, or the columns of one."""
+        return len(self.views) > 1 or any(view.inferred for view in self.views.values())
 
     @property
     def trainable(self) -> dict[str, VaeView]:
@@ -61,7 +61,7 @@ class FAVAE:
         """q(z | x) of every view that has an encoder, (N, D_m) each; rows of NaN where the view is missing."""
         encoded = {}
         for name, view in self.views.items():
-            if not view.networks:
+            if view.inferred:
                 continue
             mean = np.full((len(indices), view.size), np.nan, np.float32)
             variance: np.ndarray | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
@@ -12,6 +13,7 @@ from favae_cli.data_config import DataConfig
 from favae_cli.errors import UserError
 from favae_cli.folders import config_of_run
 from favae_cli.schema import Count, Folder, Name, Positive, Section, Seed, Text, problems, validated
+from favae_cli.view_config import View
 
 
 def _listed(value: Any) -> Any:
@@ -24,9 +26,16 @@ def _something(asked: dict[str, int]) -> dict[str, int]:
     return asked
 
 
+def _table_file(path: Path) -> Path:
+    if path.suffix not in (".csv", ".parquet"):
+        raise ValueError(f"must end in .csv or .parquet, got {path}")
+    return path
+
+
 Paths = Annotated[list[Folder], Field(min_length=1), BeforeValidator(_listed)]
 Asked = dict[Text, Literal[0, 1]]
 Format = Literal["csv", "parquet"]
+TableFile = Annotated[Folder, AfterValidator(_table_file)]
 Steps = Annotated[int, Field(ge=3)]
 
 
@@ -41,7 +50,7 @@ class OnData(Using):
     """A use that looks at the run's data, or at others."""
 
     data: dict[str, Any] = Field(description="changes to the run's data section; with a name, one of its own")
-    split: Literal["train", "validation", "test"]
+    split: Literal["train", "validation", "test", "all"]
     cache: Folder = Field(description="folder for decoded images")
 
 
@@ -111,15 +120,48 @@ class Traverse(OnInput):
     format: Format
 
 
-class Impute(OnSamples):
-    """Fill in missing views and attributes."""
+class Factors(OnData):
+    """Say what each factor means."""
 
-    task: Literal["impute"]
+    task: Literal["factors"]
+    count: Count = Field(description="samples decoded of each view, at most")
+    cards: Count = Field(description="factors that have a card")
+    reach: Positive = Field(description="how far each way, in standard deviations")
+    steps: Steps = Field(description="places along the factor")
     format: Format
 
 
-Use = Annotated[Evaluate | Translate | Edit | Generate | Interpolate | Traverse | Impute, Field(discriminator="task")]
-TASKS = ("evaluate", "translate", "edit", "generate", "interpolate", "traverse", "impute")
+class Impute(OnSamples):
+    """Fill in missing views and entries."""
+
+    task: Literal["impute"]
+    format: Format
+    output: TableFile | None = Field(description="file of all tables with their holes filled; null: none")
+
+
+class NewSchedule(Section):
+    """How a new view with a network learns."""
+
+    alone_epochs: int = Field(ge=0, description="epochs alone")
+    rounds: Count = Field(description="rounds beside the factors, which stay")
+    round_epochs: int = Field(ge=0, description="epochs in every round")
+
+
+class AddView(OnData):
+    """Join one more view to a trained run."""
+
+    task: Literal["add_view"]
+    name: Name = Field(description="of the new view")
+    new: View = Field(description="the new view")
+    warm_start: Name | None = Field(description="view whose layers it begins with; null: anew")
+    schedule: NewSchedule
+
+
+Use = Annotated[
+    Evaluate | Translate | Edit | Generate | Interpolate | Traverse | Factors | Impute | AddView,
+    Field(discriminator="task"),
+]
+TASKS = ("evaluate", "translate", "edit", "generate", "interpolate", "traverse", "factors", "impute", "add_view")
 
 
 def validate_use(composed: DictConfig) -> Use:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    model_serializer,
+)
 
 from favae_cli.schema import Count, Folder, Name, Positive, Section
 
@@ -35,6 +45,51 @@ class MlpArch(Section):
     name: Literal["mlp"]
     hidden: list[Count] = Field(description="units of the encoder's layers")
     leak: float = Field(ge=0, lt=1, description="slope of the leaky ReLU below zero")
+
+
+# Tagged, so that a mistake is told once and not for either side of the union.
+Variance = Annotated[
+    Annotated[Positive, Tag("number")] | Annotated[Literal["learned"], Tag("learned")],
+    Discriminator(lambda value: "learned" if value == "learned" else "number"),
+]
+
+
+def _dotted(path: str) -> str:
+    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", path):
+        raise ValueError("must be the dotted path of a class, such as mypackage.MyNets")
+    return path
+
+
+class OwnArch(Section):
+    """A class of the user's; what it is called with are keys that only it knows."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Literal["own"]
+    class_path: Annotated[str, AfterValidator(_dotted)] = Field(alias="_target_", description="dotted path")
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What it is called with, beside the shape."""
+        return dict(self.model_extra or {})
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = dump(self)
+        return {"_target_" if key == "class_path" else key: value for key, value in written.items()}
+
+
+def _own(arch: Any) -> Any:
+    """`name: own` may be left out, as only that arch has a _target_."""
+    if not isinstance(arch, dict) or "_target_" not in arch:
+        return arch
+    if arch.get("name", "own") != "own":
+        raise ValueError(f"{arch['name']} has no _target_; a class of your own needs arch@views.VIEW.arch=own")
+    return {"name": "own", **arch}
+
+
+ImageArch = Annotated[ConvArch | MlpArch | OwnArch, Field(discriminator="name"), BeforeValidator(_own)]
+TableArch = Annotated[MlpArch | OwnArch, Field(discriminator="name"), BeforeValidator(_own)]
 
 
 class ViewSection(Section):
@@ -80,29 +135,31 @@ class VaeView(NetworkView):
     """Images or vectors."""
 
     type: Literal["vae"]
-    arch: Annotated[ConvArch | MlpArch, Field(discriminator="name")]
+    arch: ImageArch
     likelihood: Literal["gaussian", "bernoulli"] = Field(description="of the data given z")
-    variance: Positive | Literal["learned"] = Field(
+    variance: Variance = Field(
         description="of the gaussian likelihood: for pixels in [0, 1], or for standardised columns"
     )
 
 
 class CountsView(NetworkView):
+    """Vectors of counts."""
+
     type: Literal["counts"]
-    arch: MlpArch
+    arch: TableArch
     likelihood: Literal["poisson", "negative_binomial"] = Field(description="of the counts given z")
 
 
 class SequenceView(NetworkView):
     type: Literal["sequence"]
     arch: Annotated[GruArch | Conv1dArch, Field(discriminator="name")]
-    variance: Positive | Literal["learned"] = Field(description="of the gaussian likelihood, for standardised channels")
+    variance: Variance = Field(description="of the gaussian likelihood, for standardised channels")
 
 
 class TextView(NetworkView):
     type: Literal["text"]
     arch: TokenArch
-    vocabulary: int = Field(ge=8, description="tokens at most")
+    vocabulary: int = Field(ge=257, description="different tokens at most; the end of a text and 256 bytes are some")
     length: Count = Field(description="tokens of a text at most; what is longer is cut")
 
 

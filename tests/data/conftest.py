@@ -1,16 +1,26 @@
-"""Small collections in the official layouts."""
+"""Small collections in the official layouts, and data sets as the shipped configs have them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from PIL import Image
+from pydantic import TypeAdapter
+
+from favae_cli.data import Dataset, load
+from favae_cli.data_config import DataConfig
 
 WriteCelebA = Callable[[Path, Mapping[str, Sequence[bool]], Sequence[int], Sequence[int]], None]
 WriteCartoons = Callable[[Path, Sequence[Mapping[str, int]]], list[str]]
 
+Shipped = Callable[..., dict[str, Any]]
+LoadManifest = Callable[..., Dataset]
+
+CONFIGS = Path(__file__).parents[2] / "configs" / "data"
 VARIANTS = {"chin_length": 3, "hair_color": 10, "glasses": 12}
 
 
@@ -55,3 +65,27 @@ def write_cartoons() -> WriteCartoons:
         return names
 
     return write
+
+
+@pytest.fixture
+def shipped() -> Shipped:
+    """A shipped data config by its name, with other values for some of its keys."""
+
+    def shipped(name: str, **changes: Any) -> dict[str, Any]:
+        config: dict[str, Any] = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
+        return config | changes
+
+    return shipped
+
+
+@pytest.fixture
+def load_manifest(shipped: Shipped, tmp_path: Path) -> LoadManifest:
+    """Loads files in tmp_path under the shipped manifest config with the given changes."""
+    schema: TypeAdapter[Any] = TypeAdapter(DataConfig)
+
+    def load_manifest(views: dict[str, Any], split: dict[str, Any] | None = None, **changes: Any) -> Dataset:
+        config = shipped("manifest", **{"root": str(tmp_path), "views": views} | changes)
+        config["split"] |= split or {}
+        return load(schema.validate_python(config), tmp_path / "cache", seed=0)
+
+    return load_manifest

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from PIL import Image
 from pydantic import TypeAdapter
 
@@ -17,17 +16,10 @@ from favae_cli.data import Dataset, load
 from favae_cli.data_config import DataConfig
 from favae_cli.errors import UserError
 
-REPOSITORY = Path(__file__).parents[2]
-EMOJI = REPOSITORY.parent / "shared" / "data" / "emoji"
+EMOJI = Path(__file__).parents[3] / "shared" / "data" / "emoji"
 ROWS = 20
-DATA: TypeAdapter[Any] = TypeAdapter(DataConfig)
 
 Load = Callable[..., Dataset]
-
-
-def shipped(name: str) -> dict[str, Any]:
-    config: dict[str, Any] = yaml.safe_load((REPOSITORY / "configs" / "data" / f"{name}.yaml").read_text())
-    return config
 
 
 def image(column: str, **changes: Any) -> dict[str, Any]:
@@ -56,14 +48,12 @@ def table(tmp_path: Path) -> dict[str, list[str]]:
 
 
 @pytest.fixture
-def run(tmp_path: Path, table: dict[str, list[str]]) -> Load:
+def run(load_manifest: Load, tmp_path: Path, table: dict[str, list[str]]) -> Load:
     """Writes the table and loads it under the shipped manifest config with the given changes."""
 
-    def run(views: dict[str, Any], split: dict[str, Any] | None = None, **changes: Any) -> Dataset:
-        config = shipped("manifest") | {"root": str(tmp_path), "table": "table.csv", "views": views} | changes
-        config["split"] |= split or {}
+    def run(views: dict[str, Any], **changes: Any) -> Dataset:
         pd.DataFrame(table).to_csv(tmp_path / "table.csv", index=False)
-        return load(DATA.validate_python(config), tmp_path / "cache", seed=0)
+        return load_manifest(views, **{"table": "table.csv"} | changes)
 
     return run
 
@@ -249,10 +239,10 @@ def test_malformed_tables_are_named(run: Load, tmp_path: Path, text: str, messag
 
 
 @pytest.mark.skipif(not EMOJI.is_dir(), reason="the emoji pairs are not here")
-def test_emoji_pairs(tmp_path: Path) -> None:
-    config = shipped("emoji") | {"root": str(EMOJI), "use": ["blob", "attributes"]}
+def test_emoji_pairs(shipped: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    config = shipped("emoji", root=str(EMOJI), use=["blob", "attributes"])
     config["split"]["by"] = "name"
-    data = load(DATA.validate_python(config), tmp_path, seed=0)
+    data = load(TypeAdapter[Any](DataConfig).validate_python(config), tmp_path, seed=0)
     assert len(data.keys) == 2039
     assert data.views["blob"].values.shape == (1671, 64, 64, 3)
     assert data.notes == ()

@@ -21,6 +21,7 @@ class PixelView:
     """An image view whose embedding is its pixels: nothing is lost on the way."""
 
     trainable = False
+    inferred = False
     size = PIXELS
 
     def __init__(self) -> None:

@@ -26,6 +26,7 @@ def test_the_most_relevant_factors_of_a_view_come_first(model: FactorModel) -> N
     assert most_relevant(model, "face", 2).tolist() == [2, 1]
     assert most_relevant(model, "hair", 2).tolist() == [3, 1]
     assert len(most_relevant(model, "face", 99)) == 4
+    assert most_relevant(model, None, 3).tolist() == [2, 3, 1]  # 3 is all that hair has but what it shares
 
 
 def test_the_dimensions_that_vary_most_come_first() -> None:

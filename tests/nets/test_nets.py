@@ -1,12 +1,15 @@
 """The networks: shapes for any input, a quiet start, and the exact rescaling of the embedding."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+import yaml
 
 from favae_cli.errors import UserError
 from favae_cli.nets import Decoder, Encoder, build
+from favae_cli.view_config import ConvArch
 
 
 def conv(*channels: int, batch_norm: bool = True) -> SimpleNamespace:
@@ -37,6 +40,23 @@ def test_images_of_any_size_come_back_in_their_own_shape(size: tuple[int, int], 
 
     assert mean.shape == log_variance.shape == (3, 7)
     assert decoder(mean).shape == images.shape
+
+
+@pytest.mark.parametrize(("preset", "smallest"), [(8, 8), (16, 16), (32, 16), (64, 32), (128, 64), (256, 128)])
+def test_there_is_an_arch_for_images_of_every_size(preset: int, smallest: int) -> None:
+    text = (Path(__file__).parents[2] / "configs" / "arch" / f"conv{preset}.yaml").read_text()
+    arch = ConvArch(**yaml.safe_load(text))
+    assert arch.layers_that_fit(smallest) == len(arch.channels)
+    # What is left of an image of the size that it is for: little, and yet more than a pixel.
+    assert preset // arch.stride ** len(arch.channels) == 2
+
+
+@pytest.mark.parametrize(("size", "depth"), [(8, 2), (9, 3), (255, 7), (256, 7)])
+@pytest.mark.parametrize("colours", [1, 4])
+def test_the_smallest_and_the_largest_images_come_back(size: int, depth: int, colours: int) -> None:
+    encoder, decoder = build(conv(*[2] * depth), (size, size, colours), 3, seeded())
+    images = torch.rand(2, colours, size, size, generator=seeded(1))
+    assert decoder(encoder(images)[0]).shape == images.shape
 
 
 @pytest.mark.parametrize(("kernel", "stride", "padding"), [(3, 2, 1), (5, 3, 2), (3, 1, 1), (2, 2, 0)])
@@ -140,8 +160,8 @@ def test_the_embedding_keeps_full_precision_under_autocast() -> None:
 @pytest.mark.parametrize(
     ("arch", "shape", "message"),
     [
-        (conv(4, 8, 16, 32, 64), (16, 16, 3), "at most 4 channels"),
-        (conv(4, 8), (12,), "arch 'mlp'"),
+        (conv(4, 8, 16, 32, 64), (16, 16, 3), "^arch.channels: .*at most 4 channels"),
+        (conv(4, 8), (12,), "^arch: conv needs images.*use mlp"),
     ],
 )
 def test_what_cannot_be_built_is_said_in_one_line(arch: SimpleNamespace, shape: tuple[int, ...], message: str) -> None:

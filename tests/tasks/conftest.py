@@ -1,13 +1,20 @@
-"""A finished run that takes seconds and knows what it does: factor analysis of small drawn faces, no network."""
+"""Finished runs that take seconds.
+
+One knows what it does: factor analysis of small drawn faces, no network. One has views of many kinds with holes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from favae_cli.config import validate
@@ -40,10 +47,69 @@ RUN = [
 ]
 
 
-def trained(folder: Path, overrides: list[str]) -> Path:
-    """The folder of a run that is trained, though not judged."""
+MIXED = [
+    "experiment=avatars_condition",
+    "task=train",
+    "score=predict/mean",
+    "model.factors=6",
+    "schedule.alone_epochs=2",
+    "schedule.rounds=1",
+    "schedule.round_epochs=1",
+    "schedule.sweeps=60",
+    "trainer.device=cpu",
+    "trainer.precision=fp32",
+    "trainer.threads=1",
+]
+KINDS: dict[str, dict[str, Any]] = {
+    "numbers": {"kind": "real", "columns": ["small", "large", "price"]},
+    "bits": {"kind": "binary", "columns": ["new", "sold"], "binarise": {}, "empty": "missing"},
+    "labels": {"kind": "categorical", "columns": ["colour", "size"]},
+    "course": {"kind": "sequence", "columns": ["day*"]},
+    "remark": {"kind": "text", "column": "remark"},
+}
+
+
+def mixed_table(count: int = 240) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Samples with columns of five kinds, all of which two hidden numbers decide on: complete, and with holes."""
+    rng = np.random.default_rng(0)
+    hidden = rng.standard_normal((count, 2))
+    noise = rng.standard_normal((count, 12))
+    one, other = hidden.T
+    table = pd.DataFrame({"id": [f"item {number}" for number in range(count)]})
+    table["small"] = 0.01 * (one + 0.3 * noise[:, 0])
+    table["large"] = 1e4 + 1e3 * (one - other + 0.3 * noise[:, 1])
+    table["price"] = 5 + other + 0.3 * noise[:, 2]
+    table["new"] = (one + 0.3 * noise[:, 3] > 0).astype(int)
+    table["sold"] = (other + 0.3 * noise[:, 4] > 0).astype(int)
+    table["colour"] = np.array(["red", "green", "blue"])[np.digitize(one + 0.2 * noise[:, 5], [-0.5, 0.5])]
+    table["size"] = np.where(other + 0.2 * noise[:, 6] > 0, "L", "S")
+    for day in range(5):
+        table[f"day{day}"] = one * np.sin(day) + other + 0.1 * noise[:, 7 + day]
+    table["remark"] = np.where(one > 0, "good and new", "bad and old")
+    holes = table.astype(object)
+    holes[rng.random(table.shape) < 0.2 * (table.columns != "id")] = np.nan
+    holes.loc[::10, [f"day{day}" for day in range(5)]] = np.nan
+    holes.loc[1::10, ["day3", "day4"]] = np.nan
+    return table, holes
+
+
+def preset(group: str, name: str) -> dict[str, Any]:
+    """A shipped config of a group by itself."""
+    text = (shipped_configs() / group / f"{name}.yaml").read_text()
+    return {key: value for key, value in yaml.safe_load(text).items() if key != "defaults"}
+
+
+def with_sections(overrides: list[str], sections: Mapping[str, Any]) -> DictConfig:
+    """The composed config of a run, some of its sections put in as a whole."""
     with initialize_config_dir(str(shipped_configs()), version_base="1.3"):
         composed = compose("run", overrides)
+    for key, section in sections.items():
+        OmegaConf.update(composed, key, section, merge=False, force_add=True)
+    return composed
+
+
+def trained(folder: Path, composed: DictConfig) -> Path:
+    """The folder of a run that is trained, though not judged."""
     (folder / ".hydra").mkdir(parents=True)
     OmegaConf.save(composed, folder / ".hydra" / "config.yaml")
     config = validate(composed)
@@ -57,7 +123,31 @@ def trained(folder: Path, overrides: list[str]) -> Path:
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run with the views face, cartoon and attributes; some samples lack one or two of them."""
-    return trained(tmp_path_factory.mktemp("run"), RUN)
+    return trained(tmp_path_factory.mktemp("run"), with_sections(RUN, {}))
+
+
+@pytest.fixture(scope="session")
+def mixed_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table of `mixed_run` without its holes, and with them."""
+    return mixed_table()
+
+
+@pytest.fixture(scope="session")
+def mixed_run(tmp_path_factory: pytest.TempPathFactory, mixed_tables: tuple[pd.DataFrame, pd.DataFrame]) -> Path:
+    """The folder of a run with the views numbers, bits, labels, course and remark, whose data have holes."""
+    folder = tmp_path_factory.mktemp("mixed")
+    mixed_tables[1].to_csv(folder / "mixed.csv", index=False)
+    small = {"hidden": 8, "layers": 1}
+    gru, tokens = {**preset("arch", "gru"), **small}, {**preset("arch", "tokens"), **small, "embedding": 8}
+    views = {
+        "numbers": preset("view", "real"),
+        "bits": {**preset("view", "bernoulli"), "weight": 1.0},
+        "labels": {**preset("view", "categorical"), "weight": 1.0},
+        "course": {**preset("view", "sequence"), "latent": 4, "arch": gru},
+        "remark": {**preset("view", "text"), "latent": 4, "length": 8, "arch": tokens},
+    }
+    data = {**preset("data", "manifest"), "root": str(folder), "table": "mixed.csv", "key": "id", "views": KINDS}
+    return trained(folder / "run", with_sections(MIXED, {"views": views, "data": data}))
 
 
 @pytest.fixture(scope="session")

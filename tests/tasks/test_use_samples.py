@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from favae_cli.data import Dataset
+from favae_cli.data import Dataset, ViewData
 from favae_cli.errors import UserError
 from favae_cli.runtime import Runtime
 from favae_cli.tasks.use.samples import Samples, chosen_samples, read_input
-from favae_cli.training.trained import TrainedRun, empty_view, load_run
+from favae_cli.training.trained import TrainedRun, load_run
 from favae_cli.use_config import Translate
 
 SIZE = 16
@@ -113,7 +113,10 @@ def test_no_two_samples_share_the_name_of_a_file() -> None:
 def test_another_kind_of_colour_is_converted_and_told(
     loaded: TrainedRun, tmp_path: Path, caplog: pytest.LogCaptureFixture, channels: int, mode: str, line: str
 ) -> None:
-    other = replace(loaded, views=loaded.views | {"face": empty_view((SIZE, SIZE, channels), ())})
+    other = replace(
+        loaded,
+        views=loaded.views | {"face": ViewData(np.zeros((0, SIZE, SIZE, channels), np.uint8), np.zeros(0, np.int64))},
+    )
     with caplog.at_level(logging.INFO, "favae_cli"):
         found = read_input(asked(loaded.folder, write(tmp_path / "a.png", 20, 30, mode)), other, "face")
     assert found.views["face"].shape == (SIZE, SIZE, channels)

@@ -200,6 +200,79 @@ def test_decoded_images_lie_between_0_and_1_and_decoded_tables_anywhere() -> Non
     assert np.abs(vae(shape=TABLE).decode(far)).max() > 1
 
 
+# Units, and what a deviation is made of
+
+
+def linear(columns: int, latent: int) -> VaeView:
+    """A vector view whose decoder is z -> W z, in units of their own."""
+    arch = MlpArch(name="mlp", hidden=[], leak=0.0)
+    section = Section(type="vae", arch=arch, latent=latent, likelihood="gaussian", variance=VARIANCE, data=None)
+    view = VaeView(section, (columns,), PLAIN, torch.Generator().manual_seed(0))
+    view.fit(np.random.default_rng(0).normal(7, 20, (50, columns)).astype(np.float32))
+    return view
+
+
+def test_the_deviation_adds_the_noise_of_the_data_to_what_is_uncertain_of_z() -> None:
+    columns, latent = 40, 60
+    view = linear(columns, latent)
+    rng = np.random.default_rng(1)
+    mean, variance = rng.standard_normal((5, latent)), rng.random((5, latent))
+    standard, weight = view.likelihood.standard, view.decoder.stem.weight.detach().numpy()
+    expected = standard.scale.numpy() ** 2 * (VARIANCE + variance @ np.square(weight).T)
+    found = view.deviation(mean, variance)
+    # By few draws, so that it is their average that is near.
+    np.testing.assert_allclose((found**2 / expected).mean(), 1, atol=0.1)
+    assert 0.6 < (found / np.sqrt(expected)).min() < (found / np.sqrt(expected)).max() < 1.5
+    certain = view.deviation(mean, np.zeros_like(variance))
+    np.testing.assert_allclose(certain, np.tile(standard.scale * VARIANCE**0.5, (5, 1)), rtol=1e-5)
+
+
+def test_a_sample_has_the_same_deviation_in_any_company() -> None:
+    view = linear(6, LATENT)
+    mean, variance = np.random.default_rng(0).random((2, BATCH + 3, LATENT))
+    found = view.deviation(mean, variance)
+    np.testing.assert_allclose(view.deviation(mean[-2:], variance[-2:]), found[-2:], rtol=1e-5)
+
+
+def test_a_vector_is_decoded_in_its_own_units() -> None:
+    view = linear(3, LATENT)
+    standard = view.likelihood.standard
+    np.testing.assert_allclose(view.decode(np.zeros((1, LATENT)))[0], standard.mean, rtol=1e-5)
+    z = np.eye(LATENT)
+    moved = (view.decode(z) - view.decode(0 * z)) / standard.scale.numpy()
+    np.testing.assert_allclose(moved, view.decoder.stem.weight.detach().T, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
+def test_an_image_view_keeps_its_networks_and_nothing_else(likelihood: str) -> None:
+    view = vae(likelihood)
+    before = {name: value.clone() for name, value in view.networks.state_dict().items()}
+    view.fit(images(9))
+    after = view.networks.state_dict()
+    assert list(before) == list(after)
+    assert all(name.startswith(("encoder.", "decoder.")) for name in after)
+    assert all(torch.equal(before[name], value) for name, value in after.items())
+
+
+@pytest.mark.parametrize(("size", "colours"), [(8, 1), (8, 4), (96, 3), (256, 2)])
+def test_images_of_any_size_and_any_channels_are_learned(size: int, colours: int) -> None:
+    depth = size.bit_length() - 2
+    arch = ConvArch(name="conv", channels=[4] * depth, kernel=4, stride=2, padding=1, batch_norm=True, leak=0.01)
+    section = Section(type="vae", arch=arch, latent=2, likelihood="gaussian", variance=0.05, data=None)
+    view = VaeView(section, (size, size, colours), PLAIN, torch.Generator().manual_seed(0))
+    x = view.batch(images(4, view.shape) // 8)  # dark
+    optimizer = torch.optim.Adam(view.networks.parameters(), 1e-2)
+    fits = []
+    for _ in range(8):
+        loss = view.loss(x, torch.zeros(4, 2), torch.zeros(4, 2), 1.0)
+        fits.append(loss.log_likelihood.mean().item())
+        optimizer.zero_grad()
+        loss.objective(KLTerm(1.0), 0).backward()
+        optimizer.step()
+    assert fits[-1] > fits[0]
+    assert view.decode(view.encode(images(4, view.shape)).mean).shape == (4, *view.shape)
+
+
 def test_encoding_leaves_the_running_averages_of_batch_norm_alone() -> None:
     view = conv_vae(0)
     before = {name: value.clone() for name, value in view.networks.state_dict().items()}

@@ -9,7 +9,6 @@ import hashlib
 import json
 import logging
 import time
-import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from favae_cli.data.cache import make_folder
 from favae_cli.data.dataset import Dataset, ViewData
 from favae_cli.data.face_styles import STYLES
 from favae_cli.data.faces import draw
+from favae_cli.data.holes import hidden_rows, uniform
 from favae_cli.data.split import split_indices
 
 if TYPE_CHECKING:
@@ -73,12 +73,12 @@ def draw_factors(samples: int, seed: int) -> dict[str, np.ndarray]:
     Binary factors are bool, `hair_colour` is an int64 index into `HAIR_COLOURS`, the others are float32.
     Lipstick is rarer among men, the remaining attributes lean on gender mildly; all else is independent.
     """
-    factors = {"Male": _uniform("Male", samples, seed) < 0.5}
+    factors = {"Male": uniform("Male", samples, seed) < 0.5}
     for name, (women, men) in _SHARES.items():
-        factors[name] = _uniform(name, samples, seed) < np.where(factors["Male"], men, women)
-    factors["hair_colour"] = (_uniform("hair_colour", samples, seed) * len(HAIR_COLOURS)).astype(np.int64)
+        factors[name] = uniform(name, samples, seed) < np.where(factors["Male"], men, women)
+    factors["hair_colour"] = (uniform("hair_colour", samples, seed) * len(HAIR_COLOURS)).astype(np.int64)
     for name, (low, high) in _RANGES.items():
-        factors[name] = (low + (high - low) * _uniform(name, samples, seed)).astype(np.float32)
+        factors[name] = (low + (high - low) * uniform(name, samples, seed)).astype(np.float32)
     return factors
 
 
@@ -101,7 +101,7 @@ def load(config: Avatars, cache: Path, seed: int) -> Dataset:
         UserError: for an attribute that nobody or everybody has.
     """
     factors = draw_factors(config.samples, config.seed)
-    row = _rows(config.samples, config.views, config.missing, config.seed)
+    row = hidden_rows(config.samples, config.views, config.missing, config.seed)
     split = split_indices(config.samples, config.split, seed=config.seed)
     views = {}
     # Tables first: what is wrong with them should not wait for the drawing.
@@ -117,20 +117,6 @@ def load(config: Avatars, cache: Path, seed: int) -> Dataset:
     keys = np.array([f"avatar-{index:06d}" for index in range(config.samples)])
     in_order = {name: views[name] for name in config.views if name in views}
     return Dataset("avatars", keys, in_order, split, factors)
-
-
-def _uniform(name: str, samples: int, seed: int) -> np.ndarray:
-    """Numbers in [0, 1) from a stream of their own, so that no factor shifts those of another."""
-    return np.random.default_rng([seed, zlib.crc32(name.encode())]).random(samples)
-
-
-def _rows(samples: int, views: Iterable[str], missing: Mapping[str, float], seed: int) -> dict[str, np.ndarray]:
-    """For each view the row of each sample, -1 where it is hidden; whoever would lose all views keeps one."""
-    names = list(views)
-    margin = np.stack([_uniform(f"missing {name}", samples, seed) - missing.get(name, 0.0) for name in names])
-    present = margin >= 0
-    present[margin.argmax(axis=0), np.arange(samples)] = True
-    return {name: np.where(kept, np.arange(samples), -1) for name, kept in zip(names, present, strict=True)}
 
 
 def _pictures(factors: Mapping[str, np.ndarray], style: str, size: int, seed: int, cache: Path) -> np.ndarray:

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 FORMAT = 1  # part of every cache's name: a change in how pixels are made must not find old pixels
 CHUNK = 1024  # images decoded ahead of the writer, which bounds the memory
 NAMED = 5  # bad files a note names before it refers to the full list
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # Pillow's, by channels
 # What Pillow raises on bytes that are no image, or not the whole of one.
 DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
@@ -66,7 +67,7 @@ def cached_images(
     Args:
         paths: N image files; a file named twice is stored once.
         size: side of the square result in pixels; an image that is not square is squeezed.
-        channels: 3 for RGB, 1 for grey; transparent images are laid on white.
+        channels: 1 for grey, 3 for RGB, 2 and 4 for these with opacity, without which images are laid on white.
         crop: side of a centre crop taken before the resize, in pixels of the file (at most its shorter side).
         cache: folder of the cache files; made if it is not there.
         on_bad: what a file that is missing, truncated or no image does: `skip` it, or `stop` the run.
@@ -127,20 +128,22 @@ def decode(path: Path, transform: Transform) -> np.ndarray | BadImage:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     try:
         with Image.open(io.BytesIO(data)) as image:
-            return _pixels(image, transform)
+            return pixels(image, transform)
     except DECODE_ERRORS as error:
         reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
         return BadImage(str(path), reason)
 
 
-def _pixels(image: Image.Image, transform: Transform) -> np.ndarray:
+def pixels(image: Image.Image, transform: Transform) -> np.ndarray:
+    """An image as uint8 (size, size, channels); where no channel holds its opacity it is laid on white."""
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):  # Pillow would clip 16 bits to 8, not scale them
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image = image.convert("RGB" if transform.channels == 3 else "L")
+        if transform.channels in (1, 3):
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert(MODES[transform.channels])
     if transform.crop is not None:
         side = min(transform.crop, *image.size)
         left, top = (image.width - side) // 2, (image.height - side) // 2

@@ -68,7 +68,8 @@ class Dataset:
         keys: (N,) a name for each sample.
         views: the views by name, in the order of the config.
         split: "train", "validation" and "test", each the sorted int64 indices of its samples; disjoint.
-        truth: generative factors where they are known (drawn data), each (N,) or (N, k).
+        truth: what is known beyond the views, each (N,) or (N, k): generative factors by name (drawn data), or by view
+            the values of a table before some were hidden.
         notes: one line each on what the loader had to skip or repair.
     """
 
@@ -81,7 +82,11 @@ class Dataset:
 
     def seen_as(self, sources: Mapping[str, str]) -> Dataset:
         """The data set with views of new names, each the view that `sources` gives for it."""
-        return replace(self, views={name: self.views[source] for name, source in sources.items()})
+        truth = {name: values for name, values in self.truth.items() if name not in self.views}
+        truth |= {
+            name: self.truth[source] for name, source in sources.items() if source in self.views.keys() & self.truth
+        }
+        return replace(self, views={name: self.views[source] for name, source in sources.items()}, truth=truth)
 
     def having(self, split: str, *views: str) -> np.ndarray:
         """Sorted indices of the samples in `split` that have every one of `views`."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from favae_cli.data.attributes import attribute_view, require_variation
+from favae_cli.data.attributes import masked_view, require_variation
 from favae_cli.data.cache import cached_images
 from favae_cli.data.dataset import Dataset, ViewData
 
@@ -68,7 +68,7 @@ class Listing:
             views[image], lines = self.read(np.arange(len(self.labels)), config, cache)
             notes += [f"{image}: {line}" for line in lines]
         if "attributes" in shown:
-            views["attributes"] = attribute_view(np.stack([*attributes.values()], axis=1), [*attributes])
+            views["attributes"] = masked_view(np.stack([*attributes.values()], axis=1), [*attributes])
             require_variation(views["attributes"], self.split["train"], "data.attributes")
         return Dataset(config.name, self.keys, views, self.split, notes=tuple(notes))
 

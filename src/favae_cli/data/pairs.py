@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from favae_cli.data import cartoonset, celeba
-from favae_cli.data.attributes import attribute_view, require_variation
+from favae_cli.data.attributes import masked_view, require_variation
 from favae_cli.data.dataset import SPLITS, Dataset, ViewData
 from favae_cli.data.listing import Listing
 from favae_cli.data.pairing import classify, combine, draw_pairs
@@ -61,7 +61,7 @@ def load(config: Pairs, cache: Path, seed: int) -> Dataset:
         found = face_classes[pairs[0]]
         columns = {name: found[:, g] == c for g, members in enumerate(by.values()) for c, name in enumerate(members)}
         values = np.stack([columns[name] for name in config.attributes], axis=1)
-        views["attributes"] = attribute_view(values, config.attributes)
+        views["attributes"] = masked_view(values, config.attributes)
         require_variation(views["attributes"], split["train"], "data.attributes")
     keys = np.char.add(np.char.add(faces.keys[pairs[0]], "+"), cartoons.keys[pairs[1]])
     return Dataset("celeba_cartoon", keys, views, split, notes=tuple(notes))

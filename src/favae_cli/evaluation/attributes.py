@@ -18,6 +18,8 @@ from favae_cli.views import Encoded
 
 logger = logging.getLogger(__name__)
 
+SHOWN = 24  # attributes in the figure, at most
+
 
 def expected_calibration_error(truth: np.ndarray, probability: np.ndarray, bins: int = 10) -> float:
     """Mean gap between predicted probability and observed share over equal-width bins, weighted by their samples."""
@@ -54,7 +56,7 @@ def attribute_metrics(
     """
     truth, probability = predicted_attributes(model, data, view, split, encoded[split])
     metrics: dict[str, float] = {}
-    aucs = []
+    aucs: list[tuple[float, ...]] = []
     for column, name in enumerate(data.views[view].columns):
         seen = ~np.isnan(truth[:, column])
         x, p = truth[seen, column], probability[seen, column]
@@ -70,8 +72,10 @@ def attribute_metrics(
         if probe is not None:
             metrics[f"{key}/auc_probe"] = probe
             aucs.append((metrics[f"{key}/auc"], probe))
-    if aucs:
-        metrics[f"{split}/{view}/auc"], metrics[f"{split}/{view}/auc_probe"] = np.mean(aucs, axis=0).tolist()
+        elif not encoded[split]:
+            aucs.append((metrics[f"{key}/auc"],))
+    for name, mean in zip(("auc", "auc_probe"), np.mean(aucs, axis=0).tolist() if aucs else (), strict=False):
+        metrics[f"{split}/{view}/{name}"] = mean
     return metrics
 
 
@@ -85,8 +89,11 @@ def probe_auc(
 ) -> float | None:
     """AUC of a logistic regression from the embeddings of the encoded views to one attribute: the yardstick.
 
-    Fitted on the training samples that have all encoded views; None where those hold one class only.
+    Fitted on the training samples that have all encoded views; None where those hold one class only, or no view has
+    an encoder.
     """
+    if not encoded[split]:
+        return None
     tables = {}
     for part in ("train", split):
         z = np.concatenate([encoded[part][name].mean for name in encoded[part]], axis=1)
@@ -103,11 +110,11 @@ def probe_auc(
 def attribute_pictures(
     model: FAVAE, data: Dataset, view: str, split: str, encoded: dict[str, Encoded]
 ) -> dict[str, Figure]:
-    """How far the predicted probabilities can be trusted."""
+    """How far the predicted probabilities can be trusted, of the first `SHOWN` attributes."""
     truth, probability = predicted_attributes(model, data, view, split, encoded)
-    names = data.views[view].columns
+    names = data.views[view].columns[:SHOWN]
     return {"reliability": reliability(_by_name(names, probability), _by_name(names, truth))}
 
 
 def _by_name(names: tuple[str, ...], table: np.ndarray) -> dict[str, np.ndarray]:
-    return dict(zip(names, table.T, strict=True))
+    return dict(zip(names, table.T, strict=False))

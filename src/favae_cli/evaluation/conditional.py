@@ -69,21 +69,20 @@ class Editor:
     attributes: str
 
     def latents(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """<g> (R, K) and Sigma_G (K, K) given attributes (R, D) alone, their bound iterated to its fixed point.
+        """<g> (R, K) and Sigma_G (R, K, K) given attributes (R, D) alone; NaN is an attribute that is not given."""
+        given, factors = self._given(labels), self.model.joined
+        spread = np.empty((len(labels), factors.factors, factors.factors))
+        for rows, covariance in given.covariances(factors):
+            spread[rows] = covariance
+        return given.latents(factors), spread
 
-        NaN is an attribute that is not given; rows of NaN throughout leave the prior.
-
-        Raises:
-            ValueError: some rows give attributes and others none, which have no covariance in common.
-        """
+    def _given(self, labels: np.ndarray) -> Embeddings:
+        """The attributes as the only evidence, their bound iterated to its fixed point."""
         local = self.model.views[self.attributes].local(labels)
         assert local is not None
         evidence = Embeddings({}, {}, {self.attributes: local}, (self.attributes,))
         evidence.settle(self.model.joined)
-        mean, covariances = evidence.latents(self.model.joined)
-        if len(covariances) > 1:
-            raise ValueError("rows with and without any attribute cannot be asked for together")
-        return mean, next(iter(covariances.values()))
+        return evidence
 
     def generate(self, labels: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
         """An image (R, H, W, C) in [0, 1] for each row of attributes (R, D): g, then z, then its decoding.
@@ -100,8 +99,9 @@ class Editor:
 
     def direction(self, labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         """(R, D_m) the step W (E[g | wanted] - E[g | labels]) in z, from the attributes alone."""
-        step = self.latents(wanted)[0] - self.latents(labels)[0]
-        return step @ self.model.joined.views[self.view].weights.T
+        factors = self.model.joined
+        step = self._given(wanted).latents(factors) - self._given(labels).latents(factors)
+        return step @ factors.views[self.view].weights.T
 
     def edit(self, z: np.ndarray, labels: np.ndarray, wanted: np.ndarray, strengths: np.ndarray) -> np.ndarray:
         """Images (R, H, W, C) in [0, 1]: z moved from attributes `labels` to `wanted`, (R, D) each, and decoded.

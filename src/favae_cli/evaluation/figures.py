@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
-from favae_cli.evaluation.style import FAINT, INK, blank, colour, dress
+from favae_cli.evaluation.style import FAINT, INK, blank, colour, dress, panels
 
 _EPOCH_PANELS = {"elbo": "ELBO", "log_likelihood": "log-likelihood", "kl": "KL"}
 _SPLITS = {"train": "-", "validation": "--"}
@@ -209,11 +209,8 @@ def reliability(probability: Mapping[str, np.ndarray], label: Mapping[str, np.nd
         label: what is true, 0 or 1, (N,) each; NaN where it is unknown.
         bins: how many intervals of equal width the probabilities are sorted into.
     """
-    columns = min(4, max(len(probability), 1))
-    rows = -(-len(probability) // columns)
-    figure = blank(2.6 * columns, 2.7 * rows)
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes, (name, predicted) in zip(grid.flat, probability.items(), strict=False):
+    figure, grid = panels(len(probability))
+    for axes, (name, predicted) in zip(grid, probability.items(), strict=True):
         known = np.isfinite(label[name])
         predicted, observed = predicted[known], label[name][known]
         box = np.minimum((predicted * bins).astype(int), bins - 1)
@@ -232,6 +229,4 @@ def reliability(probability: Mapping[str, np.ndarray], label: Mapping[str, np.nd
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=":")
         axes.plot(mean, share, "o-", color=colour(1), markersize=4, linewidth=1.3)
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    for axes in grid.flat[len(probability) :]:
-        axes.set_axis_off()
     return figure

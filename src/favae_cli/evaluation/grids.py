@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from favae_cli.evaluation.style import DPI, INK, blank
 
-_GAP = 4  # pixels between two images
+GAP = 4  # pixels between two images
 _MARGIN = 10
 _IMAGE = 192  # pixels that the longer side of an image aims at
 _WIDEST = 2200  # pixels of a whole row
@@ -46,7 +46,7 @@ def image_grid(
     side = _MARGIN + _CHARACTER * max((len(line) for label in labels for line in label.split("\n")), default=0)
     head, side = round(head), round(side)
 
-    canvas = _compose(rows, columns, scale, height, width)
+    canvas = montage(rows, columns, scale, height, width)
     whole_height, whole_width = head + canvas.shape[0] + _MARGIN, side + canvas.shape[1] + _MARGIN
     figure = blank(whole_width / DPI, whole_height / DPI, constrained=False)
     figure.figimage(canvas, side, _MARGIN)
@@ -64,9 +64,9 @@ def image_grid(
         )
 
     for column, title in enumerate(titles):
-        write(side + column * (cell_width + _GAP) + cell_width / 2, head - 4, title, "center", "bottom")
+        write(side + column * (cell_width + GAP) + cell_width / 2, head - 4, title, "center", "bottom")
     for row, label in enumerate(labels):
-        write(side - 6, head + row * (cell_height + _GAP) + cell_height / 2, label, "right", "center")
+        write(side - 6, head + row * (cell_height + GAP) + cell_height / 2, label, "right", "center")
     return figure
 
 
@@ -76,10 +76,15 @@ def _enlarged(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return image[down][:, right]
 
 
-def _compose(rows: Sequence[Sequence[np.ndarray]], columns: int, scale: int, height: int, width: int) -> np.ndarray:
-    """All images on one white uint8 (H, W, 3) canvas, each enlarged `scale` times."""
-    cell_height, cell_width = height * scale + _GAP, width * scale + _GAP
-    canvas = np.full((len(rows) * cell_height - _GAP, columns * cell_width - _GAP, 3), 255, np.uint8)
+def montage(rows: Sequence[Sequence[np.ndarray]], columns: int, scale: int, height: int, width: int) -> np.ndarray:
+    """All images on one white uint8 (H, W, 3) canvas, each enlarged `scale` times, `GAP` pixels between them.
+
+    Args:
+        rows: images as of `image_grid`, (height, width, C) each.
+        columns: of the longest row.
+    """
+    cell_height, cell_width = height * scale + GAP, width * scale + GAP
+    canvas = np.full((len(rows) * cell_height - GAP, columns * cell_width - GAP, 3), 255, np.uint8)
     for row, images in enumerate(rows):
         for column, image in enumerate(images):
             large = _as_rgb(image).repeat(scale, axis=0).repeat(scale, axis=1)

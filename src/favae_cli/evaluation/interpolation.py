@@ -30,13 +30,13 @@ def between(model: FAVAE, view: str, pair: np.ndarray, steps: int) -> dict[str, 
         meaning for other views but through g.
     """
     z, factors = model.embed(view, pair), model.joined
-    latent, _ = Embeddings({view: z}, {}, {}, (view,)).latents(factors)
+    latent = Embeddings({view: z}, {}, {}, (view,)).latents(factors)
     in_z = path(z[0], z[1], steps)
     in_g = path(latent[0], latent[1], steps)
     decoded = {
         name: other.decode(in_g @ factors.views[name].weights.T + factors.views[name].bias)
         for name, other in model.views.items()
-        if other.networks
+        if not other.inferred
     }
     return {
         "z": {view: model.views[view].decode(in_z)},

@@ -23,6 +23,9 @@ CAPTIONS = {
     "editing": "Each row begins with a test image and its reconstruction; then the same image, edited toward "
     "what stands above the column. What is asked should change, and nothing else.",
     "generated": "Images made from attributes alone. What stands beside a row was asked; the rest is random.",
+    "prediction": "The view as all others foretell it, against the truth: images above their predictions, real "
+    "columns scattered around the dotted line, the AUC of binary columns, how often each category (row) was taken for "
+    "which, and predicted sequences dashed.",
     "translation": "Test images, their reconstruction, their translation, what the other view makes of the true "
     "partner, and the partner itself.",
     "interpolation": "The way from one test image to another: in the embedding of its view, and in the factors, "
@@ -31,6 +34,10 @@ CAPTIONS = {
     "traversal": "One factor, or one dimension of z, changed at a time, the most relevant first.",
     "relevance": "How much each view uses each factor: the weights |W|, and 1 / alpha below. Shared factors "
     "carry what views have in common, private ones what is a view's own.",
+    "explained": "The share of each view that each factor explains, in its embedding and in what is decoded from it. "
+    "Total: what the factor explains alone; unique: what is lost without it.",
+    "factor": "What a factor does to every view while the others stay at their mean, the columns that it goes with, "
+    "and the samples that have most and least of it.",
     "bound": "The evidence lower bound, the factors in use and the noise precision of every view by round.",
     "reliability": "Predicted probability against the observed share; on the dotted line the probabilities "
     "can be taken at their word. Pale bars show how many samples there are.",

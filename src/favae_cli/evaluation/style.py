@@ -36,6 +36,17 @@ def blank(width: float, height: float, *, constrained: bool = True) -> Figure:
     return figure
 
 
+def panels(count: int) -> tuple[Figure, list[Axes]]:
+    """A figure with `count` square panels, four in a row."""
+    columns = min(4, max(count, 1))
+    rows = max(-(-count // columns), 1)
+    figure = blank(2.6 * columns, 2.7 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat[count:]:
+        axes.set_axis_off()
+    return figure, list(grid.flat[:count])
+
+
 def dress(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
     """Quiet frame, light grid, small text; `title` stands to the left."""
     axes.set_title(title, loc="left", fontsize=9, color=INK)

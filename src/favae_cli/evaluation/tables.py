@@ -6,12 +6,18 @@ import re
 from collections.abc import Iterable
 
 from favae_cli.evaluation.table import Metrics, Table, number, unique
-from favae_cli.evaluation.task_tables import disentanglement, transfer, translation
+from favae_cli.evaluation.task_tables import disentanglement, prediction, transfer, translation
 
 _VIEW_MEASURES = {
     "r2_mean": "R2, mean over images",
     "r2_std": "R2, standard deviation",
     "r2": "R2, pooled",
+    "rmse": "RMSE (standard deviations)",
+    "mae": "MAE (standard deviations)",
+    "auc": "AUC",
+    "accuracy": "accuracy",
+    "f1": "F1 of words",
+    "exact": "texts that are the same",
     "log_likelihood": "log-likelihood (nats)",
     "kl": "KL (nats)",
 }
@@ -56,6 +62,7 @@ def headline(metrics: Metrics) -> list[tuple[str, str, str]]:
             way = key.split("/")[1]
             chance = f"top-1 retrieval; {number(metrics.get(f'translate/{way}/chance_top1'))} by chance"
             tiles.append((way, metrics[key], chance))
+    tiles.append(("Prediction", metrics.get("predict/mean"), "mean over views, each from the others"))
     ratio = metrics.get("transfer/epoch_ratio")
     tiles.append(("Epochs of the rival", ratio, "that transfer needs to be as good"))
     for view in _attribute_views(metrics):
@@ -84,7 +91,8 @@ def tables(metrics: Metrics) -> list[Table]:
     """All tables that have a row, in reading order."""
     metrics = _as_test(metrics)
     made = [
-        _images(metrics),
+        _reconstruction(metrics),
+        prediction(metrics),
         translation(metrics),
         transfer(metrics),
         disentanglement(metrics),
@@ -99,16 +107,16 @@ def tables(metrics: Metrics) -> list[Table]:
 
 def _as_test(metrics: Metrics) -> Metrics:
     """The metrics, with those of the split that was scored under the names that they have for the test split."""
-    scored = {key.partition("/")[0] for key in metrics} & {"train", "validation", "test"}
+    scored = {key.partition("/")[0] for key in metrics} & {"train", "validation", "test", "all"}
     if len(scored) != 1:
         return metrics
     (split,) = scored
     return {re.sub(f"^{split}/", "test/", key): value for key, value in metrics.items()}
 
 
-def _images(metrics: Metrics) -> Table:
+def _reconstruction(metrics: Metrics) -> Table:
     rows = []
-    for view in _image_views(metrics):
+    for view in _reconstructed_views(metrics):
         for measure, name in _VIEW_MEASURES.items():
             after, before = (metrics.get(f"{when}test/{view}/{measure}") for when in ("", "before/"))
             if after is None and before is None:
@@ -116,7 +124,7 @@ def _images(metrics: Metrics) -> Table:
             change = None if after is None or before is None else after - before
             sign = "+" if change is not None and change > 0 and number(change) != number(0) else ""
             rows.append([view, name, number(before), number(after), sign + number(change)])
-    note = "Images that are scored, for the VAE alone and after conditioning, which should cost next to nothing."
+    note = "Of the scored samples, by the VAE alone and after it was joined, which should cost next to nothing."
     return Table("Reconstruction", note, ["view", "measure", "before", "after", "change"], rows)
 
 
@@ -199,6 +207,12 @@ def _image_views(metrics: Metrics) -> list[str]:
         for key in metrics
         if key.removeprefix("before/").startswith("test/") and key.endswith("/r2_mean")
     )
+
+
+def _reconstructed_views(metrics: Metrics) -> list[str]:
+    """Views with a VAE, and images."""
+    likely = [key.split("/")[-2] for key in metrics if key.startswith("test/") and key.endswith("/log_likelihood")]
+    return unique([*_image_views(metrics), *likely])
 
 
 def _attribute_views(metrics: Metrics) -> list[str]:

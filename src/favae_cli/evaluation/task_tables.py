@@ -1,4 +1,4 @@
-"""The tables of domain adaptation and transfer learning."""
+"""The tables of prediction, domain adaptation and transfer learning."""
 
 from __future__ import annotations
 
@@ -22,6 +22,34 @@ _TRANSFER = {
     "seconds_ratio": "of its seconds",
 }
 _DISENTANGLEMENT = {"dci": "DCI", "completeness": "completeness", "informativeness": "informativeness", "mig": "MIG"}
+_PREDICTION = {
+    "r2": "R2",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "auc": "AUC",
+    "accuracy": "accuracy",
+    "log_loss": "log loss",
+    "f1": "F1",
+    "exact": "exact",
+}
+
+
+def prediction(metrics: Metrics) -> Table:
+    """A row for every view from all others, and for every view from each single one where that was measured."""
+    found: dict[str, dict[str, float]] = {}
+    for key, value in metrics.items():
+        if key.startswith("predict/") and key.count("/") == 2:
+            _, way, measure = key.split("/")
+            found.setdefault(way, {})[measure] = value
+    measures = [measure for measure in _PREDICTION if any(measure in scores for scores in found.values())]
+    rows = [
+        [way.replace("-", " to "), *(number(scores.get(name)) for name in measures)] for way, scores in found.items()
+    ]
+    note = (
+        "Each view of the scored samples as the factors foretell it from all their other views, or from one. Errors "
+        "are in standard deviations of the column, and the log loss in nats; F1 is that of a text's words."
+    )
+    return Table("Prediction", note, ["view", *(_PREDICTION[measure] for measure in measures)], rows)
 
 
 def translation(metrics: Metrics) -> Table:

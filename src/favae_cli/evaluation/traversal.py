@@ -7,13 +7,19 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from favae_cli.evaluation.factors import factor_use
 from favae_cli.evaluation.grids import image_grid
 from favae_cli.factors import FactorModel
 
 
-def most_relevant(model: FactorModel, view: str, count: int) -> np.ndarray:
-    """The factors that explain most of the view's embedding, the first first; fewer than `count` if fewer are left."""
-    return np.argsort(-model.relevance[view], kind="stable")[:count]
+def most_relevant(model: FactorModel, view: str | None, count: int) -> np.ndarray:
+    """The factors that explain most of the embedding of `view`, or of all views together where that is None.
+
+    The first first; fewer than `count` if fewer are left.
+    """
+    shares = model.relevance
+    share = np.sum([*shares.values()], axis=0) if view is None else shares[view]
+    return np.argsort(-share, kind="stable")[:count]
 
 
 def most_used(mean: np.ndarray, count: int) -> np.ndarray:
@@ -23,9 +29,7 @@ def most_used(mean: np.ndarray, count: int) -> np.ndarray:
 
 def factor_name(model: FactorModel, factor: int, view: str) -> str:
     """What a row of a traversal is called: the factor, who uses it, and its relevance for the view."""
-    users = [name for name, active in model.active.items() if active[factor]]
-    kind = "unused" if not users else f"private {users[0]}" if len(users) == 1 else f"shared {', '.join(users)}"
-    return f"factor {factor}\n{kind}\nrelevance {model.relevance[view][factor]:.3f}"
+    return f"factor {factor}\n{factor_use(model, factor)}\nrelevance {model.relevance[view][factor]:.3f}"
 
 
 def traversed(centre: np.ndarray, features: Sequence[int] | np.ndarray, spread: np.ndarray, steps: int) -> np.ndarray:

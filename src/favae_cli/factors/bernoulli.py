@@ -64,7 +64,14 @@ class BernoulliEmbedding:
         terms = (self.x - 0.5) * self.mean - xi / 2 + log_expit(xi)
         return float(np.nansum(terms))
 
-    def best_scale(self, view: ViewFactors) -> float:
+    def stretch(self, view: ViewFactors, squares: np.ndarray) -> ViewFactors:
+        """Bring z to its best scale, and return the beliefs about it; the squared residuals do not matter for that."""
+        scale = self._best_scale(view)
+        self.mean *= scale
+        self.variance *= scale**2
+        return view.rescaled(scale)
+
+    def _best_scale(self, view: ViewFactors) -> float:
         """The c > 0 for which stretching z to c z, and W, b and 1/sqrt(tau) with it, raises the bound most.
 
         Without this step the scale of z, which separable attributes drive far out, creeps up by a little each sweep
@@ -84,11 +91,6 @@ class BernoulliEmbedding:
 
         found = minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded", options={"xatol": 1e-3})
         return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0
-
-    def rescale(self, scale: float) -> None:
-        """q(z) of scale * z."""
-        self.mean *= scale
-        self.variance *= scale**2
 
 
 def probability(mean: np.ndarray, variance: np.ndarray, nodes: int = 21) -> np.ndarray:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
+from favae_cli.factors.holes import Holes
 from favae_cli.factors.linalg import symmetrize
 from favae_cli.factors.model import FactorModel, ViewFactors
 from favae_cli.factors.moments import (
@@ -22,7 +23,10 @@ from favae_cli.factors.moments import (
 
 
 class LocalEmbedding(Protocol):
-    """q(z) of a view whose embedding has its own closed-form update given g (bernoulli, categorical, real)."""
+    """q(z) of a view whose embedding has its own closed-form update given g (bernoulli, categorical, real).
+
+    Where x is NaN, `mean` and `variance` are those of z given <g>; g and such a z are correlated (factors.holes).
+    """
 
     x: np.ndarray
     mean: np.ndarray
@@ -34,9 +38,7 @@ class LocalEmbedding(Protocol):
 
     def log_likelihood(self) -> float: ...
 
-    def best_scale(self, view: ViewFactors) -> float: ...
-
-    def rescale(self, scale: float) -> None: ...
+    def stretch(self, view: ViewFactors, squares: np.ndarray) -> ViewFactors: ...
 
 
 @dataclass
@@ -46,6 +48,7 @@ class _Group:
     rows: np.ndarray
     stacked: np.ndarray
     fixed: PatternMoments | None  # None for samples without any view
+    holes: Holes | None  # None where no entry is missing
 
 
 class Embeddings:
@@ -80,7 +83,8 @@ class Embeddings:
             tables = {view: current[view][rows] for view in pattern}
             spread = {view: variances[view][rows] for view in pattern if view in variances}
             stacked = np.concatenate([np.zeros((len(rows), 0)), *tables.values()], axis=1)
-            self.groups[pattern] = _Group(rows, stacked, sums(pattern, tables, spread) if pattern else None)
+            fixed = sums(pattern, tables, spread) if pattern else None
+            self.groups[pattern] = _Group(rows, stacked, fixed, self._holes(pattern, rows, tables))
 
     def _current(self, view: str, means: Mapping[str, np.ndarray]) -> np.ndarray:
         if view not in self.local:
@@ -88,12 +92,24 @@ class Embeddings:
         absent = np.isnan(self.local[view].x).all(axis=1)
         return np.where(absent[:, None], np.nan, self.local[view].mean)
 
+    def _holes(self, pattern: Pattern, rows: np.ndarray, tables: Mapping[str, np.ndarray]) -> Holes | None:
+        parts = [
+            np.isnan(self.local[view].x[rows]) if view in self.local else np.zeros(tables[view].shape, bool)
+            for view in pattern
+        ]
+        missing = np.concatenate([np.zeros((len(rows), 0), bool), *parts], axis=1)
+        return Holes.of(missing) if missing.any() else None
+
     def refresh(self, model: FactorModel) -> tuple[Moments, dict[str, float]]:
         """Update every local q(z), and the means of g along with it.
 
         Returns:
             The renewed moments, and E log p(x | z) by local view, nats.
         """
+        self._update(model)
+        return self.moments(model), {view: local.log_likelihood() for view, local in self.local.items()}
+
+    def _update(self, model: FactorModel) -> None:
         for pattern, group in self.groups.items():
             inferred = [view for view in pattern if view in self.local]
             if not inferred:
@@ -108,28 +124,31 @@ class Embeddings:
                 from_others = predicted - group.stacked[:, own] @ to_view[own]
                 self.local[view].update(group.rows, from_others, part.tau, symmetrize(to_view[own]))
                 group.stacked[:, own] = self.local[view].mean[group.rows]
-        return self.moments(), {view: local.log_likelihood() for view, local in self.local.items()}
 
     def stretch(self, model: FactorModel) -> FactorModel:
         """Bring every local embedding, and the model of it, to the scale that raises the bound most."""
         views = dict(model.views)
+        latent, covariances = self.latents(model), [*self.covariances(model)]
         for view, local in self.local.items():
-            part = views[view]
-            scale = local.best_scale(part)
-            local.rescale(scale)
-            views[view] = part.rescaled(scale)
+            views[view] = local.stretch(views[view], squares(views[view], local, latent, covariances))
             for pattern, group in self.groups.items():
                 if view in pattern:
-                    group.stacked[:, offsets(self.sizes, pattern)[view]] *= scale
+                    group.stacked[:, offsets(self.sizes, pattern)[view]] = local.mean[group.rows]
         return replace(model, views=views)
 
-    def moments(self) -> Moments:
-        """Moments of the embeddings as they stand; only the rows of local views are summed again."""
-        patterns = {
-            pattern: self._sums(pattern, group, group.fixed)
-            for pattern, group in self.groups.items()
-            if group.fixed is not None
-        }
+    def moments(self, model: FactorModel | None = None) -> Moments:
+        """Moments of the embeddings as they stand; only the rows of local views are summed again.
+
+        Args:
+            model: to say what missing entries and g have in common; without it they are taken as independent.
+        """
+        patterns = {}
+        for pattern, group in self.groups.items():
+            if group.fixed is not None:
+                part = self._sums(pattern, group, group.fixed)
+                if model is not None and group.holes is not None:
+                    part = replace(part, joint=group.holes.joint(model, pattern))
+                patterns[pattern] = part
         return Moments(self.sizes, patterns)
 
     def _sums(self, pattern: Pattern, group: _Group, part: PatternMoments) -> PatternMoments:
@@ -150,31 +169,55 @@ class Embeddings:
             entropy[view] = gaussian_entropy(spread)
         return PatternMoments(part.count, total, outer, variance, entropy)
 
-    def latents(self, model: FactorModel) -> tuple[np.ndarray, dict[Pattern, np.ndarray]]:
-        """<g> of every sample as (N, K), and Sigma_G (K, K) by pattern; the prior's where a sample has no view."""
+    def latents(self, model: FactorModel) -> np.ndarray:
+        """<g> of every sample as (N, K); the prior's where a sample has no view."""
         mean = np.zeros((self.count, model.factors))
-        covariances = {}
         for pattern, group in self.groups.items():
-            project, covariances[pattern], _ = model.given(pattern)
+            project, _, _ = model.given(pattern)
             mean[group.rows] = (group.stacked - model.bias(pattern)) @ project
-        return mean, covariances
+        return mean
+
+    def covariances(self, model: FactorModel) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Samples (R,), and their Sigma_G: one (K, K) for all of them, or (R, K, K) where entries are missing."""
+        for pattern, group in self.groups.items():
+            if group.holes is None:
+                yield group.rows, model.given(pattern)[1]
+                continue
+            for part, covariance, _ in group.holes.posteriors(model, pattern):
+                here = np.flatnonzero((group.holes.kind >= part.start) & (group.holes.kind < part.stop))
+                yield group.rows[here], covariance[group.holes.kind[here] - part.start]
 
     def predict(self, model: FactorModel, view: str) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance, each (N, D), of the embedding of `view` that q(g) foretells for every sample.
 
         `view` may be one of these embeddings or not; give evidence without it for a prediction from the others.
         """
-        latent, covariances = self.latents(model)
+        latent = self.latents(model)
         mean, variance = np.empty((2, self.count, model.views[view].size))
-        for pattern, group in self.groups.items():
-            mean[group.rows], variance[group.rows] = model.predict(view, latent[group.rows], covariances[pattern])
+        for rows, covariance in self.covariances(model):
+            mean[rows], variance[rows] = model.predict(view, latent[rows], covariance)
         return mean, variance
 
     def settle(self, model: FactorModel, tolerance: float = 1e-6, steps: int = 200) -> None:
         """Iterate local q(z) and q(g) to their fixed point with the model's parameters held as they are."""
         for _ in range(steps):
             before = [local.mean.copy() for local in self.local.values()]
-            self.refresh(model)
+            self._update(model)
             pairs = zip(self.local.values(), before, strict=True)
             if all(np.abs(local.mean - old).max(initial=0.0) <= tolerance for local, old in pairs):
                 return
+
+
+def squares(
+    part: ViewFactors,
+    local: LocalEmbedding,
+    latent: np.ndarray,
+    covariances: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> np.ndarray:
+    """(D,) sum over samples that have the view of (<z> - <W><g> - <b>)^2, and where x is seen of <W> Sigma <W>^T."""
+    each = np.square(local.mean - latent @ part.weights.T - part.bias)
+    each[np.isnan(local.x).all(axis=1)] = 0
+    for rows, covariance in covariances:
+        each[rows] += np.sum((part.weights @ covariance) * part.weights, axis=-1) * ~np.isnan(local.x[rows])
+    total: np.ndarray = each.sum(axis=0)
+    return total

@@ -99,6 +99,10 @@ class ViewFactors:
         """
         return (self.weights**2).sum(axis=0) * self.usage * self.tau > self.size
 
+    def stretched(self, scales: np.ndarray) -> ViewFactors:
+        """The same means of W and b for a z whose dimensions are `scales` (D,) times what they were."""
+        return replace(self, weights=self.weights * scales[:, None], bias=self.bias * scales)
+
     def rescaled(self, scale: float) -> ViewFactors:
         """The same beliefs about s z instead of z; the scale of z is free and would drift."""
         return replace(
@@ -181,15 +185,19 @@ class FactorModel:
         Returns:
             A_p (D_p, K) with <g> = A_p^T (z - b); Sigma_G[p] (K, K); log det of Sigma_G[p]^-1.
         """
-        precision = np.eye(self.factors)
-        for name in pattern:
-            precision += self.views[name].weight * self.views[name].tau * self.views[name].gram
-        covariance, log_det = psd_inverse(precision, f"the precision of g given {', '.join(pattern)}")
+        covariance, log_det = psd_inverse(self.precision(pattern), f"the precision of g given {', '.join(pattern)}")
         if not pattern:
             return np.zeros((0, self.factors)), covariance, log_det
         parts = [self.views[name] for name in pattern]
         loadings = np.concatenate([part.weight * part.tau * part.weights for part in parts])
         return loadings @ covariance, covariance, log_det
+
+    def precision(self, pattern: Pattern) -> np.ndarray:
+        """(K, K) Sigma_G[p]^-1 = I + sum over m in p of <tau> <W^T W>."""
+        precision = np.eye(self.factors)
+        for name in pattern:
+            precision += self.views[name].weight * self.views[name].tau * self.views[name].gram
+        return precision
 
     def bias(self, pattern: Pattern) -> np.ndarray:
         """(D_p,) the stacked bias of the views `pattern`."""
@@ -233,25 +241,29 @@ class FactorModel:
 
         Args:
             mean: (N, K) of g.
-            covariance: (K, K) of g, the same for all N samples.
+            covariance: of g, (K, K) for all N samples or (N, K, K).
 
         Returns:
             mean (N, D_m) and variance (N, D_m), noise 1/<tau> included.
         """
         part = self.views[view]
         predicted = mean @ part.weights.T + part.bias
-        spread = np.einsum("dk,kl,dl->d", part.weights, covariance, part.weights)
-        uncertain = np.einsum("nk,kl,nl->n", mean, part.weights_cov, mean) + np.sum(part.weights_cov * covariance)
-        return predicted, spread[None] + uncertain[:, None] + part.bias_var + 1.0 / part.tau
+        spread = np.sum((part.weights @ covariance) * part.weights, axis=-1)
+        uncertain = np.sum((mean @ part.weights_cov) * mean, axis=1) + np.sum(
+            part.weights_cov * covariance, axis=(-2, -1)
+        )
+        return predicted, spread + uncertain[:, None] + part.bias_var + 1.0 / part.tau
 
     def sample(self, view: str, mean: np.ndarray, covariance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """One draw of z (N, D_m) for each of N samples: g ~ N(mean, covariance), then z ~ N(W g + b, 1/tau I).
+
+        mean is (N, K), covariance (K, K) or (N, K, K).
 
         Every sample has draws of its own. W and b are taken at their means.
         """
         part = self.views[view]
         root = np.linalg.cholesky(covariance)
-        latent = mean + rng.standard_normal(mean.shape) @ root.T
+        latent = mean + (root @ rng.standard_normal(mean.shape)[:, :, None])[:, :, 0]
         noise = rng.standard_normal((len(mean), part.size)) / np.sqrt(part.tau)
         return latent @ part.weights.T + part.bias + noise
 

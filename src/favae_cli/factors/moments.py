@@ -20,6 +20,28 @@ def offsets(sizes: Mapping[str, int], pattern: Pattern) -> dict[str, slice]:
 
 
 @dataclass(frozen=True)
+class Joint:
+    """What g and z have in common under q, where entries of z are missing; sums over samples (factors.holes).
+
+    Attributes:
+        gg: (K, K) of Sigma_n, beyond that of samples without holes.
+        zg: (D_p, K) of Cov(z_n, g_n).
+        variance: (D_p,) of Var z_n, beyond that given g.
+        log_det: of log det Sigma_n^-1, beyond that of samples without holes.
+    """
+
+    gg: np.ndarray
+    zg: np.ndarray
+    variance: np.ndarray
+    log_det: float
+
+    def __add__(self, other: Joint) -> Joint:
+        return Joint(
+            self.gg + other.gg, self.zg + other.zg, self.variance + other.variance, self.log_det + other.log_det
+        )
+
+
+@dataclass(frozen=True)
 class PatternMoments:
     """Sums over the samples that have exactly one set of views; D_p is their stacked embedding size.
 
@@ -29,6 +51,7 @@ class PatternMoments:
         outer: (D_p, D_p) sum of <z_n><z_n>^T.
         variance: (D_p,) sum of Var z_n.
         entropy: sum over samples of the entropy of q(z_n^(m)) in nats, by view; 0 where z is observed.
+        joint: where entries are missing, and only as one model sees them.
     """
 
     count: int
@@ -36,6 +59,7 @@ class PatternMoments:
     outer: np.ndarray
     variance: np.ndarray
     entropy: dict[str, float]
+    joint: Joint | None = None
 
     def __add__(self, other: PatternMoments) -> PatternMoments:
         return PatternMoments(
@@ -44,6 +68,7 @@ class PatternMoments:
             self.outer + other.outer,
             self.variance + other.variance,
             {view: value + other.entropy[view] for view, value in self.entropy.items()},
+            self.joint + other.joint if self.joint and other.joint else self.joint or other.joint,
         )
 
 
@@ -136,8 +161,8 @@ def group_by_pattern(arrays: Mapping[str, np.ndarray], allow_empty: bool = False
 
 
 def gaussian_entropy(variance: np.ndarray) -> float:
-    """Entropy in nats of independent Gaussians, summed over all entries of `variance`."""
-    return 0.5 * float(np.log(2 * np.pi * np.e * variance).sum())
+    """Entropy in nats of independent Gaussians, summed over all entries of `variance` but the zeros of what is observed."""
+    return 0.5 * float(np.log(2 * np.pi * np.e * variance[variance > 0]).sum())
 
 
 def sums(pattern: Pattern, means: Mapping[str, np.ndarray], variances: Mapping[str, np.ndarray]) -> PatternMoments:

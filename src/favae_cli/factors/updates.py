@@ -88,6 +88,10 @@ def update_latents(model: FactorModel, moments: Moments) -> LatentSums:
         gg = symmetrize(project.T @ projected) + part.count * covariance
         zg = projected + np.outer(bias, g)
         squares = np.diag(part.outer) + part.variance
+        log_dets = part.count * log_det
+        if part.joint is not None:
+            gg, zg, squares = gg + part.joint.gg, zg + part.joint.zg, squares + part.joint.variance
+            log_dets += part.joint.log_det
         for view, where in offsets(moments.sizes, pattern).items():
             if not np.isfinite(squares[where]).all():
                 raise EngineError(f"view {view!r}: the moments of z are not finite")
@@ -95,7 +99,7 @@ def update_latents(model: FactorModel, moments: Moments) -> LatentSums:
             views[view] = views[view] + sums if view in views else sums
         gg_all += gg
         count += part.count
-        kl += 0.5 * (float(np.trace(gg)) - part.count * model.factors + part.count * log_det)
+        kl += 0.5 * (float(np.trace(gg)) - part.count * model.factors + log_dets)
     views = {name: sums.times(model.views[name].weight) for name, sums in views.items()}
     return LatentSums(views, gg_all, count, kl)
 

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+_Convolution = nn.Conv1d | nn.ConvTranspose1d | nn.Conv2d | nn.ConvTranspose2d
+
 
 class Encoder(nn.Module):
     """q(z | x) = N(mean, diag exp(log_variance)): a body that extracts features, then one linear head.
@@ -86,7 +88,7 @@ def initialise(encoder: Encoder, decoder: Decoder, leak: float, generator: torch
     """Draw all weights so that signals keep their size from layer to layer (He et al., 2015, with the leak).
 
     The log-variance half of the head starts at zero: a random start there can give variances, and so a KL,
-    too large to train from.
+    too large to train from. Embedded steps and tokens are of unit scale.
 
     Args:
         encoder, decoder: the pair, changed in place.
@@ -94,21 +96,26 @@ def initialise(encoder: Encoder, decoder: Decoder, leak: float, generator: torch
         generator: source of the random numbers; torch's global one when None.
     """
     for module in (*encoder.modules(), *decoder.modules()):
-        if not isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            continue
-        # The gain makes up for the activation before a layer, and the embedding has none.
-        gain = 1.0 if module is decoder.stem else nn.init.calculate_gain("leaky_relu", leak)
-        nn.init.normal_(module.weight, 0.0, gain / math.sqrt(_inputs(module)), generator=generator)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
+        if isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, generator=generator)
+        elif isinstance(module, nn.GRU):
+            for values in module.parameters():
+                scale = 1 / math.sqrt(values.shape[1]) if values.ndim == 2 else 0.0  # biases
+                nn.init.normal_(values, 0.0, scale, generator=generator)
+        elif isinstance(module, nn.Linear | _Convolution):
+            # The gain makes up for the activation before a layer, and the embedding has none.
+            gain = 1.0 if module is decoder.stem else nn.init.calculate_gain("leaky_relu", leak)
+            nn.init.normal_(module.weight, 0.0, gain / math.sqrt(_inputs(module)), generator=generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
     nn.init.zeros_(encoder.head.weight[encoder.latent :])
 
 
-def _inputs(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> float:
+def _inputs(layer: nn.Linear | _Convolution) -> float:
     """How many numbers are summed into one output of `layer`, away from the borders."""
     if isinstance(layer, nn.Linear):
         return layer.in_features
     taps = math.prod(layer.kernel_size)
-    if isinstance(layer, nn.ConvTranspose2d):
+    if isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d):
         return layer.in_channels * taps / math.prod(layer.stride)
     return layer.in_channels * taps

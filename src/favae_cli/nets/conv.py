@@ -29,7 +29,7 @@ def build(arch: ConvArch, shape: tuple[int, ...], latent: int) -> tuple[Encoder,
         UserError: the data are not images, or too small for so many convolutions.
     """
     if len(shape) != 3:
-        raise UserError(f"arch 'conv' needs images, but a sample of this view has shape {shape}: use arch 'mlp'")
+        raise UserError(f"arch: conv needs images, but a sample of this view has shape {shape}; use mlp")
     height, width, colours = shape
     channels = (colours, *arch.channels)
     sizes = _map_sizes((height, width), arch)
@@ -68,8 +68,8 @@ def _map_sizes(size: tuple[int, int], arch: ConvArch) -> list[tuple[int, int]]:
         height, width = ((n + 2 * arch.padding - arch.kernel) // arch.stride + 1 for n in sizes[-1])
         if min(height, width) < 1:
             raise UserError(
-                f"arch.channels has {len(arch.channels)} convolutions, but images of {size[0]}x{size[1]} "
-                f"have nothing left after {depth}: use at most {depth} channels, or larger images"
+                f"arch.channels: of images of {size[0]}x{size[1]} nothing is left after {depth} of the "
+                f"{len(arch.channels)} convolutions; use at most {depth} channels, or larger images"
             )
         sizes.append((height, width))
     return sizes

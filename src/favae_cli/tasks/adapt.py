@@ -9,8 +9,8 @@ from favae_cli.config import Config
 from favae_cli.errors import UserError
 from favae_cli.evaluation.attributes import attribute_metrics
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
-from favae_cli.evaluation.images import reconstruction_metrics, reconstruction_pictures
 from favae_cli.evaluation.interpolation import interpolation_pictures
+from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
 from favae_cli.evaluation.translation import agreement_metrics, translation_metrics, translation_pictures
 from favae_cli.evaluation.translator import image_views
 from favae_cli.model import FAVAE

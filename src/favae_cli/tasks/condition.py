@@ -11,7 +11,7 @@ from favae_cli.errors import UserError
 from favae_cli.evaluation.attributes import attribute_metrics, attribute_pictures
 from favae_cli.evaluation.condition import Conditioning
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
-from favae_cli.evaluation.images import reconstruction_metrics, reconstruction_pictures
+from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
 from favae_cli.model import observed_table
 from favae_cli.tasks.session import Session
 from favae_cli.training.interrupt import StopRequest

@@ -16,7 +16,7 @@ from favae_cli.config import Config
 from favae_cli.data import Dataset, load
 from favae_cli.data_config import DataConfig
 from favae_cli.evaluation import figures
-from favae_cli.evaluation.images import reconstruction_metrics
+from favae_cli.evaluation.reconstruction import reconstruction_metrics
 from favae_cli.evaluation.report import write_report
 from favae_cli.evaluation.style import pixels, save
 from favae_cli.evaluation.terminal import as_text

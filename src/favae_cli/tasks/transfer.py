@@ -14,7 +14,7 @@ from favae_cli.config import Config, Help, Schedule
 from favae_cli.data import Dataset
 from favae_cli.errors import UserError
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
-from favae_cli.evaluation.images import reconstruction_metrics, reconstruction_pictures
+from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
 from favae_cli.evaluation.transfer import Course, disentanglement, race, race_metrics, side_by_side, traversals
 from favae_cli.model import FAVAE
 from favae_cli.model_config import FaVae

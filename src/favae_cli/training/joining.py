@@ -9,10 +9,12 @@ import numpy as np
 from favae_cli.config import Config, Schedule
 from favae_cli.data import Dataset
 from favae_cli.factors import fit
+from favae_cli.factors.embeddings import LocalEmbedding
+from favae_cli.factors.real import RealEmbedding
 from favae_cli.model import FAVAE
 from favae_cli.model_config import FaVae, JointModel
 from favae_cli.training.epochs import Prior, Trainer
-from favae_cli.views import Encoded
+from favae_cli.views import Encoded, RealView, View
 
 
 def rescale(trainers: Mapping[str, Trainer], encoded: Mapping[str, dict[str, Encoded]]) -> None:
@@ -53,6 +55,15 @@ def join(model: FAVAE, data: Dataset, config: Config, schedule: Schedule, encode
         prune=schedule.prune,
         local=evidence if evidence.local else None,
     )
+    keep_units(model.views, evidence.local)
+
+
+def keep_units(views: Mapping[str, View], local: Mapping[str, LocalEmbedding]) -> None:
+    """Have the views make z in the units that the factors found best for it."""
+    for name, embedding in local.items():
+        view = views[name]
+        if isinstance(view, RealView) and isinstance(embedding, RealEmbedding):
+            view.rescale(embedding.scale)
 
 
 def foretold(

@@ -24,6 +24,7 @@ from favae_cli.training.joining import foretold, join, rescale
 from favae_cli.training.run_log import RunLog
 from favae_cli.training.setup import make_trainers
 from favae_cli.training.state import Priors, Progress, described, pack, unpack
+from favae_cli.views import Encoded
 from favae_cli.views.vae import KLTerm
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Training:
         alone: called with the model once the VAEs are trained alone; returns the metrics to keep as `before`.
         schedule: in the place of the config's.
         watched: splits whose ELBO is logged after every epoch, beside validation.
+        tie: gives the model its factors at the beginning of each round.
     """
 
     def __init__(
@@ -56,8 +58,9 @@ class Training:
         alone: Callable[[], dict[str, float]] = dict,
         schedule: Schedule | None = None,
         watched: tuple[str, ...] = (),
+        tie: Callable[[FAVAE, Dataset, Config, Schedule, dict[str, Encoded]], None] = join,
     ) -> None:
-        self.model, self.data, self.config, self._alone = model, data, config, alone
+        self.model, self.data, self.config, self._alone, self._tie = model, data, config, alone, tie
         self.schedule = schedule or config.plan
         self.splits = (*SPLITS, *watched)
         self.last, self.best, self.alone = (directory / "checkpoints" / name for name in ("last", "best", "alone"))
@@ -113,7 +116,8 @@ class Training:
             if progress.stage == 0:
                 with self._timed("before"):
                     progress.before = self._alone()
-            if progress.stage >= self.schedule.rounds or self._settled():
+            # Without a network to train in them, rounds would only fit the same factors again.
+            if progress.stage >= self.schedule.rounds or not names or self._settled():
                 if self.model.joins:
                     self.priors = self._fit_factors(progress.stage + 1)
                 progress.finished = True
@@ -227,7 +231,7 @@ class Training:
         with self._timed("factors"):
             encoded = {split: model.encode(data, data.split[split]) for split in self.splits}
             rescale(self.trainers, encoded)
-            join(model, data, self.config, self.schedule, encoded["train"])
+            self._tie(model, data, self.config, self.schedule, encoded["train"])
             priors: Priors = {name: {} for name in self.trainers}
             for split in self.splits:
                 for name, prior in foretold(model, data, self.config, split, encoded[split], stage).items():

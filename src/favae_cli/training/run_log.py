@@ -16,19 +16,21 @@ from torch.utils.tensorboard import SummaryWriter
 
 
 @contextmanager
-def logging_to(directory: Path) -> Iterator[None]:
-    """Send the program's log lines to standard error and to `directory`/run.log."""
+def logging_to(directory: Path | None) -> Iterator[None]:
+    """Send the program's log lines to standard error and, where there is a directory, to its run.log."""
     package = logging.getLogger("favae_cli")
-    screen, file = logging.StreamHandler(), logging.FileHandler(directory / "run.log")
-    screen.setFormatter(logging.Formatter("%(message)s"))
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for handler in (screen, file):
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    handlers[0].setFormatter(logging.Formatter("%(message)s"))
+    if directory is not None:
+        handlers.append(logging.FileHandler(directory / "run.log"))
+        handlers[1].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for handler in handlers:
         package.addHandler(handler)
     package.setLevel(logging.INFO)
     try:
         yield
     finally:
-        for handler in (screen, file):
+        for handler in handlers:
             package.removeHandler(handler)
             handler.close()
 

@@ -32,21 +32,19 @@ def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | Join
     Raises:
         UserError: an architecture does not fit its data, or a run to load from does not fit the view.
     """
-    for name, section in config.views.items():
-        part = data.views[name]
-        if section.type != "bernoulli" and not part.is_image and np.isnan(part.values).any():
-            raise UserError(f"views.{name}: the table has missing entries, which a VAE cannot take; use bernoulli")
     if isinstance(config.model, JointModel):
         return build_joint(config, data, runtime)
     views: dict[str, View] = {}
     for name, section in config.views.items():
-        part = data.views[name]
+        part, train = data.views[name], data.having("train", name)
         if section.type == "frozen":
             views[name] = frozen_view(section.run, section.source, name, part, runtime, f"views.{name}.run")
         elif isinstance(config.model, Fa) and section.type == "vae":
-            views[name] = linear_view(name, config.model.components, part, data.having("train", name))
+            views[name] = linear_view(name, config.model.components, part, train)
         else:
             views[name] = build_view(section, part, runtime, torch_generator(config.seed, name, "weights"))
+            if not part.is_image and len(train):  # images need no units
+                views[name].fit(part.gather(train))
     model = FAVAE(views)
     # A resumed run has its own checkpoint; task transfer takes the earlier run as its small VAE.
     if config.pretrained is not None and config.resume is None and config.task.name != "transfer":
@@ -73,6 +71,8 @@ def make_trainers(model: FAVAE | JointVAE, data: Dataset, config: Config) -> Map
 def linear_view(name: str, components: int, data: ViewData, train: np.ndarray) -> LinearView:
     """A view in the basis of its training samples' principal components, as many as there can be at most."""
     values = data.gather(train)
+    if not data.is_image and np.isnan(values).any():
+        raise UserError(f"views.{name}: model=fa cannot take a vector with missing entries; use type real")
     if len(values) < 2:
         raise UserError(f"views.{name}: {len(values)} training samples have this view; model=fa needs at least 2")
     view = LinearView(data.shape, min(components, len(values) - 1, values[0].size))

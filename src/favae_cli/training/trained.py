@@ -22,7 +22,7 @@ from favae_cli.runtime import Runtime
 from favae_cli.training import checkpoint
 from favae_cli.training.setup import build_model
 from favae_cli.training.state import unpack
-from favae_cli.views import BernoulliView, FrozenView, LinearView, View
+from favae_cli.views import BernoulliView, FrozenView, LinearView, View, build_view
 
 
 @dataclass(frozen=True)
@@ -133,10 +133,12 @@ def _model(
     """A model of the config in which the networks of the checkpoint find their places."""
     if isinstance(config.model, Fa):
         bases = {name: tensors.get(f"networks/of_{name}.basis.components") for name in views}
-        return FAVAE({name: _linear(view, bases[name]) for name, view in views.items()})
+        return FAVAE({name: _for_fa(config, name, view, bases[name], runtime) for name, view in views.items()})
     nobody = np.array([], np.int64)
     return build_model(config, Dataset("", nobody.astype(str), views, dict.fromkeys(SPLITS, nobody)), runtime)
 
 
-def _linear(data: ViewData, components: torch.Tensor | None) -> View:
-    return BernoulliView(data.shape[0]) if components is None else LinearView(data.shape, components.shape[1])
+def _for_fa(config: Config, name: str, data: ViewData, components: torch.Tensor | None, runtime: Runtime) -> View:
+    if components is not None:
+        return LinearView(data.shape, components.shape[1])
+    return build_view(config.views[name], data, runtime, torch.Generator())

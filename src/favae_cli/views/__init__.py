@@ -11,11 +11,30 @@ from favae_cli.runtime import Runtime
 from favae_cli.views.base import Encoded, View
 from favae_cli.views.bernoulli import BernoulliView
 from favae_cli.views.categorical import CategoricalView
+from favae_cli.views.counts import CountsView
 from favae_cli.views.frozen import FrozenView
 from favae_cli.views.linear import LinearView
+from favae_cli.views.real import RealView
+from favae_cli.views.sequence import SequenceView
+from favae_cli.views.text import TextView
 from favae_cli.views.vae import VaeView
 
-__all__ = ["BernoulliView", "CategoricalView", "Encoded", "FrozenView", "LinearView", "VaeView", "View", "build_view"]
+__all__ = [
+    "BernoulliView",
+    "CategoricalView",
+    "CountsView",
+    "Encoded",
+    "FrozenView",
+    "LinearView",
+    "RealView",
+    "SequenceView",
+    "TextView",
+    "VaeView",
+    "View",
+    "build_view",
+]
+
+_WITH_NETWORKS = {"vae": VaeView, "counts": CountsView, "sequence": SequenceView, "text": TextView}
 
 
 def build_view(config: Any, data: ViewData, runtime: Runtime, generator: torch.Generator) -> View:
@@ -23,15 +42,17 @@ def build_view(config: Any, data: ViewData, runtime: Runtime, generator: torch.G
 
     Args:
         config: the view's section.
-        data: what it will see; only its shape is used.
+        data: what it will see; only its shape and its groups are used.
         runtime: device and precision.
         generator: of the initial weights.
 
     Raises:
-        UserError: the architecture cannot take data of this shape.
+        UserError: the architecture cannot take data of this shape; the message begins with the key below the view's.
     """
     if config.type == "bernoulli":
         return BernoulliView(data.shape[0])
     if config.type == "categorical":
         return CategoricalView(data.groups)
-    return VaeView(config, data.shape, runtime, generator)
+    if config.type == "real":
+        return RealView(data.shape[0])
+    return _WITH_NETWORKS[config.type](config, data.shape, runtime, generator)

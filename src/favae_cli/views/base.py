@@ -18,21 +18,27 @@ class Encoded:
     mean: np.ndarray
     variance: np.ndarray | None
 
+    def at(self, rows: np.ndarray) -> Encoded:
+        """Of some of the samples only."""
+        return Encoded(self.mean[rows], None if self.variance is None else self.variance[rows])
+
 
 class View(Protocol):
     """One view type behind one protocol.
 
     A view gives its embedding in one of two ways: `encode`, from the data alone (networks), or `local`, a closed-form
-    q(z) that is renewed together with g. The other returns None.
+    q(z) that is inferred together with g. The other returns None.
 
     Attributes:
         size: D, dimensions of z.
+        inferred: which of the two.
         trainable: whether `encode` has networks that the rounds go on training.
-        networks: all that a checkpoint has to keep; empty for views without networks.
+        networks: all that a checkpoint has to keep, statistics of the training samples included.
     """
 
     size: int
     trainable: bool
+    inferred: bool
     networks: nn.ModuleDict
 
     def fit(self, values: np.ndarray) -> None:

@@ -12,6 +12,7 @@ class BernoulliView:
     """D binary columns, each with a logit z of its own; NaN is a missing entry."""
 
     trainable = False
+    inferred = True
 
     def __init__(self, columns: int) -> None:
         self.size = columns

@@ -38,6 +38,7 @@ class LinearView:
     """
 
     trainable = False
+    inferred = False
 
     def __init__(self, shape: tuple[int, ...], size: int) -> None:
         self.shape, self.size = shape, size

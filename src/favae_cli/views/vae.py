@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from favae_cli.nets import Decoder, Encoder, build
 from favae_cli.runtime import Runtime
 from favae_cli.views.base import Encoded
+from favae_cli.views.likelihoods import Bernoulli, Gaussian, Likelihood, PixelGaussian
+from favae_cli.views.standard import Standard, Unchanged
 
 BATCH = 256  # samples encoded or decoded at a time, outside of training
+DRAWS = 16  # of z, for a deviation
 
 
 @dataclass(frozen=True)
@@ -69,16 +72,24 @@ class VaeLoss:
 
 
 class VaeView:
-    """Images or tables with an encoder and a decoder.
+    """Images or vectors with an encoder and a decoder.
+
+    A subclass for other data says what its networks and its likelihood are and how its encoder sees x (`_networks`,
+    `_likelihood`, `_inputs`).
 
     Args:
-        config: the view's section: `arch`, `latent`, `likelihood`, `variance`.
+        config: the view's section.
         shape: of one sample as stored, (H, W, C) or (D,).
         runtime: device, precision and memory layout.
         generator: of the initial weights.
+
+    Attributes:
+        likelihood: p(x | z).
+        inputs: how the encoder sees x: columns standardised, all else as it is.
     """
 
     trainable = True
+    inferred = False
 
     def __init__(
         self, config: Any, shape: tuple[int, ...], runtime: Runtime, generator: torch.Generator | None = None
@@ -87,27 +98,54 @@ class VaeView:
         self.shape = shape
         self.size: int = config.latent
         self.runtime = runtime
-        self.encoder: Encoder
-        self.decoder: Decoder
-        self.encoder, self.decoder = build(config.arch, shape, config.latent, generator)
-        self.networks = runtime.place(nn.ModuleDict({"encoder": self.encoder, "decoder": self.decoder}))
+        self.encoder, self.decoder = self._networks(generator)
+        self.likelihood = self._likelihood()
+        self.inputs = self._inputs()
+        parts = {"encoder": self.encoder, "decoder": self.decoder, "likelihood": self.likelihood, "inputs": self.inputs}
+        self.networks = runtime.place(nn.ModuleDict(parts))
+
+    def _networks(self, generator: torch.Generator | None) -> tuple[Encoder, Decoder]:
+        return build(self.config.arch, self.shape, self.config.latent, generator)
+
+    def _likelihood(self) -> Likelihood:
+        if self.config.likelihood == "bernoulli":
+            return Bernoulli()
+        gaussian = PixelGaussian if self._is_image else Gaussian
+        return gaussian(self.config.variance, self.shape[-1])
+
+    def _inputs(self) -> Standard | Unchanged:
+        return Unchanged() if self._is_image else Standard(self.shape[-1])
+
+    @property
+    def _is_image(self) -> bool:
+        return len(self.shape) == 3
+
+    def fit(self, values: np.ndarray) -> None:
+        """Keep the statistics of the stored training samples' columns; images have none to keep."""
+        self.likelihood.fit(values)
+        self.inputs.fit(values)
 
     def batch(self, values: np.ndarray) -> Tensor:
-        """Stored samples as a float32 batch on the device: (B, C, H, W) in [0, 1], or (B, D)."""
+        """Stored samples as a float32 batch on the device: (B, C, H, W) in [0, 1], or (B, D) with NaN as stored."""
         x = torch.from_numpy(np.ascontiguousarray(values)).to(self.runtime.device, non_blocking=True)
         if x.ndim == 4:
             x = x.permute(0, 3, 1, 2).float() / 255
             x = x.contiguous(memory_format=self.runtime.memory_format)
         return x
 
+    def features(self, x: Tensor) -> Tensor:
+        """What the encoder sees of a batch: 0, a standardised column's mean, where an entry is missing."""
+        seen: Tensor = self.inputs(x)
+        return seen.nan_to_num(0.0)
+
     def inference(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """q(z | x): mean and log-variance, each float32 (B, D)."""
         with self.runtime.autocast():
-            mean, log_variance = self.encoder(x)
+            mean, log_variance = self.encoder(self.features(x))
         return mean.float(), log_variance.float()
 
     def generative(self, z: Tensor) -> Tensor:
-        """The decoder's output before its activation, float32, in the shape of a batch."""
+        """The decoder's output, float32, of which the likelihood knows the meaning."""
         with self.runtime.autocast():
             output: Tensor = self.decoder(z)
         return output.float()
@@ -130,18 +168,8 @@ class VaeView:
         return VaeLoss(self.log_likelihood(x, self.generative(z)), kl)
 
     def log_likelihood(self, x: Tensor, output: Tensor) -> Tensor:
-        """log p(x | z) in nats, (B,): summed over pixels and channels, or columns."""
-        if self.config.likelihood == "bernoulli":
-            terms = -functional.binary_cross_entropy_with_logits(output, x, reduction="none")
-            return terms.flatten(1).sum(1)
-        variance = self.config.variance
-        error = (x - self._activate(output)).square().flatten(1).sum(1)
-        return -0.5 * error / variance - 0.5 * x[0].numel() * math.log(2 * math.pi * variance)
-
-    def _activate(self, output: Tensor) -> Tensor:
-        """The mean of p(x | z): pixels and bernoulli data lie in [0, 1], a table's columns anywhere."""
-        unbounded = output.ndim == 2 and self.config.likelihood == "gaussian"
-        return output if unbounded else torch.sigmoid(output)
+        """log p(x | z) in nats, (B,), over all values that are seen."""
+        return self.likelihood.log_prob(x, output)
 
     @torch.inference_mode()
     def encode(self, values: np.ndarray) -> Encoded:
@@ -149,38 +177,58 @@ class VaeView:
         self.networks.eval()
         mean = np.empty((len(values), self.size), np.float32)
         variance = np.empty_like(mean)
-        for start in range(0, len(values), BATCH):
-            part = slice(start, start + BATCH)
+        for part in _parts(len(values)):
             batch_mean, log_variance = self.inference(self.batch(values[part]))
             mean[part] = batch_mean.cpu().numpy()
             variance[part] = log_variance.exp().cpu().numpy()
         return Encoded(mean, variance)
 
-    def fit(self, values: np.ndarray) -> None:
-        """Nothing: images are in [0, 1]."""
-
     def local(self, values: np.ndarray) -> None:
-        return None
-
-    def deviation(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray | None:
         return None
 
     @torch.inference_mode()
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
-        """The decoder's mean at z = `mean`: (R, H, W, C) in [0, 1], or (R, D)."""
+        """E[x | z] at z = `mean`: (R, H, W, C) in [0, 1], or (R, D) in the data's units."""
         self.networks.eval()
         decoded = np.empty((len(mean), *self.shape), np.float32)
-        for start in range(0, len(mean), BATCH):
-            part = slice(start, start + BATCH)
-            z = torch.from_numpy(np.asarray(mean[part], np.float32)).to(self.runtime.device)
-            output = self._activate(self.generative(z)).cpu()
-            decoded[part] = (output.permute(0, 2, 3, 1) if output.ndim == 4 else output).numpy()
+        for part in _parts(len(mean)):
+            x = self.likelihood.mean(self.generative(self._embedding(mean[part]))).cpu()
+            decoded[part] = (x.permute(0, 2, 3, 1) if x.ndim == 4 else x).numpy()
         return decoded
+
+    @torch.inference_mode()
+    def deviation(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray | None:
+        """Square root of E Var[x | z] + Var E[x | z], by `DRAWS` draws of z, with the same noise for every sample.
+
+        Returns:
+            (R, D) in the data's units; None for images and for probabilities.
+        """
+        if self._is_image or isinstance(self.likelihood, Bernoulli):
+            return None
+        self.networks.eval()
+        noise = torch.randn(DRAWS, self.size, generator=torch.Generator().manual_seed(0))
+        noise = ((noise - noise.mean(0)) / noise.std(0)).to(self.runtime.device)  # of so few draws, the exact moments
+        found = np.empty((len(mean), *self.shape), np.float32)
+        for part in _parts(len(mean)):
+            z, spread = self._embedding(mean[part]), self._embedding(variance[part]).sqrt()
+            outputs = [self.generative(z + spread * draw) for draw in noise]
+            expected = torch.stack([self.likelihood.mean(output) for output in outputs])
+            remaining = torch.stack([self.likelihood.variance(output) for output in outputs])
+            found[part] = (remaining.mean(0) + expected.var(0)).sqrt().cpu().numpy()
+        return found
+
+    def _embedding(self, values: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.asarray(values, np.float32)).to(self.runtime.device)
 
     def scale_embedding(self, scale: float) -> None:
         """Make z `scale` times what it was, in both networks; decoded data stay the same."""
         self.encoder.scale_embedding(scale)
         self.decoder.scale_embedding(scale)
+
+
+def _parts(count: int) -> Iterator[slice]:
+    """Of `BATCH` samples each, all of them together."""
+    return (slice(start, start + BATCH) for start in range(0, count, BATCH))
 
 
 def gaussian_kl(mean: Tensor, log_variance: Tensor, prior_mean: Tensor, prior_precision: float) -> Tensor:

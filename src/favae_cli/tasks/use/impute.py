@@ -1,30 +1,33 @@
-"""What is missing of the samples, as their other views foretell it."""
+"""What is missing of the samples, as all that they have foretells it."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from favae_cli.evaluation.images import unit
 from favae_cli.factors.embeddings import Embeddings
+from favae_cli.files import replacing
 from favae_cli.model import FAVAE, observed_table
 from favae_cli.tasks.use.choice import chosen_view
-from favae_cli.tasks.use.results import save_grid, save_images, save_table
+from favae_cli.tasks.use.filled import Made, Variable, filled_table, missing_entries, variables
+from favae_cli.tasks.use.results import save_grid, save_images, save_table, write_table
 from favae_cli.tasks.use.samples import Samples, chosen_samples
 from favae_cli.training.trained import TrainedRun
 from favae_cli.use_config import Impute
-from favae_cli.views import BernoulliView
+from favae_cli.views import BernoulliView, Encoded
 
 logger = logging.getLogger(__name__)
 
 
 def use(config: Impute, trained: TrainedRun, directory: Path) -> None:
-    """Write a row of imputed.csv for each missing entry of a table, and images/<view>/<sample>.png for missing images.
+    """Write what is missing, by kind of data, and the whole tables with their holes filled where `output` asks for it.
 
-    All that a sample has is evidence.
+    Tables and texts have a row of imputed.csv for each missing entry, images are images/<view>/<sample>.png, and
+    sequences <view>.npz.
 
     Raises:
         UserError: a mistake in the samples.
@@ -32,57 +35,118 @@ def use(config: Impute, trained: TrainedRun, directory: Path) -> None:
     model = trained.factors
     view = None if config.input is None else chosen_view("from", config.source, trained.images)
     samples = chosen_samples(config, trained, view)
-    evidence = model.embeddings(samples.data, samples.indices, model.encode(samples.data, samples.indices))
+    encoded = model.encode(samples.data, samples.indices)
+    evidence = model.embeddings(samples.data, samples.indices, encoded)
     evidence.settle(model.joined)
 
-    tables = [name for name in model.views if name not in trained.images]
-    if tables:
-        entries = pd.concat([_missing_entries(model, samples, evidence, name) for name in tables])
-        save_table(directory, "imputed", entries, config.format)
-    made = {name: _missing_images(model, samples, evidence, name) for name in trained.images}
+    kinds = trained.config.data.kinds()
+    found: list[Variable] = []
+    images: dict[str, dict[int, np.ndarray]] = {}
+    for name, part in trained.views.items():
+        embedding = _embedding(model, samples, evidence, encoded, name)
+        if part.is_image:
+            lacking = np.flatnonzero(~samples.data.views[name].present[samples.indices])
+            made = model.views[name].decode(embedding.mean[lacking])
+            images[name] = dict(zip(lacking.tolist(), made, strict=True))
+        elif part.is_sequence:
+            _save_sequences(directory / f"{name}.npz", _made(model, samples, embedding, name), samples)
+        else:
+            binary = kinds[trained.config.views[name].data or name] == "binary"
+            found += variables(_made(model, samples, embedding, name), part, binary)
+    if found:
+        save_table(directory, "imputed", missing_entries(found, samples.keys), config.format)
+        if config.output is not None:
+            write_table(config.output, filled_table(found, samples.keys))
+    if images:
+        _save_images(directory, images, samples, config.show)
+
+
+def _embedding(
+    model: FAVAE, samples: Samples, evidence: Embeddings, encoded: Mapping[str, Encoded], name: str
+) -> Encoded:
+    """z of a view as far as it is known: what the factors foretell, or the sample's own where it has an encoder."""
+    mean, variance = evidence.predict(model.joined, name)
+    if name in encoded:
+        own, seen = samples.data.views[name].present[samples.indices], encoded[name]
+        mean[own] = seen.mean[own]
+        variance[own] = 0.0 if seen.variance is None else seen.variance[own]
+    return Encoded(mean, variance)
+
+
+def _made(model: FAVAE, samples: Samples, embedding: Encoded, name: str) -> Made:
+    """What is known and what is made of a table, of texts or of sequences."""
+    view = model.views[name]
+    known, missing = _known(samples, name)
+    rows = np.flatnonzero(missing.reshape(len(missing), -1).any(axis=1))
+    part = embedding.at(rows)
+    assert part.variance is not None
+    assert embedding.variance is not None
+
+    def everywhere(some: np.ndarray) -> np.ndarray:
+        whole = np.zeros((len(missing), *some.shape[1:]), some.dtype)
+        whole[rows] = some
+        return whole
+
+    deviation = view.deviation(part.mean, part.variance)
+    return Made(
+        name,
+        known,
+        missing,
+        everywhere(view.decode(part.mean, part.variance)),
+        None if deviation is None else everywhere(deviation),
+        (embedding.mean, embedding.variance) if isinstance(view, BernoulliView) else None,
+    )
+
+
+def _known(samples: Samples, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """What the samples have of a view, and what is missing of it, as in `Made`."""
+    data = samples.data.views[name]
+    here = data.present[samples.indices]
+    if data.is_text:
+        texts = np.full(len(here), "", dtype=object)
+        texts[here] = data.gather(samples.indices[here])
+        return texts, ~here
+    known = observed_table(samples.data, name, samples.indices)
+    missing = np.isnan(known)
+    if data.is_sequence:
+        # What comes after the last step that was seen is past the end, unless nothing was seen.
+        seen = ~missing.all(axis=2)
+        within = np.flip(np.maximum.accumulate(np.flip(seen, axis=1), axis=1), axis=1)
+        missing &= (within | ~here[:, None])[:, :, None]
+    return known, missing
+
+
+def _save_sequences(file: Path, made: Made, samples: Samples) -> None:
+    """The samples that lack anything: key (S,), value and std (S, T, C), NaN past the end, and names of channels."""
+    rows = np.flatnonzero(made.missing.any(axis=(1, 2)))
+    if not len(rows):
+        return
+    assert made.deviation is not None
+    missing, known = made.missing[rows], made.known[rows]
+    value = np.where(missing, made.value[rows], known).astype(np.float32)
+    std = np.where(missing, made.deviation[rows], np.where(np.isnan(known), np.nan, 0)).astype(np.float32)
+    columns = np.array(samples.data.views[made.view].columns)
+    with replacing(file) as unfinished, unfinished.open("wb") as sink:
+        np.savez_compressed(sink, key=np.array(samples.keys)[rows], value=value, std=std, columns=columns)
+    logger.info("%-10s %s (%d)", "sequences", file, len(rows))
+
+
+def _save_images(directory: Path, made: Mapping[str, Mapping[int, np.ndarray]], samples: Samples, show: int) -> None:
+    """Every image of `made`, by view and by place among the samples, and a figure of the first samples."""
     names = samples.names
-    for name, images in made.items():
+    for view, images in made.items():
         if images:
-            save_images(directory / "images" / name, [names[row] for row in images], np.stack([*images.values()]))
+            save_images(directory / "images" / view, [names[row] for row in images], np.stack([*images.values()]))
     lacking = sorted(set().union(*made.values()))
     if not lacking:
         logger.info("no sample lacks an image")
         return
 
-    def picture(name: str, row: int) -> np.ndarray:
-        known = row not in made[name]
-        return unit(samples.data.views[name].gather(samples.indices[row])) if known else made[name][row]
+    def picture(view: str, row: int) -> np.ndarray:
+        known = row not in made[view]
+        return unit(samples.data.views[view].gather(samples.indices[row])) if known else made[view][row]
 
-    shown = lacking[: config.show]
-    labels = [f"{names[row]}, made: {', '.join(name for name in made if row in made[name])}" for row in shown]
-    rows = [[picture(name, row) for name in made] for row in shown]
+    shown = lacking[:show]
+    labels = [f"{names[row]}, made: {', '.join(view for view in made if row in made[view])}" for row in shown]
+    rows = [[picture(view, row) for view in made] for row in shown]
     save_grid(directory / "figures" / "imputed.png", rows, labels, list(made))
-
-
-def _missing_entries(model: FAVAE, samples: Samples, evidence: Embeddings, name: str) -> pd.DataFrame:
-    """A row for each missing entry of the table view `name`.
-
-    Its columns are key, view, column and value, of a binary column the probability of 1; and of these the mean and the
-    standard deviation of the logit.
-    """
-    view, data = model.views[name], samples.data
-    mean, variance = evidence.predict(model.joined, name)
-    row, column = np.nonzero(np.isnan(observed_table(data, name, samples.indices)))
-    binary = isinstance(view, BernoulliView)
-    return pd.DataFrame(
-        {
-            "key": np.array(samples.keys)[row],
-            "view": name,
-            "column": np.array(data.views[name].columns)[column],
-            "value": view.decode(mean, variance)[row, column],
-            "logit_mean": mean[row, column] if binary else np.nan,
-            "logit_std": np.sqrt(variance[row, column]) if binary else np.nan,
-        }
-    )
-
-
-def _missing_images(model: FAVAE, samples: Samples, evidence: Embeddings, name: str) -> dict[int, np.ndarray]:
-    """By place among the samples that lack the image view `name`, what is foretold of it, (H, W, C) in [0, 1]."""
-    rows = np.flatnonzero(~samples.data.views[name].present[samples.indices])
-    mean, _ = evidence.predict(model.joined, name)
-    return dict(zip(rows.tolist(), model.views[name].decode(mean[rows]), strict=True))

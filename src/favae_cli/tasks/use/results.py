@@ -12,6 +12,7 @@ from PIL import Image
 
 from favae_cli.evaluation.grids import as_stored, image_grid
 from favae_cli.evaluation.style import save
+from favae_cli.files import replacing
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +36,15 @@ def save_grid(
 
 def save_table(directory: Path, name: str, table: pd.DataFrame, form: str) -> None:
     """The table as `directory`/<name>.csv or .parquet."""
-    file = directory / f"{name}.{form}"
-    if form == "parquet":
-        table.to_parquet(file, index=False)
-    else:
-        table.to_csv(file, index=False)
+    write_table(directory / f"{name}.{form}", table)
+
+
+def write_table(file: Path, table: pd.DataFrame) -> None:
+    """The table as a CSV or Parquet file, as the name of the file says; its folder is made where there is none."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(file) as unfinished:
+        if file.suffix == ".parquet":
+            table.to_parquet(unfinished, index=False)
+        else:
+            table.to_csv(unfinished, index=False)
     logger.info("%-10s %s (%d rows)", "table", file, len(table))

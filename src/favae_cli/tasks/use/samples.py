@@ -102,6 +102,8 @@ def read_input(config: OnInput, trained: TrainedRun, view: str) -> Dataset:
 def load_data(config: OnData, trained: TrainedRun) -> Dataset:
     """The data of the run, with the changes of the config, or other data; views that they lack are missing throughout.
 
+    Beside their own splits they have "all", with every sample.
+
     Raises:
         UserError: a mistake in them, or views that do not fit the run.
     """
@@ -115,12 +117,9 @@ def load_data(config: OnData, trained: TrainedRun) -> Dataset:
         )
     for name, view in there.items():
         _require_fit(name, view, trained.views[name])
-    lacking = {
-        name: empty_view(view.shape, view.columns, len(data.keys))
-        for name, view in trained.views.items()
-        if name not in there
-    }
-    return replace(data, views={name: (there | lacking)[name] for name in trained.views})
+    lacking = {name: empty_view(view, len(data.keys)) for name, view in trained.views.items() if name not in there}
+    everyone = data.split | {"all": np.arange(len(data.keys))}
+    return replace(data, views={name: (there | lacking)[name] for name in trained.views}, split=everyone)
 
 
 def _require_fit(name: str, view: ViewData, wanted: ViewData) -> None:

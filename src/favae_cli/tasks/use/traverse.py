@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
+from favae_cli.evaluation.factors import factor_table
 from favae_cli.evaluation.traversal import factor_name, most_relevant, traversed
-from favae_cli.factors import FactorModel
 from favae_cli.tasks.use.choice import chosen_view
 from favae_cli.tasks.use.results import save_grid, save_images, save_table
 from favae_cli.tasks.use.samples import Samples, read_input
@@ -37,7 +36,8 @@ def use(config: Traverse, trained: TrainedRun, directory: Path) -> None:
         save_images(directory / "images" / name, files, images)
         rows = [list(images[start : start + config.steps]) for start in range(0, len(images), config.steps)]
         save_grid(directory / "figures" / f"traversal_{name}.png", rows, labels)
-    save_table(directory, "factors", _relevances(factors, view), config.format)
+    table = factor_table(factors, most_relevant(factors, view, factors.factors))
+    save_table(directory, "factors", table, config.format)
 
 
 def _centres(config: Traverse, trained: TrainedRun, view: str) -> Iterator[tuple[str, np.ndarray]]:
@@ -48,13 +48,3 @@ def _centres(config: Traverse, trained: TrainedRun, view: str) -> Iterator[tuple
     data = read_input(config, trained, view)
     samples = Samples(data, np.arange(len(data.keys)))
     yield from zip(samples.names, trained.factors.embed(view, samples.stored(view)), strict=True)
-
-
-def _relevances(factors: FactorModel, view: str) -> pd.DataFrame:
-    """A row for each factor, the most relevant to `view` first: its share of each view's variance, and if active."""
-    order = most_relevant(factors, view, factors.factors)
-    table = pd.DataFrame({"factor": order})
-    for name in factors.views:
-        table[f"{name}/relevance"] = factors.relevance[name][order]
-        table[f"{name}/active"] = factors.active[name][order]
-    return table

@@ -1,0 +1,88 @@
+"""The kinds of views that a user's files can make, one module a kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, assert_never
+
+import numpy as np
+
+from favae_cli.data.attributes import masked_view, require_categories, require_numbers, require_variation
+from favae_cli.data.dataset import ViewData
+from favae_cli.data.joining import Source, distinct_keys
+from favae_cli.data.kinds import binary, categorical, image, sequence
+from favae_cli.data.kinds.numbers import array_numbers, column_numbers
+from favae_cli.data.table import Table
+from favae_cli.errors import UserError
+
+if TYPE_CHECKING:
+    from favae_cli.data_section import Kind
+    from favae_cli.manifest_config import CountsData, Manifest, RealData, TextData, VectorData
+
+
+def source(table: Table, name: str, config: Manifest, cache: Path) -> Source:
+    """The view `name` of the config, as its file has it.
+
+    Raises:
+        UserError: a mistake in the config or the file, by its key, column and row.
+    """
+    view, key = config.views[name], f"data.views.{name}"
+    match view.kind:
+        case "image":
+            present, load = image.read(table, view, key, config, cache)
+            return Source(distinct_keys(table), present, load)
+        case "sequence":
+            keys, sequences = sequence.read(table, view, name, key)
+            return _loaded(keys, sequences)
+        case "binary":
+            return _loaded(distinct_keys(table), binary.read(table, view, key))
+        case "categorical":
+            return _loaded(distinct_keys(table), categorical.read(table, view, key))
+        case "real" | "vector" | "counts":
+            return _loaded(distinct_keys(table), _numbers(table, view, key))
+        case "text":
+            return _loaded(distinct_keys(table), _texts(table, view, key))
+        case _:
+            assert_never(view.kind)
+
+
+def judge(view: ViewData, kind: Kind, train: np.ndarray, key: str) -> tuple[str, ...]:
+    """Notes on what the training samples do not tell of a view.
+
+    Raises:
+        UserError: they tell nothing of it.
+    """
+    match kind:
+        case "binary":
+            require_variation(view, train, key)
+            return ()
+        case "categorical":
+            return require_categories(view, train, key)
+        case "real" | "vector" | "counts" | "sequence":
+            return require_numbers(view, train, key)
+        case "image" | "text":
+            return ()
+        case _:
+            assert_never(kind)
+
+
+def _loaded(keys: np.ndarray, view: ViewData) -> Source:
+    return Source(keys, view.present, lambda: (view, ()))
+
+
+def _numbers(table: Table, view: RealData | VectorData | CountsData, key: str) -> ViewData:
+    counts = view.kind == "counts"
+    if view.kind != "real" and view.array is not None:
+        values = array_numbers(table, view.array, f"{key}.array", "(N, D)", counts)
+        return masked_view(values, [f"{view.array}_{index}" for index in range(values.shape[1])])
+    columns = table.matching(view.columns or (), f"{key}.columns")
+    return masked_view(column_numbers(table, columns, f"{key}.columns", counts), columns)
+
+
+def _texts(table: Table, view: TextData, key: str) -> ViewData:
+    """Texts as they are: only an empty cell is a missing one, for any word may be meant."""
+    cells = table.column(view.column, f"{key}.column")
+    present = cells != ""
+    if not present.any():
+        raise UserError(f"{key}.column: column {view.column!r} is empty in every row of {table.path}")
+    return ViewData(cells[present], np.where(present, np.cumsum(present) - 1, -1).astype(np.int64))

@@ -1,0 +1,67 @@
+"""Variables of which a sample has one of several categories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from favae_cli.data.attributes import masked_view
+from favae_cli.data.dataset import ViewData
+from favae_cli.data.table import Table
+from favae_cli.errors import UserError
+
+if TYPE_CHECKING:
+    from favae_cli.manifest_config import CategoricalData
+
+MOST = 100  # categories of a variable
+
+
+def read(table: Table, view: CategoricalData, key: str) -> ViewData:
+    """A block of columns for each variable, a column for each category that occurs.
+
+    Raises:
+        UserError: a column that is not there, is empty throughout or has too many categories.
+    """
+    key = f"{key}.columns"
+    cells = {column: table.values(column, key) for column in table.matching(view.columns, key)}
+    for column, values in cells.items():
+        found = len(set(values) - {""})
+        if not found:
+            raise UserError(f"{key}: column {column!r} is empty in every row of {table.path}")
+        if found > MOST:
+            raise UserError(
+                f"{key}: column {column!r} of {table.path} has {found} categories, and {MOST} is the most; "
+                "leave it out, or make it a view of kind text"
+            )
+    return one_hot(cells)
+
+
+def one_hot(variables: Mapping[str, np.ndarray]) -> ViewData:
+    """Categories as zeros and ones.
+
+    Args:
+        variables: by name, the categories (N,) as text, "" where they are missing.
+
+    Returns:
+        The view, columns called "colour=red", the categories of each variable in order; all of them NaN for a sample
+        that lacks the variable.
+    """
+    blocks, columns, groups = [], [], []
+    for name, cells in variables.items():
+        categories = sorted(set(cells) - {""}, key=_rank)
+        block = (cells[:, None] == np.array(categories, dtype=object)).astype(np.float64)
+        block[cells == ""] = np.nan
+        blocks.append(block)
+        columns += [f"{name}={category}" for category in categories]
+        groups.append(len(categories))
+    return masked_view(np.concatenate(blocks, axis=1), columns, groups)
+
+
+def _rank(category: str) -> tuple[float, str]:
+    """Numbers in their own order, before words."""
+    try:
+        return float(category), category
+    except ValueError:
+        return np.inf, category

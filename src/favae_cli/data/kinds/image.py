@@ -1,0 +1,63 @@
+"""Images, from files that a column names or from an array."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from favae_cli.data.cache import Transform, cached_images, pixels
+from favae_cli.data.dataset import ViewData
+from favae_cli.data.joining import Load
+from favae_cli.data.table import Table
+from favae_cli.errors import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from favae_cli.manifest_config import ImageData, Manifest
+
+
+def read(table: Table, view: ImageData, key: str, config: Manifest, cache: Path) -> tuple[np.ndarray, Load]:
+    """Which rows have an image, bool (N,), and how to get the images.
+
+    Raises:
+        UserError: a column that is not there or empty, an array that holds no images; and from the loading what
+            `cached_images` raises.
+    """
+    if view.array is not None:
+        images = _array(table, view.array, f"{key}.array")
+        transform = Transform(view.size, view.channels, view.crop)
+        return np.ones(len(images), bool), lambda: (_transformed(images, transform), ())
+    assert view.column is not None
+    cells = table.values(view.column, f"{key}.column")
+    filled = np.flatnonzero(cells != "")
+    if filled.size == 0:
+        raise UserError(f"{key}.column: column {view.column!r} is empty in every row")
+
+    def files() -> tuple[ViewData, tuple[str, ...]]:
+        paths = [config.root / cell for cell in cells[filled]]
+        values, rows, notes = cached_images(paths, view.size, view.channels, view.crop, cache, config.on_bad_image)
+        row = np.full(len(cells), -1, dtype=np.int64)
+        row[filled] = rows
+        return ViewData(values, row), notes
+
+    return cells != "", files
+
+
+def _array(table: Table, name: str, key: str) -> np.ndarray:
+    """uint8 (N, H, W, C)."""
+    images = table.array(name, key)
+    channels = 1 if images.ndim == 3 else images.shape[-1]
+    if images.ndim not in (3, 4) or not 1 <= channels <= 4 or images.dtype != np.uint8:
+        raise UserError(
+            f"{key}: array {name!r} of {table.path} has shape {images.shape} of {images.dtype}; images are uint8, "
+            "0 to 255, of shape (N, H, W) or (N, H, W, C) with 1 to 4 channels"
+        )
+    return images.reshape(*images.shape[:3], channels)
+
+
+def _transformed(images: np.ndarray, transform: Transform) -> ViewData:
+    made = [pixels(Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image), transform) for image in images]
+    return ViewData(np.stack(made), np.arange(len(made)))

@@ -1,0 +1,144 @@
+"""How near what a model makes of a view comes to the truth, in the measures of its kind of data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Literal
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from favae_cli.data import ViewData
+from favae_cli.evaluation.images import r2_per_image, r2_pooled, unit
+
+Measured = Literal["image", "text", "sequence", "categorical", "binary", "real"]
+"""Kinds of data that are scored, and drawn, in different ways; counts and vectors are real."""
+
+
+def measured_as(view: ViewData) -> Measured:
+    """The kind of the data; a table in which there is nothing but 0 and 1 is binary."""
+    if view.is_image:
+        return "image"
+    if view.is_text:
+        return "text"
+    if view.is_sequence:
+        return "sequence"
+    if view.groups:
+        return "categorical"
+    return "binary" if np.isin(view.values[~np.isnan(view.values)], (0, 1)).all() else "real"
+
+
+def score(view: ViewData, truth: np.ndarray, made: np.ndarray) -> dict[str, float]:
+    """Scores by name, the one to judge by first; what these samples cannot tell is left out.
+
+    Args:
+        view: where the truth comes from.
+        truth: R samples as the data set stores them; NaN is not scored.
+        made: the same samples as `View.decode` gives them.
+    """
+    match measured_as(view):
+        case "image":
+            found = _image_scores(unit(truth), made)
+        case "text":
+            found = _text_scores(truth, made)
+        case "sequence":
+            channels = truth.shape[-1]
+            found = _real_scores(truth.reshape(-1, channels), made.reshape(-1, channels))
+        case "categorical":
+            found = _categorical_scores(truth, made, blocks(view.groups))
+        case "binary":
+            found = _binary_scores(truth, made)
+        case "real":
+            found = _real_scores(truth, made)
+    return {name: float(value) for name, value in found.items() if np.isfinite(value)}
+
+
+def blocks(groups: tuple[int, ...]) -> list[slice]:
+    """Where the columns of each variable of a categorical table are."""
+    ends = np.cumsum(groups)
+    return [slice(end - size, end) for size, end in zip(groups, ends.tolist(), strict=True)]
+
+
+def _image_scores(truth: np.ndarray, made: np.ndarray) -> dict[str, float]:
+    """R2 of all pixels around the mean image, and mean and deviation of the R2 of each image around its own mean."""
+    each = r2_per_image(truth, made)
+    return {"r2": r2_pooled(truth, made), "r2_mean": each.mean(), "r2_std": each.std()}
+
+
+def _real_scores(truth: np.ndarray, made: np.ndarray) -> dict[str, float]:
+    """R2, and root mean square and mean absolute error in standard deviations of the column; (R, D) each.
+
+    Deviations are those of the scored entries. Every column that varies counts alike, however many entries it has;
+    an entry that is not made (NaN, past the end of a sequence) counts as the column's mean.
+    """
+    seen = ~np.isnan(truth)
+    varies = np.max(truth, axis=0, where=seen, initial=-np.inf) > np.min(truth, axis=0, where=seen, initial=np.inf)
+    if not varies.any():
+        return {}
+    truth, made, seen = truth[:, varies].astype(float), made[:, varies].astype(float), seen[:, varies]
+    mean, deviation = np.mean(truth, axis=0, where=seen), np.std(truth, axis=0, where=seen)
+    error = (truth - np.where(np.isnan(made), mean, made)) / deviation
+    square = np.mean(error**2, axis=0, where=seen).mean()
+    return {"r2": 1 - square, "rmse": np.sqrt(square), "mae": np.mean(np.abs(error), axis=0, where=seen).mean()}
+
+
+def _binary_scores(truth: np.ndarray, made: np.ndarray) -> dict[str, float]:
+    """Means over the columns that have both values of the AUC, and of the share that is right; (R, D) each."""
+    aucs = column_aucs(truth, made)
+    varies = np.isfinite(aucs)
+    if not varies.any():
+        return {}
+    seen = ~np.isnan(truth[:, varies])
+    right = np.mean((made[:, varies] > 0.5) == (truth[:, varies] == 1), axis=0, where=seen)
+    return {"auc": aucs[varies].mean(), "accuracy": right.mean()}
+
+
+def column_aucs(truth: np.ndarray, made: np.ndarray) -> np.ndarray:
+    """(D,) area under the ROC curve of each column, NaN where only one value is there to be told; (R, D) each."""
+    aucs = np.full(truth.shape[1], np.nan)
+    for column in range(len(aucs)):
+        seen = ~np.isnan(truth[:, column])
+        x = truth[seen, column]
+        if len(np.unique(x)) == 2:
+            aucs[column] = roc_auc_score(x, made[seen, column])
+    return aucs
+
+
+def _categorical_scores(truth: np.ndarray, made: np.ndarray, variables: list[slice]) -> dict[str, float]:
+    """Share in which the most probable category is the true one, mean AUC of each category against the rest, and log
+    loss in nats; means over the variables.
+
+    Args:
+        truth, made: (R, D) one-hot, and probabilities.
+        variables: columns of each.
+    """
+    right, lost = [], []
+    for variable in variables:
+        seen = ~np.isnan(truth[:, variable]).any(axis=1)
+        if seen.any():
+            p, category = made[seen, variable], truth[seen, variable].argmax(axis=1)
+            right.append((p.argmax(axis=1) == category).mean())
+            own = np.take_along_axis(p, category[:, None], axis=1)
+            lost.append(-np.log(np.maximum(own, np.finfo(np.float32).eps)).mean())
+    if not right:
+        return {}
+    aucs = column_aucs(truth, made)
+    mean_auc = aucs[np.isfinite(aucs)].mean() if np.isfinite(aucs).any() else np.nan
+    return {"accuracy": np.mean(right), "auc": mean_auc, "log_loss": np.mean(lost)}
+
+
+def _text_scores(truth: np.ndarray, made: np.ndarray) -> dict[str, float]:
+    """Mean F1 of the words of each text, whatever their order, and the share of texts that are the same."""
+    if not len(truth):
+        return {}
+    return {
+        "f1": np.mean([_words_f1(*pair) for pair in zip(truth, made, strict=True)]),
+        "exact": np.mean(truth == made),
+    }
+
+
+def _words_f1(one: str, other: str) -> float:
+    """2 x shared words / all words, words counted as often as they come; two empty texts are the same."""
+    words = Counter(one.split()), Counter(other.split())
+    total = sum(count.total() for count in words)
+    return 2 * (words[0] & words[1]).total() / total if total else 1.0

@@ -1,0 +1,128 @@
+"""One more view for a model whose factors are settled: regression of its embedding on g, in closed form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from favae_cli.factors.bound import bias_kl, embedding_term, weights_kl
+from favae_cli.factors.embeddings import Embeddings, LocalEmbedding, squares
+from favae_cli.factors.linalg import EngineError
+from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, FactorModel, Gamma, ViewFactors
+from favae_cli.factors.moments import gaussian_entropy
+from favae_cli.factors.updates import ViewSums, update_view
+
+
+@dataclass(frozen=True)
+class NewView:
+    """The embedding of a view that is to join: of R samples, all of which have it.
+
+    Attributes:
+        mean: (R, D) of z.
+        variance: (R, D); zeros where z is observed.
+        local: where z is inferred from g, q(z) of these samples, which is renewed; `mean` and `variance` are its own.
+    """
+
+    mean: np.ndarray
+    variance: np.ndarray
+    local: LocalEmbedding | None = None
+
+
+def extend(
+    model: FactorModel,
+    name: str,
+    evidence: Embeddings,
+    new: NewView,
+    *,
+    weight: float = 1.0,
+    sweeps: int = 300,
+    tolerance: float = 1e-8,
+) -> FactorModel:
+    """The model with one more view; what it believes of the others, and so of g given them, stays to the last bit.
+
+    With q(g) held, W, b, alpha and tau of the view have the updates of any sweep (factors.updates), from moments of
+    its z with g.
+
+    Args:
+        model: of the other views.
+        name: of the new one.
+        evidence: the other views of the same R samples, settled.
+        new: the new view.
+        weight: as how many copies of itself it counts from now on.
+        sweeps: at most so many.
+        tolerance: stop once the new view's part of the bound has changed by less than this share in a sweep.
+
+    Raises:
+        EngineError: a step gave numbers that cannot be.
+        ValueError: the model has a view of this name, or the samples do not agree in number.
+    """
+    if name in model.views:
+        raise ValueError(f"the model has a view {name!r} already")
+    if len(new.mean) != evidence.count:
+        raise ValueError(f"{len(new.mean)} samples of the new view, but {evidence.count} of the others")
+    latent = evidence.latents(model)
+    covariances = [*evidence.covariances(model)]
+    view = _start(new, latent, weight)
+    gg = latent.T @ latent + sum(
+        covariance.sum(axis=0) if covariance.ndim == 3 else len(rows) * covariance for rows, covariance in covariances
+    )
+    missing = None if new.local is None else np.isnan(new.local.x)
+    unsure = _sums_where(missing, covariances, model.factors) if missing is not None and missing.any() else None
+    before = -np.inf
+    for sweep in range(sweeps):
+        if new.local is not None:
+            new.local.update(np.arange(len(latent)), latent @ view.weights.T + view.bias, view.tau)
+        sums = _sums(new, view, latent, gg, unsure).times(weight)
+        try:
+            view = update_view(name, view, sums)
+        except EngineError as error:
+            raise EngineError(f"sweep {sweep}: {error}") from error
+        bound = embedding_term(view, sums) - weights_kl(view, name) - view.ard.kl() - view.noise.kl() - bias_kl(view)
+        if abs(bound - before) <= tolerance * abs(bound):
+            break
+        before = bound
+        if new.local is not None:
+            view = new.local.stretch(view, squares(view, new.local, latent, covariances))
+    return replace(model, views=model.views | {name: view})
+
+
+def _start(new: NewView, latent: np.ndarray, weight: float) -> ViewFactors:
+    """No weights yet, and all of the variance noise."""
+    count, size = new.mean.shape
+    factors = latent.shape[1]
+    variance = float(new.mean.var(axis=0).mean() + new.variance.mean())
+    return ViewFactors(
+        weights=np.zeros((size, factors)),
+        weights_cov=np.eye(factors) * variance / count,
+        bias=new.mean.mean(axis=0).astype(np.float64),
+        bias_var=variance / count,
+        noise=Gamma(size * count / 2, np.asarray(size * count * variance / 2)),
+        ard=Gamma(PRIOR_SHAPE + size / 2, np.full(factors, PRIOR_RATE + size * variance / 2)),
+        count=count,
+        usage=np.full(factors, float(count)),
+        variance=variance,
+        weight=weight,
+    )
+
+
+def _sums_where(missing: np.ndarray, covariances: list[tuple[np.ndarray, np.ndarray]], factors: int) -> np.ndarray:
+    """(D, K, K) the sum of Sigma_n over the samples that lack each entry."""
+    total = np.zeros((missing.shape[1], factors, factors))
+    for rows, covariance in covariances:
+        if covariance.ndim == 3:
+            total += np.tensordot(missing[rows].T.astype(float), covariance, axes=1)
+        else:
+            total += missing[rows].sum(axis=0)[:, None, None] * covariance
+    return total
+
+
+def _sums(new: NewView, view: ViewFactors, latent: np.ndarray, gg: np.ndarray, unsure: np.ndarray | None) -> ViewSums:
+    """Moments of z and g; where an entry of z is missing, it moves with g."""
+    mean, variance = (new.mean, new.variance) if new.local is None else (new.local.mean, new.local.variance)
+    zg = mean.T @ latent
+    zz = float(np.sum(np.square(mean, dtype=np.float64)) + variance.sum(dtype=np.float64))
+    if unsure is not None:
+        tied = np.einsum("dk,dkl->dl", view.weights, unsure)
+        zg, zz = zg + tied, zz + float(np.sum(tied * view.weights))
+    return ViewSums(len(mean), mean.sum(axis=0), zz, latent.sum(axis=0), gg, zg, gaussian_entropy(variance))

@@ -1,0 +1,72 @@
+"""Real columns, which are their own embedding; what is missing is inferred."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from favae_cli.factors.model import ViewFactors
+
+
+class RealEmbedding:
+    """q(z) of one view of real columns: z = s x where x is seen, N(w g + b, 1/tau) given g where it is not.
+
+    The noise of z is the same in all columns, that of x is not: the scale s of each column is learned.
+
+    Attributes:
+        x: (N, D), roughly of unit scale; NaN is a missing entry.
+        scale: (D,) s.
+        mean, variance: (N, D) of q(z), given g where x is missing.
+    """
+
+    def __init__(self, x: np.ndarray) -> None:
+        self.x = np.asarray(x, dtype=np.float64)
+        missing = np.isnan(self.x)
+        self.scale = np.ones(self.x.shape[1])
+        self.mean = np.where(missing, 0.0, self.x)
+        self.variance = missing.astype(np.float64)
+
+    def update(
+        self, rows: np.ndarray, prior_mean: np.ndarray, precision: float, coupling: np.ndarray | None = None
+    ) -> None:
+        """The optimal q(z) of the missing entries of the samples `rows`; arguments as for BernoulliEmbedding.
+
+        With `coupling` C, z_m = r_m + C_mo x_o + C_mm z_m is solved at once for each set m of missing entries.
+        """
+        missing = np.isnan(self.x[rows])
+        self.variance[rows] = missing / precision
+        if coupling is None:
+            self.mean[rows] = np.where(missing, prior_mean, self.mean[rows])
+            return
+        masks, kind = np.unique(missing, axis=0, return_inverse=True)
+        order = np.argsort(kind.ravel(), kind="stable")
+        ends = np.cumsum(np.bincount(kind.ravel(), minlength=len(masks)))
+        for mask, part in zip(masks, np.split(order, ends[:-1]), strict=True):
+            if not mask.any():
+                continue
+            seen = self.mean[np.ix_(rows[part], np.flatnonzero(~mask))]
+            pull = prior_mean[part][:, mask] + seen @ coupling[np.ix_(~mask, mask)]
+            system = np.eye(int(mask.sum())) - coupling[np.ix_(mask, mask)]
+            self.mean[np.ix_(rows[part], np.flatnonzero(mask))] = np.linalg.solve(system, pull.T).T
+
+    def log_likelihood(self) -> float:
+        """log |dz / dx|, summed over the entries that are seen, which `stretch` keeps at 0: z says all else of them."""
+        return 0.0
+
+    def stretch(self, view: ViewFactors, squares: np.ndarray) -> ViewFactors:
+        """Change the scale of each column such that its noise is that of the others; the bound does not fall.
+
+        With the means of W and b scaled along and all else held, the bound of column d is
+        n log s - s^2 (<tau> R + sum_k <alpha_k> w_k^2 + b^2) / 2 with n seen entries and squared residuals R. The
+        scale that all columns have in common is free and would drift, so sum n log s is held.
+
+        Args:
+            view: the beliefs about z.
+            squares: (D,) R.
+        """
+        seen = view.weight * np.sum(~np.isnan(self.x), axis=0)
+        priors = view.weights**2 @ view.ard.mean + view.bias**2
+        scale = np.sqrt(np.maximum(seen, 1) / (view.tau * view.weight * squares + priors))
+        scale /= np.exp(seen @ np.log(scale) / seen.sum())
+        self.scale = self.scale * scale
+        self.mean = self.mean * scale
+        return view.stretched(scale)

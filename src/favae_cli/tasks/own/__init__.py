@@ -1,0 +1,1 @@
+"""What to do with own data before any training: propose an experiment, and look for mistakes."""

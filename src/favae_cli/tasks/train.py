@@ -1,0 +1,78 @@
+"""Any views of the user's own: join them, predict each from the others, and say what they share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from favae_cli.config import Config
+from favae_cli.errors import UserError
+from favae_cli.evaluation.attributes import attribute_metrics, attribute_pictures
+from favae_cli.evaluation.factors import factor_metrics, factor_pictures
+from favae_cli.evaluation.prediction import prediction_metrics, prediction_pictures
+from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
+from favae_cli.tasks.session import Session
+from favae_cli.training.epochs import Prior
+from favae_cli.training.interrupt import StopRequest
+from favae_cli.training.joining import foretold
+
+FEWEST = 2  # samples with two views, in a split
+
+
+def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
+    """Train, evaluate and report in `directory`.
+
+    Returns:
+        The flat metrics, as in metrics.json.
+
+    Raises:
+        Interrupted: as `stop` asked, after saving.
+        UserError: a mistake that only the data could show.
+    """
+    session = Session.open(config, directory)
+    for split in ("train", "test"):
+        _require_company(session, split)
+    training = session.train(stop)
+    evaluate(session, "test")
+    return session.close(training.log)
+
+
+def evaluate(session: Session, split: str) -> None:
+    """Score and draw what the trained model does with the samples of a split.
+
+    Raises:
+        UserError: the data hold nothing that it could be judged on.
+    """
+    _require_company(session, split)
+    config, model, data = session.config, session.favae, session.data
+    show = config.evaluation.reconstructions
+    if not model.joins:  # one VAE, on its own
+        session.add(reconstruction_metrics(model, data, split, {name: Prior() for name in model.views}, config.seed))
+        session.draw(reconstruction_pictures(model, data, split, show))
+        return
+    attributes = [name for name, view in config.views.items() if view.type == "bernoulli" and len(model.views) > 1]
+    with session.timed("evaluation"):
+        encoded = {part: model.encode(data, data.split[part]) for part in {"train", split}}
+        priors = foretold(model, data, config, split, encoded[split], config.plan.rounds)
+        session.add(reconstruction_metrics(model, data, split, priors, config.seed))
+        session.add(prediction_metrics(model, data, split, encoded[split]))
+        for name in attributes:
+            session.add(attribute_metrics(model, data, name, split, encoded))
+        session.add(factor_metrics(model.joined))
+    session.draw(reconstruction_pictures(model, data, split, show))
+    session.draw(prediction_pictures(model, data, split, encoded[split], show))
+    for name in attributes:
+        made = attribute_pictures(model, data, name, split, encoded[split])
+        session.draw({f"{kind}_{name}": figure for kind, figure in made.items()})
+    session.draw(factor_pictures(model.joined))
+
+
+def _require_company(session: Session, split: str) -> None:
+    """Refuse a split in which hardly a sample has two views: there is nothing to join, and nothing to predict from."""
+    data = session.data
+    present = np.sum([view.present[data.split[split]] for view in data.views.values()], axis=0)
+    wanted = min(2, len(data.views))
+    if (present >= wanted).sum() < FEWEST:
+        views = f"two of the views {', '.join(data.views)}" if wanted == 2 else next(iter(data.views))
+        raise UserError(f"data.split: fewer than {FEWEST} {split} samples have {views}; give that split a larger share")

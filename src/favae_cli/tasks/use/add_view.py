@@ -1,0 +1,146 @@
+"""One more view for a trained model; the others, and what they say of each other, stay as they are."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import OmegaConf
+
+from favae_cli.config import Config, Schedule, validate
+from favae_cli.data import Dataset
+from favae_cli.errors import UserError
+from favae_cli.evaluation.factors import factor_metrics, factor_pictures
+from favae_cli.evaluation.prediction import prediction_metrics, prediction_pictures
+from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
+from favae_cli.factors import FactorModel
+from favae_cli.factors.extend import NewView, extend
+from favae_cli.files import replacing
+from favae_cli.model import FAVAE, observed_table
+from favae_cli.nets.grow import warm_start
+from favae_cli.schema import did_you_mean
+from favae_cli.tasks.session import Session, loaded
+from favae_cli.training.interrupt import StopRequest
+from favae_cli.training.joining import foretold, keep_units
+from favae_cli.training.rounds import Training
+from favae_cli.training.seeds import torch_generator
+from favae_cli.training.trained import TrainedRun
+from favae_cli.use_config import AddView
+from favae_cli.views import Encoded, VaeView, View, build_view
+
+logger = logging.getLogger(__name__)
+
+
+def use(config: AddView, trained: TrainedRun, directory: Path) -> None:
+    """Write a run of all views, which every use of a trained run takes: checkpoints, metrics.json, report.html.
+
+    Raises:
+        Interrupted: by SIGTERM or Ctrl-C.
+        UserError: data that lack the new view or another, a view that does not fit its data, or too few samples of it.
+    """
+    model, whole = trained.factors, _whole(config, trained)
+    data = loaded(whole.data, config.cache, whole.seed)
+    data = data.seen_as({name: view.data or name for name, view in whole.views.items()})
+    if not len(_shared(data, config.name, model.views)):
+        raise UserError(f"name: no training sample has {config.name} and another of the run's views")
+    with replacing(directory / ".hydra" / "config.yaml") as file:  # from now on the folder is a run's
+        OmegaConf.save(OmegaConf.create(whole.model_dump(mode="json", by_alias=True)), file)
+
+    new = _built(config, trained, whole, data)
+    for view in model.views.values():
+        view.trainable = False
+    factors = model.joined
+    joined = FAVAE({**model.views, config.name: new})
+    session = Session(whole, directory, trained.runtime, data, joined)
+
+    def tie(model: FAVAE, data: Dataset, settings: Config, schedule: Schedule, encoded: dict[str, Encoded]) -> None:
+        model.factors = _extended(config.name, new, factors, model, data, settings, encoded)
+
+    training = Training(joined, data, whole, directory, tie=tie)
+    with StopRequest().handling() as stop:
+        training.run(stop)
+    session.add(training.progress.speeds())
+    with session.timed("evaluation"):
+        encoded = joined.encode(data, data.split["test"])
+        priors = foretold(joined, data, whole, "test", encoded, whole.plan.rounds)
+        session.add(reconstruction_metrics(joined, data, "test", priors, whole.seed))
+        session.add(prediction_metrics(joined, data, "test", encoded))
+        session.add(factor_metrics(joined.joined))
+    show = whole.evaluation.reconstructions
+    session.draw(reconstruction_pictures(joined, data, "test", show))
+    session.draw(prediction_pictures(joined, data, "test", encoded, show))
+    session.draw(factor_pictures(joined.joined))
+    session.close(training.log)
+
+
+def _whole(config: AddView, trained: TrainedRun) -> Config:
+    """The config of a run of all views."""
+    own = trained.config
+    if config.name in own.views:
+        raise UserError(f"name: the run has a view {config.name} already; choose another name")
+    if config.warm_start is not None and config.warm_start not in own.views:
+        raise UserError(f"warm_start: no view {config.warm_start}; {did_you_mean(config.warm_start, own.views)}")
+    changes: dict[str, Any] = {"data": config.data, "views": {config.name: config.new.model_dump(mode="json")}}
+    base = own.model_dump(mode="json", by_alias=True)
+    if "name" in config.data:
+        base["data"] = {}
+    if base["data"].get("use") is not None and "use" not in config.data:
+        changes["data"] = {**config.data, "use": [*base["data"]["use"], config.new.data or config.name]}
+    changes["task"] = {"name": "train"}  # which takes any views
+    changes["score"] = "predict/mean"
+    changes["schedule"] = config.schedule.model_dump() | {"patience": None}
+    changes["trainer"] = config.trainer.model_dump()
+    changes["resume"] = changes["pretrained"] = None
+    return validate(OmegaConf.merge(base, changes))  # type: ignore[arg-type]
+
+
+def _shared(data: Dataset, name: str, others: Iterable[str]) -> np.ndarray:
+    """Training samples that have the new view and one that the model knows."""
+    indices = data.having("train", name)
+    return indices[np.any([data.views[view].present[indices] for view in others], axis=0)]
+
+
+def _built(config: AddView, trained: TrainedRun, whole: Config, data: Dataset) -> View:
+    part, name = data.views[config.name], config.name
+    view = build_view(config.new, part, trained.runtime, torch_generator(whole.seed, name, "weights"))
+    train = data.having("train", name)
+    if not part.is_image:
+        view.fit(part.gather(train))
+    if config.warm_start is not None:
+        source = trained.factors.views[config.warm_start]
+        if not (isinstance(source, VaeView) and isinstance(view, VaeView)):
+            raise UserError(f"warm_start: {config.warm_start} and {name} must both have an encoder and a decoder")
+        done = warm_start((source.encoder, source.decoder), (view.encoder, view.decoder), ())
+        logger.info("warm start: %d layers copied from %s", len(done.copied), config.warm_start)
+    return view
+
+
+def _extended(
+    name: str,
+    view: View,
+    factors: FactorModel,
+    model: FAVAE,
+    data: Dataset,
+    settings: Config,
+    encoded: dict[str, Encoded],
+) -> FactorModel:
+    """The factor model with the new view, from the training samples that have it."""
+    others = [other for other in model.views if other != name]
+    train = data.split["train"]
+    here = np.flatnonzero(np.isin(train, _shared(data, name, others)))
+    evidence = model.embeddings(data, train[here], {key: value.at(here) for key, value in encoded.items()}, others)
+    evidence.settle(factors)
+    if view.inferred:
+        local = view.local(observed_table(data, name, train[here]))
+        assert local is not None
+        new = NewView(local.mean, local.variance, local)
+    else:
+        mean, variance = encoded[name].at(here).mean, encoded[name].at(here).variance
+        new = NewView(mean, np.zeros_like(mean) if variance is None else variance)
+    weight = getattr(settings.views[name], "weight", 1.0)
+    found = extend(factors, name, evidence, new, weight=weight)
+    keep_units({name: view}, {name: new.local} if new.local else {})
+    return found

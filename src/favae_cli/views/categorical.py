@@ -1,0 +1,29 @@
+"""Categories, one-hot: a logit for each, as binary attributes have them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from favae_cli.views.bernoulli import BernoulliView
+
+
+class CategoricalView(BernoulliView):
+    """Categorical variables side by side; a variable that is missing has NaN in all of its columns.
+
+    Args:
+        groups: how many columns each variable has.
+    """
+
+    def __init__(self, groups: Sequence[int]) -> None:
+        super().__init__(sum(groups))
+        self.groups = tuple(groups)
+
+    def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
+        """P(x = category), (R, D); those of each variable sum to 1."""
+        found = super().decode(mean, variance)
+        ends = np.cumsum(self.groups)
+        for start, end in zip(ends - self.groups, ends, strict=True):
+            found[:, start:end] /= found[:, start:end].sum(axis=1, keepdims=True)
+        return found

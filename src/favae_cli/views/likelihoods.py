@@ -1,0 +1,197 @@
+"""p(x | z): what the decoder's output says of the data, in their own units.
+
+A NaN in x is a missing entry: it adds nothing to log p(x | z), and nothing to its gradient.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from favae_cli.views.standard import Standard
+
+_FLOOR = 1e-4  # of a learned variance, which a column that does not vary would drive to 0
+_HIGHEST = 20.0  # log of a rate over its column's mean; far beyond all data, and short of infinity in float32
+
+
+class Likelihood(nn.Module, ABC):
+    """One distribution for every value of x, all of them independent given z."""
+
+    def fit(self, values: np.ndarray) -> None:
+        """Keep what the training samples, as stored, say of the data's units."""
+
+    @abstractmethod
+    def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
+        """log p(x | z) in nats, (B,): the sum over the values of x (B, ...) that are seen."""
+
+    @abstractmethod
+    def mean(self, output: Tensor) -> Tensor:
+        """E[x | z], in the shape and the units of x."""
+
+    @abstractmethod
+    def variance(self, output: Tensor) -> Tensor:
+        """Var[x | z], in the shape of x and its units squared."""
+
+
+Variance = float | Literal["learned"]
+
+
+class Gaussian(Likelihood):
+    """N(mean, v) for columns, or for the channels of sequences; mean and v are those of the standardised data.
+
+    The log-likelihood, too, is that of the standardised data, so that it does not depend on the units.
+
+    Args:
+        variance: v, or "learned": one for each column.
+        columns: D, the last axis of x.
+    """
+
+    def __init__(self, variance: Variance, columns: int) -> None:
+        super().__init__()
+        self.standard = Standard(columns)
+        self.noise = _Noise(variance, (columns,), start=1.0)
+
+    def fit(self, values: np.ndarray) -> None:
+        self.standard.fit(values)
+
+    def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
+        return self.noise.log_prob(self.standard(x), output)
+
+    def mean(self, output: Tensor) -> Tensor:
+        return self.standard.mean + self.standard.scale * output
+
+    def variance(self, output: Tensor) -> Tensor:
+        return self.noise.variance(output) * self.standard.scale.square()
+
+
+class PixelGaussian(Likelihood):
+    """N(sigmoid(output), v) for pixels in [0, 1].
+
+    Args:
+        variance: v, or "learned": one for each channel.
+        channels: C of images (B, C, H, W).
+    """
+
+    def __init__(self, variance: Variance, channels: int) -> None:
+        super().__init__()
+        self.noise = _Noise(variance, (channels, 1, 1), start=0.1)
+
+    def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
+        return self.noise.log_prob(x, torch.sigmoid(output))
+
+    def mean(self, output: Tensor) -> Tensor:
+        return torch.sigmoid(output)
+
+    def variance(self, output: Tensor) -> Tensor:
+        return self.noise.variance(output)
+
+
+class _Noise(nn.Module):
+    """A normal distribution around given means.
+
+    Args:
+        variance: fixed, or "learned".
+        scales: shape of a learned variance, which broadcasts with the data.
+        start: the learned variance before it has learned.
+    """
+
+    def __init__(self, variance: Variance, scales: tuple[int, ...], start: float) -> None:
+        super().__init__()
+        self.fixed = None if variance == "learned" else float(variance)
+        if self.fixed is None:
+            self.log_variance = nn.Parameter(torch.full(scales, math.log(start)))
+
+    def variance(self, mean: Tensor) -> Tensor:
+        """One for every mean."""
+        if self.fixed is None:
+            return (self.log_variance.exp() + _FLOOR).expand_as(mean)
+        return torch.full_like(mean, self.fixed)
+
+    def log_prob(self, x: Tensor, mean: Tensor) -> Tensor:
+        """(B,) nats, over the values of x that are seen."""
+        seen = ~x.isnan()
+        squares = (torch.where(seen, x, mean) - mean).square()
+        if self.fixed is None:
+            variance = self.variance(mean)
+            terms = squares / variance + seen * (2 * math.pi * variance).log()
+            return -0.5 * terms.flatten(1).sum(1)
+        constant = 0.5 * seen.flatten(1).sum(1).double() * math.log(2 * math.pi * self.fixed)
+        return -0.5 * squares.flatten(1).sum(1) / self.fixed - constant.float()
+
+
+class Bernoulli(Likelihood):
+    """The output is the logit of P(x = 1); grey values between 0 and 1 are taken as well."""
+
+    def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
+        seen = ~x.isnan()
+        terms = functional.binary_cross_entropy_with_logits(output, torch.where(seen, x, 0), reduction="none")
+        return -(seen * terms).flatten(1).sum(1)
+
+    def mean(self, output: Tensor) -> Tensor:
+        return torch.sigmoid(output)
+
+    def variance(self, output: Tensor) -> Tensor:
+        return torch.sigmoid(output) * torch.sigmoid(-output)
+
+
+class Poisson(Likelihood):
+    """The output is the logarithm of the rate, relative to the column's training mean.
+
+    Args:
+        columns: D, the last axis of x.
+    """
+
+    offset: Tensor
+
+    def __init__(self, columns: int) -> None:
+        super().__init__()
+        self.register_buffer("offset", torch.zeros(columns))
+
+    def fit(self, values: np.ndarray) -> None:
+        """Keep the logarithm of each column's mean; of half a count in all where there was none."""
+        total = np.nansum(values, axis=0, dtype=np.float64)
+        count = np.maximum((~np.isnan(values)).sum(axis=0), 1)
+        self.offset.copy_(torch.from_numpy(np.log(np.maximum(total, 0.5) / count)))
+
+    def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
+        # In float64: the terms of large counts nearly cancel.
+        seen, log_rate = ~x.isnan(), self._log_mean(output).double()
+        counts = torch.where(seen, x, 0).double()
+        return (seen * self._terms(counts, log_rate)).flatten(1).sum(1).float()
+
+    def mean(self, output: Tensor) -> Tensor:
+        return self._log_mean(output).exp()
+
+    def variance(self, output: Tensor) -> Tensor:
+        return self.mean(output)
+
+    def _log_mean(self, output: Tensor) -> Tensor:
+        return self.offset + output.clamp(max=_HIGHEST)
+
+    def _terms(self, counts: Tensor, log_mean: Tensor) -> Tensor:
+        """log p of every count."""
+        return counts * log_mean - log_mean.exp() - torch.lgamma(counts + 1)
+
+
+class NegativeBinomial(Poisson):
+    """A Poisson whose rate is gamma distributed: variance mu + mu^2 / theta, with one learned theta for each column."""
+
+    def __init__(self, columns: int) -> None:
+        super().__init__(columns)
+        self.log_theta = nn.Parameter(torch.zeros(columns))
+
+    def variance(self, output: Tensor) -> Tensor:
+        mean = self.mean(output)
+        return mean + mean.square() / self.log_theta.exp()
+
+    def _terms(self, counts: Tensor, log_mean: Tensor) -> Tensor:
+        log_theta = self.log_theta.double()
+        theta, log_sum = log_theta.exp(), torch.logaddexp(log_theta, log_mean)
+        ways = torch.lgamma(counts + theta) - torch.lgamma(theta) - torch.lgamma(counts + 1)
+        return ways + theta * (log_theta - log_sum) + counts * (log_mean - log_sum)

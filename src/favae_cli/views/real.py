@@ -1,0 +1,54 @@
+"""Real columns: standardised, they are their own embedding."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from favae_cli.factors.real import RealEmbedding
+from favae_cli.views.standard import Standard
+
+
+class RealView:
+    """D real columns; z = (x - mean) / scale by the training samples alone, and NaN is a missing entry.
+
+    The scale begins as the standard deviation; the factors then change it such that the noise of all columns is the
+    same in z (`RealEmbedding.stretch`).
+    """
+
+    trainable = False
+    inferred = True
+
+    def __init__(self, columns: int) -> None:
+        self.size = columns
+        self._standard = Standard(columns)
+        self.networks = nn.ModuleDict({"standard": self._standard})
+
+    def fit(self, values: np.ndarray) -> None:
+        """Take mean and scale of each column from the stored training samples."""
+        self._standard.fit(values)
+
+    def encode(self, values: np.ndarray) -> None:
+        return None
+
+    def local(self, values: np.ndarray) -> RealEmbedding:
+        mean, scale = self._units()
+        return RealEmbedding((values - mean) / scale)
+
+    def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
+        """The columns in their own units, (R, D)."""
+        centre, scale = self._units()
+        return mean * scale + centre
+
+    def deviation(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        """Standard deviation in each column's units, (R, D)."""
+        return np.sqrt(variance) * self._units()[1]
+
+    def rescale(self, scale: np.ndarray) -> None:
+        """Make z of each column `scale` (D,) times what it was."""
+        self._standard.scale /= torch.from_numpy(scale)
+
+    def _units(self) -> tuple[np.ndarray, np.ndarray]:
+        standard = self._standard
+        return standard.mean.cpu().double().numpy(), standard.scale.cpu().double().numpy()

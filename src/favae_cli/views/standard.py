@@ -1,0 +1,58 @@
+"""What an encoder sees of the data: columns on one scale, by what the training samples say."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+class Unchanged(nn.Identity):
+    """Data that need no scale."""
+
+    def fit(self, values: np.ndarray) -> None:
+        """Nothing."""
+
+
+class Standard(nn.Module):
+    """(x - mean) / scale for every column of a table, or every channel of sequences; the identity until it is fitted.
+
+    Args:
+        columns: of the table; the last axis of what it is given.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, columns: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(columns))
+        self.register_buffer("scale", torch.ones(columns))
+
+    def fit(self, values: np.ndarray) -> None:
+        """Take mean and standard deviation from `values`, (R, ..., D); NaN is missing.
+
+        A column that does not vary keeps scale 1, and one without a value mean 0 as well.
+        """
+        rows = values.reshape(-1, values.shape[-1]).astype(np.float64)
+        seen = ~np.isnan(rows)
+        count = np.maximum(seen.sum(axis=0), 1)
+        mean = np.where(seen, rows, 0).sum(axis=0) / count
+        scale = np.sqrt(np.square(np.where(seen, rows - mean, 0)).sum(axis=0) / count)
+        constant = scale <= np.finfo(np.float32).eps * np.abs(mean)
+        self.mean.copy_(torch.from_numpy(mean))
+        self.scale.copy_(torch.from_numpy(np.where(constant, 1.0, scale)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Standardised x, (B, ..., D)."""
+        return (x - self.mean) / self.scale
+
+
+class LogStandard(Standard):
+    """The same of log(1 + x), for counts."""
+
+    def fit(self, values: np.ndarray) -> None:
+        super().fit(np.log1p(values))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(torch.log1p(x))

@@ -1,0 +1,145 @@
+"""What is foretold of a view, against the Gaussian's own formula, and how it is scored and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from favae_cli.data import Dataset, ViewData
+from favae_cli.evaluation.attributes import predicted_attributes
+from favae_cli.evaluation.images import unit
+from favae_cli.evaluation.prediction import predicted, prediction_metrics, prediction_pictures
+from favae_cli.evaluation.prediction_figures import comparison
+from favae_cli.evaluation.scores import score
+from favae_cli.factors import FactorModel
+from favae_cli.model import FAVAE
+
+MakeData = Callable[..., Dataset]
+RNG = np.random.default_rng(0)
+
+
+def test_what_one_view_says_of_another_is_the_gaussian_conditional(paired: FAVAE, paired_data: Dataset) -> None:
+    encoded = paired.encode(paired_data, paired_data.split["test"])
+    truth, made = predicted(paired, paired_data, "sketch", ["photo"], "test", encoded)
+    both = paired_data.having("test", "photo", "sketch")
+    np.testing.assert_array_equal(truth, paired_data.views["sketch"].gather(both))
+    photo, sketch = (paired.joined.views[name] for name in ("photo", "sketch"))
+    z = unit(paired_data.views["photo"].gather(both)).reshape(len(both), -1) - photo.bias
+    covariance = photo.weights @ photo.weights.T + np.eye(photo.size) / photo.tau
+    expected = z @ np.linalg.solve(covariance, photo.weights @ sketch.weights.T) + sketch.bias
+    np.testing.assert_allclose(made.reshape(len(both), -1), expected, atol=1e-4)
+
+
+def test_samples_without_evidence_or_without_truth_are_not_scored(planted: FAVAE, planted_data: MakeData) -> None:
+    data = planted_data()
+    encoded = planted.encode(data, data.split["test"])
+    truth, made = predicted(planted, data, "attributes", ["face"], "test", encoded)
+    labels, probability = predicted_attributes(planted, data, "attributes", "test", encoded)
+    known = ~np.isnan(labels).all(axis=1)
+    np.testing.assert_array_equal(truth, labels[known])
+    np.testing.assert_allclose(made, probability[known])
+    assert len(predicted(planted, data, "attributes", ["face"], "test", encoded, 3)[0]) == 3
+
+
+def test_every_view_has_scores_from_all_others_and_from_each(planted: FAVAE, planted_data: MakeData) -> None:
+    data = planted_data()
+    metrics = prediction_metrics(planted, data, "test", planted.encode(data, data.split["test"]))
+    scores = {"face": ("r2", "r2_mean", "r2_std"), "attributes": ("auc", "accuracy")}
+    ways = {"face": "attributes-face", "attributes": "face-attributes"}
+    keys = {f"predict/{key}/{name}" for view in scores for key in (view, ways[view]) for name in scores[view]}
+    assert set(metrics) == keys | {"predict/mean"}
+    assert metrics["predict/attributes/auc"] > 0.85
+    assert metrics["predict/face/r2"] == metrics["predict/attributes-face/r2"] > 0.1
+    assert metrics["predict/mean"] == (metrics["predict/face/r2"] + metrics["predict/attributes/auc"]) / 2
+
+
+@pytest.fixture
+def many(paired: FAVAE, paired_data: Dataset) -> Callable[[int], tuple[FAVAE, Dataset]]:
+    """Copies of two views, as if each were another view of the same samples."""
+
+    def make(copies: int) -> tuple[FAVAE, Dataset]:
+        names = {f"{name}{i}": name for i in range(copies) for name in paired.views}
+        factors = FactorModel({name: paired.joined.views[own] for name, own in names.items()})
+        views = {name: paired.views[own] for name, own in names.items()}
+        return FAVAE(views, factors), paired_data.seen_as(names)
+
+    return make
+
+
+def test_of_many_views_only_the_prediction_from_all_others_is_scored(
+    many: Callable[[int], tuple[FAVAE, Dataset]],
+) -> None:
+    for copies, singles in ((2, 12), (3, 0)):
+        model, data = many(copies)
+        metrics = prediction_metrics(model, data, "test", model.encode(data, data.split["test"]))
+        ways = {key.split("/")[1] for key in metrics} - {"mean"}
+        assert ways >= set(model.views)
+        assert len(ways - set(model.views)) == singles
+        if singles:  # a copy tells the whole view, another view only what is shared
+            assert metrics["predict/photo1-photo0/r2"] > metrics["predict/sketch0-photo0/r2"] + 0.05
+
+
+def test_views_that_never_come_together_have_no_score_and_no_figure(planted: FAVAE, planted_data: MakeData) -> None:
+    data = planted_data()
+    face, table = data.views["face"], data.views["attributes"]
+    even = np.arange(len(data.keys)) % 2 == 0
+    apart = {
+        "face": replace(face, row=np.where(even, face.row, -1)),
+        "attributes": replace(table, row=np.where(even, -1, table.row)),
+    }
+    data = replace(data, views=apart)
+    encoded = planted.encode(data, data.split["test"])
+    assert prediction_metrics(planted, data, "test", encoded) == {}
+    assert prediction_pictures(planted, data, "test", encoded, 4) == {}
+
+
+def test_there_is_a_figure_for_every_view(planted: FAVAE, planted_data: MakeData) -> None:
+    data = planted_data()
+    pictures = prediction_pictures(planted, data, "test", planted.encode(data, data.split["test"]), 4)
+    assert set(pictures) == {"prediction_face", "prediction_attributes"}
+    bars = pictures["prediction_attributes"].axes[0].patches
+    found = score(
+        data.views["attributes"],
+        *predicted(planted, data, "attributes", ["face"], "test", planted.encode(data, data.split["test"])),
+    )
+    assert np.mean([bar.get_width() for bar in bars]) == pytest.approx(found["auc"])
+
+
+def table(values: np.ndarray, columns: int, groups: tuple[int, ...] = ()) -> ViewData:
+    return ViewData(values.astype(np.float32), np.arange(len(values)), tuple(f"v={i}" for i in range(columns)), groups)
+
+
+def test_real_columns_are_scattered_up_to_a_dozen_and_those_that_vary() -> None:
+    truth = RNG.normal(size=(30, 20))
+    truth[:, 0] = 1
+    truth[::2, 1] = np.nan
+    figure = comparison(table(truth, 20), truth, truth + 1)
+    assert figure is not None
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [f"v={i}" for i in range(1, 13)]
+    points = figure.axes[0].collections[0].get_offsets()
+    assert len(points) == 15
+    np.testing.assert_allclose(points[:, 1] - points[:, 0], 1)
+    assert comparison(table(truth, 20), truth[:, :1], truth[:, :1]) is None
+
+
+def test_confusions_count_the_most_probable_categories() -> None:
+    label, taken = np.array([0, 0, 1, 2, 2]), np.array([0, 1, 1, 2, 0])
+    truth, made = np.eye(3)[label], np.eye(3)[taken] * 0.5 + 0.1
+    figure = comparison(table(truth, 3, (3,)), truth, made)
+    assert figure is not None
+    assert [text.get_text() for text in figure.axes[0].texts] == ["1", "1", "0", "0", "1", "0", "1", "0", "1"]
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["0", "1", "2"]
+
+
+def test_sequences_are_drawn_over_time_and_texts_not_at_all() -> None:
+    truth = RNG.normal(size=(20, 6, 2))
+    view = ViewData(truth.astype(np.float32), np.arange(20), ("left", "right"))
+    figure = comparison(view, truth, truth)
+    assert figure is not None
+    assert len(figure.axes) == 12
+    assert len(figure.axes[0].lines) == 4
+    words = np.array(["a", "b"], dtype=object)
+    assert comparison(ViewData(words, np.arange(2)), words, words) is None

@@ -1,0 +1,132 @@
+"""Scores by kind of data, against scikit-learn's and against what can be counted by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, r2_score, roc_auc_score
+
+from favae_cli.data import ViewData
+from favae_cli.evaluation.images import r2_per_image, r2_pooled, unit
+from favae_cli.evaluation.scores import Measured, measured_as, score
+
+RNG = np.random.default_rng(0)
+
+
+def stored(values: np.ndarray, groups: tuple[int, ...] = ()) -> ViewData:
+    return ViewData(values, np.arange(len(values)), groups=groups)
+
+
+def texts(*words: str) -> np.ndarray:
+    return np.array(words, dtype=object)
+
+
+REAL = RNG.normal(3, [1, 100, 0.01], (50, 3)).astype(np.float32)
+BITS = (RNG.random((50, 3)) < 0.4).astype(np.float32)
+HOLES = RNG.random((50, 3)) < 0.3
+
+
+@pytest.mark.parametrize(
+    ("view", "kind"),
+    [
+        (stored(np.zeros((2, 4, 4, 3), np.uint8)), "image"),
+        (stored(texts("a", "b")), "text"),
+        (stored(np.zeros((2, 5, 1), np.float32)), "sequence"),
+        (stored(np.eye(2, dtype=np.float32), (2,)), "categorical"),
+        (stored(np.where(HOLES, np.nan, BITS)), "binary"),
+        (stored(BITS * 2), "real"),
+    ],
+)
+def test_data_are_measured_by_their_kind(view: ViewData, kind: Measured) -> None:
+    assert measured_as(view) == kind
+
+
+def test_images_have_the_scores_of_images() -> None:
+    images = RNG.integers(0, 256, (6, 4, 4, 3)).astype(np.uint8)
+    made = RNG.random((6, 4, 4, 3))
+    each = r2_per_image(unit(images), made)
+    assert score(stored(images), images, made) == {
+        "r2": r2_pooled(unit(images), made),
+        "r2_mean": each.mean(),
+        "r2_std": each.std(),
+    }
+
+
+def test_columns_of_any_unit_count_alike() -> None:
+    made = REAL + RNG.normal(0, [0.1, 50, 0.001], REAL.shape)
+    found = score(stored(REAL), REAL, made)
+    assert found["r2"] == pytest.approx(r2_score(REAL, made, multioutput="uniform_average"))
+    unit_error = mean_absolute_error(REAL, made, multioutput="raw_values") / REAL.std(axis=0)
+    assert found["mae"] == pytest.approx(unit_error.mean(), rel=1e-5)
+    assert found["rmse"] ** 2 == pytest.approx(1 - found["r2"])
+    assert score(stored(REAL), REAL, np.broadcast_to(REAL.mean(axis=0), REAL.shape))["r2"] == pytest.approx(0, abs=1e-5)
+
+
+def test_missing_entries_are_not_scored_and_columns_with_few_entries_count_as_much() -> None:
+    truth, made = np.where(HOLES, np.nan, REAL), REAL + RNG.normal(0, [0.1, 50, 0.001], REAL.shape)
+    each = [r2_score(REAL[~HOLES[:, d], d], made[~HOLES[:, d], d]) for d in range(3)]
+    assert score(stored(truth), truth, made)["r2"] == pytest.approx(np.mean(each), rel=1e-5)
+
+
+def test_columns_in_which_nothing_is_to_be_told_are_left_out() -> None:
+    constant, unknown = np.full((50, 1), 0.1, np.float32), np.full((50, 1), np.nan, np.float32)
+    wide, made = np.hstack([REAL, constant, unknown]), np.hstack([REAL, constant + 1, constant])
+    assert score(stored(wide), wide, made)["r2"] == pytest.approx(1)
+    assert score(stored(constant), constant, constant) == {}
+
+
+def test_binary_columns_are_ranked_and_told_apart() -> None:
+    probability = np.clip(0.5 * BITS + RNG.random(BITS.shape) * 0.6, 0, 1)
+    truth = np.where(HOLES, np.nan, BITS)
+    truth[:, 2] = 1  # nothing to tell
+    found = score(stored(np.where(HOLES, np.nan, BITS)), truth, probability)
+    seen = [(BITS[~HOLES[:, d], d], probability[~HOLES[:, d], d]) for d in (0, 1)]
+    assert found["auc"] == pytest.approx(np.mean([roc_auc_score(*pair) for pair in seen]))
+    assert found["accuracy"] == pytest.approx(np.mean([accuracy_score(x, p > 0.5) for x, p in seen]))
+    assert score(stored(BITS), np.ones_like(BITS), probability) == {}
+
+
+def test_categories_are_scored_by_variable() -> None:
+    """Two variables of three and two categories; some samples lack the first."""
+    labels = RNG.integers(0, 3, 40), RNG.integers(0, 2, 40)
+    truth = np.hstack([np.eye(size, dtype=np.float32)[label] for size, label in zip((3, 2), labels, strict=True)])
+    made = np.hstack([RNG.dirichlet(np.ones(size), 40) for size in (3, 2)])
+    view = stored(truth, (3, 2))
+    truth = truth.copy()
+    truth[:10, :3] = np.nan
+    found = score(view, truth, made)
+    pairs = [(labels[0][10:], made[10:, :3]), (labels[1], made[:, 3:])]
+    assert found["accuracy"] == pytest.approx(np.mean([accuracy_score(x, p.argmax(axis=1)) for x, p in pairs]))
+    assert found["log_loss"] == pytest.approx(np.mean([log_loss(x, p) for x, p in pairs]))
+    aucs = [roc_auc_score(x == category, p[:, category]) for x, p in pairs for category in range(p.shape[1])]
+    assert found["auc"] == pytest.approx(np.mean(aucs))
+    assert next(iter(found)) == "accuracy"
+
+
+def test_a_category_that_was_thought_impossible_costs_a_finite_loss() -> None:
+    truth = np.eye(2, dtype=np.float32)
+    found = score(stored(truth, (2,)), truth, 1 - truth)
+    assert found["accuracy"] == found["auc"] == 0
+    assert 10 < found["log_loss"] < 100
+
+
+def test_sequences_are_scored_where_they_are_seen() -> None:
+    truth = RNG.normal([0, 10], [1, 5], (6, 8, 2)).astype(np.float32)
+    made = truth + RNG.normal(0, 0.3, truth.shape)
+    truth[2, 5:] = np.nan
+    seen = ~np.isnan(truth[..., 0])
+    assert score(stored(truth), truth, made)["r2"] == pytest.approx(
+        r2_score(truth[seen], made[seen], multioutput="uniform_average"), rel=1e-5
+    )
+    # What is thought to be over already is as good as the mean, and not as good as what is right.
+    short = made.copy()
+    short[0, 4:] = np.nan
+    filled = np.where(np.isnan(short), truth[seen].mean(axis=0), short)
+    assert score(stored(truth), truth, short)["r2"] == pytest.approx(score(stored(truth), truth, filled)["r2"])
+
+
+def test_texts_by_hand() -> None:
+    truth = texts("man with red hair", "cat", "", "dog dog")
+    made = texts("red hair with man", "a cat face", "", "dog")
+    found = score(stored(truth), truth, made)
+    assert found == {"f1": pytest.approx((1 + 2 / 4 + 1 + 2 / 3) / 4), "exact": 0.25}

@@ -1,0 +1,437 @@
+"""Task init: what it makes of columns, and that what it writes runs as it is."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from favae_cli.cli import main
+from favae_cli.config import Config
+from favae_cli.data import Dataset, load
+from favae_cli.errors import UserError
+from favae_cli.guess.columns import Guess, find_key, guess_column
+from favae_cli.guess.files import Found, find_files, guess_files
+from favae_cli.init_config import Init
+from favae_cli.tasks.own.init import init
+
+ROWS = 90
+MISSING = ("", "NA")
+Configs = Callable[[str], Config]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in an empty folder, and give back what an entry point may change of the process."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["favae-run"])
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+
+
+@pytest.fixture
+def configs(monkeypatch: pytest.MonkeyPatch) -> Configs:
+    """The config that an experiment makes, from the command line."""
+    started: list[Config] = []
+
+    def run_task(config: Config, directory: Path) -> float:
+        started.append(config)
+        return 0.0
+
+    monkeypatch.setattr("favae_cli.tasks.run_task", run_task)
+
+    def config(name: str) -> Config:
+        assert main([f"experiment={name}"]) == 0
+        return started[-1]
+
+    return config
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def mixed(rows: int = ROWS) -> dict[str, Any]:
+    """A column of every kind."""
+    draw = rng()
+    words = draw.choice(["red", "old", "small", "quick", "round", "dry", "new"], (rows, 5))
+    return {
+        "sample_id": [f"s{i:03d}" for i in range(rows)],
+        "age": draw.normal(50, 10, rows).round(2),
+        "weight [kg]": draw.normal(70, 10, rows).round(2),
+        "smoker": draw.choice(["yes", "no"], rows),
+        "colour": draw.choice(["red", "green", "blue"], rows),
+        "class": draw.integers(1, 4, rows),
+        "note": [" ".join(line) for line in words],
+        "site": ["Oslo"] * rows,
+        "blank": [""] * rows,
+    }
+
+
+def write(table: dict[str, Any], name: str = "mine.csv") -> Path:
+    frame = pd.DataFrame(table)
+    frame.to_parquet(name) if name.endswith("parquet") else frame.to_csv(name, index=False)
+    return Path(name)
+
+
+def found_in(*paths: str) -> Found:
+    return guess_files(find_files([Path(path) for path in paths]), MISSING)
+
+
+def made_of(found: Found) -> dict[str, tuple[str, list[str]]]:
+    """Kind and columns of every view."""
+    return {view.name: (view.kind, [*view.columns]) for view in found.views}
+
+
+def guess(name: str, cells: Any) -> Guess:
+    return guess_column(name, np.array([str(cell) for cell in cells], dtype=object), Path())
+
+
+# Columns
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "kind"),
+    [
+        ("smoker", ["yes", "no", ""] * 9, "binary"),
+        ("on", ["True", "false"] * 9, "binary"),
+        ("on", [0, 1, 1] * 9, "binary"),
+        ("dose", [1, 2] * 9, "categorical"),
+        ("colour", ["red", "green", "blue"] * 9, "categorical"),
+        ("class", [1, 2, 3, 4] * 9, "categorical"),
+        ("rooms", [1, 2, 3, 4] * 9, "real"),
+        ("age", rng().normal(50, 10, 60), "real"),
+        ("age", rng().integers(18, 90, 60), "real"),
+        ("visits", rng().negative_binomial(1, 0.05, 200), "counts"),
+        ("delta", rng().negative_binomial(1, 0.05, 200) - 5, "real"),
+        ("note", [f"a word or two {i}" for i in range(30)], "text"),
+        ("code", [f"x{i}" for i in range(30)], "none"),
+        ("row", range(30), "none"),
+        ("site", ["Oslo"] * 30, "none"),
+        ("odd", ["0"] * 29 + ["1"], "none"),
+        ("blank", [""] * 30, "none"),
+        ("patient", [f"p{i // 2}" for i in range(30)], "group"),
+        ("patient", ["p1", "", *(f"p{i // 2}" for i in range(30))], "none"),
+        ("split", ["train", "val", "test"] * 9, "split"),
+        ("split", [0, 1, 2] * 9, "split"),
+        ("grade", [0, 1, 2] * 9, "categorical"),
+        ("split", ["train", "test"] * 9, "none"),
+        ("photo", [f"{i}.png" for i in range(9)], "none"),
+    ],
+)
+def test_a_column_is_known_by_its_cells_and_its_name(name: str, cells: Any, kind: str) -> None:
+    assert guess(name, cells).kind == kind
+
+
+def test_the_reason_names_what_was_seen() -> None:
+    assert guess("site", ["Oslo", ""] * 9).why == "is 'Oslo' wherever it is filled"
+    assert guess("blank", [""] * 9).why == "has no filled cell"
+    assert guess("odd", ["b"] * 28 + ["a", "c"]).why == "is 'b' in all but 2 of the rows that are filled"
+    assert "a validation split too" in guess("split", ["train", "test"] * 9).why
+    assert "no 0.png in ." in guess("photo", [f"{i}.png" for i in range(9)]).why
+    assert guess("age", [*range(20, 50)] * 2).why == "has numbers, 20 to 49"
+
+
+def test_the_key_is_called_like_one_or_the_first_of_names() -> None:
+    def cells(values: Any) -> np.ndarray:
+        return np.array([str(value) for value in values], dtype=object)
+
+    numbers, names = cells(rng().normal(size=9)), cells(f"x{i}" for i in range(9))
+    assert find_key({"measure": numbers, "who": names, "patient_id": cells(range(9))}) == "patient_id"
+    assert find_key({"measure": numbers, "who": names}) == "who"
+    assert find_key({"measure": numbers}) is None
+    assert find_key({"sample_id": cells([1, 1, 2]), "paid": cells([3, 4, 5])}) is None
+    assert find_key({"id": cells(["a", ""]), "story": cells(["once upon a time", "there was a king"])}) is None
+
+
+# Files
+
+
+@pytest.mark.parametrize("name", ["mine.csv", "mine.parquet"])
+def test_columns_of_one_kind_are_one_view(name: str) -> None:
+    write(mixed(), name)
+    found = found_in(name)
+    assert (found.key, found.table, found.rows) == ("sample_id", name, ROWS)
+    assert made_of(found) == {
+        "numbers": ("real", ["age", "weight [kg]"]),
+        "categories": ("categorical", ["colour", "class"]),
+        "flags": ("binary", ["smoker"]),
+        "note": ("text", ["note"]),
+    }
+    assert [line.split()[0] for line in found.left_out] == ["site", "blank"]
+
+
+def test_numbered_columns_are_a_vector_or_a_sequence() -> None:
+    draw = rng()
+    table = {f"px_{i}": draw.normal(size=ROWS) for i in range(12)}
+    table |= {f"t{i}": draw.normal(size=ROWS) for i in (1, 0, *range(2, 9))}
+    table |= {f"gene{i}": draw.negative_binomial(1, 0.02, ROWS) for i in range(9)}
+    table |= {f"q{i}": draw.integers(0, 2, ROWS) for i in range(9)}
+    table |= {"px_1": np.zeros(ROWS), "x1": draw.normal(size=ROWS)}
+    write(table)
+    found = found_in("mine.csv")
+    sources = {view.name: view.source for view in found.views}
+    assert sources["px"] == {"kind": "vector", "columns": ["px_*"]}
+    assert sources["t"] == {"kind": "sequence", "columns": [f"t{i}" for i in range(9)]}  # not as the file has them
+    assert sources["gene"] == {"kind": "counts", "columns": ["gene*"]}
+    assert sources["flags"]["columns"] == [f"q{i}" for i in range(9)]
+    assert sources["numbers"]["columns"] == ["x1"]
+
+
+def test_a_few_counts_are_numbers_and_many_a_view() -> None:
+    counts = {name: rng().negative_binomial(1, 0.02, ROWS) for name in "abcd"}
+    write({"age": rng().normal(size=ROWS), "a": counts["a"]})
+    assert {view.kind for view in found_in("mine.csv").views} == {"real"}
+    write({"age": rng().normal(size=ROWS)} | counts)
+    assert made_of(found_in("mine.csv"))["counts"] == ("counts", [*"abcd"])
+
+
+def test_a_lone_table_is_a_view_for_each_column() -> None:
+    write({"height": rng().normal(size=ROWS), "net weight": rng().normal(size=ROWS)})
+    assert made_of(found_in("mine.csv")) == {
+        "height": ("real", ["height"]),
+        "net_weight": ("real", ["net weight"]),
+    }
+    write({f"measure {name}": rng().normal(size=ROWS) for name in "abcdefghijklmnopqrstuvw"})
+    assert [view.kind for view in found_in("mine.csv").views] == ["vector"]
+
+
+def test_the_split_is_taken_from_the_table() -> None:
+    table = mixed() | {"part": ["train", "validation", "test"] * (ROWS // 3)}
+    write(table | {"patient": [f"p{i // 2}" for i in range(ROWS)]})
+    found = found_in("mine.csv")
+    assert (found.split, found.group) == ("part", None)
+    assert any("another column splits the samples already" in line for line in found.left_out)
+    write(mixed() | {"patient": [f"p{i // 2}" for i in range(ROWS)]})
+    found = found_in("mine.csv")
+    assert (found.split, found.group) == (None, "patient")
+
+
+def test_images_are_as_large_as_their_files() -> None:
+    for i in range(ROWS):
+        Image.new("L", (40, 50), i).save(f"{i}.png")
+    write(mixed() | {"scan": [f"{i}.png" for i in range(ROWS - 1)] + ["away.png"]})
+    (scan,) = (view for view in found_in("mine.csv").views if view.name == "scan")
+    assert scan.source == {"kind": "image", "column": "scan", "size": 32, "channels": 1, "crop": None}
+    assert "1 more are not there" in scan.why[0]
+    assert scan.why[1] == "the shorter sides of the files are 40 to 40 pixels, and they are grey"
+
+
+def test_arrays_are_views_by_their_shape() -> None:
+    draw = rng()
+    np.savez(
+        "mine.npz",
+        name=np.array([f"s{i}" for i in range(ROWS)]),
+        spectrum=draw.normal(size=(ROWS, 30)),
+        words=draw.negative_binomial(1, 0.02, (ROWS, 20)),
+        walk=draw.normal(size=(ROWS, 15, 2)),
+        face=draw.integers(0, 256, (ROWS, 16, 16, 3), np.uint8),
+        age=draw.normal(size=ROWS),
+        tag=np.array([["a", "b"]] * ROWS),
+    )
+    found = found_in("mine.npz")
+    assert found.key == "name"
+    assert {view.name: view.kind for view in found.views} == {
+        "spectrum": "vector",
+        "words": "counts",
+        "walk": "sequence",
+        "face": "image",
+        "numbers": "real",
+    }
+    assert found.left_out == (f"tag is an array ({ROWS}, 2) of <U1, which fits no kind of view",)
+
+
+def test_several_files_are_joined_by_the_column_they_share() -> None:
+    table = mixed()
+    write({name: table[name] for name in ("sample_id", "age", "weight [kg]")}, "body.csv")
+    write({"who": range(20), "sample_id": table["sample_id"][:20], "colour": ["red", "blue"] * 10}, "taste.csv")
+    found = found_in("body.csv", "taste.csv")
+    assert (found.key, found.table) == ("sample_id", None)
+    assert {view.name: view.source for view in found.views} == {
+        "body": {"kind": "real", "table": "body.csv", "columns": ["age", "weight [kg]"]},
+        "taste": {"kind": "categorical", "table": "taste.csv", "columns": ["colour"]},
+    }
+    assert found_in(".").views == found.views
+    write({"colour": ["red", "blue"] * 10}, "taste.csv")
+    with pytest.raises(UserError, match=r"input: body\.csv, taste\.csv share no column"):
+        found_in(".")
+
+
+def test_a_split_column_must_know_every_sample() -> None:
+    table = mixed()
+    parts = {"sample_id": table["sample_id"], "part": ["train", "val", "test"] * 30, "colour": table["colour"]}
+    write({name: table[name] for name in ("sample_id", "age")}, "body.csv")
+    write(parts, "more.csv")
+    assert (found_in(".").table, found_in(".").split) == ("more.csv", "part")
+    write({name: cells[:60] for name, cells in parts.items()}, "more.csv")
+    assert (found_in(".").table, found_in(".").split) == (None, None)
+
+
+# What is written
+
+
+def loads(config: Config) -> Dataset:
+    return load(config.data, Path("cache"), config.seed)
+
+
+def test_what_is_written_is_a_valid_run_of_these_views(configs: Configs) -> None:
+    write(mixed())
+    assert init(Init(task="init", input=[Path("mine.csv")], name=None, overwrite=False)) == Path(
+        "configs/experiment/mine.yaml"
+    )
+    config = configs("mine")
+    assert config.task.name == "train"
+    assert {name: view.type for name, view in config.views.items()} == {
+        "numbers": "real",
+        "categories": "categorical",
+        "flags": "bernoulli",
+        "note": "text",
+    }
+    data = loads(config)
+    assert {name: view.shape for name, view in data.views.items()} == {
+        "numbers": (2,),
+        "categories": (6,),
+        "flags": (1,),
+        "note": (),
+    }
+    assert data.keys[3] == "s003"
+    assert config.schedule.rounds > 1
+
+
+def test_every_line_says_why() -> None:
+    write(mixed())
+    text = init(Init(task="init", input=[Path("mine.csv")], name=None, overwrite=False)).read_text()
+    assert "# age has numbers, " in text
+    assert "#   site is 'Oslo' wherever it is filled" in text
+    for key in ("key", "split", "latent", "length", "factors", "beta", "alone_epochs", "rounds", "score"):
+        assert re.search(rf"^ *{key}: .* # \w", text, re.MULTILINE), key
+
+
+def test_without_networks_the_factors_are_fitted_once(configs: Configs) -> None:
+    write({name: cells for name, cells in mixed().items() if name != "note"})
+    init(Init(task="init", input=[Path("mine.csv")], name="plain", overwrite=False))
+    config = configs("plain")
+    assert (config.schedule.alone_epochs, config.schedule.rounds, config.schedule.round_epochs) == (0, 1, 0)
+    assert config.views["flags"].weight == config.views["categories"].weight == 1.0
+    assert config.model.factors <= 9  # columns and categories in all
+
+
+def test_every_kind_of_view_runs_as_it_is_written(configs: Configs) -> None:
+    draw = rng()
+    table = mixed() | {f"px_{i}": draw.normal(size=ROWS) for i in range(12)}
+    table |= {f"t{i}": draw.normal(size=ROWS) for i in range(9)}
+    table |= {f"n{i}": draw.negative_binomial(1, 0.02, ROWS) for i in range(9)}
+    for i in range(ROWS):
+        Image.fromarray(draw.integers(0, 256, (20, 20, 3), np.uint8)).save(f"{i}.png")
+    write(table | {"scan": [f"{i}.png" for i in range(ROWS)]})
+    init(Init(task="init", input=[Path("mine.csv").absolute()], name=None, overwrite=False))
+    config = configs("mine")
+    assert {view.type for view in config.views.values()} == {
+        "real",
+        "bernoulli",
+        "categorical",
+        "vae",
+        "sequence",
+        "counts",
+        "text",
+    }
+    assert config.data.root.is_absolute()
+    assert {view.kind for view in config.data.views.values()} == {
+        "real", "binary", "categorical", "vector", "sequence", "counts", "text", "image",
+    }  # fmt: skip
+    assert len(loads(config).views) == 8
+
+
+def test_names_that_YAML_would_misread_stay_as_they_are(configs: Configs) -> None:  # noqa: N802
+    draw = rng()
+    columns = ["no", "1e3", "a: b", "it's", 'say "x"', "#5", "é"]
+    write({name: draw.normal(size=ROWS) for name in columns} | {"ok": draw.choice(["yes", "no"], ROWS)}, "my data.csv")
+    init(Init(task="init", input=[Path("my data.csv")], name=None, overwrite=False))
+    assert loads(configs("my_data")).views["numbers"].columns == tuple(columns)
+
+
+def test_long_lists_are_broken_into_lines(configs: Configs) -> None:
+    columns = [f"a rather long name, number {name}" for name in "abcdefghijklmnop"]
+    write({name: rng().normal(size=ROWS) for name in columns} | {"ok": rng().choice(["yes", "no"], ROWS)})
+    text = init(Init(task="init", input=[Path("mine.csv")], name=None, overwrite=False)).read_text()
+    assert max(map(len, text.splitlines())) <= 130
+    assert yaml.safe_load(text)["data"]["views"]["numbers"]["columns"] == columns
+
+
+def test_nothing_is_overwritten_unasked() -> None:
+    write(mixed())
+    target = init(Init(task="init", input=[Path("mine.csv")], name=None, overwrite=False))
+    target.write_text("# my own work")
+    with pytest.raises(UserError, match=r"name: configs/experiment/mine\.yaml is there already; overwrite=true"):
+        init(Init(task="init", input=[Path("mine.csv")], name=None, overwrite=False))
+    assert target.read_text() == "# my own work"
+    init(Init(task="init", input=[Path("mine.csv")], name=None, overwrite=True))
+    assert "views" in target.read_text()
+
+
+def test_files_of_which_nothing_can_be_made() -> None:
+    Path("empty").mkdir()
+    Path("mine.txt").touch()
+    write({"site": ["Oslo"] * 9})
+    for path, told in (
+        ("nowhere.csv", "input: there is no file or folder nowhere.csv"),
+        ("empty", "input: empty holds no .csv, .parquet, .pq, .npz file"),
+        ("mine.txt", "input: mine.txt is no .csv, .parquet, .pq, .npz file"),
+        ("mine.csv", "input: no view could be made of any column of mine.csv\nsite is 'Oslo' wherever it is filled"),
+    ):
+        with pytest.raises(UserError) as refused:
+            init(Init(task="init", input=[Path(path)], name=None, overwrite=False))
+        assert str(refused.value) == told
+    assert not Path("configs").exists()
+
+
+# The command line
+
+
+def test_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    write(mixed())
+    assert main(["task=init", "input=mine.csv", "name=own"]) == 0
+    told = capsys.readouterr().err
+    assert re.search(r"numbers +real +2 +2 +age has numbers", told)
+    assert "left out: site is 'Oslo' wherever it is filled" in told
+    assert told.endswith("  favae-run task=check experiment=own\n  favae-run experiment=own\n")
+    assert sorted(path.name for path in Path().iterdir()) == ["configs", "mine.csv"]
+    assert main(["--help"]) == 0
+    assert re.search(r"^  own +own: 90 rows, 4 views", capsys.readouterr().out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "input: must be given, as input=..."),
+        (["input=nowhere.csv"], "input: there is no file or folder nowhere.csv"),
+        (["inptu=nowhere.csv"], "input: must be given, as input=..."),
+        (["input=a.csv", "name=a b"], 'name: must be made of letters, digits, _ and -, got "a b"'),
+        (["-m", "input=a.csv"], "task=init: is done once; leave out -m"),
+    ],
+)
+def test_mistakes_on_the_command_line(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = [each for each in arguments if each.startswith("-")]
+    try:
+        code = main([*flags, "task=init", *(each for each in arguments if each not in flags)])
+    except SystemExit as ended:
+        code = int(str(ended.code))
+    assert code == 2
+    assert capsys.readouterr().err.splitlines()[0] == f"favae-run: {told}"
+
+
+def test_cfg_prints_the_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["task=init", "--cfg", "job"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out) == {
+        "task": "init",
+        "input": "???",
+        "name": None,
+        "overwrite": False,
+    }
