@@ -61,7 +61,7 @@ def test_every_task_has_a_schema_a_config_and_an_example() -> None:
     for task in TASKS:
         text = (shipped_configs() / "task" / f"{task}.yaml").read_text()
         assert f"favae-run task={task} run=" in text
-        more = ["++attributes.Smiling=1"] if task == "edit" else []
+        more = {"edit": ["++attributes.Smiling=1"], "add_view": ["name=price"]}.get(task, [])
         assert validate_use(composed(f"task={task}", f"run={RUN}", *more)).task == task
 
 
@@ -110,9 +110,12 @@ def test_attributes_and_changes_of_the_data_need_no_plus(uses: Uses) -> None:
         (["task=translate"], "run: must be given, as run=..."),
         (["task=translate", "run=nowhere"], "run: there is no folder nowhere"),
         (["task=translate", "run=outputs"], "run: outputs is not the folder of a run; it has no .hydra/config.yaml"),
-        ([f"run={RUN}"], "run: say what to do with it, as task=translate; there are edit, evaluate"),
-        ([f"run={RUN}", "task=translat"], "task=translat: takes no run; did you mean translate? there are edit"),
-        ([f"run={RUN}", "task=condition"], "task=condition: takes no run; there are edit, evaluate"),
+        ([f"run={RUN}"], "run: say what to do with it, as task=translate; there are add_view, edit, evaluate"),
+        (
+            [f"run={RUN}", "task=translat"],
+            "task=translat: takes no run; did you mean translate? there are add_view",
+        ),
+        ([f"run={RUN}", "task=condition"], "task=condition: takes no run; there are add_view, edit, evaluate"),
         (["-m", "task=edit", f"run={RUN}", "attributes.Smiling=0,1"], "task=edit: is done once; leave out -m"),
         (["task=edit", f"run={RUN}"], "attributes: say what to change, as attributes.NAME=1 or attributes.NAME=0"),
         (["task=edit", f"run={RUN}", "attributes.Smiling=2"], "attributes.Smiling: must be 0 or 1, got 2"),

@@ -12,7 +12,7 @@ from favae_cli.data_section import Data, Gap, Kind, OnBadImage, Pixels, RandomSp
 from favae_cli.manifest_config import Manifest
 from favae_cli.schema import Count, Folder, Name, Names, Section, Seed, Text, did_you_mean
 
-__all__ = ["Avatars", "CartoonSet", "CelebA", "DataConfig", "Kind", "Manifest", "Pairs", "Pixels"]
+__all__ = ["Arrays", "Avatars", "CartoonSet", "CelebA", "DataConfig", "Kind", "Manifest", "Pairs", "Pixels"]
 
 AvatarSource = Literal["photo", "cartoon", "attributes"]
 
@@ -192,4 +192,20 @@ class Bundled(Complete):
         return {"numbers": "real", "categories": "categorical"}
 
 
-DataConfig = Annotated[Avatars | Manifest | CelebA | CartoonSet | Pairs | Digits | Bundled, Field(discriminator="name")]
+class Arrays(Data):
+    """Arrays in memory, to which `favae_cli.FAVAE` was fitted; a run does not keep them."""
+
+    name: Literal["arrays"]
+    views: dict[Name, Kind] = Field(min_length=1, description="what the data of each view are")
+    size: dict[Name, Count] = Field(description="shorter side of the images of each view that has some, pixels")
+
+    def kinds(self) -> dict[str, Kind]:
+        return self.views
+
+    def sides(self) -> dict[str, int | None]:
+        return {name: self.size.get(name) for name in self.views}
+
+
+DataConfig = Annotated[
+    Avatars | Manifest | CelebA | CartoonSet | Pairs | Digits | Bundled | Arrays, Field(discriminator="name")
+]

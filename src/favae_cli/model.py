@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,10 +57,17 @@ class FAVAE:
             raise RuntimeError(f"view {view} has no encoder")
         return encoded.mean
 
-    def encode(self, data: Dataset, indices: np.ndarray) -> dict[str, Encoded]:
-        """q(z | x) of every view that has an encoder, (N, D_m) each; rows of NaN where the view is missing."""
+    def encode(self, data: Dataset, indices: np.ndarray, views: Iterable[str] | None = None) -> dict[str, Encoded]:
+        """q(z | x) of every view that has an encoder, (N, D_m) each; rows of NaN where the view is missing.
+
+        Args:
+            data: where they are read.
+            indices: N samples.
+            views: only these; all when None.
+        """
         encoded = {}
-        for name, view in self.views.items():
+        for name in self.views if views is None else views:
+            view = self.views[name]
             if view.inferred:
                 continue
             mean = np.full((len(indices), view.size), np.nan, np.float32)

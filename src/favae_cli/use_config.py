@@ -154,6 +154,7 @@ class AddView(OnData):
     name: Name = Field(description="of the new view")
     new: View = Field(description="the new view")
     warm_start: Name | None = Field(description="view whose layers it begins with; null: anew")
+    feed: float = Field(ge=0, le=1, description="share of the samples decoded from the mean of the prior")
     schedule: NewSchedule
 
 

@@ -117,12 +117,12 @@ class Conv1dArch(Section):
 
 
 class TokenArch(Section):
-    """Embedded tokens through gated recurrent units; the decoder makes all tokens at once."""
+    """Fully connected layers over tokens in their places; the decoder makes all tokens at once."""
 
     name: Literal["tokens"]
     embedding: Count = Field(description="dimensions of a token")
-    hidden: Count = Field(description="units of each direction")
-    layers: Count = Field(description="of the encoder and of the decoder")
+    hidden: Count = Field(description="units of the layers for a whole text")
+    layers: Count = Field(description="for a whole text, of the encoder and of the decoder")
 
 
 class NetworkView(ViewSection):

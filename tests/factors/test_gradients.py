@@ -71,7 +71,7 @@ class Problem:
         """The optimal q(g) of every sample."""
         mean = self.embeddings.latents(model)
         spread = np.empty((len(mean), model.factors, model.factors))
-        for rows, covariance in self.embeddings.covariances(model):
+        for rows, covariance in self.embeddings.apart(model):
             spread[rows] = covariance
         slopes = {f"z slope {view}": model.views[view].weights for view in LOCAL}
         return _tensors({"g mean": mean, "g covariance": spread} | slopes)

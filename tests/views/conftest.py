@@ -67,7 +67,7 @@ class Case:
         """Fresh weights from the seed, and what there is to learn of all the `values` (its own) at once."""
         own = {"latent": LATENT} if "arch" in SECTIONS[self.name] else {"weight": 1.0}
         section = TypeAdapter(Section).validate_python(SECTIONS[self.name] | own | {"data": None})
-        view = build_view(section, self.data, Runtime(torch.device("cpu")), torch.Generator().manual_seed(seed))
+        view = build_view("it", section, self.data, Runtime(torch.device("cpu")), torch.Generator().manual_seed(seed))
         view.fit(self.values if values is None else values)
         return view
 

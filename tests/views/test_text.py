@@ -25,9 +25,9 @@ NAMES = np.array([f"{colour} {shape}" for colour, shape in product(COLOURS, SHAP
 VOCABULARY, LENGTH, LATENT = 300, 6, 4
 
 
-def view(seed: int = 0, bf16: bool = False, length: int = LENGTH) -> TextView:
-    arch = TokenArch(name="tokens", embedding=12, hidden=20, layers=1)
-    section = Section(type="text", arch=arch, latent=LATENT, vocabulary=VOCABULARY, length=length, data=None)
+def view(seed: int = 0, bf16: bool = False) -> TextView:
+    arch = TokenArch(name="tokens", embedding=12, hidden=32, layers=1)
+    section = Section(type="text", arch=arch, latent=LATENT, vocabulary=VOCABULARY, length=LENGTH, data=None)
     return TextView(section, (), Runtime(torch.device("cpu"), bf16), torch.Generator().manual_seed(seed))
 
 
@@ -164,14 +164,6 @@ def test_encodings_do_not_depend_on_the_company(bf16: bool) -> None:
     apart = np.concatenate([made.encode(part).mean for part in np.array_split(some, 7)])
     np.testing.assert_allclose(apart, together, atol=0.05 if bf16 else 1e-5)
     assert len(np.unique(together[: len(NAMES)].round(4), axis=0)) == len(NAMES)
-
-
-def test_room_for_longer_texts_does_not_change_the_encoding() -> None:
-    short, long = view(), view(length=LENGTH + 9)
-    for made in (short, long):
-        made.fit(NAMES)
-    long.encoder.load_state_dict(short.encoder.state_dict())
-    np.testing.assert_allclose(long.encode(NAMES).mean, short.encode(NAMES).mean, atol=1e-5)
 
 
 def test_every_weight_has_a_finite_gradient() -> None:

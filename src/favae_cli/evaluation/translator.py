@@ -52,7 +52,7 @@ class FactorTranslator:
 
     def _foretold(self, source: str, target: str, stored: np.ndarray) -> np.ndarray:
         evidence = Embeddings({source: self.model.embed(source, stored)}, {}, {}, (source,))
-        return evidence.predict(self.model.joined, target)[0]
+        return evidence.expect(self.model.joined, target)
 
 
 class JointTranslator:

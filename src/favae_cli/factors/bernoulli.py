@@ -58,6 +58,11 @@ class BernoulliEmbedding:
             system = precisions[:, :, None] * np.eye(x.shape[1]) - precision * coupling
             self.mean[rows] = np.linalg.solve(system, pull[:, :, None])[:, :, 0]
 
+    def shares(self, rows: np.ndarray, precision: float) -> np.ndarray:
+        """tau / (tau + 2 lambda(xi)) of each entry, (R, D): how far z follows g; 1 where x is missing."""
+        xi = np.sqrt(self.mean[rows] ** 2 + self.variance[rows])
+        return precision / (precision + 2.0 * curvature(xi) * ~np.isnan(self.x[rows]))
+
     def log_likelihood(self) -> float:
         """E log p(x | z) under the bound at its best xi, summed over seen entries, nats."""
         xi = np.sqrt(self.mean**2 + self.variance)

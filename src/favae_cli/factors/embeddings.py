@@ -36,6 +36,8 @@ class LocalEmbedding(Protocol):
         self, rows: np.ndarray, prior_mean: np.ndarray, precision: float, coupling: np.ndarray | None = None
     ) -> None: ...
 
+    def shares(self, rows: np.ndarray, precision: float) -> np.ndarray: ...
+
     def log_likelihood(self) -> float: ...
 
     def stretch(self, view: ViewFactors, squares: np.ndarray) -> ViewFactors: ...
@@ -128,7 +130,7 @@ class Embeddings:
     def stretch(self, model: FactorModel) -> FactorModel:
         """Bring every local embedding, and the model of it, to the scale that raises the bound most."""
         views = dict(model.views)
-        latent, covariances = self.latents(model), [*self.covariances(model)]
+        latent, covariances = self.latents(model), [*self.apart(model)]
         for view, local in self.local.items():
             views[view] = local.stretch(views[view], squares(views[view], local, latent, covariances))
             for pattern, group in self.groups.items():
@@ -177,8 +179,8 @@ class Embeddings:
             mean[group.rows] = (group.stacked - model.bias(pattern)) @ project
         return mean
 
-    def covariances(self, model: FactorModel) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Samples (R,), and their Sigma_G: one (K, K) for all of them, or (R, K, K) where entries are missing."""
+    def apart(self, model: FactorModel) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """As `covariances`, but those of a fit, which holds q(g) and q(z) of entries with a likelihood apart."""
         for pattern, group in self.groups.items():
             if group.holes is None:
                 yield group.rows, model.given(pattern)[1]
@@ -186,6 +188,28 @@ class Embeddings:
             for part, covariance, _ in group.holes.posteriors(model, pattern):
                 here = np.flatnonzero((group.holes.kind >= part.start) & (group.holes.kind < part.stop))
                 yield group.rows[here], covariance[group.holes.kind[here] - part.start]
+
+    def covariances(self, model: FactorModel) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Samples (R,), and their Sigma_G: one (K, K) for all of them, or (R, K, K) where that of each is its own.
+
+        With z of local views integrated out: what the updates of a fit take for known of z would leave g too certain.
+        """
+        for pattern, group in self.groups.items():
+            inferred = [view for view in pattern if view in self.local]
+            shares = np.zeros(group.stacked.shape)
+            for view, place in offsets(self.sizes, pattern).items():
+                if view in inferred:
+                    shares[:, place] = self.local[view].shares(group.rows, model.views[view].tau)
+            if not shares.any():
+                yield group.rows, model.given(pattern)[1]
+                continue
+            for part, covariance, _ in Holes(shares, np.arange(len(shares))).posteriors(model, pattern):
+                yield group.rows[part], covariance
+
+    def expect(self, model: FactorModel, view: str) -> np.ndarray:
+        """(N, D) mean of the embedding of `view` that q(g) foretells for every sample; as `predict`, but sooner."""
+        part = model.views[view]
+        return self.latents(model) @ part.weights.T + part.bias
 
     def predict(self, model: FactorModel, view: str) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance, each (N, D), of the embedding of `view` that q(g) foretells for every sample.

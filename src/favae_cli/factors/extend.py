@@ -69,11 +69,11 @@ def extend(
     )
     missing = None if new.local is None else np.isnan(new.local.x)
     unsure = _sums_where(missing, covariances, model.factors) if missing is not None and missing.any() else None
-    before = -np.inf
+    sums, before = _sums(new, view, latent, gg, unsure).times(weight), -np.inf
     for sweep in range(sweeps):
         if new.local is not None:
             new.local.update(np.arange(len(latent)), latent @ view.weights.T + view.bias, view.tau)
-        sums = _sums(new, view, latent, gg, unsure).times(weight)
+            sums = _sums(new, view, latent, gg, unsure).times(weight)
         try:
             view = update_view(name, view, sums)
         except EngineError as error:

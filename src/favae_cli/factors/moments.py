@@ -161,7 +161,7 @@ def group_by_pattern(arrays: Mapping[str, np.ndarray], allow_empty: bool = False
 
 
 def gaussian_entropy(variance: np.ndarray) -> float:
-    """Entropy in nats of independent Gaussians, summed over all entries of `variance` but the zeros of what is observed."""
+    """Entropy in nats of independent Gaussians, summed over the entries of `variance` that are not 0 (observed)."""
     return 0.5 * float(np.log(2 * np.pi * np.e * variance[variance > 0]).sum())
 
 

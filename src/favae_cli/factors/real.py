@@ -48,6 +48,10 @@ class RealEmbedding:
             system = np.eye(int(mask.sum())) - coupling[np.ix_(mask, mask)]
             self.mean[np.ix_(rows[part], np.flatnonzero(mask))] = np.linalg.solve(system, pull.T).T
 
+    def shares(self, rows: np.ndarray, precision: float) -> np.ndarray:
+        """1 where x is missing and z follows g, 0 where it is seen; (R, D)."""
+        return np.isnan(self.x[rows]).astype(np.float64)
+
     def log_likelihood(self) -> float:
         """log |dz / dx|, summed over the entries that are seen, which `stretch` keeps at 0: z says all else of them."""
         return 0.0

@@ -38,7 +38,7 @@ def build(
     """
     if arch.name == "own":
         return own.build(arch, shape, latent, generator)
-    leak = getattr(arch, "leak", 1.0)  # 1: no activation before a linear layer
+    leak = 1.0 if arch.name == "gru" else getattr(arch, "leak", 0.0)  # no ReLU before a linear layer; a plain one
     if arch.name == "conv":
         encoder, decoder = conv.build(arch, shape, latent)
     elif arch.name == "mlp":

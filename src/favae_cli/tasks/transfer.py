@@ -172,7 +172,9 @@ class _Contest:
         """With fresh networks, the same for every training."""
         config, data = self.config, self.session.data
         generator = torch_generator(config.seed, self.target, "weights")
-        view = build_view(config.views[self.target], data.views[self.target], self.session.runtime, generator)
+        view = build_view(
+            self.target, config.views[self.target], data.views[self.target], self.session.runtime, generator
+        )
         assert isinstance(view, VaeView)
         return view
 

@@ -88,6 +88,6 @@ def foretold(
         evidence = model.embeddings(data, indices, encoded, list(model.views) if posterior else others)
         evidence.settle(factors)
         here = data.views[name].present[indices]
-        mean = evidence.predict(factors, name)[0][here].astype(np.float32)
+        mean = evidence.expect(factors, name)[here].astype(np.float32)
         priors[name] = Prior(mean, factors.views[name].tau, feed)
     return priors

@@ -67,6 +67,7 @@ class Training:
         self.trainers = make_trainers(model, data, config)
         self.progress = Progress()
         self.priors: Priors = {}
+        self._still: dict[str, dict[str, Encoded]] = {}
         if checkpoint.exists(self.last):
             tensors, state = checkpoint.load(self.last)
             self.priors = unpack(tensors, model, self.trainers)
@@ -229,7 +230,7 @@ class Training:
         assert isinstance(model, FAVAE)
         begun = time.perf_counter()
         with self._timed("factors"):
-            encoded = {split: model.encode(data, data.split[split]) for split in self.splits}
+            encoded = {split: self._encoded(model, data.split[split], split) for split in self.splits}
             rescale(self.trainers, encoded)
             self._tie(model, data, self.config, self.schedule, encoded["train"])
             priors: Priors = {name: {} for name in self.trainers}
@@ -238,6 +239,14 @@ class Training:
                     priors[name][split] = prior
         self._log_round(stage, model.joined, priors, time.perf_counter() - begun)
         return priors
+
+    def _encoded(self, model: FAVAE, indices: np.ndarray, split: str) -> dict[str, Encoded]:
+        """q(z | x) of the samples of a split; that of views which do not train is asked for once."""
+        if split not in self._still:
+            self._still[split] = model.encode(
+                self.data, indices, [name for name in model.views if name not in self.trainers]
+            )
+        return self._still[split] | model.encode(self.data, indices, self.trainers)
 
     def _log_round(self, stage: int, factors: FactorModel, priors: Priors, seconds: float) -> None:
         """The complete bound, each term a training sample, and what the factors look like."""

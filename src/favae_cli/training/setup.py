@@ -42,7 +42,7 @@ def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | Join
         elif isinstance(config.model, Fa) and section.type == "vae":
             views[name] = linear_view(name, config.model.components, part, train)
         else:
-            views[name] = build_view(section, part, runtime, torch_generator(config.seed, name, "weights"))
+            views[name] = build_view(name, section, part, runtime, torch_generator(config.seed, name, "weights"))
             if not part.is_image and len(train):  # images need no units
                 views[name].fit(part.gather(train))
     model = FAVAE(views)

@@ -141,4 +141,4 @@ def _model(
 def _for_fa(config: Config, name: str, data: ViewData, components: torch.Tensor | None, runtime: Runtime) -> View:
     if components is not None:
         return LinearView(data.shape, components.shape[1])
-    return build_view(config.views[name], data, runtime, torch.Generator())
+    return build_view(name, config.views[name], data, runtime, torch.Generator())

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from favae_cli.data import ViewData
+from favae_cli.errors import UserError
 from favae_cli.runtime import Runtime
 from favae_cli.views.base import Encoded, View
 from favae_cli.views.bernoulli import BernoulliView
@@ -37,10 +38,11 @@ __all__ = [
 _WITH_NETWORKS = {"vae": VaeView, "counts": CountsView, "sequence": SequenceView, "text": TextView}
 
 
-def build_view(config: Any, data: ViewData, runtime: Runtime, generator: torch.Generator) -> View:
+def build_view(name: str, config: Any, data: ViewData, runtime: Runtime, generator: torch.Generator) -> View:
     """The view that `config.type` asks for, with fresh weights where it has networks.
 
     Args:
+        name: of the view, for messages.
         config: the view's section.
         data: what it will see; only its shape and its groups are used.
         runtime: device and precision.
@@ -49,6 +51,13 @@ def build_view(config: Any, data: ViewData, runtime: Runtime, generator: torch.G
     Raises:
         UserError: the architecture cannot take data of this shape; the message begins with the key below the view's.
     """
+    try:
+        return _built(config, data, runtime, generator)
+    except UserError as error:  # what it says begins with a key of the view's section
+        raise UserError(f"views.{name}.{error}") from error
+
+
+def _built(config: Any, data: ViewData, runtime: Runtime, generator: torch.Generator) -> View:
     if config.type == "bernoulli":
         return BernoulliView(data.shape[0])
     if config.type == "categorical":

@@ -20,6 +20,7 @@ from favae_cli.factors import FactorModel
 from favae_cli.factors.extend import NewView, extend
 from favae_cli.files import replacing
 from favae_cli.model import FAVAE, observed_table
+from favae_cli.model_config import FaVae
 from favae_cli.nets.grow import warm_start
 from favae_cli.schema import did_you_mean
 from favae_cli.tasks.session import Session, loaded
@@ -92,6 +93,8 @@ def _whole(config: AddView, trained: TrainedRun) -> Config:
     changes["task"] = {"name": "train"}  # which takes any views
     changes["score"] = "predict/mean"
     changes["schedule"] = config.schedule.model_dump() | {"patience": None}
+    if isinstance(own.model, FaVae):
+        changes["model"] = {"feed": config.feed, "feed_rounds": None}
     changes["trainer"] = config.trainer.model_dump()
     changes["resume"] = changes["pretrained"] = None
     return validate(OmegaConf.merge(base, changes))  # type: ignore[arg-type]
@@ -104,8 +107,9 @@ def _shared(data: Dataset, name: str, others: Iterable[str]) -> np.ndarray:
 
 
 def _built(config: AddView, trained: TrainedRun, whole: Config, data: Dataset) -> View:
-    part, name = data.views[config.name], config.name
-    view = build_view(config.new, part, trained.runtime, torch_generator(whole.seed, name, "weights"))
+    name = config.name
+    part = data.views[name]
+    view = build_view(name, config.new, part, trained.runtime, torch_generator(whole.seed, name, "weights"))
     train = data.having("train", name)
     if not part.is_image:
         view.fit(part.gather(train))

@@ -1,0 +1,187 @@
+"""FA-VAE as an estimator of scikit-learn's kind, over the code that the tasks use."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from pydantic import TypeAdapter
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from favae_cli import model as models
+from favae_cli.api.fitted import Fitted, new_folder
+from favae_cli.api.samples import training_data, views_to_fit
+from favae_cli.api.settings import compose_run, sections_of
+from favae_cli.config import Machine, validate
+from favae_cli.errors import UserError
+from favae_cli.runtime import prepare
+from favae_cli.schema import validated
+from favae_cli.training.interrupt import StopRequest
+from favae_cli.training.rounds import Training
+from favae_cli.training.setup import build_model
+from favae_cli.training.trained import load_run
+
+
+class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
+    """Factor analysis over the embeddings of several views of the same samples, any of which may be missing.
+
+    `X` is a dict of views of the same N samples, in the same order: NumPy arrays, lists, or pandas tables. NaN, None
+    or a mask says that an entry is missing; a sample need not have every view. Mistakes are told as
+    `favae_cli.errors.UserError`, in a line each. Progress is logged to the logger `favae_cli`.
+
+    Args:
+        views: by view, what it is: "image" (N, H, W) or (N, H, W, C), uint8 or float from 0 to 1; "real" or "vector"
+            (numbers that a network is to see together), (N, D); "counts" (N, D); "binary" or "bernoulli", (N, D) of 0
+            and 1; "categorical" (N,) or (N, D); "sequence" (N, T) or (N, T, C), NaN past its end; "text" (N,). Or a
+            dict with this `type` and keys of its section, as {"type": "image", "latent": 8, "arch": "mlp_small"}.
+            What is not said is guessed from the values.
+        factors: K to start with; those that explain nothing are pruned.
+        latent: dimensions of z of each view with networks. None here and below: as configs/ have it.
+        epochs: of each network alone, at most.
+        rounds: of factors and networks in turn, at most.
+        round_epochs: of each network in a round.
+        beta: weight of the KL term in the rounds; above 1, z follows the factors more closely.
+        seed: of every random number. The same seed gives the same numbers on a CPU.
+        device: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:N".
+        directory: new folder for the run; None: a temporary one, which goes with the estimator. See `save`.
+        overrides: of any other key of a run, as on the command line: ["trainer.batch_size=32", "schedule.sweeps=100"].
+
+    Example:
+        >>> import numpy as np
+        >>> from favae_cli import FAVAE
+        >>> rng = np.random.default_rng(0)
+        >>> shared = rng.normal(size=(100, 2))
+        >>> numbers = shared @ rng.normal(size=(2, 4)) + 0.1 * rng.normal(size=(100, 4))
+        >>> numbers[::7, 0] = np.nan
+        >>> colour = np.where(shared[:, 0] > 0, "red", "blue")
+        >>> model = FAVAE(factors=4, device="cpu").fit({"numbers": numbers, "colour": colour})
+        >>> model.views_
+        {'numbers': 'real', 'colour': 'categorical'}
+        >>> model.transform({"numbers": numbers}).shape == (100, model.n_factors_)
+        True
+        >>> model.categories_["colour"]
+        [array(['blue', 'red'], dtype=object)]
+        >>> probabilities = model.predict({"numbers": numbers}, to="colour")["colour"]
+        >>> bool(np.mean((probabilities[:, 1] > 0.5) == (colour == "red")) > 0.8)
+        True
+    """
+
+    def __init__(
+        self,
+        views: Mapping[str, str | Mapping[str, Any]] | None = None,
+        *,
+        factors: int = 100,
+        latent: int | None = None,
+        epochs: int | None = None,
+        rounds: int | None = None,
+        round_epochs: int | None = None,
+        beta: float | None = None,
+        seed: int = 0,
+        device: str = "auto",
+        directory: str | Path | None = None,
+        overrides: Sequence[str] = (),
+    ) -> None:
+        self.views = views
+        self.factors = factors
+        self.latent = latent
+        self.epochs = epochs
+        self.rounds = rounds
+        self.round_epochs = round_epochs
+        self.beta = beta
+        self.seed = seed
+        self.device = device
+        self.directory = directory
+        self.overrides = overrides
+
+    def fit(self, X: Mapping[str, Any], y: None = None) -> FAVAE:
+        """Train on X, of which a tenth, drawn by the seed, only says when to stop.
+
+        Args:
+            X: by view, its values.
+            y: not used.
+
+        Returns:
+            Itself.
+
+        Raises:
+            UserError: a mistake in X or in the parameters, or a folder that is not empty.
+
+        Example:
+            >>> import numpy as np
+            >>> X = {"a": np.random.default_rng(0).normal(size=(50, 3))}
+            >>> FAVAE(factors=2, device="cpu").fit(X).columns_
+            {'a': ('a_0', 'a_1', 'a_2')}
+        """
+        sections = sections_of(self.views)
+        views, kinds = views_to_fit(X, sections)
+        composed = compose_run(views, kinds, sections, self.latent, self._overrides())
+        config = validate(composed)
+        data = training_data(views, kinds, config.seed)
+        runtime = prepare(config.trainer)
+        model = build_model(config, data, runtime)
+        if not isinstance(model, models.FAVAE) or not model.joins:
+            raise UserError("X: one view with a network has nothing to share its factors with; give another view too")
+        folder = self._new_folder()
+        (folder / ".hydra").mkdir()
+        OmegaConf.save(composed, folder / ".hydra" / "config.yaml")
+        training = Training(model, data, config, folder)
+        training.run(StopRequest())
+        training.log.close()
+        self._run = load_run(folder, runtime)
+        return self
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str = "auto") -> FAVAE:
+        """A finished run, of any task whose model has factors, or what `save` wrote.
+
+        The parameters of the estimator are the defaults: those of the run are in its .hydra/config.yaml.
+
+        Args:
+            folder: of the run.
+            device: as in the class.
+
+        Raises:
+            UserError: no finished run with factors, or no such device.
+
+        Example:
+            >>> import numpy as np, tempfile
+            >>> X = {"a": np.random.default_rng(0).normal(size=(50, 3))}
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     FAVAE(factors=2, device="cpu", directory=folder).fit(X)
+            ...     FAVAE.load(folder, device="cpu").views_
+            FAVAE(device='cpu', directory=..., factors=2)
+            {'a': 'real'}
+        """
+        machine = TypeAdapter(Machine)
+        runtime = prepare(
+            validated(OmegaConf.create({"device": device, "precision": "auto", "threads": None}), machine)
+        )
+        loaded = cls(device=device)
+        loaded._run = load_run(Path(folder).expanduser(), runtime)
+        _ = loaded._run.factors  # or there is nothing here that this class can do
+        return loaded
+
+    def _overrides(self) -> list[str]:
+        """The parameters as the command line of favae-run would have them."""
+        said = {
+            "model.factors": self.factors,
+            "model.beta": self.beta,
+            "schedule.alone_epochs": self.epochs,
+            "schedule.rounds": self.rounds,
+            "schedule.round_epochs": self.round_epochs,
+            "seed": self.seed,
+            "trainer.device": self.device,
+        }
+        return [*(f"{key}={value}" for key, value in said.items() if value is not None), *self.overrides]
+
+    def _new_folder(self) -> Path:
+        if self.directory is not None:
+            return new_folder(self.directory, "directory")
+        folder = Path(tempfile.mkdtemp(prefix="favae-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder

@@ -1,0 +1,161 @@
+"""Arrays in memory as the samples of a data set: to train on, or for a model that is trained."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from favae_cli.api.kinds import kinds_of
+from favae_cli.data import Dataset, ViewData
+from favae_cli.data.arrays import as_view
+from favae_cli.data.cells import Cells
+from favae_cli.data.kinds import judge
+from favae_cli.data_section import Kind
+from favae_cli.errors import UserError
+from favae_cli.evaluation.images import unit
+from favae_cli.factors.embeddings import Embeddings
+from favae_cli.model import FAVAE
+from favae_cli.schema import did_you_mean
+from favae_cli.tasks.use.impute import _embedding, _made
+from favae_cli.tasks.use.samples import Samples
+from favae_cli.training.seeds import numpy_generator
+from favae_cli.training.trained import TrainedRun, empty_view
+from favae_cli.views import Encoded
+
+logger = logging.getLogger(__name__)
+
+VALIDATION = 0.1  # share of the samples that only say when to stop
+FEWEST = 3  # samples: two to train on, and one to say when to stop
+
+
+def views_to_fit(
+    X: Mapping[str, Any], sections: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, ViewData], dict[str, Kind]]:
+    """The views of X and their kinds.
+
+    Args:
+        X: by view, what the user gives.
+        sections: by view, what the user says of it.
+
+    Raises:
+        UserError: a mistake in either, or a sample without any view.
+    """
+    cells = _cells(X)
+    count = len(next(iter(cells.values())))
+    if count < FEWEST:
+        raise UserError(f"X: has {count} samples; it takes at least {FEWEST}")
+    kinds = kinds_of(cells, sections)
+    views = {name: as_view(name, part, kinds[name]) for name, part in cells.items()}
+    nothing = ~np.any([view.present for view in views.values()], axis=0)
+    if nothing.any():
+        raise UserError(
+            f"X: sample {np.flatnonzero(nothing)[0]} has none of the views {', '.join(views)}; leave it out"
+        )
+    return views, kinds
+
+
+def training_data(views: Mapping[str, ViewData], kinds: Mapping[str, Kind], seed: int) -> Dataset:
+    """The views with a split that the seed draws.
+
+    Raises:
+        UserError: a view of which the training samples tell nothing, or hardly one of them has two views.
+    """
+    count = len(next(iter(views.values())).row)
+    order = numpy_generator(seed, "validation").permutation(count)
+    held_out = max(round(VALIDATION * count), 1)
+    split = {
+        "train": np.sort(order[held_out:]),
+        "validation": np.sort(order[:held_out]),
+        "test": np.array([], np.int64),
+    }
+    for name, view in views.items():
+        for note in judge(view, kinds[name], split["train"], f"X[{name!r}]"):
+            logger.info("%s: %s", name, note)
+    together = np.sum([view.present[split["train"]] for view in views.values()], axis=0) >= min(2, len(views))
+    if together.sum() < 2:
+        raise UserError(f"X: hardly a sample has two of the views {', '.join(views)}, so there is nothing to join")
+    return Dataset("arrays", np.arange(count).astype(str), dict(views), split)
+
+
+def kinds_of_run(run: TrainedRun) -> dict[str, Kind]:
+    """What the data of each view of its model are."""
+    kinds = run.config.data.kinds()
+    return {name: kinds[run.config.views[name].data or name] for name in run.model.views}
+
+
+def samples_of(X: Mapping[str, Any], run: TrainedRun) -> Samples:
+    """X as samples that the model of a run can take; they lack the views that X does not give.
+
+    Raises:
+        UserError: a mistake in X, or what the model has not learned.
+    """
+    cells, kinds = _cells(X), kinds_of_run(run)
+    for name in cells:
+        if name not in kinds:
+            raise UserError(f"X: the model has no view {name!r}; {did_you_mean(name, kinds)}")
+    count = len(next(iter(cells.values())))
+    views = {
+        name: as_view(name, cells[name], kind, run.views[name]) if name in cells else empty_view(run.views[name], count)
+        for name, kind in kinds.items()
+    }
+    indices = np.arange(count)
+    return Samples(Dataset("arrays", indices.astype(str), views, {"test": indices}), indices)
+
+
+def _cells(X: Mapping[str, Any]) -> dict[str, Cells]:
+    """By view, all of the same number of samples."""
+    if not isinstance(X, Mapping) or not X:
+        raise UserError(
+            f"X: must be a dict of views such as {{'face': images, 'age': numbers}}, got {type(X).__name__}"
+        )
+    cells = {name: Cells.of(name, given) for name, given in X.items()}
+    counts = {name: len(part) for name, part in cells.items()}
+    if len(set(counts.values())) > 1:
+        told = ", ".join(f"{name} has {count}" for name, count in counts.items())
+        raise UserError(f"X: all views must have the same number of samples, but {told}")
+    return cells
+
+
+@dataclass(frozen=True)
+class Filled:
+    """One view of N samples as far as it is known, and what a model makes of the rest.
+
+    Attributes:
+        value: (N, ...) as `View.decode` gives it.
+        deviation: standard deviations in its shape and units, 0 where it is known; None where they have no meaning.
+        complete: whether all of it is known.
+    """
+
+    value: np.ndarray
+    deviation: np.ndarray | None
+    complete: bool
+
+
+def filled(model: FAVAE, samples: Samples, evidence: Embeddings, encoded: Mapping[str, Encoded], name: str) -> Filled:
+    """A view of the samples, its gaps filled with what all their views foretell.
+
+    Args:
+        model: joined.
+        samples: that have it in part, or lack it.
+        evidence: of the samples, settled.
+        encoded: q(z | x) of the samples, by view.
+        name: of the view.
+    """
+    part = samples.data.views[name]
+    embedding = _embedding(model, samples, evidence, encoded, name)
+    if part.is_image:
+        lacking = ~part.present
+        value = np.empty((len(lacking), *part.shape), np.float32)
+        value[~lacking] = unit(part.values)
+        value[lacking] = model.views[name].decode(embedding.mean[lacking])
+        return Filled(value, None, not lacking.any())
+    made = _made(model, samples, embedding, name)
+    value = np.where(made.missing, made.value, made.known)
+    deviation = made.deviation
+    if deviation is not None:  # past the end of a sequence there is nothing to be unsure of
+        deviation = np.where(made.missing, deviation, np.where(np.isnan(made.known), np.nan, 0.0))
+    return Filled(value, deviation, not made.missing.any())

@@ -1,0 +1,80 @@
+"""From the parameters of an estimator to the config of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+from pydantic import TypeAdapter
+
+from favae_cli.compose import TRAINING, composition_mistakes
+from favae_cli.data.dataset import ViewData
+from favae_cli.data_config import Arrays
+from favae_cli.data_section import Kind
+from favae_cli.errors import UserError
+from favae_cli.folders import shipped_configs
+from favae_cli.guess.recipe import NETWORKS, PRESETS
+from favae_cli.schema import validated
+
+SIDES = (8, 16, 32, 64, 128, 256)  # of images in pixels, that a preset of configs/arch is for
+
+
+def sections_of(views: Mapping[str, str | Mapping[str, Any]] | None) -> dict[str, dict[str, Any]]:
+    """By view, its overrides; a type alone is one.
+
+    Raises:
+        UserError: no mapping of such.
+    """
+    if not isinstance(views or {}, Mapping):
+        raise UserError(f"views: must be a dict such as {{'face': 'image'}}, got {views!r}")
+    sections = {}
+    for name, view in (views or {}).items():
+        if not isinstance(view, str | Mapping):
+            raise UserError(f"views[{name!r}]: must be a type such as 'image', or a dict of overrides, got {view!r}")
+        sections[name] = {"type": view} if isinstance(view, str) else dict(view)
+    return sections
+
+
+def compose_run(
+    data: Mapping[str, ViewData],
+    kinds: Mapping[str, Kind],
+    sections: Mapping[str, Mapping[str, Any]],
+    latent: int | None,
+    overrides: Iterable[str],
+) -> DictConfig:
+    """The config of a run of task train on arrays, to be validated.
+
+    Args:
+        data: of every view.
+        kinds: of every view.
+        sections: as `sections_of` gives them; `arch` may name a preset.
+        latent: of the views with networks that do not say it; None leaves it to the presets.
+        overrides: of the rest, as on the command line of favae-run.
+
+    Raises:
+        UserError: a name or an override that Hydra does not take.
+    """
+    sizes = {name: min(view.shape[:2]) for name, view in data.items() if view.is_image}
+    arrays = {"name": "arrays", "use": None, "views": dict(kinds), "size": sizes}
+    validated(OmegaConf.create(arrays), TypeAdapter(Arrays))
+    presets, changes = [], {}
+    for name, kind in kinds.items():
+        own = {key: value for key, value in sections.get(name, {}).items() if key != "type"}
+        presets.append(f"+view@views.{name}={PRESETS.get(kind, kind)}")
+        if kind == "image":
+            side = max(sizes[name], SIDES[0])
+            own = {"arch": f"conv{max(fitting for fitting in SIDES if fitting <= side)}"} | own
+        if isinstance(own.get("arch"), str):
+            presets.append(f"arch@views.{name}.arch={own.pop('arch')}")
+        if kind in NETWORKS and latent is not None:
+            own = {"latent": latent} | own
+        if kind in ("binary", "categorical") and not set(NETWORKS) & set(kinds.values()):
+            own = {"weight": 1.0} | own  # there is no large z beside it that it would have to be heard over
+        changes[name] = own
+    with initialize_config_dir(str(shipped_configs()), version_base="1.3"), composition_mistakes():
+        config = compose(TRAINING, ["~experiment", "task=train", *presets, *overrides])
+        OmegaConf.update(config, "views", changes, force_add=True)
+        OmegaConf.update(config, "data", arrays, merge=False, force_add=True)
+    return config
