@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer
 from threadpoolctl import threadpool_limits
 
-from favae_cli.evaluation.style import colour, dress, panels, save
+from favae_cli.evaluation.style import INK, colour, dress, panels, save
 from favae_cli.evaluation.table import number
 from favae_cli.factors import fit
 from favae_cli.factors.embeddings import Embeddings
@@ -37,27 +38,24 @@ OURS, MEANS, BEST = "FA-VAE", "column means", "best possible"
 ITERATIVE = {"IterativeImputer": 10, "IterativeImputer, max_iter=50": 50}
 
 Scores = dict[str, float]
+T = TypeVar("T", str, float)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     options = parse(argv)
     with threadpool_limits(1):
-        print(f"\n{options.share:.0%} of the entries hidden\n")
-        show(
-            "data",
-            {name: lambda seed, table=standardised(name): score(table, options.share, seed, options.sweeps)
-             for name in options.sets},
-            options.seeds,
-        )
-        print(f"\nPlanted data, {options.samples} samples of {COLUMNS} columns and {FACTORS} factors\n")
+        print(f"{options.share:.0%} of the entries hidden\n")
+        tables = {name: standardised(name) for name in options.sets}
+        show("data", tables, lambda name, seed: score(tables[name], options.share, seed, options.sweeps), options.seeds)
+        print(f"\n{options.samples} planted samples of {COLUMNS} columns and {FACTORS} factors\n")
         curves = show(
-            "hidden",
-            {f"{share:.0%}": lambda seed, share=share: planted_score(options.samples, share, seed, options.sweeps)
-             for share in options.shares},
+            "share hidden",
+            options.shares,
+            lambda share, seed: planted_score(options.samples, share, seed, options.sweeps),
             options.seeds,
         )
     if options.figure:
-        draw(curves.set_index(np.array(options.shares)), options.figure)
+        draw(curves, options.figure)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -77,15 +75,16 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def show(title: str, rows: Mapping[str, Callable[[int], Scores]], seeds: int) -> pd.DataFrame:
+def show(title: str, rows: Iterable[T], scored: Callable[[T, int], Scores], seeds: int) -> pd.DataFrame:
     """Print a Markdown table, each row once it is known: the mean of its scores over the seeds."""
-    found: dict[str, Scores] = {}
-    for name, scored in rows.items():
-        found[name] = pd.DataFrame([scored(seed) for seed in range(seeds)]).mean().to_dict()
+    found: dict[T, Scores] = {}
+    for row in rows:
+        each = [scored(row, seed) for seed in range(seeds)]
+        found[row] = {name: float(np.mean([scores[name] for scores in each])) for name in each[0]}
         if len(found) == 1:
-            print(f"| {title} | " + " | ".join(found[name]) + " |")
-            print("| --- |" + " ---: |" * len(found[name]))
-        print(f"| {name} | " + " | ".join(map(number, found[name].values())) + " |", flush=True)
+            print(f"| {title} | " + " | ".join(found[row]) + " |")
+            print("| --- |" + " ---: |" * len(found[row]))
+        print(f"| {row} | " + " | ".join(map(number, found[row].values())) + " |", flush=True)
     return pd.DataFrame.from_dict(found, orient="index")
 
 
@@ -108,21 +107,73 @@ def score(whole: np.ndarray, share: float, seed: int, sweeps: int) -> Scores:
     """Error of each method, coverage and seconds, where `share` of the complete table (N, D) is hidden."""
     holes = hide(whole, share, seed)
     hidden = np.isnan(holes)
-    seconds: Scores = {}
-
-    def timed(name: str, method: Callable[[], np.ndarray]) -> float:
-        begin = time.perf_counter()
-        made = method()
-        seconds[f"seconds, {name}"] = time.perf_counter() - begin
-        return rmse(made[hidden], whole[hidden])
-
     begin = time.perf_counter()
     made, deviation = impute(holes, seed, sweeps)
-    seconds[f"seconds, {OURS}"] = time.perf_counter() - begin
+    seconds = {f"seconds, {OURS}": time.perf_counter() - begin}
     errors = {OURS: rmse(made[hidden], whole[hidden])}
-    errors[MEANS] = rmse(np.broadcast_to(np.nanmean(holes, axis=0), holes.shape)[hidden], whole[hidden])
-    for name, rounds in ITERATIVE.items():
-        imputer = IterativeImputer(max_iter=rounds, random_state=seed)
-        errors[name] = timed(name, lambda imputer=imputer: imputer.fit_transform(holes))
     covered = np.abs(made - whole)[hidden] < REACH * deviation[hidden]
+    for name, rounds in ITERATIVE.items():
+        begin = time.perf_counter()
+        filled = IterativeImputer(max_iter=rounds, random_state=seed).fit_transform(holes)
+        seconds[f"seconds, {name}"] = time.perf_counter() - begin
+        errors[name] = rmse(filled[hidden], whole[hidden])
+    errors[MEANS] = rmse(np.broadcast_to(np.nanmean(holes, axis=0), holes.shape)[hidden], whole[hidden])
     return errors | {"coverage": float(covered.mean())} | seconds
+
+
+def impute(holes: np.ndarray, seed: int, sweeps: int) -> tuple[np.ndarray, np.ndarray]:
+    """What the factors say of every entry, and its standard deviation, (N, D) each."""
+    view = RealView(holes.shape[1])
+    view.fit(holes)
+    local = view.local(holes)
+    evidence = Embeddings({}, {}, {"table": local}, ("table",))
+    model = fit(evidence.moments(), seed=seed, sweeps=sweeps, local=evidence)
+    evidence.settle(model)
+    view.rescale(local.scale)
+    mean, variance = evidence.predict(model, "table")
+    return view.decode(mean), view.deviation(mean, variance)
+
+
+def rmse(made: np.ndarray, true: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(made - true))))
+
+
+def planted_score(samples: int, share: float, seed: int, sweeps: int) -> Scores:
+    """As `score`, of planted data, beside the error of who knows what was planted."""
+    rng = np.random.default_rng(seed)
+    noise = rng.uniform(0.3, 0.8, COLUMNS)
+    weights = rng.standard_normal((COLUMNS, FACTORS))
+    weights *= np.sqrt((1 - noise**2) / np.square(weights).sum(axis=1))[:, None]
+    whole = rng.standard_normal((samples, FACTORS)) @ weights.T + noise * rng.standard_normal((samples, COLUMNS))
+    holes = hide(whole, share, seed)
+    hidden = np.isnan(holes)
+    made = expected(holes, weights @ weights.T + np.diag(noise**2))
+    return {BEST: rmse(made[hidden], whole[hidden])} | score(whole, share, seed, sweeps)
+
+
+def expected(holes: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """The conditional mean of the missing entries of N(0, covariance), those that are seen as they are."""
+    made = holes.copy()
+    for row in made:
+        seen = ~np.isnan(row)
+        row[~seen] = covariance[np.ix_(~seen, seen)] @ np.linalg.solve(covariance[np.ix_(seen, seen)], row[seen])
+    return made
+
+
+def draw(scores: pd.DataFrame, path: Path) -> None:
+    """Errors and coverage of planted data by share (the index)."""
+    figure, (errors, coverage) = panels(2)
+    dress(errors, "Planted data", "share of entries hidden", "RMSE (standard deviations)")
+    for index, name in enumerate((OURS, *ITERATIVE, MEANS)):
+        errors.plot(scores.index, scores[name], ".-", color=colour(index), label=name, linewidth=1.2)
+    errors.plot(scores.index, scores[BEST], ":", color=INK, label=BEST, linewidth=1.2)
+    errors.legend(fontsize=6, frameon=False)
+    dress(coverage, "Our 90 % intervals", "share of entries hidden", "share that holds the truth")
+    coverage.plot(scores.index, scores["coverage"], ".-", color=colour(0), linewidth=1.2)
+    coverage.axhline(0.9, color=INK, linestyle=":", linewidth=0.8)
+    coverage.set_ylim(0.5, 1)
+    save(figure, path)
+
+
+if __name__ == "__main__":
+    main()

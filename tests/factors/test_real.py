@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from favae_cli.factors import FactorModel, fit
+from favae_cli.factors.bernoulli import BernoulliEmbedding
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.factors.real import RealEmbedding
 
@@ -107,3 +108,22 @@ def test_columns_in_other_units_are_imputed_the_same():
     again = evidence.predict(other, "x")[0] / evidence.local["x"].scale
     # Not to the last digit: the prior of b and the factors that are pruned depend on the units a little.
     assert np.sqrt(np.mean((first - again / units) ** 2)) < 0.1 * np.sqrt(np.mean(first**2))
+
+
+@pytest.mark.parametrize("columns", [(8, 3), (4, 6)])
+def test_intervals_beside_binary_columns_cover_what_they_say(columns):
+    """What a bit says of g is no more than a bit: z of a binary column is not known."""
+    rng = np.random.default_rng(0)
+    latent = rng.standard_normal((500, 4))
+    weights, logits = (size * rng.standard_normal((count, 4)) for size, count in zip((1, 2), columns, strict=True))
+    x = latent @ weights.T + 0.5 * rng.standard_normal((500, columns[0]))
+    bits = (rng.random((500, columns[1])) < 1 / (1 + np.exp(-latent @ logits.T))).astype(float)
+    holes, some = with_holes(x, 0.2, 1), with_holes(bits, 0.2, 2)
+    evidence = Embeddings({}, {}, {"x": RealEmbedding(holes), "bits": BernoulliEmbedding(some)}, ("x", "bits"))
+    model = fit(evidence.moments(), 20, 0, local=evidence, sweeps=80)
+    evidence.settle(model)
+    mean, variance = evidence.predict(model, "x")
+    scale = evidence.local["x"].scale
+    missing = np.isnan(holes) & ~np.isnan(holes).all(axis=1, keepdims=True)
+    covered = np.abs(mean / scale - x)[missing] < 1.645 * np.sqrt(variance / scale**2)[missing]
+    assert 0.85 < covered.mean() < 0.95

@@ -20,7 +20,7 @@ from favae_cli.evaluation.images import unit
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.model import FAVAE
 from favae_cli.schema import did_you_mean
-from favae_cli.tasks.use.impute import _embedding, _made
+from favae_cli.tasks.use.impute import embedding_of, made_of
 from favae_cli.tasks.use.samples import Samples
 from favae_cli.training.seeds import numpy_generator
 from favae_cli.training.trained import TrainedRun, empty_view
@@ -146,14 +146,14 @@ def filled(model: FAVAE, samples: Samples, evidence: Embeddings, encoded: Mappin
         name: of the view.
     """
     part = samples.data.views[name]
-    embedding = _embedding(model, samples, evidence, encoded, name)
+    embedding = embedding_of(model, samples, evidence, encoded, name)
     if part.is_image:
         lacking = ~part.present
         value = np.empty((len(lacking), *part.shape), np.float32)
         value[~lacking] = unit(part.values)
         value[lacking] = model.views[name].decode(embedding.mean[lacking])
         return Filled(value, None, not lacking.any())
-    made = _made(model, samples, embedding, name)
+    made = made_of(model, samples, embedding, name)
     value = np.where(made.missing, made.value, made.known)
     deviation = made.deviation
     if deviation is not None:  # past the end of a sequence there is nothing to be unsure of

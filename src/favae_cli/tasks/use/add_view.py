@@ -47,6 +47,7 @@ def use(config: AddView, trained: TrainedRun, directory: Path) -> None:
     data = data.seen_as({name: view.data or name for name, view in whole.views.items()})
     if not len(_shared(data, config.name, model.views)):
         raise UserError(f"name: no training sample has {config.name} and another of the run's views")
+    (directory / ".hydra").mkdir(exist_ok=True)
     with replacing(directory / ".hydra" / "config.yaml") as file:  # from now on the folder is a run's
         OmegaConf.save(OmegaConf.create(whole.model_dump(mode="json", by_alias=True)), file)
 

@@ -43,16 +43,16 @@ def use(config: Impute, trained: TrainedRun, directory: Path) -> None:
     found: list[Variable] = []
     images: dict[str, dict[int, np.ndarray]] = {}
     for name, part in trained.views.items():
-        embedding = _embedding(model, samples, evidence, encoded, name)
+        embedding = embedding_of(model, samples, evidence, encoded, name)
         if part.is_image:
             lacking = np.flatnonzero(~samples.data.views[name].present[samples.indices])
             made = model.views[name].decode(embedding.mean[lacking])
             images[name] = dict(zip(lacking.tolist(), made, strict=True))
         elif part.is_sequence:
-            _save_sequences(directory / f"{name}.npz", _made(model, samples, embedding, name), samples)
+            _save_sequences(directory / f"{name}.npz", made_of(model, samples, embedding, name), samples)
         else:
             binary = kinds[trained.config.views[name].data or name] == "binary"
-            found += variables(_made(model, samples, embedding, name), part, binary)
+            found += variables(made_of(model, samples, embedding, name), part, binary)
     if found:
         save_table(directory, "imputed", missing_entries(found, samples.keys), config.format)
         if config.output is not None:
@@ -61,7 +61,7 @@ def use(config: Impute, trained: TrainedRun, directory: Path) -> None:
         _save_images(directory, images, samples, config.show)
 
 
-def _embedding(
+def embedding_of(
     model: FAVAE, samples: Samples, evidence: Embeddings, encoded: Mapping[str, Encoded], name: str
 ) -> Encoded:
     """z of a view as far as it is known: what the factors foretell, or the sample's own where it has an encoder."""
@@ -73,7 +73,7 @@ def _embedding(
     return Encoded(mean, variance)
 
 
-def _made(model: FAVAE, samples: Samples, embedding: Encoded, name: str) -> Made:
+def made_of(model: FAVAE, samples: Samples, embedding: Encoded, name: str) -> Made:
     """What is known and what is made of a table, of texts or of sequences."""
     view = model.views[name]
     known, missing = _known(samples, name)

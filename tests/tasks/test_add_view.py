@@ -1,0 +1,98 @@
+"""A view that joins a trained run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from favae_cli.errors import UserError
+from favae_cli.factors.embeddings import Embeddings
+from favae_cli.runtime import prepare
+from favae_cli.training.trained import TrainedRun, load_run
+from favae_cli.use_config import Machine
+
+Using = Callable[..., Path]
+
+
+@pytest.fixture
+def with_more(mixed_run: Path, mixed_tables: tuple[pd.DataFrame, pd.DataFrame]) -> Path:
+    """The run's table with one more number, which another decides on, and holes in it."""
+    complete, holes = mixed_tables
+    rng = np.random.default_rng(1)
+    holes = holes.copy()
+    holes["weight"] = 100 + 20 * complete["price"] + rng.standard_normal(len(holes))
+    holes.loc[::7, "weight"] = np.nan
+    holes["seen"] = (complete["price"] > 5).astype(int)
+    holes.to_csv(mixed_run.parent / "more.csv", index=False)
+    return mixed_run
+
+
+def loaded(folder: Path) -> TrainedRun:
+    return load_run(folder, prepare(Machine(device="cpu", precision="fp32", threads=1)))
+
+
+def foretold(run: TrainedRun, view: str, given: str, values: np.ndarray) -> np.ndarray:
+    local = run.factors.views[given].local(values)
+    assert local is not None
+    return run.factors.predict(view, Embeddings({}, {}, {given: local}, (given,)))
+
+
+def test_real_columns_join_and_the_others_stay_to_the_last_bit(using: Using, with_more: Path) -> None:
+    out = using(
+        "task=add_view",
+        "name=weighed",
+        "++data.table=more.csv",
+        "++data.views.weighed={kind: real, columns: [weight]}",
+        run=with_more,
+    )
+    before, after = loaded(with_more), loaded(out)
+    assert list(after.factors.views) == [*before.factors.views, "weighed"]
+    asked = np.array([[0.02, 1e4, 6.0], [-0.01, np.nan, 3.0]])
+    for view in ("bits", "labels", "numbers"):
+        np.testing.assert_array_equal(foretold(before, view, "numbers", asked), foretold(after, view, "numbers", asked))
+    stored, again = (run.factors.networks.state_dict() for run in (before, after))
+    assert all(torch.equal(value, again[name]) for name, value in stored.items())
+    # It means something, and the other way round: price is foretold from it, in its units.
+    low, high = foretold(after, "weighed", "numbers", np.array([[0.0, 1e4, 4.0], [0.0, 1e4, 6.0]]))[:, 0]
+    assert 150 < low < high - 10 < 260
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["predict/weighed/r2"] > 0.5
+    assert (out / "report.html").is_file()
+
+
+def test_what_joined_can_be_used_as_any_run(using: Using, with_more: Path) -> None:
+    out = using(
+        "task=add_view",
+        "view@new=bernoulli",
+        "name=seen",
+        "++data.table=more.csv",
+        "++data.views.seen={kind: binary, columns: [seen], binarise: {}, empty: missing}",
+        run=with_more,
+    )
+    filled = using("task=impute", f"output={out / 'filled.csv'}", run=out)
+    assert (filled / "imputed.csv").is_file()
+    assert "seen" in pd.read_csv(out / "filled.csv").columns
+    assert json.loads((using("task=evaluate", run=out) / "metrics.json").read_text())["predict/seen/auc"] > 0.8
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (["name=bits"], "name: the run has a view bits already"),
+        (["name=weighed"], "views.weighed: the data have no such view"),
+        (
+            ["name=weighed", "warm_start=bit", "++data.views.weighed={kind: real, columns: [weight]}"],
+            "warm_start: no view bit; did you mean bits?",
+        ),
+    ],
+)
+def test_mistakes_are_told(using: Using, with_more: Path, overrides: list[str], line: str) -> None:
+    with pytest.raises(UserError) as caught:
+        using("task=add_view", "++data.table=more.csv", *overrides, run=with_more)
+    assert str(caught.value).startswith(line)
