@@ -70,6 +70,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if not all(0 < share < 1 for share in (options.share, *options.shares)):
         parser.error("shares must lie between 0 and 1")
+    if options.figure and not options.shares:
+        parser.error("--figure shows the planted data, so --shares must name some")
     if min(options.samples, options.seeds, options.sweeps) < 1:
         parser.error("--samples, --seeds and --sweeps must be 1 or more")
     return options
