@@ -301,6 +301,12 @@ def test_the_program_starts_without_torch() -> None:
         ({}, {}, "X: must be a dict of views"),
         ({}, {"a": NUMBERS, "b": NUMBERS[:9]}, "same number of samples, but a has 20, b has 9"),
         ({}, {"a": NUMBERS[:2]}, "X: has 2 samples; it takes at least 3"),
+        ({}, {"a": NUMBERS[:0]}, "X: has no samples"),
+        (
+            {"views": {"a": {"type": "vector", "likelihood": "bernoulli"}}},
+            {"a": 9 + NUMBERS, "b": NUMBERS},
+            r"views\.a\.likelihood: bernoulli takes values from 0 to 1, not [0-9.]+; use gaussian",
+        ),
         ({}, {"a": 3.5}, r"X\['a'\]: float has no samples"),
         ({}, {"my view": NUMBERS}, "views.my view: must be made of letters"),
         (
@@ -350,7 +356,7 @@ def test_samples_unlike_those_of_the_model_are_refused(tables: FAVAE, pictures: 
         (tables, {"number": truth["numbers"]}, r"X: the model has no view 'number'; did you mean numbers\?"),
         (tables, {"numbers": np.zeros((5, 3))}, r"has 3 columns; the model was fitted on 4 \(a, b, c, d\)"),
         (tables, {"numbers": pd.DataFrame({"a": [1.0], "x": [2.0]})}, "has columns a, x; the model was fitted on a, b"),
-        (tables, {"colour": ["red", "pink"]}, "the model was fitted without colour=pink"),
+        (tables, {"colour": ["red", "pink"]}, r"column colour has 'pink', which the run has not seen; it knows"),
         (pictures, {"picture": np.zeros((2, 8, 8))}, r"sample has shape \(8, 8, 1\); the model was .* \(16, 16, 1\)"),
     ):
         with pytest.raises(UserError, match=told):

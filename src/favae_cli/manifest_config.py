@@ -19,6 +19,13 @@ def _without_slash(columns: list[str]) -> list[str]:
     return columns
 
 
+def _without_equals(columns: list[str]) -> list[str]:
+    for column in columns:
+        if "=" in column:
+            raise ValueError(f"the = in {column!r} is to part a column from its categories; rename the column")
+    return columns
+
+
 Columns = Annotated[Names, AfterValidator(_without_slash)]
 
 
@@ -76,7 +83,9 @@ class RealData(OwnView):
 
 class CategoricalData(OwnView):
     kind: Literal["categorical"]
-    columns: Columns = Field(description="columns of categories, a variable each")
+    columns: Annotated[Columns, AfterValidator(_without_equals)] = Field(
+        description="columns of categories, a variable each"
+    )
 
 
 class TextData(OwnView):

@@ -348,6 +348,17 @@ def test_a_slash_in_a_name_is_refused(run: Callable[..., ViewData], columns: dic
         run(numbers("real", "dose mg/l"))
 
 
+def test_an_equals_sign_in_the_name_of_categories_is_refused(
+    run: Callable[..., ViewData], columns: dict[str, list[str]]
+) -> None:
+    columns["dose=high"] = columns["grade"]
+    with pytest.raises(UserError, match=r"x\.columns: the = in column 'dose=high' is to part"):
+        run(numbers("categorical", "dose*"))
+    with pytest.raises(ValidationError, match="the = in 'dose=high' is to part"):
+        run(numbers("categorical", "dose=high"))
+    assert run(numbers("real", "dose=high")).columns == ("dose=high",)
+
+
 @pytest.mark.parametrize("kind", ["real", "vector", "counts", "sequence"])
 def test_constant_columns_are_noted_and_those_without_a_value_refused(
     load_manifest: Run, columns: dict[str, list[str]], tmp_path: Path, kind: str

@@ -127,3 +127,22 @@ def test_intervals_beside_binary_columns_cover_what_they_say(columns):
     missing = np.isnan(holes) & ~np.isnan(holes).all(axis=1, keepdims=True)
     covered = np.abs(mean / scale - x)[missing] < 1.645 * np.sqrt(variance / scale**2)[missing]
     assert 0.85 < covered.mean() < 0.95
+
+
+@pytest.mark.parametrize("kind", ["constant", "copy", "multiple"])
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_a_column_without_noise_spoils_nothing(kind, share):
+    x = planted(12, 80, np.full(5, 0.3))
+    x[:, 0] = {"constant": 0 * x[:, 1], "copy": x[:, 1], "multiple": 2 * x[:, 1]}[kind]
+    holes = with_holes(x, share, 13)
+    model, evidence = fitted(holes, sweeps=150)
+    evidence.settle(model)
+    mean, _ = evidence.predict(model, "x")
+    scale = evidence.local["x"].scale
+    assert np.isfinite(mean).all()
+    assert (scale > 0.03).all()
+    assert (scale < 31).all()
+    others = np.isnan(holes[:, 1:]) & ~np.isnan(holes).all(axis=1, keepdims=True)
+    if share:
+        error = (mean / scale - x)[:, 1:][others]
+        assert np.sqrt(np.mean(error**2)) < 0.9 * x[:, 1:].std()

@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 import torch
 
+from favae_cli.data import SPLITS, Dataset, load
 from favae_cli.errors import UserError
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.runtime import prepare
+from favae_cli.tasks.use import add_view
 from favae_cli.training.trained import TrainedRun, load_run
 from favae_cli.use_config import Machine
 
@@ -79,6 +81,25 @@ def test_what_joined_can_be_used_as_any_run(using: Using, with_more: Path) -> No
     assert (filled / "imputed.csv").is_file()
     assert "seen" in pd.read_csv(out / "filled.csv").columns
     assert json.loads((using("task=evaluate", run=out) / "metrics.json").read_text())["predict/seen/auc"] > 0.8
+
+
+def test_samples_stay_in_their_split_though_a_further_file_joins(
+    using: Using, with_more: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With several files the keys decide on the split; what the run has learned from must not become a test."""
+    more = pd.read_csv(with_more.parent / "more.csv")[["id", "weight"]]
+    more.sample(frac=1, random_state=0).to_csv(with_more.parent / "further.csv", index=False)
+    seen: list[Dataset] = []
+    metrics = add_view.prediction_metrics
+    monkeypatch.setattr(
+        add_view, "prediction_metrics", lambda model, data, *rest: (seen.append(data), metrics(model, data, *rest))[1]
+    )
+    further = "++data.views.weighed={kind: real, table: further.csv, columns: [weight]}"
+    using("task=add_view", "name=weighed", further, run=with_more)
+    config = loaded(with_more).config
+    before = load(config.data, config.cache, config.seed)
+    for part in SPLITS:
+        assert set(seen[0].keys[seen[0].split[part]]) == set(before.keys[before.split[part]])
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
-from favae_cli.data import ViewData
+from favae_cli.data import Dataset, ViewData
+from favae_cli.data.attributes import masked_view
 from favae_cli.errors import UserError
+from favae_cli.runtime import Runtime
 from favae_cli.tasks.use.filled import Made, filled_table, missing_entries, variables
+from favae_cli.tasks.use.impute import made_of
+from favae_cli.tasks.use.samples import Samples
+from favae_cli.training.trained import empty_view, load_run
+from favae_cli.views import Encoded
 
 Using = Callable[..., Path]
 Tables = tuple[pd.DataFrame, pd.DataFrame]
@@ -106,10 +113,52 @@ def test_sequences_are_filled_up_to_their_end(filled: tuple[Path, pd.DataFrame],
     np.testing.assert_allclose(found["value"][..., 0][seen], known[seen], rtol=1e-5)
     assert (found["std"][..., 0][seen] == 0).all()
     assert np.isfinite(found["std"][..., 0][np.isfinite(found["value"][..., 0])]).all()
+    assert np.isfinite(found["value"][..., 0][within]).all()
     assert np.isnan(found["value"][..., 0][~within & ~whole[:, None]]).all()
     assert np.isfinite(found["value"][whole][:, 0]).all()
     complete = [key for key, row in zip(names, mixed_tables[1].iloc[:, 8:13].notna().all(axis=1), strict=True) if row]
     assert not set(complete) & set(found["key"])
+
+
+def test_a_hole_of_a_sequence_is_filled_however_short_the_decoder_takes_it_to_be(mixed_run: Path) -> None:
+    run = load_run(mixed_run, Runtime(torch.device("cpu")))
+    run.factors.views["course"].networks["decoder"].body.readout.bias.data[-1] = -50.0
+    course = np.full((2, 5, 1), np.nan)
+    course[0, [0, 3]] = 1.0  # it goes on to the fourth step; of the other sequence nothing is known
+    views = {name: empty_view(view, 2) for name, view in run.views.items()} | {
+        "course": masked_view(course, ["course"])
+    }
+    samples = Samples(Dataset("new", np.array(["a", "b"]), views, {}), np.arange(2))
+    found = made_of(run.factors, samples, Encoded(np.zeros((2, 4)), np.ones((2, 4))), "course")
+    assert found.missing[0, :, 0].tolist() == [False, True, True, False, False]
+    assert found.deviation is not None
+    for made_of_it in (found.value, found.deviation):
+        assert np.isfinite(made_of_it[0, 1:3]).all()
+        assert np.isfinite(made_of_it[1, :, 0]).tolist() == [True, False, False, False, False]
+
+
+def test_new_rows_may_show_fewer_categories_and_shorter_sequences(
+    using: Using, mixed_run: Path, tmp_path: Path, mixed_tables: Tables
+) -> None:
+    def filled_in(rows: pd.DataFrame) -> tuple[Path, pd.DataFrame]:
+        rows.to_csv(tmp_path / "mixed.csv", index=False)
+        folder = using("task=impute", f"output={tmp_path / 'new.csv'}", f"+data.root={tmp_path}", run=mixed_run)
+        return folder, pd.read_csv(tmp_path / "new.csv")
+
+    holes = mixed_tables[1]
+    rows = holes[holes["colour"] != "green"].drop(columns="day4")
+    folder, table = filled_in(rows)
+    known = rows["colour"].notna().to_numpy()
+    assert table.loc[known, "colour"].tolist() == rows["colour"][known].tolist()
+    assert table.loc[~known, "colour"].isin(["blue", "green", "red"]).all()
+    assert np.load(folder / "course.npz")["value"].shape[1:] == (5, 1)
+
+    purple = rows.assign(colour=rows["colour"].replace("red", "purple"))
+    told = "^data: view labels: column colour has 'purple', which the run has not seen; it knows blue, green, red$"
+    with pytest.raises(UserError, match=told):
+        filled_in(purple)
+    with pytest.raises(UserError, match=r"^data: view course: has 6 steps, but the run was trained with 5$"):
+        filled_in(holes.assign(day5=holes["day4"]))
 
 
 def test_a_split_alone_can_be_filled(using: Using, mixed_run: Path, tmp_path: Path, mixed_tables: Tables) -> None:
@@ -158,6 +207,20 @@ def test_columns_of_one_name_stand_with_their_view_and_an_unknown_deviation_is_e
         ["b", "left", "age", 2.5],
         ["a", "right", "age", 0.2],
     ]
+
+
+def test_a_doubt_does_not_overwrite_a_column_of_its_name() -> None:
+    columns = ("a_std", "a", "b_std", "b")
+    found = [
+        part
+        for view in ("left", "right")
+        for part in variables(made(view, [[1, 2, 3, 4]], [[0] * 4]), data(columns[: 4 if view == "left" else 2]), False)
+    ]
+    row = filled_table(found, ["s"]).iloc[0].to_dict()
+    assert len(row) == 1 + 2 * len(found)
+    for view in ("left", "right"):
+        assert (row[f"{view}/a_std"], row[f"{view}/{view}/a_std"], row[f"{view}/a"]) == (1, 0, 2)
+    assert (row["b_std"], row["left/b_std"], row["b"]) == (3, 0, 4)
 
 
 def test_a_missing_variable_of_categories_is_one_entry() -> None:

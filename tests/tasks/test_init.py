@@ -357,6 +357,37 @@ def test_names_that_YAML_would_misread_stay_as_they_are(configs: Configs) -> Non
     assert loads(configs("my_data")).views["numbers"].columns == tuple(columns)
 
 
+def test_columns_that_a_manifest_refuses_are_left_out(configs: Configs) -> None:
+    write(mixed() | {name: mixed()["age"] for name in ("mg/l", "a=b")} | {"c=d": mixed()["colour"]})
+    init(Init(task="init", input=[Path("mine.csv")], name=None, overwrite=False))
+    assert loads(configs("mine")).views["numbers"].columns == ("age", "weight [kg]", "a=b")
+    told = found_in("mine.csv").left_out[-2:]
+    assert [line.split()[0] for line in told] == ["mg/l", "c=d"]
+    assert all(line.endswith("; rename it") for line in told)
+
+
+def test_views_and_experiments_have_names_that_yaml_reads_as_text(configs: Configs) -> None:
+    draw = rng()
+    write({name: draw.normal(size=ROWS) for name in ("2019", "null", "true", "1e3", "plain")}, "2020.csv")
+    init(Init(task="init", input=[Path("2020.csv")], name=None, overwrite=False))
+    config = configs("x2020")
+    assert [*loads(config).views] == [*config.views] == ["x2019", "xnull", "xtrue", "x1e3", "plain"]
+
+
+@pytest.mark.parametrize(
+    ("table", "score"),
+    [
+        ({"a": rng().normal(size=ROWS)}, "predict/mean"),
+        ({f"px_{i}": rng().normal(size=ROWS) for i in range(12)}, "test/px/log_likelihood"),
+        (mixed(), "predict/mean"),
+    ],
+)
+def test_the_score_is_one_that_the_run_reports(table: dict[str, Any], score: str, configs: Configs) -> None:
+    write(table)
+    init(Init(task="init", input=[Path("mine.csv")], name=None, overwrite=False))
+    assert configs("mine").score == score
+
+
 def test_long_lists_are_broken_into_lines(configs: Configs) -> None:
     columns = [f"a rather long name, number {name}" for name in "abcdefghijklmnop"]
     write({name: rng().normal(size=ROWS) for name in columns} | {"ok": rng().choice(["yes", "no"], ROWS)})

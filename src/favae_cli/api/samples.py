@@ -117,6 +117,8 @@ def _cells(X: Mapping[str, Any]) -> dict[str, Cells]:
     if len(set(counts.values())) > 1:
         told = ", ".join(f"{name} has {count}" for name, count in counts.items())
         raise UserError(f"X: all views must have the same number of samples, but {told}")
+    if 0 in counts.values():
+        raise UserError("X: has no samples")
     return cells
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, assert_never
 
 import numpy as np
 
+from favae_cli.data.aligned import aligned
 from favae_cli.data.attributes import listed, masked_view
 from favae_cli.data.cells import Cells
 from favae_cli.data.dataset import ViewData
@@ -50,12 +51,15 @@ def as_view(name: str, cells: Cells, kind: Kind, like: ViewData | None = None) -
         case "categorical":
             view = _categories(name, cells, like)
         case "sequence":
-            view = _sequences(name, cells, like)
+            view = _sequences(name, cells)
         case "real" | "vector" | "counts" | "binary":
             view = _table(name, cells, kind, like)
         case _:
             assert_never(kind)
-    if like is not None and view.shape != like.shape:
+    if like is None:
+        return view
+    view = aligned(view, like, cells.key)
+    if view.shape != like.shape:
         raise UserError(f"{cells.key}: a sample has shape {view.shape}; the model was fitted on {like.shape}")
     return view
 
@@ -102,18 +106,15 @@ def _table(name: str, cells: Cells, kind: Kind, like: ViewData | None) -> ViewDa
     return masked_view(values, cells.names(name) if like is None else like.columns)
 
 
-def _sequences(name: str, cells: Cells, like: ViewData | None) -> ViewData:
-    """Where `like` has more steps, these end before the last."""
+def _sequences(name: str, cells: Cells) -> ViewData:
     cells = cells.of_dimensions("(N, T) or (N, T, C)", 2, 3)
     values = cells.numbers().reshape(*cells.values.shape[:2], -1)
-    longer = 0 if like is None else max(like.shape[0] - values.shape[1], 0)
-    values = np.pad(values, [(0, 0), (0, longer), (0, 0)], constant_values=np.nan)
     channels = values.shape[2]
     return masked_view(values, [name] if channels == 1 else [f"{name}_{index}" for index in range(channels)])
 
 
 def _categories(name: str, cells: Cells, like: ViewData | None) -> ViewData:
-    """One-hot; of a model's view its columns, whichever categories are there."""
+    """One-hot; of a model's view its variables, with the categories that are there."""
     variables = like and dict.fromkeys(column.partition("=")[0] for column in like.columns)
     cells = _ordered(cells.two_dimensional(), tuple(variables or ()))
     words = np.vectorize(_word, otypes=[object])(cells.values)
@@ -126,16 +127,7 @@ def _categories(name: str, cells: Cells, like: ViewData | None) -> ViewData:
                 raise UserError(
                     f"{cells.key}: {variable} has {size} categories, and {MOST} is the most; is it real, or text?"
                 )
-        return found
-    unknown = [column for column in found.columns if column not in like.columns]
-    if unknown:
-        raise UserError(f"{cells.key}: the model was fitted without {listed(unknown)}; make them None, for missing")
-    sizes = np.repeat(np.arange(len(like.groups)), like.groups)
-    values = np.where((words == "")[:, sizes], np.nan, 0.0)
-    present = found.present
-    places = np.array([like.columns.index(column) for column in found.columns], int)
-    values[np.ix_(present, places)] = found.values
-    return masked_view(values, like.columns, like.groups)
+    return found
 
 
 def _word(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -130,13 +130,28 @@ class Embeddings:
     def stretch(self, model: FactorModel) -> FactorModel:
         """Bring every local embedding, and the model of it, to the scale that raises the bound most."""
         views = dict(model.views)
-        latent, covariances = self.latents(model), [*self.apart(model)]
+        squares = self._squares(model)
         for view, local in self.local.items():
-            views[view] = local.stretch(views[view], squares(views[view], local, latent, covariances))
+            views[view] = local.stretch(views[view], squares[view])
             for pattern, group in self.groups.items():
                 if view in pattern:
                     group.stacked[:, offsets(self.sizes, pattern)[view]] = local.mean[group.rows]
         return replace(model, views=views)
+
+    def _squares(self, model: FactorModel) -> dict[str, np.ndarray]:
+        """By local view, (D,) sum over samples of (<z> - <W><g> - <b>)^2, and where x is seen of <W> Sigma <W>^T."""
+        latent, totals = self.latents(model), {}
+        for view, local in self.local.items():
+            part = model.views[view]
+            each = np.square(local.mean - latent @ part.weights.T - part.bias)
+            totals[view] = each[~np.isnan(local.x).all(axis=1)].sum(axis=0)
+        for rows, covariance in self.apart(model):
+            for view, local in self.local.items():
+                weights = model.views[view].weights
+                totals[view] += np.sum(
+                    np.sum((weights @ covariance) * weights, axis=-1) * ~np.isnan(local.x[rows]), axis=0
+                )
+        return totals
 
     def moments(self, model: FactorModel | None = None) -> Moments:
         """Moments of the embeddings as they stand; only the rows of local views are summed again.
@@ -230,18 +245,3 @@ class Embeddings:
             pairs = zip(self.local.values(), before, strict=True)
             if all(np.abs(local.mean - old).max(initial=0.0) <= tolerance for local, old in pairs):
                 return
-
-
-def squares(
-    part: ViewFactors,
-    local: LocalEmbedding,
-    latent: np.ndarray,
-    covariances: Sequence[tuple[np.ndarray, np.ndarray]],
-) -> np.ndarray:
-    """(D,) sum over samples that have the view of (<z> - <W><g> - <b>)^2, and where x is seen of <W> Sigma <W>^T."""
-    each = np.square(local.mean - latent @ part.weights.T - part.bias)
-    each[np.isnan(local.x).all(axis=1)] = 0
-    for rows, covariance in covariances:
-        each[rows] += np.sum((part.weights @ covariance) * part.weights, axis=-1) * ~np.isnan(local.x[rows])
-    total: np.ndarray = each.sum(axis=0)
-    return total

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from favae_cli.factors.bound import bias_kl, embedding_term, weights_kl
-from favae_cli.factors.embeddings import Embeddings, LocalEmbedding, squares
+from favae_cli.factors.embeddings import Embeddings, LocalEmbedding
 from favae_cli.factors.linalg import EngineError
 from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, FactorModel, Gamma, ViewFactors
 from favae_cli.factors.moments import gaussian_entropy
@@ -62,13 +62,16 @@ def extend(
     if len(new.mean) != evidence.count:
         raise ValueError(f"{len(new.mean)} samples of the new view, but {evidence.count} of the others")
     latent = evidence.latents(model)
-    covariances = [*evidence.covariances(model)]
     view = _start(new, latent, weight)
-    gg = latent.T @ latent + sum(
-        covariance.sum(axis=0) if covariance.ndim == 3 else len(rows) * covariance for rows, covariance in covariances
-    )
-    missing = None if new.local is None else np.isnan(new.local.x)
-    unsure = _sums_where(missing, covariances, model.factors) if missing is not None and missing.any() else None
+    missing = np.zeros((0, 0), bool) if new.local is None else np.isnan(new.local.x)
+    spread = np.zeros((model.factors, model.factors))  # sum of Sigma_n
+    unsure = np.zeros((missing.shape[1], *spread.shape))  # the same over the samples that lack each entry
+    for rows, covariance in evidence.covariances(model):
+        each = np.broadcast_to(covariance, (len(rows), *spread.shape))
+        spread += each.sum(axis=0)
+        if missing.any():
+            unsure += np.tensordot(missing[rows].T.astype(float), each, axes=1)
+    gg = latent.T @ latent + spread
     sums, before = _sums(new, view, latent, gg, unsure).times(weight), -np.inf
     for sweep in range(sweeps):
         if new.local is not None:
@@ -83,7 +86,9 @@ def extend(
             break
         before = bound
         if new.local is not None:
-            view = new.local.stretch(view, squares(view, new.local, latent, covariances))
+            squares = np.square(new.local.mean - latent @ view.weights.T - view.bias).sum(axis=0)
+            known = np.einsum("dk,dkl,dl->d", view.weights, spread - unsure, view.weights)
+            view = new.local.stretch(view, squares + known)
     return replace(model, views=model.views | {name: view})
 
 
@@ -106,23 +111,12 @@ def _start(new: NewView, latent: np.ndarray, weight: float) -> ViewFactors:
     )
 
 
-def _sums_where(missing: np.ndarray, covariances: list[tuple[np.ndarray, np.ndarray]], factors: int) -> np.ndarray:
-    """(D, K, K) the sum of Sigma_n over the samples that lack each entry."""
-    total = np.zeros((missing.shape[1], factors, factors))
-    for rows, covariance in covariances:
-        if covariance.ndim == 3:
-            total += np.tensordot(missing[rows].T.astype(float), covariance, axes=1)
-        else:
-            total += missing[rows].sum(axis=0)[:, None, None] * covariance
-    return total
-
-
-def _sums(new: NewView, view: ViewFactors, latent: np.ndarray, gg: np.ndarray, unsure: np.ndarray | None) -> ViewSums:
+def _sums(new: NewView, view: ViewFactors, latent: np.ndarray, gg: np.ndarray, unsure: np.ndarray) -> ViewSums:
     """Moments of z and g; where an entry of z is missing, it moves with g."""
     mean, variance = (new.mean, new.variance) if new.local is None else (new.local.mean, new.local.variance)
     zg = mean.T @ latent
     zz = float(np.sum(np.square(mean, dtype=np.float64)) + variance.sum(dtype=np.float64))
-    if unsure is not None:
+    if unsure.any():
         tied = np.einsum("dk,dkl->dl", view.weights, unsure)
         zg, zz = zg + tied, zz + float(np.sum(tied * view.weights))
     return ViewSums(len(mean), mean.sum(axis=0), zz, latent.sum(axis=0), gg, zg, gaussian_entropy(variance))

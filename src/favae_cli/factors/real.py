@@ -6,6 +6,8 @@ import numpy as np
 
 from favae_cli.factors.model import ViewFactors
 
+REACH = 30.0  # how many times larger or smaller the scale of a column may get
+
 
 class RealEmbedding:
     """q(z) of one view of real columns: z = s x where x is seen, N(w g + b, 1/tau) given g where it is not.
@@ -69,8 +71,13 @@ class RealEmbedding:
         """
         seen = view.weight * np.sum(~np.isnan(self.x), axis=0)
         priors = view.weights**2 @ view.ard.mean + view.bias**2
-        scale = np.sqrt(np.maximum(seen, 1) / (view.tau * view.weight * squares + priors))
-        scale /= np.exp(seen @ np.log(scale) / seen.sum())
+        loss = np.maximum(view.tau * view.weight * squares + priors, 1e-12)
+        scale = np.sqrt(np.maximum(seen, 1) / loss)
+        # A column without noise, such as a constant one or the copy of another, has no best scale: it keeps its own.
+        reach = np.abs(np.log(self.scale * scale))
+        free = (seen > 0) & (reach < np.log(REACH))
+        scale[free] /= np.exp(seen[free] @ np.log(scale[free]) / max(seen[free].sum(), 1))
+        scale[~free] = 1
         self.scale = self.scale * scale
         self.mean = self.mean * scale
         return view.stretched(scale)

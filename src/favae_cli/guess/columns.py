@@ -71,6 +71,15 @@ def guess_column(name: str, cells: np.ndarray, folder: Path) -> Guess:
     return _words(filled, values)
 
 
+def less_misnamed(name: str, guess: Guess) -> Guess:
+    """The guess, or none where a manifest would refuse a column of this name in a view of this kind."""
+    if "/" in name and guess.kind in ("binary", "categorical", "counts", "real"):
+        return Guess("none", "has a slash in its name, which would split the names of metrics; rename it")
+    if "=" in name and guess.kind == "categorical":
+        return Guess("none", "has an = in its name, which is to part it from its categories; rename it")
+    return guess
+
+
 def find_key(columns: Mapping[str, np.ndarray]) -> str | None:
     """The column that names the rows: one with another value in each, called like a key or else the first of words.
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from favae_cli.data.table import NUMPY, PARQUET, Table, read_table
 from favae_cli.errors import UserError
-from favae_cli.guess.columns import KEY_NAME, ColumnKind, Guess, find_key, guess_column, is_unique
+from favae_cli.guess.columns import KEY_NAME, ColumnKind, Guess, find_key, guess_column, is_unique, less_misnamed
 from favae_cli.guess.views import GuessedView, apart, as_name, guess_views
 
 SUFFIXES = (".csv", *PARQUET, NUMPY)
@@ -125,7 +125,8 @@ def _cells(table: Table) -> dict[str, np.ndarray]:
 
 def _file(name: str, table: Table, cells: dict[str, np.ndarray], key: str | None, root: Path) -> File:
     columns = {column: values for column, values in cells.items() if column != key}
-    return File(name, table, cells, {column: guess_column(column, values, root) for column, values in columns.items()})
+    guesses = {column: guess_column(column, values, root) for column, values in columns.items()}
+    return File(name, table, cells, {column: less_misnamed(column, guess) for column, guess in guesses.items()})
 
 
 def _shared_key(cells: dict[str, dict[str, np.ndarray]]) -> str:

@@ -56,7 +56,7 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
         factors=min(50, max(2, rows // 10), size),
         alone=alone,
         round_epochs=max(alone // 8, 2),
-        score="predict/mean" if len(found.views) > 1 else f"test/{found.views[0].name}/log_likelihood",
+        score=f"test/{networks[0].name}/log_likelihood" if len(networks) == len(found.views) == 1 else "predict/mean",
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from omegaconf import OmegaConf
 
 from favae_cli.data.table import Table
 from favae_cli.data_section import Kind
@@ -97,8 +98,9 @@ def _of_columns(table: Table, guesses: Guesses, cells: Cells, folder: Path) -> I
 
 
 def as_name(text: str) -> str:
-    """`text` as a name of a view or an experiment."""
-    return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_") or "own"
+    """`text` as a name of a view or an experiment, after an x where YAML would read a number, a truth value or null."""
+    name = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_") or "own"
+    return name if isinstance(OmegaConf.create(f"- {name}")[0], str) else f"x{name}"
 
 
 def _line(name: str, guess: Guess) -> str:

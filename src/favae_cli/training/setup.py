@@ -30,7 +30,7 @@ def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | Join
     """The model of the config, its views not yet joined; pretrained networks are loaded.
 
     Raises:
-        UserError: an architecture does not fit its data, or a run to load from does not fit the view.
+        UserError: an architecture or a likelihood does not fit its data, or a run to load from does not fit the view.
     """
     if isinstance(config.model, JointModel):
         return build_joint(config, data, runtime)
@@ -44,7 +44,7 @@ def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | Join
         else:
             views[name] = build_view(name, section, part, runtime, torch_generator(config.seed, name, "weights"))
             if not part.is_image and len(train):  # images need no units
-                views[name].fit(part.gather(train))
+                fit_view(name, views[name], part.gather(train))
     model = FAVAE(views)
     # A resumed run has its own checkpoint; task transfer takes the earlier run as its small VAE.
     if config.pretrained is not None and config.resume is None and config.task.name != "transfer":
@@ -52,6 +52,14 @@ def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | Join
             # As it was before its run conditioned it.
             load_networks(view, config.pretrained / "checkpoints" / "alone", name, f"pretrained, view {name}")
     return model
+
+
+def fit_view(name: str, view: View, values: np.ndarray) -> None:
+    """Have a view keep what its stored training samples say; a UserError of theirs gets the view's name."""
+    try:
+        view.fit(values)
+    except UserError as error:  # what it says begins with a key of the view's section
+        raise UserError(f"views.{name}.{error}") from error
 
 
 def make_trainers(model: FAVAE | JointVAE, data: Dataset, config: Config) -> Mapping[str, Trainer]:

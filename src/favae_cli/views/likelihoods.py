@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from favae_cli.errors import UserError
 from favae_cli.views.standard import Standard
 
 _FLOOR = 1e-4  # of a learned variance, which a column that does not vary would drive to 0
@@ -127,6 +128,16 @@ class _Noise(nn.Module):
 
 class Bernoulli(Likelihood):
     """The output is the logit of P(x = 1); grey values between 0 and 1 are taken as well."""
+
+    def fit(self, values: np.ndarray) -> None:
+        """Look at the training samples.
+
+        Raises:
+            UserError: a value outside of [0, 1]; begins with the key below the view's.
+        """
+        outside = values[(values < 0) | (values > 1)]
+        if outside.size:
+            raise UserError(f"likelihood: bernoulli takes values from 0 to 1, not {outside[0]:g}; use gaussian")
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
         seen = ~x.isnan()

@@ -55,20 +55,26 @@ class SequenceView(VaeView):
         return self.inputs(x)
 
     @torch.inference_mode()
-    def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
-        """E[x | z] at z = `mean`: (R, T, C) in the channels' units, NaN past the decoded end."""
+    def decode(self, mean: np.ndarray, variance: np.ndarray | None = None, *, ended: bool = True) -> np.ndarray:
+        """E[x | z] at z = `mean`: (R, T, C) in the channels' units.
+
+        NaN past the decoded end, unless not `ended`: then every step is there, for sequences whose end is known.
+        """
         self.networks.eval()
         decoded = np.empty((len(mean), *self.shape), np.float32)
         for start in range(0, len(mean), BATCH):
             part = slice(start, start + BATCH)
             output = self.generative(self._embedding(mean[part]))
-            x = self.likelihood.mean(output).masked_fill(self.likelihood.ended(output)[..., None], torch.nan)
+            x = self.likelihood.mean(output)
+            if ended:
+                x = x.masked_fill(self.likelihood.ended(output)[..., None], torch.nan)
             decoded[part] = x.cpu().numpy()
         return decoded
 
-    def deviation(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    def deviation(self, mean: np.ndarray, variance: np.ndarray, *, ended: bool = True) -> np.ndarray:
         """Standard deviation around `decode`, (R, T, C) in the channels' units, NaN where that is NaN."""
         found = super().deviation(mean, variance)
         assert found is not None
-        found[np.isnan(self.decode(mean))] = np.nan
+        if ended:
+            found[np.isnan(self.decode(mean))] = np.nan
         return found

@@ -22,11 +22,13 @@ def read(table: Table, view: CategoricalData, key: str) -> ViewData:
     """A block of columns for each variable, a column for each category that occurs.
 
     Raises:
-        UserError: a column that is not there, is empty throughout or has too many categories.
+        UserError: a column that is not there, is empty throughout, has too many categories or an = in its name.
     """
     key = f"{key}.columns"
     cells = {column: table.values(column, key) for column in table.matching(view.columns, key)}
     for column, values in cells.items():
+        if "=" in column:
+            raise UserError(f"{key}: the = in column {column!r} is to part it from its categories; rename it")
         found = len(set(values) - {""})
         if not found:
             raise UserError(f"{key}: column {column!r} is empty in every row of {table.path}")

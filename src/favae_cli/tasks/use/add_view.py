@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from favae_cli.config import Config, Schedule, validate
-from favae_cli.data import Dataset
+from favae_cli.data import SPLITS, Dataset
 from favae_cli.errors import UserError
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.prediction import prediction_metrics, prediction_pictures
@@ -28,8 +29,9 @@ from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.joining import foretold, keep_units
 from favae_cli.training.rounds import Training
 from favae_cli.training.seeds import torch_generator
+from favae_cli.training.setup import fit_view
 from favae_cli.training.trained import TrainedRun
-from favae_cli.use_config import AddView
+from favae_cli.use_config import AddView, changed_data
 from favae_cli.views import Encoded, VaeView, View, build_view
 
 logger = logging.getLogger(__name__)
@@ -45,11 +47,10 @@ def use(config: AddView, trained: TrainedRun, directory: Path) -> None:
     model, whole = trained.factors, _whole(config, trained)
     data = loaded(whole.data, config.cache, whole.seed)
     data = data.seen_as({name: view.data or name for name, view in whole.views.items()})
+    if "name" not in config.data:
+        data = replace(data, split=_split_as_it_was(config, trained, data))
     if not len(_shared(data, config.name, model.views)):
         raise UserError(f"name: no training sample has {config.name} and another of the run's views")
-    (directory / ".hydra").mkdir(exist_ok=True)
-    with replacing(directory / ".hydra" / "config.yaml") as file:  # from now on the folder is a run's
-        OmegaConf.save(OmegaConf.create(whole.model_dump(mode="json", by_alias=True)), file)
 
     new = _built(config, trained, whole, data)
     for view in model.views.values():
@@ -64,6 +65,9 @@ def use(config: AddView, trained: TrainedRun, directory: Path) -> None:
     training = Training(joined, data, whole, directory, tie=tie)
     with StopRequest().handling() as stop:
         training.run(stop)
+    (directory / ".hydra").mkdir(exist_ok=True)
+    with replacing(directory / ".hydra" / "config.yaml") as file:  # from now on the folder is a finished run's
+        OmegaConf.save(OmegaConf.create(whole.model_dump(mode="json", by_alias=True)), file)
     session.add(training.progress.speeds())
     with session.timed("evaluation"):
         encoded = joined.encode(data, data.split["test"])
@@ -101,6 +105,17 @@ def _whole(config: AddView, trained: TrainedRun) -> Config:
     return validate(OmegaConf.merge(base, changes))  # type: ignore[arg-type]
 
 
+def _split_as_it_was(config: AddView, trained: TrainedRun, data: Dataset) -> dict[str, np.ndarray]:
+    """The split of `data` in which every sample that the run knows stays where it was; a further file could move it."""
+    changes = {key: value for key, value in config.data.items() if key not in ("views", "use")}
+    own = loaded(changed_data(trained.config.data, changes), config.cache, trained.config.seed)
+    known = {key: part for part in SPLITS for key in own.keys[own.split[part]].tolist()}
+    keys = data.keys.tolist()
+    drawn = {keys[index]: part for part in SPLITS for index in data.split[part].tolist()}
+    now = np.array([known.get(key, drawn.get(key, "")) for key in keys])
+    return {part: np.flatnonzero(now == part) for part in SPLITS}
+
+
 def _shared(data: Dataset, name: str, others: Iterable[str]) -> np.ndarray:
     """Training samples that have the new view and one that the model knows."""
     indices = data.having("train", name)
@@ -113,7 +128,7 @@ def _built(config: AddView, trained: TrainedRun, whole: Config, data: Dataset) -
     view = build_view(name, config.new, part, trained.runtime, torch_generator(whole.seed, name, "weights"))
     train = data.having("train", name)
     if not part.is_image:
-        view.fit(part.gather(train))
+        fit_view(name, view, part.gather(train))
     if config.warm_start is not None:
         source = trained.factors.views[config.warm_start]
         if not (isinstance(source, VaeView) and isinstance(view, VaeView)):

@@ -126,14 +126,18 @@ def missing_entries(found: Sequence[Variable], keys: Sequence[str]) -> pd.DataFr
 def filled_table(found: Sequence[Variable], keys: Sequence[str]) -> pd.DataFrame:
     """A row for each sample: its key, and each variable with the column of its doubt beside it.
 
-    A name that several views have stands with its view, as view/name.
+    A name that several views have stands with its view, as view/name, and so does a doubt that is called like a
+    variable.
     """
     shared = Counter(["key", *(part.name for part in found)])
+    names = [part.name if shared[part.name] == 1 else f"{part.view}/{part.name}" for part in found]
     columns: dict[str, np.ndarray] = {"key": np.array(keys, dtype=object)}
-    for part in found:
-        name = part.name if shared[part.name] == 1 else f"{part.view}/{part.name}"
+    for name, part in zip(names, found, strict=True):
         columns[name] = part.filled
         if part.doubt is not None:
             kind, doubt = part.doubt
-            columns[f"{name}_{kind}"] = doubt
+            title = f"{name}_{kind}"
+            while title in names or title in columns:
+                title = f"{part.view}/{title}"
+            columns[title] = doubt
     return pd.DataFrame(columns)

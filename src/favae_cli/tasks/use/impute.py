@@ -18,7 +18,7 @@ from favae_cli.tasks.use.results import save_grid, save_images, save_table, writ
 from favae_cli.tasks.use.samples import Samples, chosen_samples
 from favae_cli.training.trained import TrainedRun
 from favae_cli.use_config import Impute
-from favae_cli.views import BernoulliView, Encoded
+from favae_cli.views import BernoulliView, Encoded, SequenceView
 
 logger = logging.getLogger(__name__)
 
@@ -87,12 +87,20 @@ def made_of(model: FAVAE, samples: Samples, embedding: Encoded, name: str) -> Ma
         whole[rows] = some
         return whole
 
-    deviation = view.deviation(part.mean, part.variance)
+    value, deviation = view.decode(part.mean, part.variance), view.deviation(part.mean, part.variance)
+    if isinstance(view, SequenceView):
+        # A sample's own sequence goes on to its last step that was seen, whatever the decoder makes of its length.
+        own = samples.data.views[name].present[samples.indices[rows]]
+        z = part.at(own)
+        assert deviation is not None
+        assert z.variance is not None
+        value[own] = view.decode(z.mean, ended=False)
+        deviation[own] = view.deviation(z.mean, z.variance, ended=False)
     return Made(
         name,
         known,
         missing,
-        everywhere(view.decode(part.mean, part.variance)),
+        everywhere(value),
         None if deviation is None else everywhere(deviation),
         (embedding.mean, embedding.variance) if isinstance(view, BernoulliView) else None,
     )

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from favae_cli.data import SPLITS, Dataset, ViewData
+from favae_cli.data.aligned import aligned
 from favae_cli.data.cache import DECODE_ERRORS, Transform, decode
 from favae_cli.errors import UserError
 from favae_cli.tasks.session import loaded
@@ -110,7 +111,11 @@ def load_data(config: OnData, trained: TrainedRun) -> Dataset:
     section = changed_data(trained.config.data, config.data)
     data = loaded(section, config.cache, trained.config.seed)
     sources = {name: view.data or name for name, view in trained.config.views.items()}
-    there = {name: data.views[source] for name, source in sources.items() if source in data.views}
+    there = {
+        name: aligned(data.views[source], trained.views[name], f"data: view {name}")
+        for name, source in sources.items()
+        if source in data.views
+    }
     if not there:
         raise UserError(
             f"data: have none of the run's views {', '.join(sources.values())}, but {', '.join(data.views)}"
