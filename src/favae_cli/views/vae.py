@@ -122,8 +122,9 @@ class VaeView:
 
     def fit(self, values: np.ndarray) -> None:
         """Keep the statistics of the stored training samples' columns; images have none to keep."""
-        self.likelihood.fit(values)
-        self.inputs.fit(values)
+        if values.ndim < 4:
+            self.likelihood.fit(values)
+            self.inputs.fit(values)
 
     def batch(self, values: np.ndarray) -> Tensor:
         """Stored samples as a float32 batch on the device: (B, C, H, W) in [0, 1], or (B, D) with NaN as stored."""
