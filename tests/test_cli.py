@@ -21,12 +21,7 @@ TIME = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d{6}"
 Runs = list[tuple[Config, Path]]
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand in an empty folder, and give back what an entry point may change of the process."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["favae-run"])
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 @pytest.fixture

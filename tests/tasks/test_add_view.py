@@ -90,10 +90,7 @@ def test_samples_stay_in_their_split_though_a_further_file_joins(
     more = pd.read_csv(with_more.parent / "more.csv")[["id", "weight"]]
     more.sample(frac=1, random_state=0).to_csv(with_more.parent / "further.csv", index=False)
     seen: list[Dataset] = []
-    metrics = add_view.prediction_metrics
-    monkeypatch.setattr(
-        add_view, "prediction_metrics", lambda model, data, *rest: (seen.append(data), metrics(model, data, *rest))[1]
-    )
+    monkeypatch.setattr(add_view, "evaluate", lambda session, split: seen.append(session.data))
     further = "++data.views.weighed={kind: real, table: further.csv, columns: [weight]}"
     using("task=add_view", "name=weighed", further, run=with_more)
     config = loaded(with_more).config

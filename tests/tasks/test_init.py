@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,12 +27,7 @@ MISSING = ("", "NA")
 Configs = Callable[[str], Config]
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand in an empty folder, and give back what an entry point may change of the process."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["favae-run"])
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 @pytest.fixture

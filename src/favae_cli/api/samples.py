@@ -75,10 +75,10 @@ def training_data(views: Mapping[str, ViewData], kinds: Mapping[str, Kind], seed
     for name, view in views.items():
         for note in judge(view, kinds[name], split["train"], f"X[{name!r}]"):
             logger.info("%s: %s", name, note)
-    together = np.sum([view.present[split["train"]] for view in views.values()], axis=0) >= min(2, len(views))
-    if together.sum() < 2:
+    data = Dataset("arrays", np.arange(count).astype(str), dict(views), split)
+    if len(data.in_company("train")) < 2:
         raise UserError(f"X: hardly a sample has two of the views {', '.join(views)}, so there is nothing to join")
-    return Dataset("arrays", np.arange(count).astype(str), dict(views), split)
+    return data
 
 
 def kinds_of_run(run: TrainedRun) -> dict[str, Kind]:

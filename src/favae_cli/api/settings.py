@@ -15,10 +15,8 @@ from favae_cli.data_config import Arrays
 from favae_cli.data_section import Kind
 from favae_cli.errors import UserError
 from favae_cli.folders import shipped_configs
-from favae_cli.guess.recipe import NETWORKS, PRESETS
+from favae_cli.guess.recipe import NETWORKS, PRESETS, image_arch
 from favae_cli.schema import validated
-
-SIDES = (8, 16, 32, 64, 128, 256)  # of images in pixels, that a preset of configs/arch is for
 
 
 def sections_of(views: Mapping[str, str | Mapping[str, Any]] | None) -> dict[str, dict[str, Any]]:
@@ -64,8 +62,7 @@ def compose_run(
         own = {key: value for key, value in sections.get(name, {}).items() if key != "type"}
         presets.append(f"+view@views.{name}={PRESETS.get(kind, kind)}")
         if kind == "image":
-            side = max(sizes[name], SIDES[0])
-            own = {"arch": f"conv{max(fitting for fitting in SIDES if fitting <= side)}"} | own
+            own = {"arch": image_arch(sizes[name])} | own
         if isinstance(own.get("arch"), str):
             presets.append(f"arch@views.{name}.arch={own.pop('arch')}")
         if kind in NETWORKS and latent is not None:

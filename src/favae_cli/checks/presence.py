@@ -50,8 +50,7 @@ def check_presence(data: Dataset, networks: set[str], findings: Findings) -> Non
 def _lonely(data: Dataset) -> Iterator[str]:
     """Splits in which nothing could be predicted from anything else."""
     for split in ("train", "test"):
-        together = np.sum([view.present[data.split[split]] for view in data.views.values()], axis=0)
-        if len(data.views) > 1 and (count := int((together > 1).sum())) < 2:
+        if len(data.views) > 1 and (count := len(data.in_company(split))) < 2:
             yield f"data.split: {count} {split} samples have two views or more, 2 is the least; enlarge that split"
 
 

@@ -88,6 +88,12 @@ class Dataset:
         }
         return replace(self, views={name: self.views[source] for name, source in sources.items()}, truth=truth)
 
+    def in_company(self, split: str) -> np.ndarray:
+        """Sorted indices of the samples in `split` that have two views, or the one that there is."""
+        indices = self.split[split]
+        count = np.sum([view.present[indices] for view in self.views.values()], axis=0)
+        return indices[count >= min(2, len(self.views))]
+
     def having(self, split: str, *views: str) -> np.ndarray:
         """Sorted indices of the samples in `split` that have every one of `views`."""
         indices = self.split[split]

@@ -197,12 +197,7 @@ class Embeddings:
     def apart(self, model: FactorModel) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """As `covariances`, but those of a fit, which holds q(g) and q(z) of entries with a likelihood apart."""
         for pattern, group in self.groups.items():
-            if group.holes is None:
-                yield group.rows, model.given(pattern)[1]
-                continue
-            for part, covariance, _ in group.holes.posteriors(model, pattern):
-                here = np.flatnonzero((group.holes.kind >= part.start) & (group.holes.kind < part.stop))
-                yield group.rows[here], covariance[group.holes.kind[here] - part.start]
+            yield from _spreads(model, pattern, group, group.holes)
 
     def covariances(self, model: FactorModel) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Samples (R,), and their Sigma_G: one (K, K) for all of them, or (R, K, K) where that of each is its own.
@@ -210,16 +205,12 @@ class Embeddings:
         With z of local views integrated out: what the updates of a fit take for known of z would leave g too certain.
         """
         for pattern, group in self.groups.items():
-            inferred = [view for view in pattern if view in self.local]
             shares = np.zeros(group.stacked.shape)
             for view, place in offsets(self.sizes, pattern).items():
-                if view in inferred:
+                if view in self.local:
                     shares[:, place] = self.local[view].shares(group.rows, model.views[view].tau)
-            if not shares.any():
-                yield group.rows, model.given(pattern)[1]
-                continue
-            for part, covariance, _ in Holes(shares, np.arange(len(shares))).posteriors(model, pattern):
-                yield group.rows[part], covariance
+            open_entries = Holes(shares, np.arange(len(shares))) if shares.any() else None
+            yield from _spreads(model, pattern, group, open_entries)
 
     def expect(self, model: FactorModel, view: str) -> np.ndarray:
         """(N, D) mean of the embedding of `view` that q(g) foretells for every sample; as `predict`, but sooner."""
@@ -245,3 +236,15 @@ class Embeddings:
             pairs = zip(self.local.values(), before, strict=True)
             if all(np.abs(local.mean - old).max(initial=0.0) <= tolerance for local, old in pairs):
                 return
+
+
+def _spreads(
+    model: FactorModel, pattern: Pattern, group: _Group, holes: Holes | None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Samples of the group, and Sigma_G of them where `holes` says what is open."""
+    if holes is None:
+        yield group.rows, model.given(pattern)[1]
+        return
+    for part, covariance, _ in holes.posteriors(model, pattern):
+        here = np.flatnonzero((holes.kind >= part.start) & (holes.kind < part.stop))
+        yield group.rows[here], covariance[holes.kind[here] - part.start]

@@ -15,6 +15,7 @@ from favae_cli.guess.views import GuessedView
 
 PRESETS: dict[Kind, str] = {"binary": "bernoulli"}  # of configs/view; others are called like the kind
 NETWORKS: tuple[Kind, ...] = ("image", "vector", "counts", "sequence", "text")
+SIDES = (8, 16, 32, 64, 128, 256)  # of images in pixels, that a preset of configs/arch is for
 TRAINED = 0.7  # share of the rows
 STEPS = 2000  # of a VAE alone, about
 BATCH = 64  # samples, as configs/trainer/default.yaml has it
@@ -60,6 +61,11 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
     )
 
 
+def image_arch(side: int) -> str:
+    """The preset in configs/arch for images of `side` pixels."""
+    return f"conv{max(fitting for fitting in SIDES if fitting <= max(side, SIDES[0]))}"
+
+
 def _latent(view: GuessedView, rows: int) -> int:
     """Dimensions of z: fewer than the data have, and fewer where there is little to learn them from."""
     if view.kind == "image":
@@ -70,7 +76,7 @@ def _latent(view: GuessedView, rows: int) -> int:
 def _arch(view: GuessedView, rows: int) -> str:
     """The network's preset in configs/arch."""
     if view.kind == "image":
-        return f"conv{max(side for side in (8, 16, 32, 64, 128, 256) if side <= max(view.source['size'], 8))}"
+        return image_arch(view.source["size"])
     if view.kind == "sequence":
         return "gru" if view.size < LONG_SEQUENCE else "conv1d"
     if view.kind == "text":

@@ -14,7 +14,7 @@ from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstr
 from favae_cli.evaluation.translation import agreement_metrics, translation_metrics, translation_pictures
 from favae_cli.evaluation.translator import image_views
 from favae_cli.model import FAVAE
-from favae_cli.tasks.session import Session
+from favae_cli.tasks.session import Session, complete
 from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.joining import foretold
 
@@ -22,21 +22,8 @@ FEWEST = 2  # pairs in a split
 
 
 def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
-    """Train, evaluate and report in `directory`.
-
-    Returns:
-        The flat metrics, as in metrics.json.
-
-    Raises:
-        Interrupted: as `stop` asked, after saving.
-        UserError: a mistake that only the data could show.
-    """
-    session = Session.open(config, directory)
-    for split in ("train", "test"):
-        _require_pairs(session, split)
-    training = session.train(stop)
-    evaluate(session, "test")
-    return session.close(training.log)
+    """Train, evaluate and report in `directory`; as `complete`."""
+    return complete(config, directory, stop, _require_pairs, evaluate)
 
 
 def evaluate(session: Session, split: str) -> None:

@@ -13,26 +13,14 @@ from favae_cli.evaluation.condition import Conditioning
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
 from favae_cli.model import observed_table
-from favae_cli.tasks.session import Session
+from favae_cli.tasks.session import Session, complete
 from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.joining import foretold
 
 
 def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
-    """Train, evaluate and report in `directory`.
-
-    Returns:
-        The flat metrics, as in metrics.json.
-
-    Raises:
-        Interrupted: as `stop` asked, after saving.
-        UserError: a mistake that only the data could show.
-    """
-    session = Session.open(config, directory)
-    _require_samples(session, "test")
-    training = session.train(stop)
-    evaluate(session, "test")
-    return session.close(training.log)
+    """Train, evaluate and report in `directory`; as `complete`."""
+    return complete(config, directory, stop, _require_samples, evaluate)
 
 
 def evaluate(session: Session, split: str) -> None:
@@ -42,7 +30,8 @@ def evaluate(session: Session, split: str) -> None:
         UserError: the data hold nothing that it could be judged on.
     """
     config, model, data = session.config, session.favae, session.data
-    _require_samples(session, split)
+    for part in ("train", split):
+        _require_samples(session, part)
     image, attributes = _views(session)
     session.add(factor_metrics(model.joined))
 
@@ -68,13 +57,12 @@ def _views(session: Session) -> tuple[str, str]:
     return image, next(name for name, view in session.config.views.items() if view.type == "bernoulli")
 
 
-def _require_samples(session: Session, judged: str) -> None:
-    """Refuse data on which nothing could be judged, before any training."""
+def _require_samples(session: Session, split: str) -> None:
+    """Refuse a split on which nothing could be judged."""
     data, (image, attributes) = session.data, _views(session)
-    for split in ("train", judged):
-        indices = data.having(split, image, attributes)
-        if not len(indices) or np.isnan(observed_table(data, attributes, indices)).any(axis=1).all():
-            raise UserError(
-                f"data.split: no {split} sample has both {image} and every one of the {attributes}; "
-                "give that split a larger share, or choose fewer attributes"
-            )
+    indices = data.having(split, image, attributes)
+    if not len(indices) or np.isnan(observed_table(data, attributes, indices)).any(axis=1).all():
+        raise UserError(
+            f"data.split: no {split} sample has both {image} and every one of the {attributes}; "
+            "give that split a larger share, or choose fewer attributes"
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -141,6 +141,37 @@ class Session:
             if (self.directory / where).exists():
                 logger.info("%-12s %s", what, self.directory / where)
         return self.metrics
+
+
+def complete(
+    config: Config,
+    directory: Path,
+    stop: StopRequest,
+    require: Callable[[Session, str], None],
+    evaluate: Callable[[Session, str], None],
+) -> dict[str, float]:
+    """Train, evaluate on the test split and report in `directory`, in the order of every task with one training.
+
+    Args:
+        config: of the run.
+        directory: where it writes.
+        stop: asked while it trains.
+        require: refuses, before any training, a split on which nothing could be learned or judged.
+        evaluate: scores and draws what the trained model does with a split.
+
+    Returns:
+        The flat metrics, as in metrics.json.
+
+    Raises:
+        Interrupted: as `stop` asked, after saving.
+        UserError: a mistake that only the data could show.
+    """
+    session = Session.open(config, directory)
+    for split in ("train", "test"):
+        require(session, split)
+    training = session.train(stop)
+    evaluate(session, "test")
+    return session.close(training.log)
 
 
 def loaded(config: DataConfig, cache: Path, seed: int) -> Dataset:

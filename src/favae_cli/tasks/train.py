@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from favae_cli.config import Config
 from favae_cli.errors import UserError
 from favae_cli.evaluation.attributes import attribute_metrics, attribute_pictures
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.prediction import prediction_metrics, prediction_pictures
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
-from favae_cli.tasks.session import Session
+from favae_cli.tasks.session import Session, complete
 from favae_cli.training.epochs import Prior
 from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.joining import foretold
@@ -21,21 +19,8 @@ FEWEST = 2  # samples with two views, in a split
 
 
 def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
-    """Train, evaluate and report in `directory`.
-
-    Returns:
-        The flat metrics, as in metrics.json.
-
-    Raises:
-        Interrupted: as `stop` asked, after saving.
-        UserError: a mistake that only the data could show.
-    """
-    session = Session.open(config, directory)
-    for split in ("train", "test"):
-        _require_company(session, split)
-    training = session.train(stop)
-    evaluate(session, "test")
-    return session.close(training.log)
+    """Train, evaluate and report in `directory`; as `complete`."""
+    return complete(config, directory, stop, _require_company, evaluate)
 
 
 def evaluate(session: Session, split: str) -> None:
@@ -71,8 +56,6 @@ def evaluate(session: Session, split: str) -> None:
 def _require_company(session: Session, split: str) -> None:
     """Refuse a split in which hardly a sample has two views: there is nothing to join, and nothing to predict from."""
     data = session.data
-    present = np.sum([view.present[data.split[split]] for view in data.views.values()], axis=0)
-    wanted = min(2, len(data.views))
-    if (present >= wanted).sum() < FEWEST:
-        views = f"two of the views {', '.join(data.views)}" if wanted == 2 else next(iter(data.views))
+    if len(data.in_company(split)) < FEWEST:
+        views = f"two of the views {', '.join(data.views)}" if len(data.views) > 1 else next(iter(data.views))
         raise UserError(f"data.split: fewer than {FEWEST} {split} samples have {views}; give that split a larger share")

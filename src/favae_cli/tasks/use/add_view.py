@@ -14,9 +14,6 @@ from omegaconf import OmegaConf
 from favae_cli.config import Config, Schedule, validate
 from favae_cli.data import SPLITS, Dataset
 from favae_cli.errors import UserError
-from favae_cli.evaluation.factors import factor_metrics, factor_pictures
-from favae_cli.evaluation.prediction import prediction_metrics, prediction_pictures
-from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
 from favae_cli.factors import FactorModel
 from favae_cli.factors.extend import NewView, extend
 from favae_cli.files import replacing
@@ -25,8 +22,9 @@ from favae_cli.model_config import FaVae
 from favae_cli.nets.grow import warm_start
 from favae_cli.schema import did_you_mean
 from favae_cli.tasks.session import Session, loaded
+from favae_cli.tasks.train import evaluate
 from favae_cli.training.interrupt import StopRequest
-from favae_cli.training.joining import foretold, keep_units
+from favae_cli.training.joining import keep_units
 from favae_cli.training.rounds import Training
 from favae_cli.training.seeds import torch_generator
 from favae_cli.training.setup import fit_view
@@ -69,16 +67,7 @@ def use(config: AddView, trained: TrainedRun, directory: Path) -> None:
     with replacing(directory / ".hydra" / "config.yaml") as file:  # from now on the folder is a finished run's
         OmegaConf.save(OmegaConf.create(whole.model_dump(mode="json", by_alias=True)), file)
     session.add(training.progress.speeds())
-    with session.timed("evaluation"):
-        encoded = joined.encode(data, data.split["test"])
-        priors = foretold(joined, data, whole, "test", encoded, whole.plan.rounds)
-        session.add(reconstruction_metrics(joined, data, "test", priors, whole.seed))
-        session.add(prediction_metrics(joined, data, "test", encoded))
-        session.add(factor_metrics(joined.joined))
-    show = whole.evaluation.reconstructions
-    session.draw(reconstruction_pictures(joined, data, "test", show))
-    session.draw(prediction_pictures(joined, data, "test", encoded, show))
-    session.draw(factor_pictures(joined.joined))
+    evaluate(session, "test")
     session.close(training.log)
 
 
