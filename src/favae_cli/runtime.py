@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from favae_cli.errors import UserError
+from favae_cli.world import ALONE, World
 
 if TYPE_CHECKING:
     from favae_cli.config import Machine
@@ -30,10 +31,12 @@ class Runtime:
     Attributes:
         device: where networks and batches live.
         bf16: whether networks compute in bfloat16 under autocast; their weights stay float32.
+        world: the processes that train together.
     """
 
     device: torch.device
     bf16: bool = False
+    world: World = ALONE
 
     @property
     def memory_format(self) -> torch.memory_format:
