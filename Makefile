@@ -4,9 +4,13 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.installed
 TOOLS := $(VENV)/.installed-dev
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
+# Two processes of one thread each: what tests compute is too small for more threads.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal
 SOURCES := src tests $(wildcard scripts)
 PAPER = $(BIN)/python scripts/paper.py $(if $(CELEBA),--celeba "$(CELEBA)") $(if $(CARTOONS),--cartoons "$(CARTOONS)") \
 	$(if $(EMOJI),--emoji "$(EMOJI)")
+
+BENCH := engine recovery training phases memory scaling
 
 .DEFAULT_GOAL := help
 .PHONY: help install run paper paper-quick compare test test-fast bench lint format wheel clean
@@ -29,18 +33,19 @@ compare: $(TOOLS) ## Train every model on the same pairs of drawn faces, or of E
 	$(BIN)/python scripts/compare_models.py $(if $(EMOJI),emoji_adapt "data.root=$(EMOJI)",avatars_adapt)
 
 test: $(TOOLS) ## Run the whole test suite
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-fast: $(TOOLS) ## Run the tests without the whole runs
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: $(TOOLS) ## Check style and types
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 
-bench: $(RUNTIME) ## Time the factor engine against the plain per-sample form, and compare imputation with scikit-learn
-	$(BIN)/python scripts/bench/engine.py
+bench: $(TOOLS) ## Measure speed, memory and recovery beside other packages, into docs/benchmarks.md
+	$(PIP) -e ".[bench]"
+	for topic in $(BENCH); do $(BIN)/python scripts/bench/$$topic.py || exit; done
 	$(BIN)/python scripts/bench/imputation.py
 
 format: $(TOOLS) ## Bring the code into the house style

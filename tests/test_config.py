@@ -48,6 +48,8 @@ OUT_OF_RANGE = {
     "schedule.patience": AT_LEAST_ONE,
     "schedule.tolerance": NOT_BELOW_ZERO,
     "trainer.batch_size": st.integers(max_value=1),
+    "trainer.devices": AT_LEAST_ONE,
+    "trainer.nodes": AT_LEAST_ONE,
     "trainer.learning_rate": ABOVE_ZERO,
     "trainer.clip_norm": ABOVE_ZERO,
     "trainer.device": st.sampled_from(["gpu", "cuda:", "cuda0", "CPU", ""]),
@@ -220,6 +222,13 @@ def test_what_only_the_user_knows_is_asked_for() -> None:
         ({"data.use": ["fase", "attributes", "face"]}, "data.use: no view fase; did you mean face?"),
         ({"data.split.test": 0.95}, "data.split: validation and test together must be below 1"),
         ({"trainer.final_learning_rate": 1.0}, "trainer.final_learning_rate: must be no larger than"),
+        (
+            {"trainer.devices": 2, "trainer.nodes": 3, "trainer.batch_size": 11},
+            "trainer.batch_size: 6 processes (trainer.devices * trainer.nodes) share a batch, 2 samples each at least; "
+            "must be at least 12, got 11",
+        ),
+        ({"trainer.devices": 2, "trainer.device": "cuda:1"}, "trainer.device=cuda:1: is one GPU for 2 processes"),
+        ({"trainer.strategy": "fsdp"}, "trainer.strategy: must be 'ddp'"),
         ({"pretrained": "no/such/run"}, "pretrained: there is no folder no/such/run"),
         ({"views.face.data": "fase"}, "views.face.data=fase: the data have no such view; did you mean face?"),
         ({"model.feed_rounds": 1.5}, "model.feed_rounds: must be a valid integer"),

@@ -3,14 +3,17 @@
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from favae_cli import runtime
 from favae_cli.errors import UserError
 from favae_cli.nets import build
+from favae_cli.world import World
 
 CPU = torch.device("cpu")
 CUDA = torch.device("cuda")
@@ -28,6 +31,46 @@ def test_a_device_that_is_not_there_is_named_with_its_key(name: str, monkeypatch
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with pytest.raises(UserError, match=rf"trainer\.device={name}: torch sees 0 CUDA devices"):
         runtime.find_device(name)
+
+
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[torch.device]]:
+    """Let torch see so many GPUs; returns those that were made the current one."""
+
+    def pretend(count: int) -> list[torch.device]:
+        taken: list[torch.device] = []
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+        monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(uuid=device.index))
+        return taken
+
+    return pretend
+
+
+def test_each_process_has_its_own_gpu(
+    gpus: Callable[[int], list[torch.device]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = gpus(2)
+    monkeypatch.setattr(World, "gather", lambda self, part: ["0", part])
+    assert runtime.own_gpu(World(1, 2, 1)) == torch.device("cuda", 1)
+    assert taken == [torch.device("cuda", 1)]
+
+
+def test_processes_that_would_share_a_gpu_are_refused(
+    gpus: Callable[[int], list[torch.device]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpus(1)
+    monkeypatch.setattr(World, "gather", lambda self, part: ["0", part])
+    with pytest.raises(UserError, match=r"^trainer\.devices: 2 processes have 1 GPUs between them; torch sees 1 on"):
+        runtime.own_gpu(World(1, 2, 1))
+
+
+def test_a_machine_that_shows_each_process_its_own_gpu_alone_is_fine(
+    gpus: Callable[[int], list[torch.device]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpus(1)
+    monkeypatch.setattr(World, "gather", lambda self, part: ["another", part])
+    assert runtime.own_gpu(World(1, 2, 1)) == torch.device("cuda", 0)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +102,27 @@ def test_prepare_sets_the_threads() -> None:
         torch.set_num_threads(threads)
 
 
+@pytest.mark.parametrize(("device", "precision"), [(CUDA, "high"), (CPU, "highest")])
+def test_only_a_gpu_multiplies_float32_in_tf32(
+    device: torch.device, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "find_device", lambda name: device)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    try:
+        runtime.prepare(SimpleNamespace(device="auto", precision="fp32", threads=None))
+        assert torch.get_float32_matmul_precision() == precision
+        assert torch.backends.cudnn.benchmark is (device == CUDA)
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+@pytest.mark.parametrize("values", [np.arange(6)[::-2], np.ones((2, 3), np.uint8), torch.eye(2)])
+def test_what_is_sent_arrives_as_it_was(values: np.ndarray | torch.Tensor) -> None:
+    found = runtime.send(values, CPU)
+    assert found.tolist() == values.tolist()
+    assert str(found.dtype).removeprefix("torch.") == str(values.dtype).removeprefix("torch.")
+
+
 @pytest.mark.parametrize(("bf16", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
 def test_autocast_covers_the_networks_and_leaves_the_weights(bf16: bool, dtype: torch.dtype) -> None:
     chosen = runtime.Runtime(CPU, bf16)
@@ -68,7 +132,7 @@ def test_autocast_covers_the_networks_and_leaves_the_weights(bf16: bool, dtype: 
         assert layer(torch.rand(1, 3, 5, 5)).dtype == dtype
 
     assert layer.weight.dtype == torch.float32
-    assert layer.weight.is_contiguous(memory_format=chosen.memory_format)
+    assert layer.weight.is_contiguous()  # as the fused Adam of a CPU wants it
     assert layer(torch.rand(1, 3, 5, 5)).dtype == torch.float32
 
 
@@ -112,6 +176,7 @@ sys.stdout.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has these settings")
+@pytest.mark.slow
 def test_kept_memory_is_used_again_without_page_faults() -> None:
     faults = {
         mode: int(subprocess.run([sys.executable, "-c", FAULTS, mode], capture_output=True, check=True).stdout)

@@ -25,7 +25,8 @@ from favae_cli.errors import Interrupted, UserError
 from favae_cli.evaluation.report import write_report
 from favae_cli.folders import shipped_configs
 from favae_cli.overrides import combinations, parse_overrides, samples
-from favae_cli.sweep import SweepTable, end_resumed
+from favae_cli.sweep import end_resumed
+from favae_cli.sweep_table import SweepTable
 
 MISTAKE, BUG, STOP = 2048, 1024, 4096  # factors with which a run ends badly
 
@@ -257,13 +258,12 @@ def test_the_shipped_grid_can_be_narrowed_on_the_command_line(runs: Runs) -> Non
 
 @pytest.fixture
 def search(runs: Runs) -> Callable[..., int]:
-    """Let Optuna search with a few runs, and without lines of its own."""
-    optuna = pytest.importorskip("optuna")
-    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    """Let Optuna search with a few runs."""
+    pytest.importorskip("optuna")
     return lambda *arguments: main(["-m", "sweep=beta_optuna", "hydra.sweeper.n_trials=2", *arguments])
 
 
+@pytest.mark.slow
 def test_a_search_draws_what_its_seed_says_and_finds_the_highest_score(search: Callable[..., int], runs: Runs) -> None:
     for seed in (0, 0, 1):
         assert search("model.factors=choice(20,50,80,110)", f"seed={seed}") == 0
@@ -296,12 +296,30 @@ def test_a_search_is_checked_before_its_first_run(
     assert runs.configs == []
 
 
-def test_without_optuna_a_line_says_how_to_get_it(
-    monkeypatch: pytest.MonkeyPatch, runs: Runs, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        ("sweep=beta_optuna", "hydra/sweeper=optuna: optuna is not installed; pip install 'favae-run[optuna]'"),
+        ("launch=ray", "hydra/launcher=ray: ray is not installed; pip install 'favae-run[ray]'"),
+    ],
+)
+def test_without_its_package_a_line_says_how_to_get_it(
+    asked: str, line: str, monkeypatch: pytest.MonkeyPatch, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("favae_cli.compose.find_spec", lambda name: None)
+    assert main(["-m", asked]) == 2
+    assert own(capsys.readouterr().err) == [line]
+    assert runs.configs == []
+
+
+@pytest.mark.parametrize(("launcher", "extra"), [("joblib", "joblib"), ("submitit_slurm", "slurm")])
+def test_without_its_plugin_a_line_says_how_to_get_a_launcher(
+    launcher: str, extra: str, monkeypatch: pytest.MonkeyPatch, runs: Runs, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Plugins.instance()  # fills the store
-    monkeypatch.delitem(ConfigStore.instance().repo["hydra"]["sweeper"], "optuna.yaml", raising=False)
-    assert main(["-m", "sweep=beta_optuna"]) == 2
-    told = own(capsys.readouterr().err)
-    assert told == ["hydra/sweeper=optuna: Optuna is not installed; pip install 'favae-run[optuna]'"]
+    monkeypatch.delitem(ConfigStore.instance().repo["hydra"]["launcher"], f"{launcher}.yaml", raising=False)
+    assert main(["-m", f"launch={launcher}"]) == 2
+    (told,) = own(capsys.readouterr().err)
+    assert told.startswith(f"hydra/launcher={launcher}: ")
+    assert told.endswith(f" is not installed; pip install 'favae-run[{extra}]'")
     assert runs.configs == []

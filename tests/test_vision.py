@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 USE_IT = """
 from favae_cli.vision import torchvision
 module = torchvision()
@@ -43,6 +45,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_what_the_project_uses_works_on_this_machine() -> None:
     result = run(USE_IT)
     assert result.returncode == 0, result.stderr

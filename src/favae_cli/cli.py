@@ -13,15 +13,22 @@ from favae_cli import __version__
 from favae_cli.errors import Interrupted, UserError
 from favae_cli.folders import config_folders, shipped_configs
 from favae_cli.help import help_text
+from favae_cli.place import Place, find_place
 
 if TYPE_CHECKING:
+    from hydra.conf import HydraConf
     from omegaconf import DictConfig
 
     from favae_cli.config import Config
     from favae_cli.init_config import Init
     from favae_cli.use_config import Use
 
-MISTAKE, INTERRUPTED = 2, 130  # exit codes
+BUG, MISTAKE, INTERRUPTED = 1, 2, 130  # exit codes
+_ASIDE = ("hydra.run.dir=.", "hydra.output_subdir=null")  # leaves no folder
+
+
+class _Mistake(SystemExit):
+    """Carries a UserError past Hydra, which would add lines of its own to an ordinary exception."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,15 +46,41 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"favae-run {__version__}\n")
         return 0
     try:
+        place = find_place(os.environ)
+        if place is not None:
+            return _in_company(arguments, place)
         _dispatch(arguments)
     except (UserError, Interrupted) as ending:
         return _tell(ending)
     return 0
 
 
-def _dispatch(arguments: list[str]) -> None:
+def _in_company(arguments: list[str], place: Place) -> int:
+    """Be one of the processes that torchrun or srun started: the first of them to fail says why, for all."""
+    from favae_cli.meet import is_first_to_fail, join
+
+    store = join(place)
+    try:
+        _dispatch(arguments, place)
+    except (UserError, Interrupted) as ending:
+        return _tell(ending) if is_first_to_fail(store) else _code(ending)
+    except Exception:
+        if is_first_to_fail(store):
+            raise
+        return BUG
+    return 0
+
+
+def _dispatch(arguments: list[str], place: Place | None = None) -> None:
     # Hydra and the schema take most of a second to import: --help does without them.
-    from favae_cli.compose import CHECK, checked_overrides, composition_mistakes, parse_arguments, primary_config
+    from favae_cli.compose import (
+        CHECK,
+        TRAINING,
+        checked_overrides,
+        composition_mistakes,
+        parse_arguments,
+        primary_config,
+    )
     from favae_cli.resume import resume, resumed_folder
 
     parsed = parse_arguments(arguments)
@@ -56,8 +89,16 @@ def _dispatch(arguments: list[str]) -> None:
         from favae_cli.sweep import end_resumed
 
         config = resume(folder, parsed)
-        end_resumed(folder, _run(config, folder), config.score)
+        score = _run(config, folder)
+        if place is None or place.leads:
+            end_resumed(folder, score, config.score)
         return
+    if parsed.multirun:
+        from favae_cli.resume_sweep import with_folder
+
+        flags = [argument for argument in arguments if argument not in parsed.overrides]
+        parsed.overrides = with_folder(parsed.overrides)
+        arguments = [*flags, *parsed.overrides]
     primary = primary_config(parsed)
     if primary == CHECK:  # which task the experiment has is part of what is checked
         arguments.remove("task=check")
@@ -65,6 +106,11 @@ def _dispatch(arguments: list[str]) -> None:
     if not (parsed.hydra_help or parsed.shell_completion):
         forms = dict(zip(parsed.overrides, checked_overrides(parsed, primary), strict=True))
         arguments = [forms.get(argument, argument) for argument in arguments]
+    if place is not None:
+        if parsed.multirun or primary != TRAINING:
+            raise UserError(f"{place.size} processes were started: only one training run can be shared among them")
+        if not place.leads:
+            arguments = [*arguments, *_ASIDE]
     shown = parsed.cfg or parsed.info or parsed.hydra_help or parsed.shell_completion
     with composition_mistakes() if shown else nullcontext():
         _call_hydra(arguments, primary)
@@ -76,7 +122,10 @@ def _call_hydra(arguments: list[str], primary: str) -> None:
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra prints bugs in its own, shortened way and exits
     sys.argv[1:] = arguments
-    hydra.main(version_base="1.3", config_path=str(shipped_configs()), config_name=primary)(_job)()
+    try:
+        hydra.main(version_base="1.3", config_path=str(shipped_configs()), config_name=primary)(_job)()
+    except _Mistake as ended:
+        raise UserError(ended.code) from ended
 
 
 def _job(composed: DictConfig) -> float | None:
@@ -90,9 +139,6 @@ def _job(composed: DictConfig) -> float | None:
 
     settings = HydraConfig.get()
     directory = Path(settings.runtime.output_dir)
-    if settings.mode == RunMode.MULTIRUN:
-        changes = " ".join(override.lstrip("+") for override in settings.overrides.task)
-        sys.stdout.write(f"run {settings.job.num} of the sweep: {changes}\n")
     try:
         primary = settings.job.config_name
         if primary == INIT:
@@ -101,20 +147,31 @@ def _job(composed: DictConfig) -> float | None:
             _check(composed)
         elif primary == USE:
             _use(validate_use(composed), directory)
+        elif settings.mode == RunMode.MULTIRUN:
+            return _run_of_sweep(validate(composed), settings)
         else:
             return _run(validate(composed), directory)
         return None
-    except (UserError, Interrupted) as ending:
-        if isinstance(ending, UserError) and settings.mode == RunMode.MULTIRUN:
+    except UserError as mistake:
+        if settings.mode == RunMode.MULTIRUN:
             raise  # Hydra goes on with the other runs and raises it again after the last
-        # Hydra would add lines of its own to an ordinary exception.
-        raise SystemExit(_tell(ending)) from ending
+        raise _Mistake(str(mistake)) from mistake
 
 
 def _run(config: Config, directory: Path) -> float:
-    from favae_cli.tasks import run_task
+    from favae_cli.launch import run
 
-    return run_task(config, directory)
+    return run(config, directory)
+
+
+def _run_of_sweep(config: Config, settings: HydraConf) -> float:
+    from favae_cli.sweep import own_run
+
+    directory = Path(settings.runtime.output_dir)
+    changes = " ".join(override.lstrip("+") for override in settings.overrides.task)
+    sys.stdout.write(f"run {directory.name} of the sweep: {changes}\n")
+    with own_run(settings) as score:
+        return _run(config, directory) if score is None else score
 
 
 def _use(config: Use, directory: Path) -> None:
@@ -138,4 +195,8 @@ def _check(composed: DictConfig) -> None:
 def _tell(ending: UserError | Interrupted) -> int:
     for line in str(ending).splitlines():
         sys.stderr.write(f"favae-run: {line}\n")
+    return _code(ending)
+
+
+def _code(ending: UserError | Interrupted) -> int:
     return MISTAKE if isinstance(ending, UserError) else INTERRUPTED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
@@ -29,8 +30,8 @@ from favae_cli.overrides import (
     changes_a_value,
     combinations,
     parse_overrides,
+    require_options,
     samples,
-    sweep_name,
     sweep_params,
 )
 from favae_cli.schema import did_you_mean
@@ -38,6 +39,13 @@ from favae_cli.use_config import TASKS, validate_use
 
 TRAINING, USE, INIT, CHECK = "run", "use", "init", "check"  # the primary configs
 _NEW = object()
+_PLUGINS = {  # the package that each needs, and the extra that brings it
+    "hydra/sweeper=optuna": ("optuna", "optuna"),
+    "hydra/launcher=joblib": ("hydra_plugins.hydra_joblib_launcher", "joblib"),
+    "hydra/launcher=submitit_local": ("hydra_plugins.hydra_submitit_launcher", "slurm"),
+    "hydra/launcher=submitit_slurm": ("hydra_plugins.hydra_submitit_launcher", "slurm"),
+    "hydra/launcher=ray": ("ray", "ray"),
+}
 
 
 class UserFolders(SearchPathPlugin):
@@ -52,8 +60,7 @@ class UserFolders(SearchPathPlugin):
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """Hydra's own reading of the command line; from here on its searches include the user's folders, and its
-    configs can name a sweep.
+    """Hydra's own reading of the command line; from here on its searches include the user's folders.
 
     Raises:
         UserError: a flag that does not exist or lacks its value.
@@ -68,8 +75,6 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     if parsed.config_path is not None:
         raise UserError("--config-path: would hide the shipped configs; use --config-dir")
     Plugins.instance().register(UserFolders)
-    # Cached, so that the runs of a sweep keep the name that was found for all of them.
-    OmegaConf.register_new_resolver("sweep_name", sweep_name, use_cache=True, replace=True)
     UserFolders.extra = Path(parsed.config_dir).resolve() if parsed.config_dir else None
     return parsed
 
@@ -103,7 +108,9 @@ def checked_overrides(parsed: argparse.Namespace, primary: str) -> list[str]:
         UserError: with every mistake, one a line.
     """
     with initialize_config_dir(str(shipped_configs()), version_base="1.3"), composition_mistakes():
-        overrides = _added_where_new(primary, parse_overrides(parsed.overrides))
+        given = parse_overrides(parsed.overrides)
+        require_options(given)
+        overrides = _added_where_new(primary, given)
         mistakes: dict[str, None] = {}
         unjudged = parsed.cfg or parsed.info or primary == CHECK
         for composed in () if unjudged else _configs(primary, overrides, parsed.multirun):
@@ -134,12 +141,17 @@ def _configs(primary: str, overrides: list[Override], multirun: bool) -> Iterato
             if override.is_sweep_override():
                 key, _, values = str(override.input_line).lstrip("+").partition("=")
                 raise UserError(f"{key}: several values need -m (a sweep); a list is {key}=[{values}]")
-        if (sweep := base.hydra.runtime.choices.get("sweep")) is not None:
-            raise UserError(f"sweep={sweep}: needs -m (a sweep)")
+        for group in ("sweep", "launch"):
+            if (choice := base.hydra.runtime.choices.get(group)) is not None:
+                raise UserError(f"{group}={choice}: needs -m (a sweep)")
         with open_dict(base):
             del base["hydra"]
         yield base
         return
+    for choice, (package, _) in _PLUGINS.items():
+        group, name = choice.split("=")
+        if base.hydra.runtime.choices[group] == name and find_spec(package) is None:
+            raise UserError(_not_installed(choice))
     spread = combinations if base.hydra.runtime.choices["hydra/sweeper"] == "basic" else samples
     for combination in spread([*parse_overrides(sweep_params(base.hydra.sweeper)), *overrides]):
         yield compose(primary, combination)
@@ -166,8 +178,13 @@ def _added_where_new(primary: str, overrides: list[Override]) -> list[Override]:
 
 def _no_option(error: MissingConfigException) -> str:
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
-    if (group, name) == ("hydra/sweeper", "optuna"):
-        return "hydra/sweeper=optuna: Optuna is not installed; pip install 'favae-run[optuna]'"
+    if f"{group}={name}" in _PLUGINS:
+        return _not_installed(f"{group}={name}")
     if not group or error.options is None:
         return " ".join(str(error).split("Config search path")[0].split())
     return f"{group}={name}: no such option; {did_you_mean(name, error.options)}"
+
+
+def _not_installed(choice: str) -> str:
+    package, extra = _PLUGINS[choice]
+    return f"{choice}: {package} is not installed; pip install 'favae-run[{extra}]'"

@@ -71,12 +71,19 @@ class Machine(Section):
 
 
 class Trainer(Machine):
+    devices: Count = Field(description="processes on each machine; on GPUs, one for each")
+    nodes: Count = Field(description="machines")
+    strategy: Literal["ddp"] = Field(description="how they share the work: each takes its part of every batch")
     batch_size: int = Field(ge=2, description="samples; batch norm needs two")
+    accumulate: Count = Field(description="batches whose gradients are averaged for one step")
     learning_rate: Positive = Field(description="of Adam, after the warm-up")
-    final_learning_rate: NotNegative = Field(description="at the end of the cosine decay")
+    rate_schedule: Literal["cosine", "constant", "linear"] = Field(description="of the rate after the warm-up")
+    final_learning_rate: NotNegative = Field(description="at the end of the decay, if the schedule has one")
     warm_up_steps: int = Field(ge=0, description="steps")
-    clip_norm: Positive = Field(description="largest norm of the gradient")
+    clip_norm: Positive = Field(description="largest norm of the gradient of a step")
     weight_decay: NotNegative
+    compile: bool = Field(description="train with networks from torch.compile")
+    profile: bool = Field(description="record a few training steps of each view")
 
 
 class Judge(Section):
@@ -120,6 +127,8 @@ class Evaluation(Section):
     translate: Translate
     traverse: Traverse
     min_combination: Count = Field(description="fewest training samples of a combination that is generated")
+    samples: Count | None = Field(description="of each split to learn or score by; null takes all")
+    cards: int = Field(ge=0, description="factors that have a card")
     reconstructions: Count = Field(description="images in the figure")
 
 
@@ -185,6 +194,7 @@ def validate(composed: DictConfig) -> Config:
 def _contradictions(config: Config) -> Iterator[str]:
     """Mistakes that show only where two sections meet."""
     yield from config.data.contradictions()
+    yield from _too_many(config.trainer)
     if config.trainer.final_learning_rate > config.trainer.learning_rate:
         yield "trainer.final_learning_rate: must be no larger than trainer.learning_rate"
     if config.pretrained is not None and not config.pretrained.is_dir():
@@ -202,6 +212,18 @@ def _contradictions(config: Config) -> Iterator[str]:
             sides[name] = loaded[source]
             yield from _misfits(name, view, kinds[source], sides[name])
     yield from _lacking(config, sides)
+
+
+def _too_many(trainer: Trainer) -> Iterator[str]:
+    """Processes that would find nothing to do, or no GPU of their own."""
+    count = trainer.devices * trainer.nodes
+    if count > 1 and trainer.device.startswith("cuda:"):
+        yield f"trainer.device={trainer.device}: is one GPU for {count} processes; use cuda, and each takes its own"
+    if count > 1 and trainer.batch_size < 2 * count:
+        yield (
+            f"trainer.batch_size: {count} processes (trainer.devices * trainer.nodes) share a batch, 2 samples each at "
+            f"least; must be at least {2 * count}, got {trainer.batch_size}"
+        )
 
 
 def _misfits(name: str, view: View, kind: Kind, side: int | None) -> Iterator[str]:

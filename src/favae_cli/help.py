@@ -14,6 +14,7 @@ GROUPS = {
     "transfer": "Help in task transfer (transfer=NAME)",
     "arch": "Archs (arch@views.VIEW.arch=NAME)",
     "sweep": "Sweeps (-m sweep=NAME)",
+    "launch": "Where the runs of a sweep go (-m launch=NAME)",
 }
 
 USAGE = """\
@@ -30,6 +31,7 @@ Usage: favae-run [KEY=VALUE ...]
   favae-run experiment=emoji_condition data.root=DIR
   favae-run -m experiment=avatars_condition model.beta=1,4 model.factors=20,50
                                                  a run for every combination; sweep.csv compares them
+  favae-run -m ... sweep.resume=true             goes on with the newest sweep of that kind: only what is missing
   favae-run resume=outputs/EXPERIMENT/TIME       goes on as if the run had never stopped
   favae-run task=translate run=outputs/EXPERIMENT/TIME input=me.jpg
                                                  uses a finished run

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
+from favae_cli.data.table import NPY
 from favae_cli.data_section import Data, Kind, OnBadImage, Pixels, Split
 from favae_cli.schema import Folder, Name, Names, Section, Seed, Text
 
@@ -45,6 +46,12 @@ class OwnView(Section):
         named = [getattr(self, key, None) for key in ("column", "array", "time")]
         return [name for name in named if name] + [*(getattr(self, "columns", None) or ())]
 
+    @property
+    def own_array(self) -> str | None:
+        """The .npy file that holds all of the view, relative to root, if it is one."""
+        name: str = getattr(self, "array", None) or ""
+        return name if name.endswith(NPY) else None
+
     def _one_of(self, *keys: str) -> None:
         given = [key for key in keys if getattr(self, key) is not None]
         if len(given) != 1:
@@ -54,7 +61,7 @@ class OwnView(Section):
 class ImageData(OwnView, Pixels):
     kind: Literal["image"]
     column: Text | None = Field(description="image paths, relative to root")
-    array: Text | None = Field(description="of an .npz file: uint8 (N, H, W) or (N, H, W, C)")
+    array: Text | None = Field(description="of an .npz file, or an .npy file: uint8 (N, H, W) or (N, H, W, C)")
 
     @model_validator(mode="after")
     def _one_source(self) -> ImageData:
@@ -95,7 +102,7 @@ class TextData(OwnView):
 
 class _Numbers(OwnView):
     columns: Columns | None = Field(description="columns of numbers")
-    array: Text | None = Field(description="of an .npz file")
+    array: Text | None = Field(description="of an .npz file, or an .npy file")
 
 
 class _Rows(_Numbers):
@@ -171,8 +178,12 @@ class Manifest(Data):
     views: dict[Name, OwnViewKind] = Field(min_length=1)
 
     def files(self) -> dict[str, str]:
-        """The file of every view, relative to root; "" for one that has none."""
-        return {name: view.table or self.table or "" for name, view in self.views.items()}
+        """The file of every view, relative to root; "" for one that has none.
+
+        Without a table, .npy files have the same samples, those of the first of them.
+        """
+        first = next((view.own_array for view in self.views.values() if view.own_array and not view.table), None)
+        return {name: view.table or self.table or (view.own_array and first) or "" for name, view in self.views.items()}
 
     def sides(self) -> dict[str, int | None]:
         return {name: getattr(view, "size", None) for name, view in self.views.items()}
@@ -190,7 +201,7 @@ class Manifest(Data):
                 yield f"data.views.{name}: has no attribute; list some under columns or binarise"
             if isinstance(view, SequenceData) and view.time is not None and self.key is None:
                 yield f"data.key: must name the column that says which rows of a sequence in {name} belong together"
-            if not (view.table or self.table):
+            if not self.files()[name]:
                 yield f"data.views.{name}.table: must be given where data.table is null"
         if self.table is None:
             for key, column in self.split.reads().items():

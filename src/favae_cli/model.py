@@ -11,6 +11,7 @@ from torch import nn
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel
 from favae_cli.factors.embeddings import Embeddings
+from favae_cli.factors.moments import Gather, Moments, alone
 from favae_cli.views import Encoded, VaeView, View
 
 CHUNK = 4096  # samples read from the data set at a time
@@ -90,6 +91,8 @@ class FAVAE:
         indices: np.ndarray,
         encoded: dict[str, Encoded],
         given: Sequence[str] | None = None,
+        moments: Moments | None = None,
+        gather: Gather = alone,
     ) -> Embeddings:
         """The embeddings of the samples `indices`, as evidence about g.
 
@@ -98,6 +101,8 @@ class FAVAE:
             indices: N samples.
             encoded: of the same samples, from `encode`.
             given: views to take as evidence; all when None.
+            moments, gather: as `Embeddings` takes them, where samples were summed already or several processes have
+                them.
         """
         names = tuple(self.views) if given is None else tuple(name for name in self.views if name in given)
         local = {}
@@ -111,6 +116,8 @@ class FAVAE:
             {name: variance for name in names if name in encoded and (variance := encoded[name].variance) is not None},
             local,
             names,
+            moments,
+            gather,
         )
 
     def predict(self, view: str, evidence: Embeddings) -> np.ndarray:

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import IntervalSweep, Override, OverrideType
+from hydra.core.override_parser.types import IntervalSweep, Override, OverrideType, QuotedString
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from favae_cli.errors import UserError
 
@@ -75,11 +75,32 @@ def sweep_name(sweeper: DictConfig, task: Sequence[str], experiment: str) -> str
     return "+".join(override.sweep_string_iterator())[:_LONGEST_NAME]
 
 
+# Here and not at the entry point, which the processes of a launcher do not come through. Cached, so that the runs of a
+# sweep keep the name that was found for all of them.
+OmegaConf.register_new_resolver("sweep_name", sweep_name, use_cache=True, replace=True)
+
+
 def changes_a_value(override: Override) -> bool:
     """Whether it is a plain KEY=VALUE, not a choice from a config group or a setting of Hydra's own."""
     if override.type is not OverrideType.CHANGE or override.is_hydra_override():
         return False
     return override.package is None and not options(override.key_or_group)
+
+
+def require_options(overrides: Sequence[Override]) -> None:
+    """Refuse what can be no option of a config group, such as null: Hydra would raise a bare ValueError.
+
+    Raises:
+        UserError: with a line for each.
+    """
+    mistakes = []
+    for override in overrides:
+        values = override.sweep_iterator() if override.is_discrete_sweep() else [override.value()]
+        named = override.is_delete() or all(isinstance(value, str | QuotedString | list | dict) for value in values)
+        if not named and (known := options(override.key_or_group)):
+            mistakes.append(f"{override.input_line}: names no option; there are {', '.join(sorted(known))}")
+    if mistakes:
+        raise UserError("\n".join(mistakes))
 
 
 def options(group: str) -> list[str]:

@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 
 from hydra.core.override_parser.types import Override, OverrideType
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
-from favae_cli.config import Config, validate
+from favae_cli.config import Config
 from favae_cli.errors import UserError
-from favae_cli.folders import config_of_run
 from favae_cli.overrides import parse_overrides
+from favae_cli.stored import stored_config, validate_stored
 
 KEY = "resume="
 
@@ -20,16 +20,18 @@ def resumed_folder(parsed: argparse.Namespace) -> Path | None:
     """The folder that the command line asks to go on with, if it asks for one.
 
     Raises:
-        UserError: no run was begun in that folder, or a sweep is asked for at the same time.
+        UserError: no run was begun in that folder, or a sweep is to go on without -m.
     """
+    if parsed.multirun:
+        return None  # `resume_sweep` takes it for the folder of a sweep
+    if any(line.startswith("sweep.resume=") for line in parsed.overrides):
+        raise UserError("sweep.resume: needs -m (a sweep); one run goes on by resume=FOLDER")
     # Not parsed as an override: a path may hold signs that Hydra's grammar reads otherwise.
     named = [line.removeprefix(KEY) for line in parsed.overrides if line.startswith(KEY)]
     if not named or named[-1] in ("", "null"):
         return None
-    if parsed.multirun:
-        raise UserError("resume: goes on with one run; leave out -m")
     folder = Path(named[-1]).expanduser().resolve()
-    config_of_run(folder, "resume")
+    stored_config(folder, "resume")
     return folder
 
 
@@ -39,14 +41,11 @@ def resume(folder: Path, parsed: argparse.Namespace) -> Config:
     Raises:
         UserError: an override of any other key, or a config that is no longer valid.
     """
-    file = config_of_run(folder, "resume")
-    composed = OmegaConf.load(file)
-    if not isinstance(composed, DictConfig):
-        raise UserError(f"resume: {file} holds no config")
+    composed = stored_config(folder, "resume")
     for override in parse_overrides([line for line in parsed.overrides if not line.startswith(KEY)]):
         _require_trainer(override)
         OmegaConf.update(composed, override.key_or_group, override.value(), force_add=True)
-    return validate(composed).model_copy(update={"resume": folder})
+    return validate_stored(composed).model_copy(update={"resume": folder})
 
 
 def _require_trainer(override: Override) -> None:

@@ -61,10 +61,7 @@ def validated(composed: DictConfig, schema: TypeAdapter[T], choices: Iterable[st
     Raises:
         UserError: with every mistake found, one a line, each beginning with its key.
     """
-    try:
-        data = cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True))
-    except OmegaConfBaseException as error:
-        raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+    data = resolved(composed)
     unset = sorted(OmegaConf.missing_keys(composed))
     mistakes = [_ask_for(key, composed) for key in unset]
     try:
@@ -76,6 +73,24 @@ def validated(composed: DictConfig, schema: TypeAdapter[T], choices: Iterable[st
     if mistakes:
         raise UserError("\n".join(mistakes))
     return config
+
+
+def resolved(composed: DictConfig) -> dict[str, Any]:
+    """All values of a composed config.
+
+    Raises:
+        UserError: one of them stands for what there is not.
+    """
+    try:
+        return cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True))
+    except OmegaConfBaseException as error:
+        raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+
+
+def missing_keys(error: ValidationError, data: Mapping[str, Any]) -> list[list[str]]:
+    """The path of each key that `data` lack."""
+    absent = [mistake["loc"] for mistake in error.errors(include_url=False) if mistake["type"] == "missing"]
+    return [[*_locate(loc, data)[0], str(loc[-1])] for loc in absent]
 
 
 def _ask_for(key: str, composed: DictConfig) -> str:

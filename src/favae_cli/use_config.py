@@ -139,8 +139,16 @@ class Impute(OnSamples):
     output: TableFile | None = Field(description="file of all tables with their holes filled; null: none")
 
 
+class NewTrainer(Machine):
+    """How the network of a new view takes its steps; all else is as in the run."""
+
+    batch_size: int = Field(ge=2, description="samples; batch norm needs two")
+    learning_rate: Positive = Field(description="of Adam, after the warm-up")
+    warm_up_steps: int = Field(ge=0, description="steps")
+
+
 class NewSchedule(Section):
-    """How a new view with a network learns."""
+    """How long it learns."""
 
     alone_epochs: int = Field(ge=0, description="epochs alone")
     rounds: Count = Field(description="rounds beside the factors, which stay")
@@ -151,6 +159,7 @@ class AddView(OnData):
     """Join one more view to a trained run."""
 
     task: Literal["add_view"]
+    trainer: NewTrainer
     name: Name = Field(description="of the new view")
     new: View = Field(description="the new view")
     warm_start: Name | None = Field(description="view whose layers it begins with; null: anew")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -19,10 +22,19 @@ class World:
     Attributes:
         rank: of this process, from 0.
         size: number of processes.
+        local: rank among those of this machine, which picks a GPU.
     """
 
     rank: int = 0
     size: int = 1
+    local: int = 0
+
+    @classmethod
+    def here(cls) -> World:
+        """The processes that `launch.joined` has brought together, or this one alone."""
+        if not (dist.is_available() and dist.is_initialized()):
+            return ALONE
+        return cls(dist.get_rank(), dist.get_world_size(), dist.get_node_local_rank())
 
     @property
     def leads(self) -> bool:
@@ -51,18 +63,36 @@ class World:
         """Whether it is so in one process at least."""
         return any(self.gather(here))
 
+    def same(self, arrays: Mapping[str, np.ndarray]) -> bool:
+        """Whether every process holds the same bits under the same names."""
+        if self.size == 1:
+            return True
+        digest = hashlib.sha256()
+        for name, array in sorted(arrays.items()):
+            digest.update(name.encode() + array.tobytes())
+        return len(set(self.gather(digest.hexdigest()))) == 1
+
     def wait(self) -> None:
         """Until every process is here."""
         if self.size > 1:
             dist.barrier()
 
+    def part(self) -> None:
+        """End the work together as soon as every process is here: what follows, each does alone."""
+        if self.size > 1:
+            dist.barrier()
+            dist.destroy_process_group()
+
     def add_gradients(self, parameters: list[torch.nn.Parameter]) -> None:
-        """Sum the gradients over the processes, in one message."""
+        """Sum the gradients over the processes, in one message; a parameter that has none here counts with zeros."""
         if self.size == 1:
             return
+        for value in parameters:
+            if value.grad is None:  # others may have one, and every message has the same length
+                value.grad = torch.zeros_like(value)
         grads = [value.grad for value in parameters if value.grad is not None]
         flat = self.add(torch.cat([grad.flatten() for grad in grads]))
-        for grad, part in zip(grads, flat.split([grad.numel() for grad in grads]), strict=True):
+        for grad, part in zip(grads, torch.split(flat, [grad.numel() for grad in grads]), strict=True):
             grad.copy_(part.view_as(grad))
 
 

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
+import subprocess
+import sys
 import threading
+import time
+import tracemalloc
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
+from favae_cli.data import ViewData, building
 from favae_cli.data import cache as cache_module
 from favae_cli.data.cache import cached_images
+from favae_cli.data.decoding import Transform, decode
+from favae_cli.data.sharded import ShardedImages
 from favae_cli.errors import UserError
 
 
@@ -41,14 +51,14 @@ def load(
 
 
 def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    def decode(path: Path, transform: object) -> None:
+    def decode(path: str, transform: object) -> None:
         raise AssertionError(f"{path} was decoded again")
 
     monkeypatch.setattr(cache_module, "decode", decode)
 
 
 def test_every_path_gets_its_pixels(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_module, "CHUNK", 3)
+    monkeypatch.setattr(building, "CHUNK", 3)
     order = [files[i] for i in (4, 0, 6, 1, 4, 5, 2)]
     values, row, notes = load(order)
     assert values.shape == (6, 8, 8, 3)
@@ -137,10 +147,8 @@ def test_unreadable_file_is_no_bad_image(files: list[Path]) -> None:
 
 
 def test_interrupted_build_starts_afresh(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    decode = cache_module.decode
-
-    def interrupted(path: Path, transform: cache_module.Transform) -> object:
-        if path.name == "5.png":
+    def interrupted(path: str, transform: Transform) -> object:
+        if path.endswith("5.png"):
             raise KeyboardInterrupt
         return decode(path, transform)
 
@@ -154,10 +162,9 @@ def test_interrupted_build_starts_afresh(files: list[Path], monkeypatch: pytest.
 
 def test_two_at_once_build_once(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[Path] = []
-    decode = cache_module.decode
 
-    def counting(path: Path, transform: cache_module.Transform) -> object:
-        decoded.append(path)
+    def counting(path: str, transform: Transform) -> object:
+        decoded.append(Path(path))
         return decode(path, transform)
 
     monkeypatch.setattr(cache_module, "decode", counting)
@@ -217,3 +224,171 @@ def test_progress_is_logged_where_nobody_looks_on(files: list[Path], caplog: pyt
     with caplog.at_level(logging.INFO):
         load(files)
     assert caplog.messages[-1] == "Decoding images: 7 of 7"
+
+
+BUILDER = """
+import sys, time
+from pathlib import Path
+from favae_cli.data import cache
+
+folder, name = Path(sys.argv[1]), sys.argv[2]
+decode, count = cache.decode, 0
+
+def slow(path, transform):
+    global count
+    count += 1
+    (folder / f"{name}.decodes").touch()
+    while not (folder / "go").exists():
+        time.sleep(0.01)
+    return decode(path, transform)
+
+cache.decode = slow
+(folder / f"{name}.asks").touch()
+values, row, _ = cache.cached_images(sorted(folder.glob("*.png")), 8, 3, None, folder / "cache", "skip")
+print(count, values[row].sum())
+"""
+
+
+def test_of_two_processes_one_builds_and_the_other_waits(files: list[Path]) -> None:
+    folder = files[0].parent
+
+    def start(name: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", BUILDER, str(folder), name]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def wait_for(name: str) -> None:
+        deadline = time.monotonic() + 60
+        while not (folder / name).exists():
+            assert time.monotonic() < deadline, f"no {name}"
+            time.sleep(0.01)
+
+    one = start("one")
+    wait_for("one.decodes")
+    other = start("other")
+    wait_for("other.asks")
+    (folder / "go").touch()
+    sums = [process.communicate(timeout=60)[0].split() for process in (one, other)]
+    assert sums == [["7", sums[0][1]], ["0", sums[0][1]]]
+    assert int(sums[0][1]) == sum(64 * sum(colour(i)) for i in range(7))
+
+
+@pytest.mark.parametrize(("name", "bound"), [("CHUNK", 4), ("AHEAD", 4 * 3 * 96**2)])
+def test_memory_holds_only_the_images_decoded_ahead(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch, name: str, bound: int
+) -> None:
+    more = [files[0].parent / f"more{i}.png" for i in range(100)]
+    for path in more:
+        Image.new("RGB", (4, 4), "red").save(path)
+    monkeypatch.setattr(building, name, bound)
+    load(more[:1], size=96)  # what is imported on the way
+    tracemalloc.start()
+    try:
+        load(more, size=96)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 * 3 * 96**2
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three images of 8 x 8 pixels a file, and a byte that is too few for a fourth."""
+    monkeypatch.setattr(cache_module, "SHARD", 4 * 192 - 1)
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_shards_are_as_one_file(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    files[1].write_bytes(b"")
+    files[4].unlink()
+    order = [files[i] for i in (4, 6, 0, 6, 1, 3, 2, 5)]
+    values, row, notes = load(order)
+    assert len(list((files[0].parent / "cache").glob("*.npy"))) == 3
+    monkeypatch.undo()
+    whole, whole_row, whole_notes = load(order)
+    assert isinstance(whole, np.memmap)
+    assert values.shape == whole.shape == (5, 8, 8, 3)
+    assert np.array_equal(np.asarray(values), whole)
+    assert np.array_equal(row, whole_row)
+    assert row.tolist() == [-1, 0, 1, 0, -1, 2, 3, 4]
+    assert notes == whole_notes
+    picked = ViewData(values, row).gather(np.array([7, 1, 2, 1]))
+    assert [tuple(image[0, 0]) for image in picked] == [colour(i) for i in (5, 6, 0, 6)]
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_finished_shards_outlive_an_interruption(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[str] = []
+    interrupting = {"5.png"}
+
+    def noting(path: str, transform: Transform) -> object:
+        decoded.append(Path(path).name)
+        if Path(path).name in interrupting:
+            raise KeyboardInterrupt
+        return decode(path, transform)
+
+    monkeypatch.setattr(cache_module, "decode", noting)
+    with pytest.raises(KeyboardInterrupt):
+        load(files)
+    interrupting.clear()
+    decoded.clear()
+    values, row, _ = load(files)
+    assert sorted(decoded) == ["3.png", "4.png", "5.png", "6.png"]
+    assert [tuple(image[0, 0]) for image in values[row]] == [colour(i) for i in range(7)]
+    more = files[0].parent / "7.png"
+    Image.new("RGB", (8, 8), colour(7)).save(more)
+    decoded.clear()
+    assert load([*files, more])[0].shape[0] == 8
+    assert sorted(decoded) == ["6.png", "7.png"]
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_a_shard_may_lie_on_another_disk(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    load(files)
+    elsewhere = files[0].parent / "elsewhere"
+    elsewhere.mkdir()
+    for shard in (files[0].parent / "cache").glob("*.npy"):
+        shard.rename(elsewhere / shard.name)
+        shard.symlink_to(elsewhere / shard.name)
+    forbid_decoding(monkeypatch)
+    values, row, _ = load(files)
+    assert [tuple(image[0, 0]) for image in values[row]] == [colour(i) for i in range(7)]
+
+
+def test_a_full_disk_is_named(files: list[Path]) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, most))
+    try:
+        with pytest.raises(
+            UserError, match=r"cache: .*images-32x32x3-.*\.npy of 0\.0 GiB cannot be written \(File too"
+        ):
+            load(files, size=32)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert not list((files[0].parent / "cache").glob("*.npy"))
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_a_shard_may_hold_no_good_image(files: list[Path]) -> None:
+    for path in files[3:6]:
+        path.write_bytes(b"")
+    values, row, _ = load(files)
+    assert row.tolist() == [0, 1, 2, -1, -1, -1, 3]
+    assert tuple(values[row[-1:]][0, 0, 0]) == colour(6)
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=5), st.data())
+def test_rows_of_shards(sizes: list[int], data: st.DataObject) -> None:
+    count = sum(sizes)
+    whole = np.arange(count * 6, dtype=np.uint8).reshape(count, 2, 3, 1)
+    shards = ShardedImages(np.split(whole, np.cumsum(sizes)[:-1]))
+    assert len(shards) == count
+    assert (shards.shape, shards.ndim, shards.dtype, shards.nbytes) == (whole.shape, 4, whole.dtype, whole.nbytes)
+    rows = np.array(data.draw(st.lists(st.integers(0, max(0, count - 1)), max_size=8 if count else 0)), np.int64)
+    start, stop = data.draw(st.integers(-5, 20)), data.draw(st.integers(-5, 20))
+    for chosen in (rows, slice(start, stop), slice(None, 0), np.arange(count) % 2 == 0):
+        np.testing.assert_array_equal(shards[chosen], whole[chosen])
+    np.testing.assert_array_equal(np.asarray(shards), whole)
+    np.testing.assert_array_equal([*shards], [*whole])
+    for outside in (count, -1):
+        with pytest.raises(IndexError, match=f"of {count} images"):
+            shards[np.array([outside])]

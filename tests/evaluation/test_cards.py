@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,13 +32,6 @@ from favae_cli.views import BernoulliView, CategoricalView, Encoded, RealView, V
 Known = Callable[[np.ndarray, np.ndarray, float], ViewFactors]
 COUNT, SIDE, STEPS = 120, 8, 12
 WORDS = ("cold", "mild", "hot")
-
-
-@dataclass(frozen=True)
-class Settings:
-    cards: int = 2
-    reach: float = 2.0
-    steps: int = 5
 
 
 class Drawn:
@@ -147,9 +140,9 @@ def everything(known_factors: Known) -> tuple[FAVAE, Dataset]:
     return FAVAE(views, model), Dataset("ward", keys, data, {"test": rows, "none": rows[:0]})
 
 
-def cards_of(everything: tuple[FAVAE, Dataset], settings: Settings | None = None) -> list[Card]:
+def cards_of(everything: tuple[FAVAE, Dataset], count: int = 2) -> list[Card]:
     model, data = everything
-    return factor_cards(Reading.of(model, data, "test"), settings or Settings())
+    return factor_cards(Reading.of(model, data, "test"), count, 2.0, 5)
 
 
 def texts(figure: Figure) -> list[str]:
@@ -175,11 +168,11 @@ def test_correlations_are_pearsons_over_what_is_known() -> None:
 
 
 def test_cards_come_by_relevance_and_none_of_an_unused_factor(everything: tuple[FAVAE, Dataset]) -> None:
-    cards = cards_of(everything, Settings(cards=9))
+    cards = cards_of(everything, 9)
     assert [card.factor for card in cards] == [0, 1]
     assert cards[0].use == "shared photo, vitals, signs, ward, pulse, note"
     assert cards[1].use == "private photo"
-    assert [card.factor for card in cards_of(everything, Settings(cards=1))] == [0]
+    assert [card.factor for card in cards_of(everything, 1)] == [0]
 
 
 def test_a_factor_goes_with_the_columns_that_follow_it_and_with_no_others(everything: tuple[FAVAE, Dataset]) -> None:
@@ -235,8 +228,9 @@ def test_the_record_holds_what_changes_most_and_is_json(everything: tuple[FAVAE,
 
 def test_the_picture_shows_every_view_in_its_own_way(everything: tuple[FAVAE, Dataset]) -> None:
     model, data = everything
-    pictures = card_pictures(model, data, "test", Settings())
+    pictures = card_pictures(model, data, "test", 2, 2.0, 5)
     assert list(pictures) == ["factor_000", "factor_001"]
+    assert card_pictures(model, data, "test", 0, 2.0, 5) == {}
     assert [axes.get_title(loc="left").split(":")[0] for axes in pictures["factor_001"].axes[:2]] == [
         "photo",
         "goes with",
@@ -263,7 +257,7 @@ def test_without_images_the_samples_are_named_and_a_view_without_samples_is_left
     model, data = everything
     gone = {"photo": ViewData(data.views["photo"].values, np.full(COUNT, -1))}
     bare = Dataset("bare", data.keys, data.views | gone, data.split)
-    card = factor_cards(Reading.of(model, bare, "test"), Settings())[0]
+    card = cards_of((model, bare))[0]
     panels = panels_of(bare)
     assert set(panels) == set(model.views) - {"photo"}
     said = "\n".join(texts(card_picture(card, bare, panels)))
@@ -271,10 +265,9 @@ def test_without_images_the_samples_are_named_and_a_view_without_samples_is_left
 
 
 def test_an_image_that_is_missing_leaves_its_place_blank(everything: tuple[FAVAE, Dataset]) -> None:
-    model, data = everything
-    reading = Reading.of(model, data, "test")
+    _, data = everything
     lacking = np.flatnonzero(~data.views["photo"].present)[:6]
-    card = replace(factor_cards(reading, Settings())[0], highest=lacking, scores=dict.fromkeys(range(COUNT), 0.0))
+    card = replace(cards_of(everything)[0], highest=lacking, scores=dict.fromkeys(range(COUNT), 0.0))
     figure = card_picture(card, data, panels_of(data))
     highest, lowest = (next(a for a in figure.axes if a.get_title(loc="left") == end) for end in ("highest", "lowest"))
     assert (picture_in(highest) == 255).all()

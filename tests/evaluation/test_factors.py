@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from favae_cli.data import Dataset
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.factors import FactorModel, ViewFactors
+from favae_cli.model import FAVAE
 
 Known = Callable[[np.ndarray, np.ndarray, float], ViewFactors]
 
@@ -34,5 +36,12 @@ def test_active_shared_and_private_factors_are_counted(known_factors: Known) -> 
     }
 
 
-def test_there_is_a_figure_of_their_relevance(known_factors: Known) -> None:
-    assert list(factor_pictures(model(known_factors))) == ["relevance"]
+def test_the_figure_of_their_relevance_names_the_columns_of_a_table(
+    planted: FAVAE, planted_data: Callable[..., Dataset]
+) -> None:
+    data = planted_data()
+    (figure,) = factor_pictures(planted, data).values()
+    rows = dict(zip(planted.views, figure.axes, strict=False))
+    named = {name: [label.get_text() for label in axes.get_yticklabels()] for name, axes in rows.items()}
+    assert named["attributes"] == list(data.views["attributes"].columns)
+    assert rows["face"].get_ylabel() == "|W| face\ndimension of z"

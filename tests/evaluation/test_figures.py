@@ -21,14 +21,14 @@ def texts(axes: Any) -> list[str]:
     return [text.get_text() for text in axes.texts]
 
 
-def test_curves_mark_where_conditioning_begins() -> None:
+def test_curves_mark_where_the_views_are_joined() -> None:
     records = [epoch(n, "alone" if n <= 4 else "round", view) for n in range(1, 8) for view in ("face", "toon")]
 
     figure = figures.curves(records)
 
     titled = [axes for axes in figure.axes if axes.get_title(loc="left")]
     assert [axes.get_title(loc="left") for axes in titled] == ["face", "toon"]
-    assert all(texts(axes) == ["conditioning"] for axes in titled)
+    assert all(texts(axes) == ["joined"] for axes in titled)
     assert all(axes.lines[-1].get_xdata()[0] == 4.5 for axes in figure.axes)
 
 
@@ -138,13 +138,27 @@ def test_relevance_sorts_shared_private_unused() -> None:
     alpha = {"face": np.array([2.0, 1e6, 4.0, 1e6, 1.0]), "labels": np.array([1e6, 1.0, 1.0, 1e6, 1e6])}
     weights = {view: np.tile(np.arange(5.0), (3, 1)) for view in active}
 
-    figure = figures.relevance(weights, alpha, active)
+    figure = figures.relevance(
+        weights, alpha, active, {"labels": ("Bald", "A name that is far too long_1", "A name that is far too long_2")}
+    )
 
     names = [text.get_text() for text in figure.legends[-1].get_texts()]
     assert names == ["shared (1)", "private face (2)", "private labels (1)", "unused (1)"]
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array()[0], [2, 4, 0, 1, 3])
     face = [bar.get_height() for bar in figure.axes[2].containers[0]]
     np.testing.assert_allclose(face, [1 / 4, 1, 1 / 2, 1e-6, 1e-6])
+    assert figure.axes[0].get_ylabel().endswith("dimension of z")
+    rows = [label.get_text() for label in figure.axes[1].get_yticklabels()]
+    assert rows == ["Bald", "A name tha... too long_1", "A name tha... too long_2"]
+    assert list(figure.axes[1].get_yticks()) == [0.5, 1.5, 2.5]
+
+
+def test_rows_of_many_columns_are_numbered() -> None:
+    many = {"spectrum": [f"line {number}" for number in range(40)]}
+    weights = {"spectrum": np.ones((40, 2))}
+    figure = figures.relevance(weights, {"spectrum": np.ones(2)}, {"spectrum": np.ones(2, bool)}, many)
+    assert figure.axes[0].get_ylabel().endswith("column")
+    assert {label.get_text() for label in figure.axes[0].get_yticklabels()}.isdisjoint(many["spectrum"])
 
 
 def test_reliability_follows_the_diagonal_for_calibrated_predictions() -> None:

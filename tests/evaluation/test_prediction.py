@@ -122,6 +122,10 @@ def test_real_columns_are_scattered_up_to_a_dozen_and_those_that_vary() -> None:
     points = figure.axes[0].collections[0].get_offsets()
     assert len(points) == 15
     np.testing.assert_allclose(points[:, 1] - points[:, 0], 1)
+    assert figure.get_suptitle() == "the first 12 of 19 columns that vary"
+    few = comparison(table(truth[:, :13], 13), truth[:, :13], truth[:, :13])
+    assert few is not None
+    assert few.get_suptitle() == ""
     assert comparison(table(truth, 20), truth[:, :1], truth[:, :1]) is None
 
 
@@ -132,6 +136,21 @@ def test_confusions_count_the_most_probable_categories() -> None:
     assert figure is not None
     assert [text.get_text() for text in figure.axes[0].texts] == ["1", "1", "0", "0", "1", "0", "1", "0", "1"]
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["0", "1", "2"]
+
+
+def test_categories_come_as_in_the_data_and_numbers_in_their_own_order() -> None:
+    """Columns are stored by alphabet: large, medium, small."""
+    stored = np.eye(3)[[2, 2, 1, 2, 0, 1]]
+    truth, made = stored[[0, 2, 4, 5]], np.eye(3)[[2, 1, 0, 0]]
+    view = ViewData(stored.astype(np.float32), np.arange(6), ("size=large", "size=medium", "size=small"), (3,))
+    for names, ticks, counts in (
+        (view.columns, ["small", "medium", "large"], "100011001"),
+        (("year=1", "year=2", "year=10"), ["1", "2", "10"], "100110001"),
+    ):
+        figure = comparison(replace(view, columns=names), truth, made)
+        assert figure is not None
+        assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ticks
+        assert "".join(text.get_text() for text in figure.axes[0].texts) == counts
 
 
 def test_sequences_are_drawn_over_time_and_texts_not_at_all() -> None:

@@ -121,7 +121,7 @@ def test_factors_and_phases() -> None:
 
 def test_headline_holds_only_what_was_measured() -> None:
     assert headline(METRICS) == [
-        ("R2 of face", "0.895", "0.900 before conditioning"),
+        ("R2 of face", "0.895", "0.900 by the VAE alone"),
         ("AUC of attributes", "0.850", "0.850 by a probe on z"),
         ("Edits that flip", "0.700", "by the judge"),
         ("Active factors", "23", "7 shared"),

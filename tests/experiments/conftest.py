@@ -42,6 +42,7 @@ def tiny(view: str, *more: str) -> list[str]:
         "evaluation.edit.images=8",
         "evaluation.edit.show=2",
         "evaluation.min_combination=1",
+        "evaluation.cards=1",
         "evaluation.reconstructions=2",
         *more,
     ]

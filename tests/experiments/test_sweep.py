@@ -1,8 +1,11 @@
-"""A whole sweep in small."""
+"""Whole sweeps in small."""
 
 from __future__ import annotations
 
 import csv
+import signal
+import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +13,22 @@ import pytest
 from matplotlib.image import imread
 
 Metrics = dict[str, float]
+Begin = Callable[..., subprocess.Popen[str]]
+
+PATIENCE = 600.0  # seconds
+TABLE = [
+    "-m",
+    "experiment=wine_views",
+    "model.factors=2",
+    "schedule.sweeps=2",
+    "schedule.rounds=1",
+    "trainer.threads=1",
+]
+
+
+def rows_of(folder: Path) -> list[dict[str, str]]:
+    path = folder / "sweep.csv"
+    return list(csv.DictReader(path.read_text().splitlines())) if path.is_file() else []
 
 
 @pytest.mark.slow
@@ -18,8 +37,7 @@ def test_a_sweep_compares_its_runs_and_survives_data_that_are_too_few(
 ) -> None:
     assert favae_run("-m", *avatars, "model.beta=1,16", "data.split.test=0.2,0.001") == 2
     (folder,) = Path("outputs/multirun/avatars_condition").iterdir()
-    with (folder / "sweep.csv").open() as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(folder)
     assert [(row["model.beta"], row["data.split.test"], row["status"]) for row in rows] == [
         ("1", "0.2", "finished"),
         ("1", "0.001", "failed"),
@@ -34,3 +52,42 @@ def test_a_sweep_compares_its_runs_and_survives_data_that_are_too_few(
     assert all(row["error"].startswith("data.split: the test split is empty") for row in rows[1::2])
     assert rows[0]["test/face/log_likelihood"] != rows[2]["test/face/log_likelihood"]
     assert imread(folder / "sweep.png").std() > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("launch", "package"),
+    [("joblib", "hydra_plugins.hydra_joblib_launcher"), ("submitit_local", "hydra_plugins.hydra_submitit_launcher")],
+)
+def test_eight_runs_side_by_side_leave_a_whole_table(launch: str, package: str, begin: Begin) -> None:
+    pytest.importorskip(package)
+    process = begin(*TABLE, f"launch={launch}", "seed=range(8)", "hydra.sweep.dir=sweep")
+    _, told = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, told
+    rows = rows_of(Path("sweep"))
+    assert [(row["job"], row["seed"], row["folder"]) for row in rows] == [
+        (f"{i}", f"{i}", f"sweep/{i}") for i in range(8)
+    ]
+    assert {row["status"] for row in rows} == {"finished"}
+    assert all(float(row["score"]) == float(row["predict/mean"]) and float(row["seconds"]) > 0 for row in rows)
+    assert imread("sweep/sweep.png").std() > 0
+
+
+@pytest.mark.slow
+def test_a_sweep_that_was_killed_runs_only_what_is_missing(begin: Begin, favae_run: Callable[..., int]) -> None:
+    command = [*TABLE, "seed=range(3)", "hydra.sweep.dir=sweep"]
+    process = begin(*command)
+    end = time.monotonic() + PATIENCE
+    while [row["status"] for row in rows_of(Path("sweep"))] != ["finished", "unfinished"]:
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    first, log = rows_of(Path("sweep"))[0], Path("sweep/0/run.log").read_bytes()
+    assert favae_run(*command, "sweep.resume=true") == 0
+    rows = rows_of(Path("sweep"))
+    assert rows[0] == first
+    assert Path("sweep/0/run.log").read_bytes() == log
+    assert [(row["seed"], row["status"]) for row in rows] == [(f"{seed}", "finished") for seed in range(3)]
+    assert len({row["score"] for row in rows}) == 3

@@ -25,6 +25,7 @@ def evidence(arrays, views, rows, local=None) -> Embeddings:
     return Embeddings({view: arrays[view][rows] for view in views}, {}, local or {}, (*views, *(local or {})))
 
 
+@pytest.mark.slow
 def test_it_is_foretold_as_well_as_by_a_joint_fit_and_the_others_do_not_change(arrays):
     old = fit(evidence(arrays, "ab", TRAIN).moments(), 10)
     c = arrays["c"][TRAIN]
@@ -69,6 +70,7 @@ def test_real_columns_with_holes_join(arrays, share):
     assert covered.mean() == pytest.approx(0.9, abs=0.04)
 
 
+@pytest.mark.slow
 def test_binary_columns_join(arrays):
     old = fit(evidence(arrays, "ab", TRAIN).moments(), 10)
     labels = (arrays["c"] > np.median(arrays["c"], axis=0)).astype(float)

@@ -72,6 +72,7 @@ def test_intervals_of_imputed_entries_cover_what_they_say(share):
         assert np.mean(np.abs(mean[here, column] / scale[column] - x[here, column]) < reach) > 0.76  # some 60 entries
 
 
+@pytest.mark.slow
 def test_the_noise_of_each_column_is_found():
     noise = np.array([0.1, 0.2, 0.4, 0.8, 0.1, 0.2, 0.4, 0.8])
     # With as many factors as there are: further ones could stand for the noise of a single column.
@@ -80,6 +81,7 @@ def test_the_noise_of_each_column_is_found():
     np.testing.assert_allclose(found, noise, rtol=0.15)
 
 
+@pytest.mark.slow
 def test_factors_are_recovered_where_a_third_is_missing():
     x = planted(7, 800, np.full(12, 0.4), factors=4)
     model, _ = fitted(with_holes(x, 0.33, 8), sweeps=100)

@@ -27,6 +27,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.slow
 def test_it_learns_what_the_views_share(
     name: str,
     joint: Joint,

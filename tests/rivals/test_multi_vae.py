@@ -130,6 +130,7 @@ def test_it_begins_with_the_weights_of_fa_vae(joint: Joint, config_of: Callable[
     assert not torch.equal(weights[0], one.views["cartoon"].encoder.head.weight)
 
 
+@pytest.mark.slow
 def test_it_learns_what_the_views_share(
     joint: Joint,
     pairs: Dataset,

@@ -64,7 +64,8 @@ class FakeRuns:
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
     """A script as a module, by its name."""
-    monkeypatch.syspath_prepend(SCRIPTS)
+    for folder in (SCRIPTS, SCRIPTS / "bench"):
+        monkeypatch.syspath_prepend(folder)
     return import_module
 
 

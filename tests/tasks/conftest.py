@@ -56,6 +56,7 @@ MIXED = [
     "schedule.rounds=1",
     "schedule.round_epochs=1",
     "schedule.sweeps=60",
+    "evaluation.cards=1",
     "trainer.device=cpu",
     "trainer.precision=fp32",
     "trainer.threads=1",

@@ -10,16 +10,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 from favae_cli.data import SPLITS, Dataset, load
 from favae_cli.errors import UserError
 from favae_cli.factors.embeddings import Embeddings
+from favae_cli.folders import shipped_configs
 from favae_cli.runtime import prepare
 from favae_cli.tasks.use import add_view
+from favae_cli.training import checkpoint
 from favae_cli.training.trained import TrainedRun, load_run
 from favae_cli.use_config import Machine
 
 Using = Callable[..., Path]
+SHIPPED = yaml.safe_load((shipped_configs() / "task" / "add_view.yaml").read_text())["trainer"]
 
 
 @pytest.fixture
@@ -45,6 +49,7 @@ def foretold(run: TrainedRun, view: str, given: str, values: np.ndarray) -> np.n
     return run.factors.predict(view, Embeddings({}, {}, {given: local}, (given,)))
 
 
+@pytest.mark.slow
 def test_real_columns_join_and_the_others_stay_to_the_last_bit(using: Using, with_more: Path) -> None:
     out = using(
         "task=add_view",
@@ -68,6 +73,7 @@ def test_real_columns_join_and_the_others_stay_to_the_last_bit(using: Using, wit
     assert (out / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_what_joined_can_be_used_as_any_run(using: Using, with_more: Path) -> None:
     out = using(
         "task=add_view",
@@ -97,6 +103,41 @@ def test_samples_stay_in_their_split_though_a_further_file_joins(
     before = load(config.data, config.cache, config.seed)
     for part in SPLITS:
         assert set(seen[0].keys[seen[0].split[part]]) == set(before.keys[before.split[part]])
+
+
+@pytest.mark.parametrize(
+    ("asked", "batch_size", "epochs", "rates"),
+    [
+        ([], SHIPPED["batch_size"], 12, (1e-5, SHIPPED["learning_rate"])),  # the last rate is the run's
+        pytest.param(
+            ["trainer.batch_size=40", "trainer.learning_rate=2e-6", "trainer.warm_up_steps=0", "schedule.rounds=1"],
+            40,
+            6,
+            (2e-6, 2e-6),
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_a_network_learns_in_steps_of_its_own(
+    using: Using,
+    with_more: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: list[str],
+    batch_size: int,
+    epochs: int,
+    rates: tuple[float, float],
+) -> None:
+    seen: list[Dataset] = []
+    monkeypatch.setattr(add_view, "evaluate", lambda session, split: seen.append(session.data))
+    days = "++data.views.days={kind: vector, columns: [day*]}"
+    out = using("task=add_view", "name=days", days, "view@new=vector", "new.latent=4", *asked, run=with_more)
+    steps = epochs * (len(seen[0].having("train", "days")) // batch_size)
+    assert checkpoint.load(out / "checkpoints" / "last")[0]["optimizer/days/0/step"] == steps
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    learned = [line["learning_rate"] for line in lines if "learning_rate" in line]
+    assert len(learned) == epochs
+    np.testing.assert_allclose((min(learned), max(learned)), rates, rtol=0.25)
+    assert loaded(out).config.trainer.weight_decay == loaded(with_more).config.trainer.weight_decay
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,7 @@ def test_where_nothing_is_missing_nothing_is_made(using: Using, caplog: pytest.L
     assert "no sample lacks an image" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_run_is_scored_on_another_split(using: Using) -> None:
     made = using("task=evaluate", "split=validation")
     metrics = json.loads((made / "metrics.json").read_text())

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from favae_cli.config import Config, Schedule, Trainer
 from favae_cli.data import Dataset, ViewData
+from favae_cli.folders import shipped_configs
 from favae_cli.model import FAVAE
 from favae_cli.runtime import Runtime
 from favae_cli.training import checkpoint
@@ -32,10 +34,9 @@ TIMES = ("seconds", "images_per_second")
 
 
 def trainer_section(**changes: object) -> Trainer:
-    keys: dict[str, object] = {
+    keys = yaml.safe_load((shipped_configs() / "trainer" / "default.yaml").read_text()) | {
         "device": "cpu",
         "precision": "fp32",
-        "threads": None,
         "batch_size": 8,
         "learning_rate": 1e-2,
         "final_learning_rate": 1e-4,

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -214,3 +215,25 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
     state.write_text(json.dumps(json.loads(state.read_text()) | {"schema": checkpoint.SCHEMA + 1}))
     with pytest.raises(UserError, match=f"schema {checkpoint.SCHEMA + 1}, .*reads {checkpoint.SCHEMA}"):
         checkpoint.load(tmp_path / "last")
+
+
+def test_tables_come_back_and_are_written_once_as_long_as_they_stay_the_same(tmp_path: Path) -> None:
+    folder, tables = tmp_path / "last", {"face/train": np.arange(6, dtype=np.float32).reshape(3, 2)}
+    checkpoint.save(folder, {}, {"step": 1}, tables)
+    first = (folder / "face.train.npy").stat().st_ino
+    checkpoint.save(folder, {}, {"step": 2}, tables, same_tables=True)
+    assert (folder / "face.train.npy").stat().st_ino == first
+    assert checkpoint.load(folder)[1] == {"step": 2}
+    np.testing.assert_array_equal(checkpoint.load_tables(folder)["face/train"], tables["face/train"])
+    checkpoint.save(folder, {}, {"step": 3}, {"face/train": tables["face/train"] + 1})
+    np.testing.assert_array_equal(checkpoint.load_tables(folder)["face/train"], tables["face/train"] + 1)
+
+
+def test_a_table_that_changed_on_disk_is_noticed(tmp_path: Path) -> None:
+    folder = tmp_path / "last"
+    checkpoint.save(folder, {}, {}, {"face/train": np.zeros((3, 2), np.float32)})
+    with (folder / "face.train.npy").open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"x")
+    with pytest.raises(UserError, match=r"face\.train\.npy"):
+        checkpoint.load_tables(folder)

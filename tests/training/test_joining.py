@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from favae_cli.config import Config
 from favae_cli.data import Dataset, ViewData
-from favae_cli.factors import FactorModel, Gamma, ViewFactors
+from favae_cli.factors import FactorModel, Gamma, Moments, ViewFactors
 from favae_cli.model import FAVAE
+from favae_cli.training import encodings as encodings_module
+from favae_cli.training import joining
+from favae_cli.training.encodings import Encodings, Tables, encode
 from favae_cli.training.epochs import Prior, VaeTrainer
-from favae_cli.training.joining import foretold, join, rescale
+from favae_cli.training.joining import foretell, foretold, join, rescale
 from favae_cli.views import Encoded
+from favae_cli.world import ALONE
 
 MakeModel = Callable[..., FAVAE]
 MakeTrainer = Callable[..., VaeTrainer]
@@ -66,6 +71,20 @@ def encoded_at_random(model: FAVAE, data: Dataset, indices: np.ndarray, seed: in
     return encoded
 
 
+def as_encodings(model: FAVAE, data: Dataset, split: str, encoded: dict[str, Encoded]) -> Encodings:
+    moments = model.embeddings(data, data.split[split], encoded).moments()
+    return Encodings({name: part.mean for name, part in encoded.items()}, {}, slice(None), moments)
+
+
+def assert_same(found: Moments, expected: Moments) -> None:
+    assert found.patterns.keys() == expected.patterns.keys()
+    for pattern, part in expected.patterns.items():
+        for field in ("count", "total", "outer", "variance"):
+            one, other = getattr(found.patterns[pattern], field), getattr(part, field)
+            np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+        assert found.patterns[pattern].entropy == pytest.approx(part.entropy, rel=1e-3)
+
+
 # A common scale
 
 
@@ -81,16 +100,19 @@ def trained(model: FAVAE, both: Dataset, make_trainer: MakeTrainer) -> dict[str,
 
 
 def test_every_embedding_gets_unit_average_variance_and_decodes_to_the_same_images(
-    model: FAVAE, both: Dataset, trained: dict[str, VaeTrainer]
+    model: FAVAE, both: Dataset, trained: dict[str, VaeTrainer], tmp_path: Path
 ) -> None:
     splits = ("train", "validation", "test")
-    encoded = {split: model.encode(both, both.split[split]) for split in splits}
+    tables = Tables(tmp_path, ALONE)
+    encodings = {split: encode(model, both, both.split[split], IMAGES, {}, tables, split) for split in splits}
+    encoded = {split: part.encoded for split, part in encodings.items()}
     seen = {name: ~np.isnan(encoded["test"][name].mean[:, 0]) for name in IMAGES}
     decoded = {name: model.views[name].decode(encoded["test"][name].mean[seen[name]]) for name in IMAGES}
-    rescale(trained, encoded)
+    encodings = rescale(trained, encodings, ALONE)
     for name in IMAGES:
-        mean, variance = encoded["train"][name].mean, encoded["train"][name].variance
-        assert np.nanvar(mean, axis=0).mean() + np.nanmean(variance) == pytest.approx(1, rel=1e-4)
+        mean = encoded["train"][name].mean
+        count, _, _, variance = encodings["train"].moments.of_view(name)
+        assert np.nanvar(mean, axis=0).mean() + variance.mean() / count == pytest.approx(1, rel=1e-4)
         assert np.isnan(mean[:, 0]).tolist() == (~both.views[name].present[both.split["train"]]).tolist()
         again = model.views[name].decode(encoded["test"][name].mean[seen[name]])
         np.testing.assert_allclose(again, decoded[name], atol=1e-5)
@@ -98,18 +120,53 @@ def test_every_embedding_gets_unit_average_variance_and_decodes_to_the_same_imag
     for split in splits:
         for name, now in model.encode(both, both.split[split]).items():
             np.testing.assert_allclose(encoded[split][name].mean, now.mean, rtol=1e-3, atol=1e-5)
-            np.testing.assert_allclose(encoded[split][name].variance, now.variance, rtol=1e-3)
+        now = model.embeddings(both, both.split[split], model.encode(both, both.split[split])).moments()
+        assert_same(encodings[split].moments, now)
 
 
 def test_the_scale_is_that_of_the_training_samples(model: FAVAE, both: Dataset, trained: dict[str, VaeTrainer]) -> None:
     scaled = []
     for seed in (8, 9):
-        encoded = {"train": encoded_at_random(model, both, both.split["train"])}
-        encoded["test"] = encoded_at_random(model, both, both.split["test"], seed)
-        rescale(trained, encoded)
-        scaled.append(encoded["train"])
+        encodings = {
+            "train": as_encodings(model, both, "train", encoded_at_random(model, both, both.split["train"])),
+            "test": as_encodings(model, both, "test", encoded_at_random(model, both, both.split["test"], seed)),
+        }
+        scaled.append(rescale(trained, encodings, ALONE)["train"].tables)
     for name in IMAGES:
-        assert np.array_equal(scaled[0][name].mean, scaled[1][name].mean, equal_nan=True)
+        assert np.array_equal(scaled[0][name], scaled[1][name], equal_nan=True)
+
+
+@pytest.mark.parametrize("chunk", [3, 1000])
+def test_a_split_is_encoded_in_chunks_to_the_same_tables_and_moments(
+    model: FAVAE, both: Dataset, chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encodings_module, "CHUNK", chunk)
+    monkeypatch.setattr(encodings_module, "LARGEST", 100)  # so tables are files
+    indices = both.split["train"]
+    tables = Tables(tmp_path / "tables", ALONE)
+    found = encode(model, both, indices, IMAGES, {}, tables, "train")
+    whole = model.encode(both, indices)
+    for name in IMAGES:
+        assert isinstance(found.tables[name], np.memmap)
+        np.testing.assert_allclose(found.tables[name], whole[name].mean, rtol=1e-5, atol=1e-6)
+    assert_same(found.moments, model.embeddings(both, indices, whole).moments())
+    tables.clear()
+    assert not (tmp_path / "tables").exists()
+    np.testing.assert_allclose(found.tables[name], whole[name].mean, rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_foretold_can_take_the_place_of_what_it_is_foretold_from(
+    model: FAVAE, both: Dataset, tiny_config: TinyConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indices = both.split["train"]
+    encoded = encoded_at_random(model, both, indices)
+    expected = foretold(model, both, tiny_config(), "train", encoded, 1)
+    monkeypatch.setattr(joining, "CHUNK", 5)
+    tables = {name: encoded[name].mean for name in IMAGES}
+    foretell(model, both, tiny_config(), indices, {name: Encoded(mean, None) for name, mean in tables.items()}, tables)
+    for name, prior in expected.items():
+        assert prior.mean is not None
+        np.testing.assert_allclose(tables[name][: len(prior.mean)], prior.mean, atol=1e-6)
 
 
 # The factors
@@ -121,7 +178,7 @@ def test_views_are_joined_by_the_schedule_and_the_weights_of_the_config(
     model = make_model()
     config = tiny_config("views.attributes.weight=7", "schedule.prune=false")
     schedule = config.schedule.model_copy(update={"sweeps": 4})
-    join(model, data, config, schedule, model.encode(data, data.split["train"]))
+    join(model, data, config, schedule, as_encodings(model, data, "train", model.encode(data, data.split["train"])))
     assert len(model.joined.bound) == 4
     assert model.joined.factors == 4
     assert {name: view.weight for name, view in model.joined.views.items()} == {"face": 1.0, "attributes": 7.0}

@@ -92,7 +92,9 @@ def test_steps_and_epochs_draw_afresh(make_joint_trainer: MakeJointTrainer, monk
     seeds: list[int] = []
     loss = trainer.loss
     monkeypatch.setattr(
-        trainer, "loss", lambda rows, drawn, prior: (seeds.append(int(drawn)), loss(rows, drawn, prior))[1]
+        trainer,
+        "loss",
+        lambda rows, batch, drawn, prior: (seeds.append(int(drawn)), loss(rows, batch, drawn, prior))[1],
     )
     for number in range(2):
         epoch(trainer, Position(), number=number)

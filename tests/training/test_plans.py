@@ -64,10 +64,12 @@ class Seen:
         self.terms: list[KLTerm] = []
         loss, epoch = VaeTrainer.loss, VaeTrainer.epoch
 
-        def watched_loss(trainer: VaeTrainer, rows: np.ndarray, drawn: torch.Tensor, prior: Any) -> Loss:
+        def watched_loss(
+            trainer: VaeTrainer, rows: np.ndarray, batch: torch.Tensor, drawn: torch.Tensor, prior: Any
+        ) -> Loss:
             self.rows.append(rows.tolist())
             self.noise.append(drawn)
-            return loss(trainer, rows, drawn, prior)
+            return loss(trainer, rows, batch, drawn, prior)
 
         def watched_epoch(
             trainer: VaeTrainer, stage: int, number: int, epochs: int, prior: Any, term: KLTerm, *rest: Any

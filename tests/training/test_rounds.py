@@ -82,15 +82,16 @@ def test_rounds_end_once_the_bound_stays(start: Callable[..., Training]) -> None
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.slow
 def test_killed_around_any_checkpoint_the_end_is_the_same(
     when: str, start: Callable[..., Training], identical: Identical, monkeypatch: pytest.MonkeyPatch, finish: Finish
 ) -> None:
     saved = 0
     save = checkpoint.save
 
-    def counted(*arguments: Any) -> None:
+    def counted(*arguments: Any, **named: Any) -> None:
         nonlocal saved
-        save(*arguments)
+        save(*arguments, **named)
         saved += 1
 
     monkeypatch.setattr(checkpoint, "save", counted)
@@ -101,15 +102,15 @@ def test_killed_around_any_checkpoint_the_end_is_the_same(
     for number in range(int(when == "before"), saves, 2):
         left = number
 
-        def cut_off(*arguments: Any) -> None:
+        def cut_off(*arguments: Any, **named: Any) -> None:
             nonlocal left
             if when == "after":
-                save(*arguments)
+                save(*arguments, **named)
             if left == 0:
                 raise Killed
             left -= 1
             if when == "before":
-                save(*arguments)
+                save(*arguments, **named)
 
         monkeypatch.setattr(checkpoint, "save", cut_off)
         with pytest.raises(Killed):
@@ -121,6 +122,7 @@ def test_killed_around_any_checkpoint_the_end_is_the_same(
         assert its_state == state
 
 
+@pytest.mark.slow
 def test_asked_to_stop_it_saves_within_the_epoch_and_goes_on_from_there(
     start: Callable[..., Training], identical: Identical, finish: Finish
 ) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from favae_cli.training.run_log import RunLog, logging_to, read_records
+from favae_cli.training.run_log import RunLog, SilentLog, logging_to, read_records, silent
 
 
 def epoch(number: int, elbo: float) -> dict[str, object]:
@@ -106,6 +106,22 @@ def test_log_lines_go_to_the_screen_and_to_run_log(tmp_path: Path, capsys: pytes
         ["INFO", "first"],
         ["INFO", "second"],
     ]
+
+
+def test_a_process_that_does_not_lead_says_nothing_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with silent():
+        logging.getLogger("favae_cli.training.somewhere").warning("told by another")
+    log = SilentLog()
+    log.record("round", {"round": 1, "bound": -1.0})
+    log.numbers({"test/r2": 0.5}, 1)
+    log.picture("curves", np.zeros((2, 2, 3), np.uint8), 1)
+    log.close()
+    assert log.written == 0
+    assert capsys.readouterr() == ("", "")
+    assert not list(tmp_path.iterdir())
 
 
 def test_log_lines_of_others_are_left_alone(tmp_path: Path, make_noise: Callable[[], None]) -> None:

@@ -16,7 +16,7 @@ from favae_cli.factors import FactorModel, Gamma, fit
 from favae_cli.model import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.epochs import Position, Prior, Totals, VaeTrainer
-from favae_cli.training.state import Priors, Progress, described, pack, unpack
+from favae_cli.training.state import Priors, Progress, described, pack, pack_means, unpack
 from favae_cli.view_config import VaeView as Section
 from favae_cli.views import FrozenView
 from favae_cli.views.vae import KLTerm
@@ -62,7 +62,7 @@ def test_networks_and_optimiser_come_back_and_go_on_as_if_nothing_had_been(
 
     other = make_model(bf16, seed=1)
     its_trainer = trainer_of(other, make_trainer, bf16)
-    assert unpack(checkpoint.load(tmp_path / "last")[0], other, {"face": its_trainer}) == {}
+    assert unpack(checkpoint.load(tmp_path / "last")[0], {}, other, {"face": its_trainer}) == {}
     assert identical(pack(other, {"face": its_trainer}, {}), tensors)
     assert other.factors is None
 
@@ -92,10 +92,10 @@ def test_factors_and_priors_come_back(
     mean = rng.standard_normal((5, 3)).astype(np.float32)
     priors: Priors = {"face": {"train": Prior(mean, 0.1, 0.3), "validation": Prior()}}
     tensors = pack(model, {}, priors)
-    checkpoint.save(tmp_path / "last", tensors, {})
+    checkpoint.save(tmp_path / "last", tensors, {}, pack_means(priors))
 
     other = make_model(seed=1)
-    found = unpack(checkpoint.load(tmp_path / "last")[0], other, {})
+    found = unpack(checkpoint.load(tmp_path / "last")[0], checkpoint.load_tables(tmp_path / "last"), other, {})
     assert identical(pack(other, {}, found), tensors)
     assert np.array_equal(found["face"]["train"].mean, mean)
     assert (found["face"]["train"].precision, found["face"]["train"].feed) == (0.1, 0.3)

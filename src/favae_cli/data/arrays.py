@@ -73,7 +73,7 @@ def _images(cells: Cells) -> ViewData:
     absent = np.all(missing, axis=1)
     for sample in np.flatnonzero(np.any(missing, axis=1) & ~absent)[:1]:
         raise UserError(f"{cells.key}: pixels of sample {sample} are missing; an image is there as a whole or not")
-    pixels = values[~absent]
+    pixels = values[~absent] if absent.any() else values
     if values.dtype != np.uint8:
         if values.dtype.kind != "f":
             raise UserError(f"{cells.key}: holds {values.dtype}; images are uint8, 0 to 255, or float, 0 to 1")

@@ -1,71 +1,47 @@
-"""Images decoded and resized once, into one memory-mapped array that every later run opens in no time."""
+"""Images decoded and resized once, into a memory-mapped array that every later run opens in no time."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import logging
+import math
 import os
-import struct
-import sys
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass
-from itertools import repeat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import astuple
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeVar
+from typing import Literal, cast
 
 import numpy as np
+import pandas as pd
 from filelock import FileLock
-from PIL import Image, ImageOps, UnidentifiedImageError
-from rich.console import Console
-from rich.progress import track
+from PIL import Image
 
+from favae_cli.data.building import Made, ahead, build, progress
+from favae_cli.data.decoding import BadImage, Transform, decode, pixels
+from favae_cli.data.sharded import ShardedImages
+from favae_cli.data.tars import Member
 from favae_cli.errors import UserError
 
-log = logging.getLogger(__name__)
-
 FORMAT = 1  # part of every cache's name: a change in how pixels are made must not find old pixels
-CHUNK = 1024  # images decoded ahead of the writer, which bounds the memory
+SHARD = 1 << 32  # bytes of a file; more images than that are several files
 NAMED = 5  # bad files a note names before it refers to the full list
-MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # Pillow's, by channels
-# What Pillow raises on bytes that are no image, or not the whole of one.
-DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Transform:
-    """What is done to every image: a centre crop of `crop` pixels (None: none), then a square resize."""
-
-    size: int
-    channels: int
-    crop: int | None
-
-
-@dataclass(frozen=True)
-class BadImage:
-    """A file that gave no pixels, and why."""
-
-    path: str
-    reason: str
+OnBad = Literal["skip", "stop"]
 
 
 def cached_images(
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     size: int,
     channels: int,
     crop: int | None,
     cache: Path,
-    on_bad: Literal["skip", "stop"],
+    on_bad: OnBad,
     key: str = "data",
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """The pixels of `paths`, decoded now or taken from the cache that an earlier call left.
 
     Args:
-        paths: N image files; a file named twice is stored once.
+        paths: N image files, or names of members of tar shards (`Member`); one named twice is stored once.
         size: side of the square result in pixels; an image that is not square is squeezed.
         channels: 1 for grey, 3 for RGB, 2 and 4 for these with opacity, without which images are laid on white.
         crop: side of a centre crop taken before the resize, in pixels of the file (at most its shorter side).
@@ -74,8 +50,8 @@ def cached_images(
         key: the section of the config that holds `on_bad_image`, for messages.
 
     Returns:
-        values, uint8 (R, size, size, channels), memory-mapped read-only; row, int64 (N,), the row of each
-        path in values or -1 for a skipped file; notes, a line on the skipped files if there are any.
+        values, uint8 (R, size, size, channels), memory-mapped read-only, `ShardedImages` past `SHARD` bytes; row, int64
+        (N,), the row of each path in values or -1 for a skipped file; notes, a line on the skipped files if any.
 
     Raises:
         UserError: a bad file with `on_bad="stop"`, a file that may not be read, or not one good image.
@@ -84,20 +60,49 @@ def cached_images(
     if not paths:
         raise ValueError("no image to read")
     transform = Transform(size, channels, crop)
-    files = list(dict.fromkeys(path.absolute() for path in paths))
-    make_folder(cache)
-    target = cache / f"images-{size}x{size}x{channels}-{_fingerprint(files, transform)}.npy"
-    bad_list = target.with_suffix(".bad.json")
-    with FileLock(target.with_suffix(".lock")):
-        if not (target.exists() and bad_list.exists()):
-            _build(files, transform, target, bad_list, on_bad, key)
-    bad = [BadImage(**entry) for entry in json.loads(bad_list.read_text(encoding="utf-8"))]
-    if bad and on_bad == "stop":
-        raise _stop(bad[0], key)
-    unreadable = {Path(entry.path) for entry in bad}
-    row_of = {path: row for row, path in enumerate(path for path in files if path not in unreadable)}
-    row = np.array([row_of.get(path.absolute(), -1) for path in paths], dtype=np.int64)
-    return np.load(target, mmap_mode="r"), row, _notes(bad, len(files), bad_list)
+    place, files = pd.factorize(np.array([os.path.abspath(path) for path in paths], dtype=object))
+    values, bad, lists = _cached(
+        len(files),
+        lambda part: (repr((path, *_state(path))) for path in files[part]),
+        lambda part: ahead(partial(decode, transform=transform), files[part], transform),
+        transform,
+        cache,
+        on_bad,
+        key,
+    )
+    unreadable = {entry.path for entry in bad}
+    good = np.array([path not in unreadable for path in files])
+    if not good.any():
+        raise UserError(f"not one of {len(files)} images could be read, {_list(bad)}")
+    return values, np.where(good, np.cumsum(good) - 1, -1)[place], _notes(bad, len(files), lists)
+
+
+def cached_array(images: np.ndarray, path: Path, name: str, transform: Transform, cache: Path) -> np.ndarray:
+    """Images of an array after a transform, made now or taken from the cache that an earlier call left.
+
+    Args:
+        images: uint8 (N, H, W, C), best memory-mapped.
+        path: the file that they are from, whose change makes the cached ones void.
+        name: of the array in this file.
+        transform: what to do to each of them.
+        cache: folder of the cache files; made if it is not there.
+
+    Returns:
+        uint8 (N, size, size, channels), as `cached_images` has them.
+    """
+    source = repr((str(path.absolute()), *_state(str(path)), name))
+    values, _, _ = _cached(
+        len(images),
+        lambda part: (source, repr((part.start, part.stop))),
+        lambda part: ahead(lambda image: pixels(_image(image), transform), images[part], transform),
+        transform,
+        cache,
+    )
+    return values
+
+
+def _image(values: np.ndarray) -> Image.Image:
+    return Image.fromarray(values.squeeze(2) if values.shape[2] == 1 else values)
 
 
 def make_folder(cache: Path) -> None:
@@ -114,124 +119,82 @@ def make_folder(cache: Path) -> None:
         raise UserError(f"cache: cannot write to {cache}; set cache=DIR")
 
 
-def decode(path: Path, transform: Transform) -> np.ndarray | BadImage:
-    """One image as uint8 (size, size, channels), or why there is none.
-
-    Raises:
-        UserError: the file is there but the system does not let it be read.
-    """
+def _state(path: str) -> tuple[int, int]:
+    """What changes when a file does."""
+    member = Member.named(path)
     try:
-        data = path.read_bytes()
+        status = os.stat(member.shard if member else path)
     except (FileNotFoundError, NotADirectoryError):
-        return BadImage(str(path), "no such file")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return pixels(image, transform)
-    except DECODE_ERRORS as error:
-        reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
-        return BadImage(str(path), reason)
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
 
 
-def pixels(image: Image.Image, transform: Transform) -> np.ndarray:
-    """An image as uint8 (size, size, channels); where no channel holds its opacity it is laid on white."""
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16"):  # Pillow would clip 16 bits to 8, not scale them
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        if transform.channels in (1, 3):
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image = image.convert(MODES[transform.channels])
-    if transform.crop is not None:
-        side = min(transform.crop, *image.size)
-        left, top = (image.width - side) // 2, (image.height - side) // 2
-        image = image.crop((left, top, left + side, top + side))
-    image = image.resize((transform.size, transform.size), Image.Resampling.BILINEAR)
-    return np.asarray(image).reshape(transform.size, transform.size, transform.channels)
-
-
-def _fingerprint(files: Sequence[Path], transform: Transform) -> str:
-    """Names this very set of files, in this order and at this state, under this transform."""
-    digest = hashlib.sha256(repr((FORMAT, astuple(transform))).encode())
-    for path in files:
-        try:
-            status = path.stat()
-            state = (status.st_size, status.st_mtime_ns)
-        except (FileNotFoundError, NotADirectoryError):
-            state = (-1, -1)
-        digest.update(repr((str(path), *state)).encode())
-    return digest.hexdigest()[:20]
-
-
-def _build(
-    files: Sequence[Path],
+def _cached(
+    total: int,
+    states: Callable[[slice], Iterable[str]],
+    read: Callable[[slice], Iterator[Made]],
     transform: Transform,
-    target: Path,
-    bad_list: Path,
-    on_bad: Literal["skip", "stop"],
-    key: str,
-) -> None:
-    """Write `bad_list`, then `target`: where `target` is, both are whole. Called under the lock."""
+    cache: Path,
+    on_bad: OnBad = "stop",
+    key: str = "data",
+) -> tuple[np.ndarray, list[BadImage], list[Path]]:
+    """Each shard that is not there yet is built by one process, while others that want it wait.
+
+    A shard is named after its own images alone: what is built stays, whatever stops the building of others.
+
+    Args:
+        total: number of images.
+        states: what tells those of a part, and their state, from any other.
+        read: the images of a part, in order.
+        transform: that `read` applies.
+        cache, on_bad, key: as `cached_images` has them.
+
+    Returns:
+        The images that are good, as `cached_images` has them; the bad ones; the files that list these.
+    """
+    make_folder(cache)
+    most = max(1, SHARD // math.prod(transform.shape))
+    parts = [slice(start, min(start + most, total)) for start in range(0, total, most)]
+    shards: list[np.ndarray] = []
     bad: list[BadImage] = []
-    unfinished = target.with_suffix(".unfinished")
-    try:
-        with unfinished.open("wb") as file:
-            _write_header(file, len(files), transform)
-            start = file.tell()
-            for result in _progress(_decoded(files, transform), len(files), "Decoding images"):
-                if isinstance(result, np.ndarray):
-                    file.write(result.tobytes())
-                elif on_bad == "stop":
-                    raise _stop(result, key)
-                else:
-                    log.warning("%s: %s; skipped", result.path, result.reason)
-                    bad.append(result)
-            if len(bad) == len(files):
-                raise UserError(f"not one of {len(files)} images could be read, {_list(bad)}")
-            file.seek(0)
-            _write_header(file, len(files) - len(bad), transform)  # numpy's padding leaves room for this
-            if file.tell() != start:
-                raise RuntimeError(f"{target}: the array header changed its length")
-        bad_list.write_text(json.dumps([vars(entry) for entry in bad], indent=1), encoding="utf-8")
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    lists: list[Path] = []
+    for number, part in enumerate(parts, start=1):
+        digest = hashlib.sha256(repr((FORMAT, astuple(transform))).encode())
+        for state in states(part):
+            digest.update(state.encode())
+        size, _, channels = transform.shape
+        target = cache / f"images-{size}x{size}x{channels}-{digest.hexdigest()[:20]}.npy"
+        bad_list = target.with_suffix(".bad.json")
+        with FileLock(target.with_suffix(".lock")):
+            if not (target.exists() and bad_list.exists()):
+                what = "Decoding images" + (f", shard {number} of {len(parts)}" if len(parts) > 1 else "")
+                count = part.stop - part.start
+                build(_judged(progress(read(part), count, what), on_bad, key), count, transform, target, bad_list)
+        found = [BadImage(**entry) for entry in json.loads(bad_list.read_text(encoding="utf-8"))]
+        if found and on_bad == "stop":
+            raise _stop(found[0], key)
+        shards.append(np.load(target, mmap_mode="r"))
+        bad += found
+        lists += [bad_list] * bool(found)
+    # The rest of the program reads images by rows only, as which shards are one array.
+    return shards[0] if len(shards) == 1 else cast(np.ndarray, ShardedImages(shards)), bad, lists
 
 
-def _write_header(file: BinaryIO, rows: int, transform: Transform) -> None:
-    shape = (rows, transform.size, transform.size, transform.channels)
-    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-
-
-def _decoded(files: Sequence[Path], transform: Transform) -> Iterator[np.ndarray | BadImage]:
-    # Threads suffice: Pillow lets go of the interpreter lock while it decodes and resizes.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(files), CHUNK):
-            yield from pool.map(decode, files[start : start + CHUNK], repeat(transform))
-
-
-def _progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
-    """`items`, with a bar where a person looks on and a log line a tenth elsewhere."""
-    if sys.stderr.isatty():
-        yield from track(items, what, total, console=Console(stderr=True))
-        return
-    step = max(1, -(-total // 10))
-    for done, item in enumerate(items, start=1):
-        yield item
-        if done % step == 0 or done == total:
-            log.info("%s: %d of %d", what, done, total)
+def _judged(results: Iterable[Made], on_bad: OnBad, key: str) -> Iterator[Made]:
+    for result in results:
+        if isinstance(result, BadImage) and on_bad == "stop":
+            raise _stop(result, key)
+        yield result
 
 
 def _stop(bad: BadImage, key: str) -> UserError:
     return UserError(f"{bad.path}: {bad.reason}; repair or remove it, or set {key}.on_bad_image=skip")
 
 
-def _notes(bad: Sequence[BadImage], total: int, bad_list: Path) -> tuple[str, ...]:
+def _notes(bad: Sequence[BadImage], total: int, lists: Sequence[Path]) -> tuple[str, ...]:
     if not bad:
         return ()
-    where = f" (all listed in {bad_list})" if len(bad) > NAMED else ""
+    where = f" (all listed in {', '.join(map(str, lists))})" if len(bad) > NAMED else ""
     return (f"{len(bad)} of {total} images skipped: {_list(bad)}{where}",)
 
 

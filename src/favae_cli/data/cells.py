@@ -46,8 +46,10 @@ class Cells:
             values = np.ma.asarray(given)
         if values.ndim == 0:
             raise UserError(f"{key}: {type(given).__name__} has no samples; give an array, a list or a data frame")
-        missing = np.ma.getmaskarray(values) | pd.isna(np.ma.getdata(values))
-        return cls(key, np.ma.getdata(values), missing, columns)
+        found = np.ma.getdata(values)
+        gaps = False if found.dtype.kind in "biu" else pd.isna(found)  # whole numbers, as of many images, have none
+        missing = np.broadcast_to(np.ma.getmask(values) | gaps, found.shape)
+        return cls(key, found, missing, columns)
 
     def __len__(self) -> int:
         return len(self.values)

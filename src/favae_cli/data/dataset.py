@@ -15,9 +15,9 @@ class ViewData:
     """One view of N samples, stored without its gaps.
 
     Attributes:
-        values: images as uint8 (R, H, W, C), possibly memory-mapped; a table as float32 (R, D) in which NaN is a
-            missing entry; sequences as float32 (R, T, C), NaN past their end and where an entry is missing; or texts,
-            an object array (R,) of str. R <= N: only samples that have the view take a row.
+        values: images as uint8 (R, H, W, C), maybe memory-mapped, or as `ShardedImages`; a table as float32 (R, D) in
+            which NaN is a missing entry; sequences as float32 (R, T, C), NaN past their end and where an entry is
+            missing; or texts, an object array (R,) of str. R <= N: only samples that have the view take a row.
         row: int64 (N,), the row of `values` that holds each sample, -1 where the sample lacks the view.
         columns: names of the table's D columns, or of the sequences' C channels; empty for images and texts.
         groups: of a table of categories, how many of its columns belong to each variable, exactly one of which is 1.
@@ -55,7 +55,10 @@ class ViewData:
         return self.values.shape[1:]
 
     def gather(self, indices: np.ndarray) -> np.ndarray:
-        """Values of the samples `indices`, in that order; every one of them must have the view."""
+        """Values of the samples `indices`, in that order; every one of them must have the view.
+
+        Rows of a memory-mapped file are read as they come: to sort them first gained nothing, be they in memory or not.
+        """
         return self.values[self.row[indices]]
 
 
@@ -87,6 +90,14 @@ class Dataset:
             name: self.truth[source] for name, source in sources.items() if source in self.views.keys() & self.truth
         }
         return replace(self, views={name: self.views[source] for name, source in sources.items()}, truth=truth)
+
+    def thinned(self, most: int | None) -> Dataset:
+        """With so many samples of each split at most, spread evenly over it; all when None."""
+        if most is None:
+            return self
+        return replace(
+            self, split={name: indices[:: -(-len(indices) // most) or 1] for name, indices in self.split.items()}
+        )
 
     def in_company(self, split: str) -> np.ndarray:
         """Sorted indices of the samples in `split` that have two views, or the one that there is."""

@@ -48,7 +48,7 @@ def sample_keys(table: Table) -> np.ndarray:
         UserError: no such column, or an empty cell in it.
     """
     if table.key is None:
-        return np.arange(1, len(table) + 1).astype(str)
+        return np.arange(1, len(table) + 1).astype(f"<U{len(str(len(table)))}")
     keys: np.ndarray = table.column(table.key, "data.key").astype(str)
     if (keys == "").any():
         row = np.flatnonzero(keys == "")[0] + 1
@@ -63,6 +63,8 @@ def distinct_keys(table: Table) -> np.ndarray:
         UserError: two rows have the same key.
     """
     keys = sample_keys(table)
+    if table.key is None:
+        return keys
     names, counts = np.unique(keys, return_counts=True)
     for name in names[counts > 1].tolist():
         rows = ", ".join(str(row + 1) for row in np.flatnonzero(keys == name))
@@ -72,9 +74,13 @@ def distinct_keys(table: Table) -> np.ndarray:
 
 def union(keys: Iterable[np.ndarray]) -> np.ndarray:
     """Every key once, (N,) of str, in the order of appearance."""
-    return pd.unique(np.concatenate([*keys]).astype(object)).astype(str)
+    first, *others = keys
+    more = [other for other in others if not np.array_equal(other, first)]
+    return pd.unique(np.concatenate([first, *more]).astype(object)).astype(str)
 
 
 def positions(keys: np.ndarray, samples: np.ndarray) -> np.ndarray:
     """Where in `keys`, each of which comes once, the `samples` are: int64 (N,), -1 for one that is not there."""
+    if np.array_equal(keys, samples):  # as of one file: no index of millions of names
+        return np.arange(len(keys), dtype=np.int64)
     return pd.Index(keys).get_indexer(pd.Index(samples)).astype(np.int64)

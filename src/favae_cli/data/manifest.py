@@ -12,7 +12,8 @@ from favae_cli.data.dataset import Dataset, ViewData
 from favae_cli.data.joining import Source, distinct_keys, positions, sample_keys, union
 from favae_cli.data.kinds import judge, source
 from favae_cli.data.split import split_indices
-from favae_cli.data.table import NoSuchColumn, Table, read_table
+from favae_cli.data.table import NoSuchColumn, Table, read_table, with_array
+from favae_cli.data.tars import expanded
 from favae_cli.errors import UserError, gather
 
 if TYPE_CHECKING:
@@ -65,15 +66,27 @@ def read_tables(config: Manifest) -> Tables:
         raise UserError(f"data.root: there is no folder {config.root}{hint}")
     asked_by = {config.table: "data.table"} if config.table else {}
     wanted = {config.table: [*config.split.reads().values()]} if config.table else {}
+    arrays: list[tuple[str, str, str]] = []
     for name, file in config.files().items():
-        asked_by.setdefault(file, f"data.views.{name}.table")
-        wanted.setdefault(file, []).extend(config.views[name].reads())
-    tables = {}
-    for file, key in asked_by.items():
+        view = config.views[name]
+        if view.own_array:
+            arrays.append((view.own_array, file, f"data.views.{name}.array"))
+        asked_by.setdefault(file, f"data.views.{name}.{'array' if file == view.own_array else 'table'}")
+        wanted.setdefault(file, []).extend(view.reads())
+
+    def existing(file: str, key: str) -> Path:
         path = config.root / file
-        if not path.is_file():
-            raise UserError(f"{key}: there is no file {path}{hint}")
-        tables[file] = read_table(path, wanted[file], config.key, config.missing)
+        for part in expanded(path):
+            if not part.is_file():
+                raise UserError(f"{key}: there is no file {part}{hint}")
+        return path
+
+    tables = {
+        file: read_table(existing(file, key), wanted[file], config.key, config.missing)
+        for file, key in asked_by.items()
+    }
+    for array, file, key in arrays:
+        tables[file] = with_array(tables[file], array, existing(array, key))
     return tables
 
 

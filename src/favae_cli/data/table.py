@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from favae_cli.data.mapped import mapped_part, memory_mapped
+from favae_cli.data.tars import TAR, read_shards
 from favae_cli.errors import UserError
 from favae_cli.schema import did_you_mean
 
 PARQUET = (".parquet", ".pq")
 NUMPY = ".npz"
+NPY = ".npy"
 
 
 class NoSuchColumn(UserError):
@@ -33,7 +36,8 @@ class Table:
     Attributes:
         path: of the file.
         frame: its columns; of an .npz file the arrays (N,).
-        arrays: of an .npz file the arrays of two dimensions or more, (N, ...).
+        arrays: of an .npz file the arrays of two dimensions or more, (N, ...); and .npy files that have a row for each
+            of its own, by their names.
         unread: names of the arrays that were not asked for.
         key: the column that names the samples; None: their row does.
         missing: cells that hold no value.
@@ -76,14 +80,14 @@ class Table:
         return np.where(np.isin(cells.astype(str), list(self.missing)), "", cells)
 
     def array(self, name: str, key: str) -> np.ndarray:
-        """An array of an .npz file, (N, ...).
+        """An array of an .npz file, or one of an .npy file that goes with the table, (N, ...).
 
         Raises:
             NoSuchColumn: the file has no such array.
             UserError: it is no .npz file, or the array is a column.
         """
-        if self.path.suffix.lower() != NUMPY:
-            raise UserError(f"{key}: {self.path} holds no arrays, only columns; use columns, or an .npz file")
+        if self.path.suffix.lower() != NUMPY and name not in self.arrays:
+            raise UserError(f"{key}: {self.path} holds no arrays, only columns; use columns, or an .npz or .npy file")
         if name in self.frame.columns:
             raise UserError(f"{key}: array {name!r} of {self.path} has one number a sample; use columns: [{name}]")
         if name not in self.arrays:
@@ -121,7 +125,10 @@ class Table:
 def read_table(
     path: Path, wanted: Sequence[str] = ("*",), key: str | None = None, missing: Collection[str] = ("",)
 ) -> Table:
-    """Read a Parquet or .npz file (by its suffix) or a CSV file; a named index of Parquet is a column.
+    """Read a Parquet, .npz or .npy file (by its suffix) or a CSV file; a named index of Parquet is a column.
+
+    An .npy file is a table without columns; its array is added by `with_array`. A .tar file, or a name of several, is
+    read as `read_shards` says.
 
     Args:
         path: of the file.
@@ -132,6 +139,10 @@ def read_table(
         UserError: the file is no such table, is empty, or has rows longer than its header, or arrays of other lengths.
     """
     suffix = path.suffix.lower()
+    if suffix == NPY:
+        return Table(path, pd.DataFrame(index=pd.RangeIndex(len(memory_mapped(path)))), key=key, missing=missing)
+    if suffix == TAR:
+        return Table(path, read_shards(path), key=key, missing=missing)
     if suffix == NUMPY:
         found, unread = _read_arrays(path, [*wanted, *([key] if key else [])])
         frame = pd.DataFrame(
@@ -156,12 +167,30 @@ def read_table(
     return Table(path, frame, key=key, missing=missing)
 
 
+def with_array(table: Table, name: str, path: Path) -> Table:
+    """The table with the array of an .npy file, memory-mapped, whose rows are those of the table.
+
+    Args:
+        table: of N rows.
+        name: to call the array by.
+        path: of the .npy file.
+
+    Raises:
+        UserError: it holds no array of N rows.
+    """
+    array = memory_mapped(path)
+    if len(array) != len(table):
+        raise UserError(f"{path}: has {len(array)} rows, but {table.path} has {len(table)}; row n of both is a sample")
+    return replace(table, arrays=table.arrays | {name: array})
+
+
 def _read_arrays(path: Path, wanted: Sequence[str]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """The wanted arrays, all of the same length, and the names of the others."""
     try:
         with np.load(path) as file:
             names = [name for name in file.files if any(name == want or fnmatchcase(name, want) for want in wanted)]
-            found = {name: file[name] for name in names}
+            parts = {name: mapped_part(path, name) for name in names}
+            found = {name: file[name] if part is None else part for name, part in parts.items()}
             there = file.files
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,7 +13,7 @@ from favae_cli.data import Dataset
 from favae_cli.evaluation.factors import Reading, factor_use
 from favae_cli.evaluation.images import unit
 from favae_cli.evaluation.shown import HIGH, LOW, WIDTH, Panel, panel, strip
-from favae_cli.evaluation.style import INK, blank, dress
+from favae_cli.evaluation.style import INK, blank, clipped, dress
 from favae_cli.evaluation.traversal import most_relevant, traversed
 from favae_cli.model import FAVAE, observed_table
 
@@ -22,21 +21,6 @@ EXTREMES = 6  # samples at each end
 COMPANIONS = 6  # columns at most
 KEY = 14  # characters of a sample's key
 CHANCE = 2.0  # standard errors of the correlation of what is independent, below which a column is not named
-
-
-class CardSettings(Protocol):
-    """How many cards, and what they show."""
-
-    @property
-    def cards(self) -> int: ...
-
-    @property
-    def reach(self) -> float:
-        """How far each way, in standard deviations."""
-        ...
-
-    @property
-    def steps(self) -> int: ...
 
 
 class Companion(NamedTuple):
@@ -74,14 +58,21 @@ class Card:
     scores: dict[int, float]
 
 
-def factor_cards(reading: Reading, settings: CardSettings) -> list[Card]:
-    """Cards of the factors that are most relevant to all views together, the first first; of none that is unused."""
+def factor_cards(reading: Reading, count: int, reach: float, steps: int) -> list[Card]:
+    """Cards of the factors that are most relevant to all views together, the first first; of none that is unused.
+
+    Args:
+        reading: the samples that they are read from.
+        count: cards at most.
+        reach: how far a card goes along its factor each way, in standard deviations.
+        steps: places along it, its ends included.
+    """
     model = reading.model.joined
     used = np.any([*model.active.values()], axis=0)
     order = most_relevant(model, None, model.factors)
-    chosen = order[used[order]][: settings.cards]
-    at = np.linspace(-settings.reach, settings.reach, settings.steps)
-    moves = traversed(np.zeros(model.factors), chosen, np.full(len(chosen), settings.reach), settings.steps)
+    chosen = order[used[order]][:count]
+    at = np.linspace(-reach, reach, steps)
+    moves = traversed(np.zeros(model.factors), chosen, np.full(len(chosen), reach), steps)
     companions = _companions(reading, chosen)
     cards = []
     for place, factor in enumerate(chosen.tolist()):
@@ -184,10 +175,10 @@ def card_picture(card: Card, data: Dataset, panels: dict[str, Panel]) -> Figure:
     return figure
 
 
-def card_pictures(model: FAVAE, data: Dataset, split: str, settings: CardSettings) -> dict[str, Figure]:
-    """Cards of the factors as read from the samples of a split, by name: factor_000 for factor 0."""
+def card_pictures(model: FAVAE, data: Dataset, split: str, count: int, reach: float, steps: int) -> dict[str, Figure]:
+    """`factor_cards` as read from the samples of a split, by name: factor_000 for factor 0."""
     panels = panels_of(data)
-    cards = factor_cards(Reading.of(model, data, split), settings)
+    cards = factor_cards(Reading.of(model, data, split), count, reach, steps)
     return {card_name(card): card_picture(card, data, panels) for card in cards}
 
 
@@ -203,7 +194,7 @@ def _goes_with(axes: Axes, companions: list[Companion]) -> None:
         axes.text(0, 0.9, "no column of a table", transform=axes.transAxes, fontsize=8, color=INK)
         return
     values = np.array([companion.correlation for companion in companions])
-    names = [textwrap.shorten(f"{companion.view}: {companion.column}", 34) for companion in companions]
+    names = [clipped(f"{companion.view}: {companion.column}", 40) for companion in companions]
     axes.barh(range(len(values)), values, height=0.5, color=np.where(values < 0, LOW, HIGH))
     axes.set_yticks(range(len(values)), names)
     axes.set(xlim=(-1, 1), xticks=(-1, -0.5, 0, 0.5, 1), ylim=(COMPANIONS - 0.4, -0.6))

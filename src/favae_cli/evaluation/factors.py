@@ -25,10 +25,12 @@ def factor_metrics(model: FactorModel) -> dict[str, float]:
     }
 
 
-def factor_pictures(model: FactorModel) -> dict[str, Figure]:
+def factor_pictures(model: FAVAE, data: Dataset) -> dict[str, Figure]:
     """|W| and alpha of every factor and view (Fig. 10 of the paper)."""
-    alpha = {name: view.ard.mean for name, view in model.views.items()}
-    return {"relevance": relevance(model.weights, alpha, model.active)}
+    factors = model.joined
+    alpha = {name: view.ard.mean for name, view in factors.views.items()}
+    columns = {name: data.views[name].columns for name, view in model.views.items() if view.inferred}
+    return {"relevance": relevance(factors.weights, alpha, factors.active, columns)}
 
 
 def factor_use(model: FactorModel, factor: int) -> str:

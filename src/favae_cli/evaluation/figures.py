@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
-from favae_cli.evaluation.style import FAINT, INK, blank, colour, dress, panels
+from favae_cli.evaluation.style import FAINT, INK, blank, clipped, colour, dress, panels
 
 _EPOCH_PANELS = {"elbo": "ELBO", "log_likelihood": "log-likelihood", "kl": "KL"}
+NAMED = 16  # columns of a view, up to which each has its name
 _SPLITS = {"train": "-", "validation": "--"}
 
 
@@ -37,7 +38,7 @@ def curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
                 axes.set_ylabel(f"{name}\n(nats a sample)", fontsize=8)
             _epoch_lines(axes, records, key, colour(column))
             if joined is not None:
-                _mark_conditioning(axes, joined - 0.5, labelled=row == 0)
+                _mark_joining(axes, joined - 0.5, labelled=row == 0)
         grid[0, column].legend(fontsize=7, frameon=False, loc="lower right")
     return figure
 
@@ -67,11 +68,11 @@ def _limit(axes: Axes, values: np.ndarray) -> None:
     axes.set_ylim(bottom - 0.05 * (top - bottom), top + 0.05 * (top - bottom))
 
 
-def _mark_conditioning(axes: Axes, x: float, labelled: bool) -> None:
+def _mark_joining(axes: Axes, x: float, labelled: bool) -> None:
     axes.axvline(x, color=FAINT, linewidth=1, linestyle=":")
     if labelled:
         axes.annotate(
-            "conditioning",
+            "joined",
             (x, 1),
             (0, 2),
             xycoords=axes.get_xaxis_transform(),
@@ -119,7 +120,10 @@ def bound(rounds: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def relevance(
-    weights: Mapping[str, np.ndarray], alpha: Mapping[str, np.ndarray], active: Mapping[str, np.ndarray]
+    weights: Mapping[str, np.ndarray],
+    alpha: Mapping[str, np.ndarray],
+    active: Mapping[str, np.ndarray],
+    columns: Mapping[str, Sequence[str]],
 ) -> Figure:
     """|W| of every view and factor, and each factor's relevance 1 / alpha for each view (paper's Fig. 10).
 
@@ -130,6 +134,7 @@ def relevance(
         weights: W of each view, (D_m, K).
         alpha: prior precision of the columns of W, (K,) each.
         active: whether the view uses the factor, bool (K,) each.
+        columns: of views whose z has a dimension for each column, their names; a few are written beside the rows.
     """
     views = list(weights)
     strength = np.stack([1 / np.asarray(alpha[view], dtype=float) for view in views])
@@ -141,7 +146,8 @@ def relevance(
     figure = blank(float(np.clip(2.5 + 0.11 * factors, 6.5, 13)), 1.9 + 1.9 * len(views))
     panels = figure.subplots(len(views) + 1, 1, sharex=True, height_ratios=[*([1.0] * len(views)), 0.9])
     for axes, view in zip(panels, views, strict=False):
-        dress(axes, "", "", f"|W| {view}\ndimension of z")
+        names = columns.get(view, ())
+        dress(axes, "", "", f"|W| {view}\n{'column' if names else 'dimension of z'}")
         axes.grid(False)
         size = np.abs(weights[view][:, order])
         top = max(float(np.quantile(size, 0.995)), np.finfo(float).tiny)
@@ -152,7 +158,10 @@ def relevance(
         bar = figure.colorbar(picture, ax=axes, pad=0.01, fraction=0.03)
         bar.ax.tick_params(labelsize=6)
         bar.outline.set_visible(False)
-        axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+        if 0 < len(names) <= NAMED:
+            axes.set_yticks(np.arange(len(names)) + 0.5, [clipped(name, 24) for name in names])
+        else:
+            axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     for index, view in enumerate(views):
         width = 0.8 / len(views)
         x = np.arange(factors) + 0.1 + width * (index + 0.5)

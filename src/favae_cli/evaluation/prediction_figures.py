@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from favae_cli.data import ViewData
 from favae_cli.evaluation.grids import image_grid
 from favae_cli.evaluation.scores import blocks, column_aucs, measured_as
-from favae_cli.evaluation.style import FAINT, INK, blank, colour, dress, panels
+from favae_cli.evaluation.style import FAINT, INK, blank, colour, dress, panels, say_which
 
 PANELS, BARS, CHANNELS = 12, 40, 4  # at most
 
@@ -40,10 +40,12 @@ def comparison(view: ViewData, truth: np.ndarray, made: np.ndarray) -> Figure | 
 def scatters(truth: np.ndarray, made: np.ndarray, columns: Sequence[str]) -> Figure | None:
     """Predicted against true values (R, D), a panel a column; on the dotted line they agree."""
     seen = ~np.isnan(truth)
-    chosen = [d for d in range(truth.shape[1]) if np.unique(truth[seen[:, d], d]).size > 1][:PANELS]
+    varied = [d for d in range(truth.shape[1]) if np.unique(truth[seen[:, d], d]).size > 1]
+    chosen = varied[:PANELS]
     if not chosen:
         return None
     figure, grid = panels(len(chosen))
+    say_which(figure, "the first", len(chosen), len(varied), "columns that vary")
     for axes, column in zip(grid, chosen, strict=True):
         x, y = truth[seen[:, column], column], made[seen[:, column], column]
         dress(axes, columns[column], "true", "predicted")
@@ -60,10 +62,12 @@ def scatters(truth: np.ndarray, made: np.ndarray, columns: Sequence[str]) -> Fig
 def ranked(truth: np.ndarray, made: np.ndarray, columns: Sequence[str]) -> Figure | None:
     """AUC of each binary column, the best first; (R, D) each."""
     aucs = column_aucs(truth, made)
-    order = np.argsort(-aucs)[: min(BARS, np.isfinite(aucs).sum())]
+    scored = int(np.isfinite(aucs).sum())
+    order = np.argsort(-aucs)[: min(BARS, scored)]
     if not len(order):
         return None
     figure = blank(6.0, 0.9 + 0.22 * len(order))
+    say_which(figure, "the best", len(order), scored, "columns")
     axes = figure.subplots()
     dress(axes, "", "AUC; on the dotted line a guess is as good")
     axes.barh([columns[column] for column in order], aucs[order], color=colour(0), height=0.7)
@@ -76,21 +80,24 @@ def ranked(truth: np.ndarray, made: np.ndarray, columns: Sequence[str]) -> Figur
 
 def confusions(truth: np.ndarray, made: np.ndarray, view: ViewData) -> Figure | None:
     """A panel a variable: how many samples of each true category (rows) were taken for which (columns)."""
-    variables = [variable for variable in blocks(view.groups) if not np.isnan(truth[:, variable]).all()][:PANELS]
+    variables = [variable for variable in blocks(view.groups) if not np.isnan(truth[:, variable]).all()]
     if not variables:
         return None
-    figure, grid = panels(len(variables))
-    for axes, variable in zip(grid, variables, strict=True):
+    figure, grid = panels(min(len(variables), PANELS))
+    say_which(figure, "the first", len(grid), len(variables), "variables")
+    for axes, variable in zip(grid, variables, strict=False):
         seen = ~np.isnan(truth[:, variable]).any(axis=1)
         pair = truth[seen, variable].argmax(axis=1), made[seen, variable].argmax(axis=1)
         size = variable.stop - variable.start
         counts = np.bincount(pair[0] * size + pair[1], minlength=size * size).reshape(size, size)
         names = [column.partition("=") for column in view.columns[variable]]
+        labels = [category for _, _, category in names]
+        order = _as_they_come(labels, view.values[:, variable])
+        counts, labels = counts[np.ix_(order, order)], [labels[category] for category in order]
         dress(axes, names[0][0], "predicted", "true")
         axes.grid(False)
         share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-        labels = [category for _, _, category in names]
         axes.set_xticks(range(size), labels, rotation=45, ha="right")
         axes.set_yticks(range(size), labels)
         for (row, column), count in np.ndenumerate(counts) if size <= 10 else ():
@@ -99,9 +106,20 @@ def confusions(truth: np.ndarray, made: np.ndarray, view: ViewData) -> Figure | 
     return figure
 
 
+def _as_they_come(categories: Sequence[str], values: np.ndarray) -> np.ndarray:
+    """The order in which the data (R, C) first have the categories; numbers stay in their own, which is as stored."""
+    try:
+        [float(category) for category in categories]
+    except ValueError:
+        first = np.where((values == 1).any(axis=0), (values == 1).argmax(axis=0), len(values))
+        return np.argsort(first, kind="stable")
+    return np.arange(len(categories))
+
+
 def sequences(truth: np.ndarray, made: np.ndarray, channels: Sequence[str]) -> Figure:
     """The first `PANELS` sequences (R, T, C) over their steps: true ones drawn through, predicted ones dashed."""
     figure, grid = panels(min(len(truth), PANELS))
+    say_which(figure, "the first", CHANNELS, len(channels), "channels")
     for row, axes in enumerate(grid):
         dress(axes, "", "step")
         for channel, name in enumerate(channels[:CHANNELS]):

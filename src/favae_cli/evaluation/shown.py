@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from favae_cli.data import ViewData
 from favae_cli.evaluation.grids import GAP, montage
 from favae_cli.evaluation.scores import measured_as
-from favae_cli.evaluation.style import FAINT, INK, colour, dress
+from favae_cli.evaluation.style import FAINT, INK, clipped, colour, dress
 from favae_cli.evaluation.table import number
 from favae_cli.views.standard import Standard
 
@@ -94,7 +94,7 @@ class _Bars(Panel):
         dress(axes, x=self.unit)
         axes.barh(range(len(columns)), high - low, left=low, height=0.5, color=np.where(high < low, LOW, HIGH))
         axes.plot(high, range(len(columns)), "o", markersize=4, color=INK, clip_on=False)
-        axes.set_yticks(range(len(columns)), [textwrap.shorten(self.view.columns[c], 40) for c in columns])
+        axes.set_yticks(range(len(columns)), [clipped(self.view.columns[c], 40) for c in columns])
         axes.set_ylim(len(columns) - 0.4, -0.6)
         ends = [*self.limits, *low, *high]
         axes.set_xlim(min(ends), max(ends))

@@ -55,7 +55,7 @@ def headline(metrics: Metrics) -> list[tuple[str, str, str]]:
     metrics, tiles = _as_test(metrics), []
     for view in _image_views(metrics):
         before = metrics.get(f"before/test/{view}/r2_mean")
-        remark = f"{number(before)} before conditioning" if before is not None else "mean over images"
+        remark = f"{number(before)} by the VAE alone" if before is not None else "mean over images"
         tiles.append((f"R2 of {view}", metrics.get(f"test/{view}/r2_mean"), remark))
     for key in metrics:
         if key.startswith("translate/") and key.endswith("/top1"):

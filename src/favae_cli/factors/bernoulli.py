@@ -8,6 +8,7 @@ from scipy.special import expit, log_expit
 
 from favae_cli.factors.bound import scale_kl
 from favae_cli.factors.model import ViewFactors
+from favae_cli.factors.moments import Total
 
 
 def curvature(xi: np.ndarray) -> np.ndarray:
@@ -69,14 +70,18 @@ class BernoulliEmbedding:
         terms = (self.x - 0.5) * self.mean - xi / 2 + log_expit(xi)
         return float(np.nansum(terms))
 
-    def stretch(self, view: ViewFactors, squares: np.ndarray) -> ViewFactors:
-        """Bring z to its best scale, and return the beliefs about it; the squared residuals do not matter for that."""
-        scale = self._best_scale(view)
+    def stretch(self, view: ViewFactors, squares: np.ndarray, total: Total = np.asarray) -> ViewFactors:
+        """Bring z to its best scale, and return the beliefs about it; the squared residuals do not matter for that.
+
+        Args:
+            total: sums over the processes that have the other samples.
+        """
+        scale = self._best_scale(view, total)
         self.mean *= scale
         self.variance *= scale**2
         return view.rescaled(scale)
 
-    def _best_scale(self, view: ViewFactors) -> float:
+    def _best_scale(self, view: ViewFactors, total: Total) -> float:
         """The c > 0 for which stretching z to c z, and W, b and 1/sqrt(tau) with it, raises the bound most.
 
         Without this step the scale of z, which separable attributes drive far out, creeps up by a little each sweep
@@ -92,7 +97,7 @@ class BernoulliEmbedding:
         def loss(log_c: float) -> float:
             c = float(np.exp(log_c))
             likelihood = c * linear + np.sum(log_expit(c * xi) - c * xi / 2)
-            return scale_kl(view.rescaled(c)) - view.weight * float(likelihood)
+            return scale_kl(view.rescaled(c)) - view.weight * float(total(np.asarray(likelihood)))
 
         found = minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded", options={"xatol": 1e-3})
         return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0

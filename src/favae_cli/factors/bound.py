@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from favae_cli.factors.linalg import psd_inverse
+from favae_cli.factors.linalg import psd_log_det
 from favae_cli.factors.model import FactorModel, ViewFactors
 from favae_cli.factors.updates import LatentSums, ViewSums, residual
 
@@ -35,9 +35,9 @@ def embedding_term(view: ViewFactors, sums: ViewSums) -> float:
 
 def weights_kl(view: ViewFactors, name: str = "") -> float:
     """E_q(alpha) KL(q(W) || p(W | alpha)), over the D independent rows."""
-    _, log_det = psd_inverse(view.weights_cov, f"view {name!r}: the covariance of W")
+    log_det = psd_log_det(view.weights_cov, f"view {name!r}: the covariance of W")
     factors = view.weights.shape[1]
-    expected = np.sum(view.ard.mean * np.diag(view.gram)) - view.size * np.sum(view.ard.mean_log)
+    expected = np.sum(view.ard.mean * view.squares) - view.size * np.sum(view.ard.mean_log)
     return 0.5 * float(expected - view.size * (factors + log_det))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Protocol
 
 import numpy as np
@@ -12,9 +14,13 @@ from favae_cli.factors.holes import Holes
 from favae_cli.factors.linalg import symmetrize
 from favae_cli.factors.model import FactorModel, ViewFactors
 from favae_cli.factors.moments import (
+    CHUNK,
+    Gather,
     Moments,
     Pattern,
     PatternMoments,
+    Total,
+    alone,
     gaussian_entropy,
     group_by_pattern,
     offsets,
@@ -40,21 +46,22 @@ class LocalEmbedding(Protocol):
 
     def log_likelihood(self) -> float: ...
 
-    def stretch(self, view: ViewFactors, squares: np.ndarray) -> ViewFactors: ...
+    def stretch(self, view: ViewFactors, squares: np.ndarray, total: Total = ...) -> ViewFactors: ...
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Group:
-    """Samples that have the same views: their indices, and their stacked <z> (R, D_p), local columns included."""
+    """Samples that have the same views."""
 
     rows: np.ndarray
-    stacked: np.ndarray
-    fixed: PatternMoments | None  # None for samples without any view
     holes: Holes | None  # None where no entry is missing
 
 
 class Embeddings:
     """Embeddings of N samples in all their views.
+
+    Only the tables that are given and the local embeddings are kept for every sample; all else is worked out for
+    `CHUNK` of them at a time.
 
     Args:
         means: by view, <z> as (N, D_m) of the fixed views; a row of NaN says that the sample lacks the view.
@@ -62,6 +69,9 @@ class Embeddings:
         local: by view, the embeddings that are inferred from g. A sample all of whose entries of x are NaN
             lacks the view.
         order: all of these views in the order of the model.
+        fixed: moments of these samples, where they have been summed already; `variances` are then not looked at.
+        gather: gives a list of what every process has, where the samples are spread over several; all of them must
+            then take the same steps. Sums are over all processes, samples are this one's.
 
     A sample may lack every view: its g keeps the prior, and the moments leave it out.
 
@@ -75,32 +85,53 @@ class Embeddings:
         variances: Mapping[str, np.ndarray],
         local: Mapping[str, LocalEmbedding],
         order: tuple[str, ...],
+        fixed: Moments | None = None,
+        gather: Gather = alone,
     ) -> None:
-        self.local = dict(local)
-        current = {view: self._current(view, means) for view in order}
-        self.sizes = {view: table.shape[1] for view, table in current.items()}
-        self.count = len(next(iter(current.values())))
+        self.local, self._means, self._variances, self._gather = dict(local), means, variances, gather
+        self._fixed = dict(fixed.patterns) if fixed else {}
+        tables = {view: self.local[view].x if view in self.local else means[view] for view in order}
+        self.sizes = {view: table.shape[1] for view, table in tables.items()}
+        self.count = len(next(iter(tables.values())))
         self.groups: dict[Pattern, _Group] = {}
-        for pattern, rows in group_by_pattern(current, allow_empty=True).items():
-            tables = {view: current[view][rows] for view in pattern}
-            spread = {view: variances[view][rows] for view in pattern if view in variances}
-            stacked = np.concatenate([np.zeros((len(rows), 0)), *tables.values()], axis=1)
-            fixed = sums(pattern, tables, spread) if pattern else None
-            self.groups[pattern] = _Group(rows, stacked, fixed, self._holes(pattern, rows, tables))
+        for pattern, rows in group_by_pattern(tables, allow_empty=True, partly=self.local).items():
+            self.groups[pattern] = _Group(rows, self._holes(pattern, rows))
 
-    def _current(self, view: str, means: Mapping[str, np.ndarray]) -> np.ndarray:
-        if view not in self.local:
-            return means[view]
-        absent = np.isnan(self.local[view].x).all(axis=1)
-        return np.where(absent[:, None], np.nan, self.local[view].mean)
+    def _summed(self, pattern: Pattern) -> PatternMoments:
+        """Moments of the fixed views; those of the local ones are as they were when first asked for."""
+        if pattern not in self._fixed:
+            parts = (
+                sums(
+                    pattern,
+                    {view: self._table(view)[rows] for view in pattern},
+                    {view: self._variances[view][rows] for view in pattern if view in self._variances},
+                )
+                for rows in _chunks(self.groups[pattern].rows)
+            )
+            self._fixed[pattern] = reduce(operator.add, parts)
+        return self._fixed[pattern]
 
-    def _holes(self, pattern: Pattern, rows: np.ndarray, tables: Mapping[str, np.ndarray]) -> Holes | None:
-        parts = [
-            np.isnan(self.local[view].x[rows]) if view in self.local else np.zeros(tables[view].shape, bool)
-            for view in pattern
-        ]
-        missing = np.concatenate([np.zeros((len(rows), 0), bool), *parts], axis=1)
-        return Holes.of(missing) if missing.any() else None
+    def _table(self, view: str) -> np.ndarray:
+        """(N, D_m) <z> as it stands."""
+        return self.local[view].mean if view in self.local else self._means[view]
+
+    def _stacked(self, pattern: Pattern, rows: np.ndarray) -> np.ndarray:
+        """(R, D_p) <z> of samples of one pattern."""
+        tables = [self._table(view)[rows].astype(np.float64, copy=False) for view in pattern]
+        return np.concatenate([np.zeros((len(rows), 0)), *tables], axis=1)
+
+    def _holes(self, pattern: Pattern, rows: np.ndarray) -> Holes | None:
+        inferred = [view for view in pattern if view in self.local]
+        if not inferred:
+            return None
+        missing = np.concatenate([np.isnan(self.local[view].x[rows]) for view in inferred], axis=1)
+        if not missing.any():
+            return None
+        found, where = Holes.of(missing), offsets(self.sizes, pattern)
+        columns = np.concatenate([np.r_[where[view]] for view in inferred])
+        shares = np.zeros((len(found.shares), sum(self.sizes[view] for view in pattern)), bool)
+        shares[:, columns] = found.shares
+        return Holes(shares, found.kind)
 
     def refresh(self, model: FactorModel) -> tuple[Moments, dict[str, float]]:
         """Update every local q(z), and the means of g along with it.
@@ -109,7 +140,12 @@ class Embeddings:
             The renewed moments, and E log p(x | z) by local view, nats.
         """
         self._update(model)
-        return self.moments(model), {view: local.log_likelihood() for view, local in self.local.items()}
+        likelihoods = {view: local.log_likelihood() for view, local in self.local.items()}
+        return self.moments(model), {view: float(self._total(np.array(value))) for view, value in likelihoods.items()}
+
+    def _total(self, part: np.ndarray) -> np.ndarray:
+        """Over all processes."""
+        return np.sum(self._gather(part), axis=0)
 
     def _update(self, model: FactorModel) -> None:
         for pattern, group in self.groups.items():
@@ -119,39 +155,41 @@ class Embeddings:
             where = offsets(self.sizes, pattern)
             project, _, _ = model.given(pattern)
             bias = model.bias(pattern)
-            for view in inferred:
-                part, own = model.views[view], where[view]
-                to_view = project @ part.weights.T
-                predicted = group.stacked @ to_view + (part.bias - bias @ to_view)
-                from_others = predicted - group.stacked[:, own] @ to_view[own]
-                self.local[view].update(group.rows, from_others, part.tau, symmetrize(to_view[own]))
-                group.stacked[:, own] = self.local[view].mean[group.rows]
+            for rows in _chunks(group.rows):
+                stacked = self._stacked(pattern, rows)
+                for view in inferred:
+                    part, own = model.views[view], where[view]
+                    to_view = project @ part.weights.T
+                    predicted = stacked @ to_view + (part.bias - bias @ to_view)
+                    from_others = predicted - stacked[:, own] @ to_view[own]
+                    self.local[view].update(rows, from_others, part.tau, symmetrize(to_view[own]))
+                    stacked[:, own] = self.local[view].mean[rows]
 
     def stretch(self, model: FactorModel) -> FactorModel:
         """Bring every local embedding, and the model of it, to the scale that raises the bound most."""
         views = dict(model.views)
         squares = self._squares(model)
         for view, local in self.local.items():
-            views[view] = local.stretch(views[view], squares[view])
-            for pattern, group in self.groups.items():
-                if view in pattern:
-                    group.stacked[:, offsets(self.sizes, pattern)[view]] = local.mean[group.rows]
+            views[view] = local.stretch(views[view], squares[view], self._total)
         return replace(model, views=views)
 
     def _squares(self, model: FactorModel) -> dict[str, np.ndarray]:
         """By local view, (D,) sum over samples of (<z> - <W><g> - <b>)^2, and where x is seen of <W> Sigma <W>^T."""
-        latent, totals = self.latents(model), {}
-        for view, local in self.local.items():
-            part = model.views[view]
-            each = np.square(local.mean - latent @ part.weights.T - part.bias)
-            totals[view] = each[~np.isnan(local.x).all(axis=1)].sum(axis=0)
+        totals = {view: np.zeros(self.sizes[view]) for view in self.local}
+        for pattern, group in self.groups.items():
+            for rows in _chunks(group.rows):
+                latent = self._latent(model, pattern, rows)
+                for view in set(pattern) & self.local.keys():
+                    part = model.views[view]
+                    each = np.square(self.local[view].mean[rows] - latent @ part.weights.T - part.bias)
+                    totals[view] += each.sum(axis=0)
         for rows, covariance in self.apart(model):
             for view, local in self.local.items():
                 weights = model.views[view].weights
                 totals[view] += np.sum(
                     np.sum((weights @ covariance) * weights, axis=-1) * ~np.isnan(local.x[rows]), axis=0
                 )
-        return totals
+        return {view: self._total(total) for view, total in totals.items()}
 
     def moments(self, model: FactorModel | None = None) -> Moments:
         """Moments of the embeddings as they stand; only the rows of local views are summed again.
@@ -159,14 +197,14 @@ class Embeddings:
         Args:
             model: to say what missing entries and g have in common; without it they are taken as independent.
         """
-        patterns = {}
+        patterns: dict[Pattern, PatternMoments] = {}
         for pattern, group in self.groups.items():
-            if group.fixed is not None:
-                part = self._sums(pattern, group, group.fixed)
+            if pattern:
+                part = self._sums(pattern, group, self._summed(pattern))
                 if model is not None and group.holes is not None:
                     part = replace(part, joint=group.holes.joint(model, pattern))
                 patterns[pattern] = part
-        return Moments(self.sizes, patterns)
+        return reduce(Moments.merge, self._gather(Moments(self.sizes, patterns)))
 
     def _sums(self, pattern: Pattern, group: _Group, part: PatternMoments) -> PatternMoments:
         inferred = [view for view in pattern if view in self.local]
@@ -177,11 +215,11 @@ class Embeddings:
         where = offsets(self.sizes, pattern)
         for view in inferred:
             place = where[view]
-            crossed = group.stacked[:, place].T @ group.stacked
+            table, spread = self.local[view].mean[group.rows], self.local[view].variance[group.rows]
+            crossed = sum(self.local[view].mean[rows].T @ self._stacked(pattern, rows) for rows in _chunks(group.rows))
             outer[place] = crossed
-            outer[:, place] = crossed.T
-            total[place] = group.stacked[:, place].sum(axis=0)
-            spread = self.local[view].variance[group.rows]
+            outer[:, place] = np.transpose(crossed)
+            total[place] = table.sum(axis=0)
             variance[place] = spread.sum(axis=0)
             entropy[view] = gaussian_entropy(spread)
         return PatternMoments(part.count, total, outer, variance, entropy)
@@ -190,14 +228,19 @@ class Embeddings:
         """<g> of every sample as (N, K); the prior's where a sample has no view."""
         mean = np.zeros((self.count, model.factors))
         for pattern, group in self.groups.items():
-            project, _, _ = model.given(pattern)
-            mean[group.rows] = (group.stacked - model.bias(pattern)) @ project
+            for rows in _chunks(group.rows):
+                mean[rows] = self._latent(model, pattern, rows)
         return mean
+
+    def _latent(self, model: FactorModel, pattern: Pattern, rows: np.ndarray) -> np.ndarray:
+        """(R, K) <g> of samples of one pattern."""
+        project, _, _ = model.given(pattern)
+        return (self._stacked(pattern, rows) - model.bias(pattern)) @ project
 
     def apart(self, model: FactorModel) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """As `covariances`, but those of a fit, which holds q(g) and q(z) of entries with a likelihood apart."""
         for pattern, group in self.groups.items():
-            yield from _spreads(model, pattern, group, group.holes)
+            yield from _spreads(model, pattern, group.rows, group.holes)
 
     def covariances(self, model: FactorModel) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Samples (R,), and their Sigma_G: one (K, K) for all of them, or (R, K, K) where that of each is its own.
@@ -205,17 +248,22 @@ class Embeddings:
         With z of local views integrated out: what the updates of a fit take for known of z would leave g too certain.
         """
         for pattern, group in self.groups.items():
-            shares = np.zeros(group.stacked.shape)
-            for view, place in offsets(self.sizes, pattern).items():
-                if view in self.local:
-                    shares[:, place] = self.local[view].shares(group.rows, model.views[view].tau)
-            open_entries = Holes(shares, np.arange(len(shares))) if shares.any() else None
-            yield from _spreads(model, pattern, group, open_entries)
+            where = offsets(self.sizes, pattern)
+            for rows in _chunks(group.rows):
+                shares = np.zeros((len(rows), sum(self.sizes[view] for view in pattern)))
+                for view in set(pattern) & self.local.keys():
+                    shares[:, where[view]] = self.local[view].shares(rows, model.views[view].tau)
+                open_entries = Holes(shares, np.arange(len(shares))) if shares.any() else None
+                yield from _spreads(model, pattern, rows, open_entries)
 
     def expect(self, model: FactorModel, view: str) -> np.ndarray:
         """(N, D) mean of the embedding of `view` that q(g) foretells for every sample; as `predict`, but sooner."""
         part = model.views[view]
-        return self.latents(model) @ part.weights.T + part.bias
+        mean = np.empty((self.count, part.size))
+        for pattern, group in self.groups.items():
+            for rows in _chunks(group.rows):
+                mean[rows] = self._latent(model, pattern, rows) @ part.weights.T + part.bias
+        return mean
 
     def predict(self, model: FactorModel, view: str) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance, each (N, D), of the embedding of `view` that q(g) foretells for every sample.
@@ -239,12 +287,16 @@ class Embeddings:
 
 
 def _spreads(
-    model: FactorModel, pattern: Pattern, group: _Group, holes: Holes | None
+    model: FactorModel, pattern: Pattern, rows: np.ndarray, holes: Holes | None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Samples of the group, and Sigma_G of them where `holes` says what is open."""
+    """Samples of one pattern, and Sigma_G of them where `holes` says what is open."""
     if holes is None:
-        yield group.rows, model.given(pattern)[1]
+        yield rows, model.given(pattern)[1]
         return
     for part, covariance, _ in holes.posteriors(model, pattern):
         here = np.flatnonzero((holes.kind >= part.start) & (holes.kind < part.stop))
-        yield group.rows[here], covariance[holes.kind[here] - part.start]
+        yield rows[here], covariance[holes.kind[here] - part.start]
+
+
+def _chunks(rows: np.ndarray) -> Iterator[np.ndarray]:
+    return (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_solve, cholesky
+from scipy.linalg.lapack import dpotrf, dpotri
 
 
 class EngineError(ArithmeticError):
@@ -21,11 +21,26 @@ def psd_inverse(matrix: np.ndarray, what: str) -> tuple[np.ndarray, float]:
     Raises:
         EngineError: the matrix is not finite or not positive definite; the message begins with `what`.
     """
+    factor = _cholesky(matrix, what)
+    inverse, _ = dpotri(factor, lower=True)  # its lower triangle, over zeros
+    inverse += np.tril(inverse, -1).T
+    return inverse, _log_det(factor)
+
+
+def psd_log_det(matrix: np.ndarray, what: str) -> float:
+    """Log-determinant alone; as `psd_inverse`."""
+    return _log_det(_cholesky(matrix, what))
+
+
+def _cholesky(matrix: np.ndarray, what: str) -> np.ndarray:
+    """The lower factor of a matrix of which only the lower triangle is read."""
     if not np.isfinite(matrix).all():
         raise EngineError(f"{what} is not finite")
-    try:
-        factor = cholesky(symmetrize(matrix), lower=True, check_finite=False)
-    except LinAlgError as error:
-        raise EngineError(f"{what} is not positive definite") from error
-    inverse = cho_solve((factor, True), np.eye(len(matrix)), check_finite=False)
-    return symmetrize(inverse), 2.0 * float(np.log(np.diag(factor)).sum())
+    factor, info = dpotrf(matrix, lower=True)
+    if info:
+        raise EngineError(f"{what} is not positive definite")
+    return factor
+
+
+def _log_det(factor: np.ndarray) -> float:
+    return 2.0 * float(np.log(np.diag(factor)).sum())

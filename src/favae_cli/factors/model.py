@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.special import digamma, gammaln
@@ -78,10 +79,15 @@ class ViewFactors:
     def tau(self) -> float:
         return float(self.noise.mean)
 
-    @property
+    @cached_property
     def gram(self) -> np.ndarray:
         """(K, K) <W^T W>."""
         return self.weights.T @ self.weights + self.size * self.weights_cov
+
+    @property
+    def squares(self) -> np.ndarray:
+        """(K,) <w_k^T w_k>, the diagonal of `gram`."""
+        return np.einsum("dk,dk->k", self.weights, self.weights) + self.size * np.diag(self.weights_cov)
 
     @property
     def relevance(self) -> np.ndarray:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -11,6 +12,22 @@ Pattern = tuple[str, ...]
 """The views that a sample has, in the order of the model's views."""
 
 CHUNK = 8192  # samples converted to float64 at a time
+
+Total = Callable[[np.ndarray], np.ndarray]
+"""Sums what the processes have that share the samples among them; of one process alone, what it has."""
+
+T = TypeVar("T")
+
+
+class Gather(Protocol):
+    """Gives a list of what every process has, the same everywhere."""
+
+    def __call__(self, part: T) -> list[T]: ...
+
+
+def alone(part: T) -> list[T]:
+    """There is no other process."""
+    return [part]
 
 
 def offsets(sizes: Mapping[str, int], pattern: Pattern) -> dict[str, slice]:
@@ -113,6 +130,31 @@ class Moments:
         """N, samples in all patterns."""
         return sum(moments.count for moments in self.patterns.values())
 
+    def of_view(self, view: str) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+        """N_m of one view, and (D_m,) sums over its samples of <z>, <z>^2 and Var z."""
+        count, sums = 0, np.zeros((3, self.sizes[view]))
+        for pattern, part in self.patterns.items():
+            if view in pattern:
+                where = offsets(self.sizes, pattern)[view]
+                count += part.count
+                sums += np.stack([part.total, np.diag(part.outer), part.variance])[:, where]
+        return count, *sums
+
+    def stretched(self, scales: Mapping[str, float]) -> Moments:
+        """The moments with the embeddings of some views `scales` times what they were."""
+        patterns = {}
+        for pattern, part in self.patterns.items():
+            assert part.joint is None
+            by = np.concatenate([np.full(self.sizes[view], scales.get(view, 1.0)) for view in pattern])
+            entropy = dict(part.entropy)
+            for view in scales.keys() & entropy.keys():
+                uncertain = part.variance[offsets(self.sizes, pattern)[view]] > 0
+                entropy[view] += part.count * int(uncertain.sum()) * float(np.log(scales[view]))
+            patterns[pattern] = PatternMoments(
+                part.count, part.total * by, part.outer * np.outer(by, by), part.variance * by**2, entropy
+            )
+        return Moments(self.sizes, patterns)
+
     def merge(self, other: Moments) -> Moments:
         """Moments of both sets of samples together.
 
@@ -127,12 +169,15 @@ class Moments:
         return Moments(self.sizes, patterns)
 
 
-def group_by_pattern(arrays: Mapping[str, np.ndarray], allow_empty: bool = False) -> dict[Pattern, np.ndarray]:
+def group_by_pattern(
+    arrays: Mapping[str, np.ndarray], allow_empty: bool = False, partly: Container[str] = ()
+) -> dict[Pattern, np.ndarray]:
     """Sample indices by the set of views they have, from NaN rows; patterns in a stable order.
 
     Args:
         arrays: by view, (N, D_m).
         allow_empty: take samples without any view as a pattern of their own, instead of an error.
+        partly: views of which single entries may be NaN.
 
     Raises:
         ValueError: as `Moments.from_arrays`.
@@ -142,11 +187,13 @@ def group_by_pattern(arrays: Mapping[str, np.ndarray], allow_empty: bool = False
         raise ValueError(f"every view needs the same number of rows, got {lengths}")
     missing = []
     for view, array in arrays.items():
-        gaps = np.isnan(array)
-        absent = gaps.all(axis=1)
-        partial = np.flatnonzero(gaps.any(axis=1) & ~absent)
-        if partial.size:
-            raise ValueError(f"view {view!r}, row {partial[0]}: a row must be whole or all NaN")
+        absent = np.empty(len(array), bool)
+        for start in range(0, len(array), CHUNK):
+            gaps = np.isnan(array[start : start + CHUNK])
+            absent[start : start + CHUNK] = gaps.all(axis=1)
+            partial = np.flatnonzero(gaps.any(axis=1) & ~gaps.all(axis=1))
+            if partial.size and view not in partly:
+                raise ValueError(f"view {view!r}, row {start + partial[0]}: a row must be whole or all NaN")
         missing.append(absent)
     has = ~np.stack(missing, axis=1)
     empty = np.flatnonzero(~has.any(axis=1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from favae_cli.factors.model import ViewFactors
+from favae_cli.factors.moments import Total
 
 REACH = 30.0  # how many times larger or smaller the scale of a column may get
 
@@ -58,7 +59,7 @@ class RealEmbedding:
         """log |dz / dx|, summed over the entries that are seen, which `stretch` keeps at 0: z says all else of them."""
         return 0.0
 
-    def stretch(self, view: ViewFactors, squares: np.ndarray) -> ViewFactors:
+    def stretch(self, view: ViewFactors, squares: np.ndarray, total: Total = np.asarray) -> ViewFactors:
         """Change the scale of each column such that its noise is that of the others; the bound does not fall.
 
         With the means of W and b scaled along and all else held, the bound of column d is
@@ -68,8 +69,9 @@ class RealEmbedding:
         Args:
             view: the beliefs about z.
             squares: (D,) R.
+            total: sums over the processes that have the other samples.
         """
-        seen = view.weight * np.sum(~np.isnan(self.x), axis=0)
+        seen = view.weight * total(np.sum(~np.isnan(self.x), axis=0))
         priors = view.weights**2 @ view.ard.mean + view.bias**2
         loss = np.maximum(view.tau * view.weight * squares + priors, 1e-12)
         scale = np.sqrt(np.maximum(seen, 1) / loss)

@@ -81,10 +81,10 @@ def update_latents(model: FactorModel, moments: Moments) -> LatentSums:
     for pattern, part in moments.patterns.items():
         project, covariance, log_det = model.given(pattern)
         bias = model.bias(pattern)
-        crossed = np.outer(part.total, bias)
-        centred = part.outer - crossed - crossed.T + part.count * np.outer(bias, bias)
-        projected = centred @ project
-        g = (part.total - part.count * bias) @ project
+        centred = part.total - part.count * bias
+        g = centred @ project
+        # Of the centred second moment, without making it.
+        projected = part.outer @ project - np.outer(centred, bias @ project) - np.outer(bias, part.total @ project)
         gg = symmetrize(project.T @ projected) + part.count * covariance
         zg = projected + np.outer(bias, g)
         squares = np.diag(part.outer) + part.variance
@@ -127,7 +127,7 @@ def update_bias(view: ViewFactors, sums: ViewSums) -> ViewFactors:
 
 def update_ard(view: ViewFactors) -> ViewFactors:
     """q(alpha): a = a0 + D/2, b_k = b0 + <w_k^T w_k> / 2."""
-    return replace(view, ard=Gamma(PRIOR_SHAPE + view.size / 2, PRIOR_RATE + np.diag(view.gram) / 2))
+    return replace(view, ard=Gamma(PRIOR_SHAPE + view.size / 2, PRIOR_RATE + view.squares / 2))
 
 
 def update_noise(view: ViewFactors, sums: ViewSums) -> ViewFactors:

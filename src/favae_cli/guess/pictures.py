@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from favae_cli.data.cache import DECODE_ERRORS
+from favae_cli.data.decoding import DECODE_ERRORS
+from favae_cli.data.tars import Member
 
 LOOKED_AT = 200  # files
 SIDES = (64, 32, 16)  # pixels; the largest that most of the files have
@@ -18,8 +20,9 @@ GREY = ("1", "L", "I", "I;16", "F")  # modes of Pillow
 
 def image_header(path: Path) -> tuple[int, int, str] | None:
     """Width and height in pixels, and Pillow's mode, without decoding; None where it is no readable image."""
+    member = Member.named(str(path))
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(member.read()) if member else path) as image:
             return image.width, image.height, image.mode
     except DECODE_ERRORS:
         return None

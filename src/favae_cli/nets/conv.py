@@ -10,6 +10,7 @@ from torch import nn
 
 from favae_cli.errors import UserError
 from favae_cli.nets.base import Decoder, Encoder
+from favae_cli.nets.small_maps import Conv2d, ConvTranspose2d
 
 if TYPE_CHECKING:
     from favae_cli.view_config import ConvArch
@@ -36,7 +37,7 @@ def build(arch: ConvArch, shape: tuple[int, ...], latent: int) -> tuple[Encoder,
 
     down: list[nn.Module] = []
     for given, made in pairwise(channels):
-        convolution = nn.Conv2d(given, made, arch.kernel, arch.stride, arch.padding, bias=not arch.batch_norm)
+        convolution = Conv2d(given, made, arch.kernel, arch.stride, arch.padding, bias=not arch.batch_norm)
         down += [convolution, *_norm_and_leak(made, arch)]
 
     features = math.prod((channels[-1], *sizes[-1]))
@@ -44,7 +45,7 @@ def build(arch: ConvArch, shape: tuple[int, ...], latent: int) -> tuple[Encoder,
     for depth in range(len(arch.channels), 0, -1):
         last = depth == 1
         up.append(
-            nn.ConvTranspose2d(
+            ConvTranspose2d(
                 channels[depth],
                 channels[depth - 1],
                 arch.kernel,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import math
 from importlib import import_module
 from pathlib import Path
 
 from favae_cli.config import Config
 from favae_cli.errors import Interrupted, UserError
 from favae_cli.training.interrupt import StopRequest
-from favae_cli.training.run_log import logging_to
+from favae_cli.training.run_log import logging_to, silent
+from favae_cli.world import World
 
 logger = logging.getLogger(__name__)
 
@@ -18,19 +20,23 @@ def run_task(config: Config, directory: Path) -> float:
     """Run `config.task` in `directory`, or go on with it where it was interrupted.
 
     Returns:
-        The number of metrics.json that `config.score` names, for a sweep to compare.
+        The number of metrics.json that `config.score` names, for a sweep to compare; NaN in a process that does
+        not lead.
 
     Raises:
         Interrupted: by SIGTERM or Ctrl-C; says how to go on.
         UserError: a mistake that only the data could show, or a score that the task does not report.
     """
     task = import_module(f"{__name__}.{config.task.name}")
-    with logging_to(directory), StopRequest().handling() as stop:
+    leads = World.here().leads
+    with logging_to(directory) if leads else silent(), StopRequest().handling() as stop:
         try:
             metrics: dict[str, float] = task.run(config, directory, stop)
         except Interrupted as interrupted:
             logger.info("stopped")
             raise Interrupted(f"stopped and saved; go on with: favae-run resume={directory}") from interrupted
+    if not leads:
+        return math.nan
     if config.score not in metrics:
         raise UserError(f"score: there is no {config.score!r} in {directory / 'metrics.json'}")
     return metrics[config.score]

@@ -29,7 +29,7 @@ def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
 def evaluate(session: Session, split: str) -> None:
     """Score and draw what the trained model does with the samples of a split."""
     _require_pairs(session, split)
-    config, model, data = session.config, session.model, session.data
+    config, model, data = session.config, session.model, session.judged
     attributes = next((name for name, view in config.views.items() if view.type == "bernoulli"), None)
     with session.timed("evaluation"):
         session.add(translation_metrics(model, data, split))
@@ -49,7 +49,7 @@ def evaluate(session: Session, split: str) -> None:
     session.draw(reconstruction_pictures(model, data, split, config.evaluation.reconstructions))
     session.draw(translation_pictures(model, data, split, config.evaluation.translate))
     if isinstance(model, FAVAE):
-        session.draw(factor_pictures(model.joined))
+        session.draw(factor_pictures(model, data))
         session.draw(interpolation_pictures(model, data, split, config.evaluation.translate.steps))
 
 

@@ -29,7 +29,7 @@ def evaluate(session: Session, split: str) -> None:
     Raises:
         UserError: the data hold nothing that it could be judged on.
     """
-    config, model, data = session.config, session.favae, session.data
+    config, model, data = session.config, session.favae, session.judged
     for part in ("train", split):
         _require_samples(session, part)
     image, attributes = _views(session)
@@ -45,7 +45,7 @@ def evaluate(session: Session, split: str) -> None:
         )
         session.add(conditioning.metrics())
 
-    session.draw(factor_pictures(model.joined))
+    session.draw(factor_pictures(model, data))
     session.draw(reconstruction_pictures(model, data, split, config.evaluation.reconstructions))
     session.draw(attribute_pictures(model, data, attributes, split, encoded[split]))
     session.draw(conditioning.pictures())

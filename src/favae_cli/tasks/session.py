@@ -29,6 +29,7 @@ from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.rounds import Training
 from favae_cli.training.run_log import RunLog, read_records
 from favae_cli.training.setup import build_model
+from favae_cli.world import World
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Session:
     Attributes:
         config: of the run.
         directory: where it writes.
-        runtime: device and precision.
+        runtime: device, precision and processes.
         data, model: as the config asks for them.
         metrics: flat, as in metrics.json; saved whenever some are added.
         pictures: by name, drawn so far.
@@ -61,7 +62,7 @@ class Session:
         Raises:
             UserError: a mistake in the config that only the data or the machine could show.
         """
-        runtime = prepare(config.trainer)
+        runtime = prepare(config.trainer, World.here())
         begun = time.perf_counter()
         data = loaded(config.data, config.cache, config.seed)
         data = data.seen_as({name: view.data or name for name, view in config.views.items()})
@@ -77,6 +78,11 @@ class Session:
             raise TypeError("this task needs factors")
         return self.model
 
+    @property
+    def judged(self) -> Dataset:
+        """The data that a model is judged by: no more of them than `evaluation.samples`."""
+        return self.data.thinned(self.config.evaluation.samples)
+
     def train(self, stop: StopRequest) -> Training:
         """Train the model by its plan, and report what the VAEs were alone and how fast it went.
 
@@ -89,9 +95,9 @@ class Session:
             if not isinstance(model, FAVAE) or not model.trainable:
                 return {}  # no VAE has learned alone
             alone = {name: Prior() for name in model.trainable}
-            return reconstruction_metrics(model, self.data, "test", alone, self.config.seed)
+            return reconstruction_metrics(model, self.judged, "test", alone, self.config.seed)
 
-        training = Training(model, self.data, self.config, self.directory, before)
+        training = Training(model, self.data, self.config, self.directory, before, world=self.runtime.world)
         training.run(stop)
         self.add({f"before/{name}": value for name, value in training.progress.before.items()})
         self.add(training.progress.speeds())
@@ -101,8 +107,15 @@ class Session:
         """Keep these numbers, on disk at once."""
         # What could not be measured has no key: NaN is no JSON.
         self.metrics.update({name: value for name, value in metrics.items() if value == value})
+        if not self.runtime.world.leads:
+            return
         with replacing(self.directory / "metrics.json") as file:
             file.write_text(json.dumps(self.metrics, indent=2, allow_nan=False) + "\n")
+
+    def goes_on(self) -> bool:
+        """End what several processes do together; whether this is the one that evaluates and reports."""
+        self.runtime.world.part()
+        return self.runtime.world.leads
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
@@ -160,7 +173,7 @@ def complete(
         evaluate: scores and draws what the trained model does with a split.
 
     Returns:
-        The flat metrics, as in metrics.json.
+        The flat metrics, as in metrics.json; in a process that does not lead, what it has of them.
 
     Raises:
         Interrupted: as `stop` asked, after saving.
@@ -170,6 +183,8 @@ def complete(
     for split in ("train", "test"):
         require(session, split)
     training = session.train(stop)
+    if not session.goes_on():
+        return session.metrics
     evaluate(session, "test")
     return session.close(training.log)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from favae_cli.config import Config
 from favae_cli.errors import UserError
 from favae_cli.evaluation.attributes import attribute_metrics, attribute_pictures
+from favae_cli.evaluation.cards import card_pictures
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.prediction import prediction_metrics, prediction_pictures
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
@@ -30,7 +31,7 @@ def evaluate(session: Session, split: str) -> None:
         UserError: the data hold nothing that it could be judged on.
     """
     _require_company(session, split)
-    config, model, data = session.config, session.favae, session.data
+    config, model, data = session.config, session.favae, session.judged
     show = config.evaluation.reconstructions
     if not model.joins:  # one VAE, on its own
         session.add(reconstruction_metrics(model, data, split, {name: Prior() for name in model.views}, config.seed))
@@ -50,7 +51,9 @@ def evaluate(session: Session, split: str) -> None:
     for name in attributes:
         made = attribute_pictures(model, data, name, split, encoded[split])
         session.draw({f"{kind}_{name}": figure for kind, figure in made.items()})
-    session.draw(factor_pictures(model.joined))
+    session.draw(factor_pictures(model, data))
+    along = config.evaluation.traverse
+    session.draw(card_pictures(model, data, split, config.evaluation.cards, along.reach, along.steps))
 
 
 def _require_company(session: Session, split: str) -> None:

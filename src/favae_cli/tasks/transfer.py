@@ -56,6 +56,8 @@ def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
     for name, way in config.transfer.beside.items():
         contest.train_with_help(name, way, directory / name)
     training = contest.train_with_help(MAIN, _main_way(config), directory)
+    if not session.goes_on():
+        return session.metrics
 
     session.model = contest.models[MAIN]
     session.add(training.progress.speeds())
@@ -68,14 +70,14 @@ def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
 
 def evaluate(session: Session, split: str) -> None:
     """Score and draw what the main training came to, on the samples of a split."""
-    config, model, data = session.config, session.favae, session.data
+    config, model, data = session.config, session.favae, session.judged
     session.add(factor_metrics(model.joined))
     with session.timed("evaluation"):
         encoded = model.encode(data, data.split[split])
         priors = foretold(model, data, config, split, encoded, config.schedule.rounds)
         session.add(reconstruction_metrics(model, data, split, priors, config.seed))
     session.draw(reconstruction_pictures(model, data, split, config.evaluation.reconstructions))
-    session.draw(factor_pictures(model.joined))
+    session.draw(factor_pictures(model, data))
 
 
 def _main_way(config: Config) -> Help:
@@ -142,7 +144,7 @@ class _Contest:
 
     def score(self) -> None:
         """Add the numbers of every way to learn."""
-        session, data, seed = self.session, self.session.data, self.config.seed
+        session, data, seed = self.session, self.session.judged, self.config.seed
         rival = self.courses[RIVAL]
         for name, model in self.models.items():
             priors = {self.target: Prior()}
@@ -159,13 +161,13 @@ class _Contest:
 
     def pictures(self) -> dict[str, Figure]:
         """Curves (Fig. 12), reconstructions (Fig. 13), traversals (Fig. 14) and the factors."""
-        settings, data = self.config.evaluation, self.session.data
+        settings, data = self.config.evaluation, self.session.judged
         main, rival = self.models[MAIN], self.models[RIVAL]
         return {
             "race": race(self.courses),
             "reconstructions": side_by_side(self.models, self.small, data, self.target, settings.reconstructions),
             **traversals(main, rival, data, self.target, settings.traverse),
-            **factor_pictures(main.joined),
+            **factor_pictures(main, data),
         }
 
     def _large(self) -> VaeView:
@@ -188,7 +190,8 @@ class _Contest:
         folder = session.directory / SMALL
         view = session.favae.views[name]
         alone = self.config.schedule.model_copy(update={"rounds": 0})
-        training = Training(FAVAE({name: view}), session.data, config, folder, schedule=alone)
+        world = session.runtime.world
+        training = Training(FAVAE({name: view}), session.data, config, folder, schedule=alone, world=world)
         training.run(self.stop)
         training.log.close()
         frozen = FrozenView(config.views[name], part.shape, session.runtime)
@@ -216,10 +219,15 @@ class _Contest:
         """Train a model that took `begun` seconds to prepare."""
         logger.info("%s", name)
         fresh = config.model_copy(update={"pretrained": None})  # the earlier run is the small VAE, nothing else
-        training = Training(model, self.session.data, fresh, directory, schedule=schedule, watched=("test",))
+        world = self.session.runtime.world
+        training = Training(
+            model, self.session.data, fresh, directory, schedule=schedule, watched=("test",), world=world
+        )
         start = training.progress.seconds.setdefault("warm_start", begun)  # a resumed run has it in its checkpoint
         training.run(self.stop)
-        self.models[name], self.courses[name] = model, Course.read(directory, self.target, start)
+        self.models[name] = model
+        if world.leads:  # the log is its own
+            self.courses[name] = Course.read(directory, self.target, start)
         if name != MAIN:  # its log stays open for the figures
             training.log.close()
         return training

@@ -6,34 +6,54 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from favae_cli.errors import UserError
 
-SCHEMA = 2
+SCHEMA = 3
+READABLE = (2, 3)  # an unfinished run of schema 2 lacks the tables that it would go on with
 _TENSORS, _STATE = "tensors.safetensors", "state.json"
+_TABLES = "tables"  # in the state: the hash of each
 
 
-def save(folder: Path, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
+def save(
+    folder: Path,
+    tensors: dict[str, torch.Tensor],
+    state: dict[str, Any],
+    tables: Mapping[str, np.ndarray] | None = None,
+    same_tables: bool = False,
+) -> None:
     """Write a checkpoint beside `folder` and put it in its place by renaming.
 
     Args:
         folder: where it will stand; what stood there before stays until the new one is complete.
         tensors: by name.
         state: anything JSON can hold.
+        tables: large arrays by name, which are written without a copy in memory; names may have slashes.
+        same_tables: they are those of the checkpoint that stands there now, whose files are taken over.
     """
+    hashes = _envelope(_standing(folder))["state"][_TABLES] if same_tables else None
     fresh = _beside(folder, "new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, fresh / _TENSORS)
+    for name, table in (tables or {}).items():
+        if hashes is None:
+            np.save(fresh / _file(name), table)
+        else:
+            _link(str(_standing(folder) / _file(name)), str(fresh / _file(name)))
+    hashes = {name: _hash(fresh / _file(name)) for name in tables or {}} if hashes is None else hashes
+    state = {**state, _TABLES: hashes}
     envelope = {"schema": SCHEMA, "sha256": _digest(fresh / _TENSORS, state), "state": state}
     (fresh / _STATE).write_text(json.dumps(envelope))
-    for path in (fresh / _TENSORS, fresh / _STATE):
+    for path in fresh.iterdir():
         _flush(path)
     _put(fresh, folder)
 
@@ -57,8 +77,40 @@ def load(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     Raises:
         UserError: there is none, it is damaged, or another version of the program wrote it.
     """
-    if not folder.is_dir() and _beside(folder, "old").is_dir():
-        folder = _beside(folder, "old")
+    folder = _standing(folder)
+    envelope = _envelope(folder)
+    path = folder / _TENSORS
+    if not path.is_file() or _digest(path, envelope["state"]) != envelope["sha256"]:
+        raise _damaged(path)
+    state = {name: value for name, value in envelope["state"].items() if name != _TABLES}
+    try:
+        return load_file(path), state
+    except SafetensorError as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+
+
+def load_tables(folder: Path) -> dict[str, np.ndarray]:
+    """The tables of a checkpoint by name, mapped into memory.
+
+    Raises:
+        UserError: as `load`.
+    """
+    folder = _standing(folder)
+    tables = {}
+    for name, expected in _envelope(folder)["state"].get(_TABLES, {}).items():
+        path = folder / _file(name)
+        if not path.is_file() or _hash(path) != expected:
+            raise _damaged(path)
+        tables[name] = np.load(path, mmap_mode="c")
+    return tables
+
+
+def _standing(folder: Path) -> Path:
+    """Where the checkpoint is, should a save have been interrupted."""
+    return folder if folder.is_dir() or not _beside(folder, "old").is_dir() else _beside(folder, "old")
+
+
+def _envelope(folder: Path) -> dict[str, Any]:
     try:
         envelope = json.loads((folder / _STATE).read_text())
     except FileNotFoundError as error:
@@ -67,15 +119,22 @@ def load(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         raise UserError(f"{folder / _STATE} is damaged: {error}") from error
     if not isinstance(envelope, dict) or not {"schema", "sha256", "state"} <= set(envelope):
         raise UserError(f"{folder / _STATE} is damaged: it is no checkpoint's")
-    if envelope["schema"] != SCHEMA:
+    if envelope["schema"] not in READABLE:
         raise UserError(f"{folder}: checkpoint schema {envelope['schema']}, this version of favae-run reads {SCHEMA}")
-    path = folder / _TENSORS
-    if not path.is_file() or _digest(path, envelope["state"]) != envelope["sha256"]:
-        raise UserError(f"{path} or {_STATE} beside it is missing or damaged: the hash is not the one that was saved")
-    try:
-        return load_file(path), envelope["state"]
-    except SafetensorError as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
+    return envelope
+
+
+def _damaged(path: Path) -> UserError:
+    return UserError(f"{path} or {_STATE} beside it is missing or damaged: the hash is not the one that was saved")
+
+
+def _file(table: str) -> str:
+    return f"{table.replace('/', '.')}.npy"
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _put(fresh: Path, folder: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +16,17 @@ from torch import Tensor, nn
 
 from favae_cli.data import Dataset, ViewData
 from favae_cli.errors import UserError
+from favae_cli.nets.batch_norm import synchronise
+from favae_cli.runtime import Runtime, send
+from favae_cli.training.compiled import Compiled
+from favae_cli.training.feed import Rows, ahead
+from favae_cli.training.profiling import profiled
 from favae_cli.training.seeds import numpy_generator, torch_generator
 from favae_cli.views import VaeView
-from favae_cli.views.vae import KLTerm, Loss
+from favae_cli.views.vae import BATCH, KLTerm, Loss
+from favae_cli.world import ALONE, World
+
+AGREED = 16  # steps after which several processes ask each other whether to stop
 
 
 @dataclass
@@ -32,12 +42,15 @@ class Prior:
     mean: np.ndarray | None = None
     precision: float = 1.0
     feed: float = 0.0
+    _rows: Rows | None = field(default=None, init=False, repr=False, compare=False)
 
     def of(self, rows: np.ndarray, size: int, device: torch.device) -> Tensor:
         """(B, D) means for the positions `rows` of the split."""
         if self.mean is None:
             return torch.zeros(len(rows), size, device=device)
-        return torch.from_numpy(self.mean[rows]).to(device)
+        if self._rows is None:
+            self._rows = Rows(self.mean, np.arange(len(self.mean)), device)
+        return send(self._rows.gather(rows), device)
 
 
 @dataclass
@@ -48,16 +61,15 @@ class Totals:
     kl: float = 0.0
     count: int = 0
 
-    def add(self, loss: Loss) -> None:
-        """Count the samples of a batch."""
-        self.log_likelihood += loss.log_likelihood.double().sum().item()
-        self.kl += loss.kl.double().sum().item()
-        self.count += len(loss.kl)
-
     def means(self) -> dict[str, float]:
         """Log-likelihood, KL and ELBO a sample."""
         log_likelihood, kl = self.log_likelihood / self.count, self.kl / self.count
         return {"log_likelihood": log_likelihood, "kl": kl, "elbo": log_likelihood - kl}
+
+
+def summed(loss: Loss) -> Tensor:
+    """Float64 (2,), log-likelihood and KL over the samples of a batch; they stay on the device."""
+    return torch.stack([loss.log_likelihood.detach(), loss.kl.detach()]).double().sum(1)
 
 
 @dataclass
@@ -69,7 +81,7 @@ class Position:
 
 
 class Trainer(ABC):
-    """Trains networks on the samples of a data set.
+    """Trains networks on the samples of a data set; several processes share each batch.
 
     Args:
         name: of the view or the model, part of the random streams.
@@ -77,40 +89,64 @@ class Trainer(ABC):
         indices: the training samples.
         settings: the `trainer` section.
         seed: of the run.
-        device: where the networks live.
+        runtime: where the networks live.
+
+    Attributes:
+        directory: where the profile goes, if the settings ask for one.
 
     Raises:
-        UserError: fewer than two samples.
+        UserError: fewer than two samples, for each of the processes.
     """
 
+    directory: Path | None = None
+
     def __init__(
-        self, name: str, networks: nn.Module, indices: np.ndarray, settings: Any, seed: int, device: torch.device
+        self, name: str, networks: nn.Module, indices: np.ndarray, settings: Any, seed: int, runtime: Runtime
     ) -> None:
         self.name, self.networks, self.indices = name, networks, indices
-        self.settings, self.seed, self.device = settings, seed, device
+        self.settings, self.seed, self.device, self.world = settings, seed, runtime.device, runtime.world
+        synchronise(networks, self.world)
         self.parameters = [value for value in networks.parameters() if value.requires_grad]
         self.optimizer = torch.optim.AdamW(
             self.parameters,
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
-            fused=device.type in ("cpu", "cuda"),
+            fused=self.device.type in ("cpu", "cuda"),
         )
-        if len(indices) < 2:
-            raise UserError(f"views.{name}: {len(indices)} training samples have this view; training needs at least 2")
+        if len(indices) < 2 * self.world.size:
+            raise UserError(
+                f"views.{name}: {len(indices)} training samples have this view; training needs at least "
+                f"{2 * self.world.size}{' in so many processes' if self.world.size > 1 else ''}"
+            )
         self.batch_size = min(settings.batch_size, len(indices))
-        self.steps = len(indices) // self.batch_size
+        self.batches = min(settings.accumulate, len(indices) // self.batch_size)  # of a step
+        self.steps = len(indices) // (self.batch_size * self.batches)
+        self.share = self.world.share(self.batch_size)
+        self._compiled = Compiled(networks) if settings.compile else None
+        self._profiles = bool(settings.profile)
 
     @abstractmethod
     def samples(self, data: Dataset, split: str) -> np.ndarray:
         """Indices of the samples of a split that it can train on or be tested with."""
 
     @abstractmethod
-    def draw(self, noise: torch.Generator) -> Tensor:
-        """All that one step needs of random numbers."""
+    def batch(self, rows: np.ndarray) -> Any:
+        """The samples at the positions `rows` of `indices`, on the device; may run in another thread."""
 
     @abstractmethod
-    def loss(self, rows: np.ndarray, drawn: Tensor, prior: Prior) -> Loss:
-        """Of the samples at the positions `rows` of `indices`."""
+    def draw(self, noise: torch.Generator) -> Tensor:
+        """All that one batch needs of random numbers."""
+
+    @abstractmethod
+    def loss(self, rows: np.ndarray, batch: Any, drawn: Tensor, prior: Prior) -> Loss:
+        """Of this process's share of a batch.
+
+        Args:
+            rows: positions of its samples in `indices`.
+            batch: the samples, from `batch`.
+            drawn: for the batch as a whole, from `draw`.
+            prior: of z, for `indices`.
+        """
 
     @abstractmethod
     def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior) -> Totals:
@@ -121,14 +157,15 @@ class Trainer(ABC):
         raise NotImplementedError
 
     def rate(self, step: int, total: int) -> float:
-        """Learning rate at `step` of `total`: a linear warm-up, then a cosine down to the final rate."""
+        """Learning rate at `step` of `total`: a linear warm-up, then by the schedule to the final rate."""
         settings = self.settings
         warm = min(settings.warm_up_steps, total // 2)
         if step < warm:
             return float(settings.learning_rate * (step + 1) / warm)
         share = (step - warm) / max(total - warm, 1)
+        left = {"constant": 1.0, "linear": 1 - share, "cosine": (1 + math.cos(math.pi * share)) / 2}
         span = settings.learning_rate - settings.final_learning_rate
-        return float(settings.final_learning_rate + span * (1 + math.cos(math.pi * share)) / 2)
+        return float(settings.final_learning_rate + span * left[settings.rate_schedule])
 
     def epoch(
         self,
@@ -142,6 +179,9 @@ class Trainer(ABC):
     ) -> bool:
         """Train until the end of the epoch, or until `stop` says so.
 
+        Every process draws the order and the noise of whole batches, works on its share of each and adds up the
+        gradients, so that, but for rounding, their number does not matter.
+
         Args:
             stage: 0 for the first that trains, 1 for rounds after a time alone; part of the random streams.
             epoch: of this stage, from 0; all rounds count on.
@@ -149,40 +189,65 @@ class Trainer(ABC):
             prior: of z, for `indices`.
             term: how the KL counts.
             at: where in the epoch to begin; is moved along, and says afterwards how far it came.
-            stop: asked after every step.
+            stop: asked after every step; where there are several processes, after some.
 
         Returns:
             Whether the epoch is complete.
 
         Raises:
-            UserError: the loss is not finite; the rate is too large.
+            UserError: the loss is not finite; the rate is too large. Or `term` has a capacity, which is for the KL of
+                a batch as a whole, and there are several processes.
         """
+        if term.capacity and self.world.size > 1:
+            raise UserError("model.capacity: is for one process; use 0, or trainer.devices=1 and trainer.nodes=1")
         order = numpy_generator(self.seed, self.name, "order", stage, epoch).permutation(len(self.indices))
         noise = torch_generator(self.seed, self.name, "noise", stage, epoch)
-        for _ in range(at.step):  # drawn by the part of the epoch that is already done
+        for _ in range(at.step * self.batches):  # drawn by the part of the epoch that is already done
             self.draw(noise)
-        sums = torch.tensor([at.totals.log_likelihood, at.totals.kl], dtype=torch.float64, device=self.device)
+        size = self.batches * self.batch_size
+        shares = order[at.step * size : self.steps * size].reshape(-1, self.batch_size)[:, self.share]
+        weight = shares.shape[1] / size  # of a share's mean in that of the step
+        done = [at.totals.log_likelihood, at.totals.kl] if self.world.leads else [0.0, 0.0]
+        sums = torch.tensor(done, dtype=torch.float64, device=self.device)
         self.networks.train()
-        while at.step < self.steps:
-            rows = order[at.step * self.batch_size : (at.step + 1) * self.batch_size]
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.rate(epoch * self.steps + at.step, epochs * self.steps)
-            loss = self.loss(rows, self.draw(noise).to(self.device), prior)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.objective(term, epoch + at.step / self.steps).backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm)
-            self.optimizer.step()
-            sums += torch.stack([loss.log_likelihood.detach().sum(), loss.kl.detach().sum()])
-            at.step += 1
-            at.totals.count += len(rows)
-            if stop():
-                break
-        at.totals.log_likelihood, at.totals.kl = sums.tolist()
+        compiled = self._compiled.running() if self._compiled else nullcontext()
+        with compiled, profiled(self._trace()) as note_step, closing(self._fed(shares)) as batches:
+            while at.step < self.steps:
+                for group in self.optimizer.param_groups:
+                    group["lr"] = self.rate(epoch * self.steps + at.step, epochs * self.steps)
+                self.optimizer.zero_grad(set_to_none=True)
+                for _ in range(self.batches):
+                    rows, batch = next(batches)
+                    loss = self.loss(rows, batch, self.draw(noise), prior)
+                    objective = loss.objective(term, epoch + at.step / self.steps)
+                    (weight * objective).backward()
+                    sums += summed(loss)
+                self.world.add_gradients(self.parameters)
+                torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm)
+                self.optimizer.step()
+                at.step += 1
+                at.totals.count += size
+                note_step()
+                # Not after every step: the processes would wait for each other once more.
+                if (self.world.size == 1 or at.step % AGREED == 0) and self.world.any(stop()):
+                    break
+        at.totals.log_likelihood, at.totals.kl = self.world.add(sums).tolist()
         if not math.isfinite(at.totals.log_likelihood + at.totals.kl):
             raise UserError(
                 f"trainer.learning_rate: the loss of view {self.name!r} is no longer finite; try a smaller one"
             )
         return at.step >= self.steps
+
+    def _fed(self, shares: np.ndarray) -> Generator[tuple[np.ndarray, Any]]:
+        """Each row of `shares`, and the samples at these positions."""
+        # A CPU gains nothing by a thread: it would gather while it is to compute.
+        made = ahead(self.batch, shares, self.device) if self.device.type == "cuda" else map(self.batch, shares)
+        yield from zip(shares, made, strict=True)
+
+    def _trace(self) -> Path | None:
+        """Where the profile of this epoch goes: there is one of the first that this process runs."""
+        wanted, self._profiles = self._profiles and self.world.leads, False
+        return self.directory / f"trace_{self.name}.json" if wanted and self.directory else None
 
 
 class VaeTrainer(Trainer):
@@ -198,24 +263,29 @@ class VaeTrainer(Trainer):
     """
 
     def __init__(self, name: str, view: VaeView, data: ViewData, indices: np.ndarray, settings: Any, seed: int) -> None:
-        super().__init__(name, view.networks, indices, settings, seed, view.runtime.device)
+        super().__init__(name, view.networks, indices, settings, seed, view.runtime)
         self.view, self.data = view, data
+        self._rows: Rows | None = None
 
     def samples(self, data: Dataset, split: str) -> np.ndarray:
         return data.having(split, self.name)
 
+    def batch(self, rows: np.ndarray) -> Tensor:
+        if self._rows is None:
+            self._rows = Rows(self.data.values, self.data.row[self.indices], self.device)
+        return self.view.batch(self._rows.gather(rows))
+
     def draw(self, noise: torch.Generator) -> Tensor:
         return torch.randn(self.batch_size, self.view.size, generator=noise)
 
-    def loss(self, rows: np.ndarray, drawn: Tensor, prior: Prior) -> Loss:
-        x = self.view.batch(self.data.gather(self.indices[rows]))
+    def loss(self, rows: np.ndarray, batch: Tensor, drawn: Tensor, prior: Prior) -> Loss:
         mean = prior.of(rows, self.view.size, self.device)
         # The batch is in random order: its first samples are as good as any.
-        fed = round(prior.feed * len(rows))
-        return self.view.loss(x, drawn, mean, prior.precision, fed)
+        fed = max(round(prior.feed * self.batch_size) - self.share.start, 0)
+        return self.view.loss(batch, send(drawn[self.share], self.device), mean, prior.precision, fed)
 
     def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior) -> Totals:
-        return held_out(self.name, self.view, data.views[self.name], indices, prior, self.seed)
+        return held_out(self.name, self.view, data.views[self.name], indices, prior, self.seed, self.world)
 
     @torch.no_grad()
     def scale_embedding(self, scale: float) -> None:
@@ -235,19 +305,26 @@ class VaeTrainer(Trainer):
 
 
 @torch.inference_mode()
-def held_out(name: str, view: VaeView, data: ViewData, indices: np.ndarray, prior: Prior, seed: int) -> Totals:
+def held_out(
+    name: str, view: VaeView, data: ViewData, indices: np.ndarray, prior: Prior, seed: int, world: World = ALONE
+) -> Totals:
     """Log-likelihood (at one fixed draw of z a sample) and KL of samples that are not trained on.
 
     Args:
         indices: samples that have the view; `prior` is in their order.
         seed: of the run; the draws are the same whenever it is asked.
+        world: the processes that share the samples, all of which then know the sums.
     """
     view.networks.eval()
     noise = torch_generator(seed, name, "held out")
-    totals = Totals()
-    for start in range(0, len(indices), 256):
-        rows = np.arange(start, min(start + 256, len(indices)))
-        drawn = torch.randn(len(rows), view.size, generator=noise).to(view.runtime.device)
-        mean = prior.of(rows, view.size, view.runtime.device)
-        totals.add(view.loss(view.batch(data.gather(indices[rows])), drawn, mean, prior.precision))
-    return totals
+    sums = torch.zeros(2, dtype=torch.float64, device=view.runtime.device)
+    for start in range(0, len(indices), BATCH):
+        rows = np.arange(start, min(start + BATCH, len(indices)))
+        share = world.share(len(rows))
+        drawn, rows = torch.randn(len(rows), view.size, generator=noise)[share], rows[share]
+        if len(rows):
+            mean = prior.of(rows, view.size, view.runtime.device)
+            x = view.batch(data.gather(indices[rows]))
+            sums += summed(view.loss(x, send(drawn, view.runtime.device), mean, prior.precision))
+    log_likelihood, kl = world.add(sums).tolist()
+    return Totals(log_likelihood, kl, len(indices))

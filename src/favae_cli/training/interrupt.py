@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -24,15 +24,8 @@ class StopRequest:
     @contextmanager
     def handling(self) -> Iterator[StopRequest]:
         """Handle both signals for as long as the context lasts."""
-        if threading.current_thread() is not threading.main_thread():
+        with told_to_stop(self._note):
             yield self
-            return
-        before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield self
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     @contextmanager
     def patiently(self) -> Iterator[None]:
@@ -50,3 +43,18 @@ class StopRequest:
             self.asked = True
         else:
             raise Interrupted
+
+
+@contextmanager
+def told_to_stop(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have `handler` called by SIGTERM and SIGINT for as long as the context lasts; in another thread than the main
+    one, where that is not possible, change nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

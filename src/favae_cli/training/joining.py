@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 
 import numpy as np
 
@@ -10,41 +11,50 @@ from favae_cli.config import Config, Schedule
 from favae_cli.data import Dataset
 from favae_cli.factors import fit
 from favae_cli.factors.embeddings import LocalEmbedding
+from favae_cli.factors.moments import Moments
 from favae_cli.factors.real import RealEmbedding
-from favae_cli.model import FAVAE
+from favae_cli.model import CHUNK, FAVAE
 from favae_cli.model_config import FaVae, JointModel
+from favae_cli.training.encodings import Encodings
 from favae_cli.training.epochs import Prior, Trainer
 from favae_cli.views import Encoded, RealView, View
+from favae_cli.world import ALONE, World
 
 
-def rescale(trainers: Mapping[str, Trainer], encoded: Mapping[str, dict[str, Encoded]]) -> None:
+def rescale(trainers: Mapping[str, Trainer], encodings: Mapping[str, Encodings], world: World) -> dict[str, Encodings]:
     """Bring every trainable embedding back to unit average variance: the scale is free and would drift.
 
     Args:
         trainers: by view.
-        encoded: by split, then by view; is changed along. The scale is that of "train".
+        encodings: by split. The scale is that of "train".
+
+    Returns:
+        The encodings as the rescaled networks would make them; the tables are the same ones, changed.
     """
+    moments = reduce(Moments.merge, world.gather(encodings["train"].moments))
+    scales = {}
     for name, trainer in trainers.items():
-        seen = encoded["train"][name]
-        assert seen.variance is not None
-        here = ~np.isnan(seen.mean[:, 0])
-        scale = float(1 / np.sqrt(seen.mean[here].var(axis=0).mean() + seen.variance[here].mean()))
-        trainer.scale_embedding(scale)
-        for parts in encoded.values():
-            mean, variance = parts[name].mean, parts[name].variance
-            assert variance is not None
-            parts[name] = Encoded(mean * scale, variance * scale**2)
+        count, total, squares, variance = moments.of_view(name)
+        scales[name] = float(1 / np.sqrt(np.mean(squares / count - (total / count) ** 2 + variance / count)))
+        trainer.scale_embedding(scales[name])
+    return {split: part.stretched(scales) for split, part in encodings.items()}
 
 
-def join(model: FAVAE, data: Dataset, config: Config, schedule: Schedule, encoded: dict[str, Encoded]) -> None:
+def join(
+    model: FAVAE, data: Dataset, config: Config, schedule: Schedule, encodings: Encodings, world: World = ALONE
+) -> None:
     """Fit the factor model anew to the embeddings of the training samples.
 
     Args:
         model: is given its factors.
-        encoded: q(z | x) of the training samples, by view.
+        encodings: of the training samples.
+
+    Raises:
+        EngineError: as `fit`.
     """
     assert not isinstance(config.model, JointModel)
-    evidence = model.embeddings(data, data.split["train"], encoded)
+    indices = data.split["train"][encodings.own]
+    evidence = model.embeddings(data, indices, encodings.encoded, moments=encodings.moments, gather=world.gather)
     model.factors = fit(
         evidence.moments(),
         config.model.factors,
@@ -77,17 +87,50 @@ def foretold(
         encoded: q(z | x) of these samples, by view.
         stage: the round that the priors are for.
     """
-    settings, factors, priors = config.model, model.joined, {}
-    posterior, feed = False, 0.0  # of VAEs that learned alone
-    if isinstance(settings, FaVae):
-        posterior = settings.prior == "posterior"
-        feed = settings.feed if settings.feed_rounds is None or stage <= settings.feed_rounds else 0.0
     indices = data.split[split]
-    for name in model.trainable:
-        others = [view for view in model.views if view != name]
-        evidence = model.embeddings(data, indices, encoded, list(model.views) if posterior else others)
-        evidence.settle(factors)
-        here = data.views[name].present[indices]
-        mean = evidence.expect(factors, name)[here].astype(np.float32)
-        priors[name] = Prior(mean, factors.views[name].tau, feed)
-    return priors
+    tables = {
+        name: np.empty((int(data.views[name].present[indices].sum()), view.size), np.float32)
+        for name, view in model.trainable.items()
+    }
+    foretell(model, data, config, indices, encoded, tables)
+    return {name: prior_of(model, config, name, table, stage) for name, table in tables.items()}
+
+
+def foretell(
+    model: FAVAE,
+    data: Dataset,
+    config: Config,
+    indices: np.ndarray,
+    encoded: Mapping[str, Encoded],
+    tables: Mapping[str, np.ndarray],
+) -> None:
+    """Write down the means of `foretold`, a chunk of samples at a time.
+
+    Args:
+        indices: N samples.
+        encoded: of these.
+        tables: by trainable view, (R, D) for the R of the samples that have it, in their order. They may begin where
+            the means of `encoded` begin: a row is written once it has been read for the last time.
+    """
+    settings, factors = config.model, model.joined
+    posterior = isinstance(settings, FaVae) and settings.prior == "posterior"
+    written = dict.fromkeys(tables, 0)
+    for start in range(0, len(indices), CHUNK):
+        rows = slice(start, start + CHUNK)
+        part, found = {name: known.at(rows) for name, known in encoded.items()}, {}
+        for name in tables:
+            given = [view for view in model.views if posterior or view != name]
+            evidence = model.embeddings(data, indices[rows], part, given)
+            evidence.settle(factors)
+            found[name] = evidence.expect(factors, name)[data.views[name].present[indices[rows]]]
+        for name, mean in found.items():
+            tables[name][written[name] : written[name] + len(mean)] = mean
+            written[name] += len(mean)
+
+
+def prior_of(model: FAVAE, config: Config, name: str, mean: np.ndarray, stage: int) -> Prior:
+    """The prior with these means, (R, D), in a round."""
+    settings, feed = config.model, 0.0  # of VAEs that learned alone
+    if isinstance(settings, FaVae):
+        feed = settings.feed if settings.feed_rounds is None or stage <= settings.feed_rounds else 0.0
+    return Prior(mean, model.joined.views[name].tau, feed)

@@ -12,9 +12,13 @@ from torch import Tensor
 from favae_cli.data import Dataset, ViewData
 from favae_cli.errors import UserError
 from favae_cli.rivals import JointVAE
-from favae_cli.training.epochs import Prior, Totals, Trainer
+from favae_cli.runtime import send
+from favae_cli.training.epochs import Prior, Totals, Trainer, summed
 from favae_cli.training.seeds import torch_generator
 from favae_cli.views.vae import BATCH, Loss
+
+Batch = tuple[dict[str, Tensor], dict[str, Tensor]]
+"""By view, its values (B, ...), and which samples have it, bool (B,)."""
 
 
 class JointTrainer(Trainer):
@@ -27,10 +31,13 @@ class JointTrainer(Trainer):
         seed: of the run.
 
     Raises:
-        UserError: fewer than two samples to train on, or fewer than two that have one of the views.
+        UserError: fewer than two samples to train on, or fewer than two that have one of the views; or several
+            processes, which its losses, each over a batch as a whole, could not share.
     """
 
     def __init__(self, model: JointVAE, data: Dataset, settings: Any, seed: int) -> None:
+        if model.runtime.world.size > 1:
+            raise UserError("trainer.devices: a joint VAE trains in one process; use 1, and trainer.nodes=1")
         self.model, self.data = model, data
         self.lenders = {name: data.having("train", name) for name in model.views}
         indices = self.samples(data, "train")
@@ -38,36 +45,41 @@ class JointTrainer(Trainer):
             if (count := int(data.views[name].present[indices].sum())) < 2:
                 which = "all views" if model.complete else "this view"
                 raise UserError(f"views.{name}: {count} training samples have {which}; training needs at least 2")
-        super().__init__("joint", model.networks, indices, settings, seed, model.runtime.device)
+        super().__init__("joint", model.networks, indices, settings, seed, model.runtime)
 
     def samples(self, data: Dataset, split: str) -> np.ndarray:
         indices = data.split[split]
         combine = np.logical_and if self.model.complete else np.logical_or
         return indices[reduce(combine, (data.views[name].present[indices] for name in self.model.views))]
 
+    def batch(self, rows: np.ndarray) -> Batch:
+        return self._batch(self.data, self.indices[rows])
+
     def draw(self, noise: torch.Generator) -> Tensor:
-        """The seed of the step."""
+        """The seed of the batch."""
         return torch.randint(2**63 - 1, (), generator=noise)
 
-    def loss(self, rows: np.ndarray, drawn: Tensor, prior: Prior) -> Loss:
-        return self._loss(self.data, self.indices[rows], int(drawn))
+    def loss(self, rows: np.ndarray, batch: Batch, drawn: Tensor, prior: Prior) -> Loss:
+        return self.model.loss(*batch, torch.Generator().manual_seed(int(drawn)))
 
     @torch.inference_mode()
     def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior) -> Totals:
         self.networks.eval()
         noise = torch_generator(self.seed, self.name, "held out")
-        totals = Totals()
+        sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         for start in range(0, len(indices), BATCH):
-            totals.add(self._loss(data, indices[start : start + BATCH], int(self.draw(noise))))
-        return totals
+            rows = np.arange(start, min(start + BATCH, len(indices)))
+            sums += summed(self.loss(rows, self._batch(data, indices[rows]), self.draw(noise), prior))
+        log_likelihood, kl = sums.tolist()
+        return Totals(log_likelihood, kl, len(indices))
 
-    def _loss(self, data: Dataset, indices: np.ndarray, seed: int) -> Loss:
+    def _batch(self, data: Dataset, indices: np.ndarray) -> Batch:
         batch, present = {}, {}
         for name, view in self.model.views.items():
             values, here = gathered(data.views[name], indices, self.lenders[name])
             batch[name] = view.batch(values)
-            present[name] = torch.from_numpy(here).to(self.device)
-        return self.model.loss(batch, present, torch.Generator().manual_seed(seed))
+            present[name] = send(here, self.device)
+        return batch, present
 
 
 def gathered(part: ViewData, indices: np.ndarray, lenders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,18 +18,21 @@ from favae_cli.model import FAVAE
 from favae_cli.model_config import BetaVae, FaVae
 from favae_cli.rivals import JointVAE
 from favae_cli.training import checkpoint
+from favae_cli.training.encodings import Encodings, Tables, encode
 from favae_cli.training.epochs import Position, Prior
 from favae_cli.training.interrupt import StopRequest
-from favae_cli.training.joining import foretold, join, rescale
-from favae_cli.training.run_log import RunLog
+from favae_cli.training.joining import foretell, join, prior_of, rescale
+from favae_cli.training.run_log import RunLog, SilentLog
 from favae_cli.training.setup import make_trainers
-from favae_cli.training.state import Priors, Progress, described, pack, unpack
+from favae_cli.training.state import Priors, Progress, described, pack, pack_factors, pack_means, unpack
 from favae_cli.views import Encoded
 from favae_cli.views.vae import KLTerm
+from favae_cli.world import ALONE, World
 
 logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "validation")  # what training may learn from
+Tie = Callable[[FAVAE, Dataset, Config, Schedule, Encodings, World], None]
 
 
 class Training:
@@ -47,6 +50,7 @@ class Training:
         schedule: in the place of the config's.
         watched: splits whose ELBO is logged after every epoch, beside validation.
         tie: gives the model its factors at the beginning of each round.
+        world: the processes that train the model together; the one that leads saves.
     """
 
     def __init__(
@@ -58,23 +62,30 @@ class Training:
         alone: Callable[[], dict[str, float]] = dict,
         schedule: Schedule | None = None,
         watched: tuple[str, ...] = (),
-        tie: Callable[[FAVAE, Dataset, Config, Schedule, dict[str, Encoded]], None] = join,
+        tie: Tie = join,
+        world: World = ALONE,
     ) -> None:
         self.model, self.data, self.config, self._alone, self._tie = model, data, config, alone, tie
+        self.world, self._tables = world, Tables(directory / "tables", world)
         self.schedule = schedule or config.plan
         self.splits = (*SPLITS, *watched)
         self.last, self.best, self.alone = (directory / "checkpoints" / name for name in ("last", "best", "alone"))
         self.trainers = make_trainers(model, data, config)
+        for trainer in self.trainers.values():
+            trainer.directory = directory
         self.progress = Progress()
         self.priors: Priors = {}
+        self._saved: Priors | None = None  # those whose means the last checkpoint holds
         self._still: dict[str, dict[str, Encoded]] = {}
         if checkpoint.exists(self.last):
             tensors, state = checkpoint.load(self.last)
-            self.priors = unpack(tensors, model, self.trainers)
+            self.priors = unpack(tensors, checkpoint.load_tables(self.last), model, self.trainers)
             self.progress = Progress.from_json(state)
-            self._keep_milestones()  # a kill may have come between the last checkpoint and its copy
+            if world.leads:
+                self._keep_milestones()  # a kill may have come between the last checkpoint and its copy
             logger.info("going on from %s", self.last)
-        self.log = RunLog(directory, self.progress.written)
+        world.wait()  # until all have looked for the checkpoint: from now on the one that leads writes others
+        self.log = RunLog(directory, self.progress.written) if world.leads else SilentLog()
 
     def run(self, stop: StopRequest) -> None:
         """Train to the end of the schedule.
@@ -85,15 +96,23 @@ class Training:
         with stop.patiently():
             while not self.progress.finished:
                 self._advance(stop)
-                self.progress.written = self.log.written
-                checkpoint.save(
-                    self.last,
-                    pack(self.model, self.trainers, self.priors),
-                    self.progress.to_json() | {"views": described(self.model, self.data)},
-                )
-                self._keep_milestones()
-                if stop.asked:
+                if self.world.leads:
+                    self._save()
+                if self.world.any(stop.asked):
                     raise Interrupted
+            self._tables.clear()
+
+    def _save(self) -> None:
+        self.progress.written = self.log.written
+        checkpoint.save(
+            self.last,
+            pack(self.model, self.trainers, self.priors),
+            self.progress.to_json() | {"views": described(self.model, self.data)},
+            pack_means(self.priors),
+            same_tables=self._saved is self.priors,
+        )
+        self._saved = self.priors
+        self._keep_milestones()
 
     def _keep_milestones(self) -> None:
         """The last checkpoint once more where it is the best so far, or where the VAEs' time alone ends."""
@@ -116,7 +135,7 @@ class Training:
         else:
             if progress.stage == 0:
                 with self._timed("before"):
-                    progress.before = self._alone()
+                    progress.before = self._alone() if self.world.leads else {}
             # Without a network to train in them, rounds would only fit the same factors again.
             if progress.stage >= self.schedule.rounds or not names or self._settled():
                 if self.model.joins:
@@ -230,23 +249,40 @@ class Training:
         assert isinstance(model, FAVAE)
         begun = time.perf_counter()
         with self._timed("factors"):
-            encoded = {split: self._encoded(model, data.split[split], split) for split in self.splits}
-            rescale(self.trainers, encoded)
-            self._tie(model, data, self.config, self.schedule, encoded["train"])
+            encodings = {split: self._encoded(model, split) for split in self.splits}
+            encodings = rescale(self.trainers, encodings, self.world)
+            self._tie(model, data, self.config, self.schedule, encodings["train"], self.world)
+            if not self.world.same(pack_factors(model.joined)):
+                raise RuntimeError("the processes found different factors; they need the same hardware and libraries")
             priors: Priors = {name: {} for name in self.trainers}
-            for split in self.splits:
-                for name, prior in foretold(model, data, self.config, split, encoded[split], stage).items():
-                    priors[name][split] = prior
+            for split, part in encodings.items():
+                for name, mean in self._foretold(model, split, part).items():
+                    priors[name][split] = prior_of(model, self.config, name, mean, stage)
         self._log_round(stage, model.joined, priors, time.perf_counter() - begun)
         return priors
 
-    def _encoded(self, model: FAVAE, indices: np.ndarray, split: str) -> dict[str, Encoded]:
+    def _encoded(self, model: FAVAE, split: str) -> Encodings:
         """q(z | x) of the samples of a split; that of views which do not train is asked for once."""
+        indices = self.data.split[split]
         if split not in self._still:
-            self._still[split] = model.encode(
-                self.data, indices, [name for name in model.views if name not in self.trainers]
-            )
-        return self._still[split] | model.encode(self.data, indices, self.trainers)
+            others = [name for name in model.views if name not in self.trainers]
+            self._still[split] = model.encode(self.data, indices[self.world.share(len(indices))], others)
+        still, trained = self._still[split], list(self.trainers)
+        return encode(model, self.data, indices, trained, still, self._tables, split, summed=split == "train")
+
+    def _foretold(self, model: FAVAE, split: str, encodings: Encodings) -> dict[str, np.ndarray]:
+        """By view, the means of its prior for the samples of the split that have it; in the place of its encodings."""
+        indices, own, means, parts = self.data.split[split], encodings.own, {}, {}
+        for name, table in encodings.tables.items():
+            present = self.data.views[name].present[indices]
+            count, first = int(present.sum()), int(present[: own.start].sum())
+            if self.world.size > 1 and count < len(indices):  # others still read what stands where our rows belong
+                table = self._tables.make(f"{split}-{name}-prior", count, table.shape[1])
+            means[name] = table[:count]
+            parts[name] = table[first : first + int(present[own].sum())]
+        foretell(model, self.data, self.config, indices[own], encodings.encoded, parts)
+        self.world.wait()
+        return means
 
     def _log_round(self, stage: int, factors: FactorModel, priors: Priors, seconds: float) -> None:
         """The complete bound, each term a training sample, and what the factors look like."""

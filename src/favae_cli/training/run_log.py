@@ -35,6 +35,18 @@ def logging_to(directory: Path | None) -> Iterator[None]:
             handler.close()
 
 
+@contextmanager
+def silent() -> Iterator[None]:
+    """Drop the program's log lines: another process says the same."""
+    package = logging.getLogger("favae_cli")
+    nowhere = logging.NullHandler()
+    package.addHandler(nowhere)
+    try:
+        yield
+    finally:
+        package.removeHandler(nowhere)
+
+
 class RunLog:
     """The numbers of one run, a line an epoch and a line a round.
 
@@ -94,6 +106,29 @@ class RunLog:
 
     def close(self) -> None:
         self._board.close()
+
+
+class SilentLog(RunLog):
+    """The log of a process that does not lead, which leaves no trace."""
+
+    def __init__(self) -> None:
+        pass
+
+    @property
+    def written(self) -> int:
+        return 0
+
+    def record(self, kind: str, values: Mapping[str, Any]) -> None:
+        pass
+
+    def numbers(self, values: Mapping[str, float], step: int) -> None:
+        pass
+
+    def picture(self, name: str, image: np.ndarray, step: int) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 def read_records(directory: Path, kind: str | None = None) -> list[dict[str, Any]]:

@@ -8,16 +8,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import OmegaConf
 
-from favae_cli.config import Config, validate
+from favae_cli.config import Config
 from favae_cli.data import Dataset, ViewData
 from favae_cli.errors import UserError
-from favae_cli.folders import config_of_run
 from favae_cli.model import FAVAE
 from favae_cli.model_config import Fa, JointModel
 from favae_cli.rivals import JointVAE, build_joint
 from favae_cli.runtime import Runtime
+from favae_cli.stored import stored_config, validate_stored
 from favae_cli.training import checkpoint
 from favae_cli.training.epochs import Trainer, VaeTrainer
 from favae_cli.training.joint import JointTrainer
@@ -117,7 +116,7 @@ def only_vae(run: Path, key: str) -> str:
 
 
 def _sections(run: Path, key: str) -> dict[str, Any]:
-    return validate(OmegaConf.load(config_of_run(run, key))).views  # type: ignore[arg-type]
+    return validate_stored(stored_config(run, key)).views
 
 
 def load_networks(view: VaeView, folder: Path, source: str, key: str) -> None:

@@ -92,7 +92,7 @@ def described(model: FAVAE | JointVAE, data: Dataset) -> dict[str, dict[str, Any
 
 
 def pack(model: FAVAE | JointVAE, trainers: Mapping[str, Trainer], priors: Priors) -> dict[str, torch.Tensor]:
-    """Networks, optimisers, factor model and priors as named tensors."""
+    """Networks, optimisers, factor model and priors, but for their means, as named tensors."""
     tensors = {f"networks/{name}": value for name, value in model.networks.state_dict().items()}
     for view, trainer in trainers.items():
         for i, slots in trainer.optimizer.state_dict()["state"].items():
@@ -103,13 +103,26 @@ def pack(model: FAVAE | JointVAE, trainers: Mapping[str, Trainer], priors: Prior
         for split, prior in splits.items():
             tensors[f"prior/{view}/{split}/precision"] = torch.tensor(prior.precision, dtype=torch.float64)
             tensors[f"prior/{view}/{split}/feed"] = torch.tensor(prior.feed, dtype=torch.float64)
-            if prior.mean is not None:
-                tensors[f"prior/{view}/{split}/mean"] = torch.from_numpy(prior.mean)
     return tensors
 
 
-def unpack(tensors: Mapping[str, torch.Tensor], model: FAVAE | JointVAE, trainers: Mapping[str, Trainer]) -> Priors:
-    """Put everything that `pack` named back into its place; returns the priors."""
+def pack_means(priors: Priors) -> dict[str, np.ndarray]:
+    """The means of the priors that have some, by "view/split"; they stay the same for a whole round."""
+    return {
+        f"{view}/{split}": prior.mean
+        for view, splits in priors.items()
+        for split, prior in splits.items()
+        if prior.mean is not None
+    }
+
+
+def unpack(
+    tensors: Mapping[str, torch.Tensor],
+    means: Mapping[str, np.ndarray],
+    model: FAVAE | JointVAE,
+    trainers: Mapping[str, Trainer],
+) -> Priors:
+    """Put everything that `pack` and `pack_means` named back into its place; returns the priors."""
     model.networks.load_state_dict(under(tensors, "networks/"))
     for view, trainer in trainers.items():
         slots: dict[int, dict[str, torch.Tensor]] = {}
@@ -124,9 +137,8 @@ def unpack(tensors: Mapping[str, torch.Tensor], model: FAVAE | JointVAE, trainer
     for name, precision in under(tensors, "prior/").items():
         view, split, what = name.split("/")
         if what == "precision":
-            mean = tensors.get(f"prior/{view}/{split}/mean")
             feed = tensors[f"prior/{view}/{split}/feed"].item()
-            prior = Prior(None if mean is None else mean.numpy(), precision.item(), feed)
+            prior = Prior(means.get(f"{view}/{split}"), precision.item(), feed)
             priors.setdefault(view, {})[split] = prior
     return priors
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import DictConfig, OmegaConf
 
-from favae_cli.config import Config, validate
+from favae_cli.config import Config
 from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.errors import UserError
-from favae_cli.folders import config_of_run
 from favae_cli.model import FAVAE
 from favae_cli.model_config import Fa
 from favae_cli.rivals import JointVAE
 from favae_cli.runtime import Runtime
+from favae_cli.stored import stored_config, validate_stored
 from favae_cli.training import checkpoint
 from favae_cli.training.setup import build_model
 from favae_cli.training.state import unpack
@@ -82,23 +81,22 @@ def load_run(folder: Path, runtime: Runtime) -> TrainedRun:
     Raises:
         UserError: no such folder, or a run that is not finished, not whole or of another version.
     """
-    file = config_of_run(folder, "run")
+    composed = stored_config(folder, "run")
     tensors, state = _finished(folder)
-    composed = cast(DictConfig, OmegaConf.load(file))
     for name, described in state["views"].items():
         if "section" in described:
             composed.views[name] = {**described["section"], "data": composed.views[name].data}
     composed.pretrained = None
     try:
-        config = validate(composed)
+        config = validate_stored(composed)
     except UserError as error:
-        raise UserError(f"run: {file} does not fit this version of favae-run: {error}") from error
+        raise UserError(f"run: {folder} does not fit this version of favae-run: {error}") from error
     views = {name: _empty(described) for name, described in state["views"].items()}
     model = _model(config, views, tensors, runtime)
     for name, described in state["views"].items():
         if "section" in described and isinstance(model, FAVAE):
             model.views[name] = FrozenView(config.views[name], views[name].shape, runtime)
-    unpack(tensors, model, {})
+    unpack(tensors, {}, model, {})
     numbers = folder / "metrics.json"
     metrics = json.loads(numbers.read_text()) if numbers.is_file() else {}
     return TrainedRun(folder, config, model, views, runtime, metrics)

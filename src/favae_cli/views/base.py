@@ -18,7 +18,7 @@ class Encoded:
     mean: np.ndarray
     variance: np.ndarray | None
 
-    def at(self, rows: np.ndarray) -> Encoded:
+    def at(self, rows: np.ndarray | slice) -> Encoded:
         """Of some of the samples only."""
         return Encoded(self.mean[rows], None if self.variance is None else self.variance[rows])
 

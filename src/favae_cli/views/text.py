@@ -47,9 +47,9 @@ class TextView(VaeView):
     def _inputs(self) -> Vocabulary:
         return Vocabulary(self.config.vocabulary, self.config.length)
 
-    def batch(self, values: np.ndarray) -> Tensor:
+    def batch(self, values: np.ndarray | Tensor) -> Tensor:
         """Texts (B,) as int64 tokens (B, length) on the device."""
-        return torch.from_numpy(self.inputs.tokens(values)).to(self.runtime.device)
+        return torch.from_numpy(self.inputs.tokens(np.asarray(values))).to(self.runtime.device)
 
     @torch.inference_mode()
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:

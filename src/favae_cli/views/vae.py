@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from favae_cli.nets import Decoder, Encoder, build
-from favae_cli.runtime import Runtime
+from favae_cli.runtime import Runtime, send
 from favae_cli.views.base import Encoded
 from favae_cli.views.likelihoods import Bernoulli, Gaussian, Likelihood, PixelGaussian
 from favae_cli.views.standard import Standard, Unchanged
@@ -126,12 +126,11 @@ class VaeView:
             self.likelihood.fit(values)
             self.inputs.fit(values)
 
-    def batch(self, values: np.ndarray) -> Tensor:
+    def batch(self, values: np.ndarray | Tensor) -> Tensor:
         """Stored samples as a float32 batch on the device: (B, C, H, W) in [0, 1], or (B, D) with NaN as stored."""
-        x = torch.from_numpy(np.ascontiguousarray(values)).to(self.runtime.device, non_blocking=True)
+        x = send(values, self.runtime.device)
         if x.ndim == 4:
-            x = x.permute(0, 3, 1, 2).float() / 255
-            x = x.contiguous(memory_format=self.runtime.memory_format)
+            x = x.permute(0, 3, 1, 2).to(torch.float32, memory_format=self.runtime.memory_format) / 255
         return x
 
     def features(self, x: Tensor) -> Tensor:

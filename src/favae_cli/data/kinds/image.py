@@ -1,14 +1,15 @@
-"""Images, from files that a column names or from an array."""
+"""Images, from files or shards that a column names, or from an array."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
-from favae_cli.data.cache import Transform, cached_images, pixels
+from favae_cli.data.cache import cached_array, cached_images
 from favae_cli.data.dataset import ViewData
+from favae_cli.data.decoding import Transform
 from favae_cli.data.joining import Load
 from favae_cli.data.table import Table
 from favae_cli.errors import UserError
@@ -27,9 +28,16 @@ def read(table: Table, view: ImageData, key: str, config: Manifest, cache: Path)
             `cached_images` raises.
     """
     if view.array is not None:
-        images = _array(table, view.array, f"{key}.array")
+        name, images = view.array, _array(table, view.array, f"{key}.array")
+        path = config.root / view.own_array if view.own_array else table.path
         transform = Transform(view.size, view.channels, view.crop)
-        return np.ones(len(images), bool), lambda: (_transformed(images, transform), ())
+        as_they_are = images.shape[1:] == transform.shape and (view.crop or view.size) >= view.size
+
+        def pictures() -> tuple[ViewData, tuple[str, ...]]:
+            made = images if as_they_are else cached_array(images, path, name, transform, cache)
+            return ViewData(made, np.arange(len(made))), ()
+
+        return np.ones(len(images), bool), pictures
     assert view.column is not None
     cells = table.values(view.column, f"{key}.column")
     filled = np.flatnonzero(cells != "")
@@ -37,7 +45,7 @@ def read(table: Table, view: ImageData, key: str, config: Manifest, cache: Path)
         raise UserError(f"{key}.column: column {view.column!r} is empty in every row")
 
     def files() -> tuple[ViewData, tuple[str, ...]]:
-        paths = [config.root / cell for cell in cells[filled]]
+        paths = [os.path.join(config.root, cell) for cell in cells[filled]]
         values, rows, notes = cached_images(paths, view.size, view.channels, view.crop, cache, config.on_bad_image)
         row = np.full(len(cells), -1, dtype=np.int64)
         row[filled] = rows
@@ -56,8 +64,3 @@ def _array(table: Table, name: str, key: str) -> np.ndarray:
             "0 to 255, of shape (N, H, W) or (N, H, W, C) with 1 to 4 channels"
         )
     return images.reshape(*images.shape[:3], channels)
-
-
-def _transformed(images: np.ndarray, transform: Transform) -> ViewData:
-    made = [pixels(Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image), transform) for image in images]
-    return ViewData(np.stack(made), np.arange(len(made)))

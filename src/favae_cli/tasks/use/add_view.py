@@ -23,6 +23,7 @@ from favae_cli.nets.grow import warm_start
 from favae_cli.schema import did_you_mean
 from favae_cli.tasks.session import Session, loaded
 from favae_cli.tasks.train import evaluate
+from favae_cli.training.encodings import Encodings
 from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.joining import keep_units
 from favae_cli.training.rounds import Training
@@ -31,6 +32,7 @@ from favae_cli.training.setup import fit_view
 from favae_cli.training.trained import TrainedRun
 from favae_cli.use_config import AddView, changed_data
 from favae_cli.views import Encoded, VaeView, View, build_view
+from favae_cli.world import World
 
 logger = logging.getLogger(__name__)
 
@@ -57,8 +59,10 @@ def use(config: AddView, trained: TrainedRun, directory: Path) -> None:
     joined = FAVAE({**model.views, config.name: new})
     session = Session(whole, directory, trained.runtime, data, joined)
 
-    def tie(model: FAVAE, data: Dataset, settings: Config, schedule: Schedule, encoded: dict[str, Encoded]) -> None:
-        model.factors = _extended(config.name, new, factors, model, data, settings, encoded)
+    def tie(
+        model: FAVAE, data: Dataset, settings: Config, schedule: Schedule, encodings: Encodings, world: World
+    ) -> None:
+        model.factors = _extended(config.name, new, factors, model, data, settings, encodings.encoded)
 
     training = Training(joined, data, whole, directory, tie=tie)
     with StopRequest().handling() as stop:
@@ -89,7 +93,9 @@ def _whole(config: AddView, trained: TrainedRun) -> Config:
     changes["schedule"] = config.schedule.model_dump() | {"patience": None}
     if isinstance(own.model, FaVae):
         changes["model"] = {"feed": config.feed, "feed_rounds": None}
-    changes["trainer"] = config.trainer.model_dump()
+    final_rate = min(own.trainer.final_learning_rate, config.trainer.learning_rate)
+    one = {"devices": 1, "nodes": 1}  # process, whatever the run had
+    changes["trainer"] = config.trainer.model_dump() | one | {"final_learning_rate": final_rate}
     changes["resume"] = changes["pretrained"] = None
     return validate(OmegaConf.merge(base, changes))  # type: ignore[arg-type]
 
@@ -147,8 +153,8 @@ def _extended(
         assert local is not None
         new = NewView(local.mean, local.variance, local)
     else:
-        mean, variance = encoded[name].at(here).mean, encoded[name].at(here).variance
-        new = NewView(mean, np.zeros_like(mean) if variance is None else variance)
+        own = model.encode(data, train[here], [name])[name]  # with its variances
+        new = NewView(own.mean, np.zeros_like(own.mean) if own.variance is None else own.variance)
     weight = getattr(settings.views[name], "weight", 1.0)
     found = extend(factors, name, evidence, new, weight=weight)
     keep_units({name: view}, {name: new.local} if new.local else {})

@@ -39,7 +39,7 @@ def use(config: Factors, trained: TrainedRun, directory: Path) -> None:
     figures.mkdir(exist_ok=True)
     save(explained_picture(table), figures / "explained.png")
 
-    cards, panels = factor_cards(reading, config), panels_of(data)
+    cards, panels = factor_cards(reading, config.cards, config.reach, config.steps), panels_of(data)
     for card in cards:
         save(card_picture(card, data, panels), figures / f"{card_name(card)}.png")
     with replacing(directory / "cards.json") as file:

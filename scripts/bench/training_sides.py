@@ -1,0 +1,302 @@
+"""The training loops that training.py compares; each is made, and then called, in a process of its own.
+
+`make_...` sets up a loop over the same networks and images and returns what trains for some steps; that gives the
+seconds it took an image. The malloc of a process stays as it comes, but for ours, whose Trainer's runtime sets it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import io
+import logging
+import math
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from hydra import compose, initialize_config_dir
+from measure import seconds
+from torch import Tensor, nn
+from torch.distributions import Normal, kl_divergence
+from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.flop_counter import FlopCounterMode
+
+from favae_cli.config import Config, validate
+from favae_cli.data import ViewData
+from favae_cli.folders import shipped_configs
+from favae_cli.nets import Decoder, Encoder
+from favae_cli.nets.small_maps import Conv2d, ConvTranspose2d
+from favae_cli.runtime import find_device, prepare
+from favae_cli.training.epochs import Position, Prior, VaeTrainer
+from favae_cli.views import VaeView
+from favae_cli.views.vae import KLTerm
+from favae_cli.vision import torchvision
+
+VARIANCE = 0.01  # of the Gaussian likelihood
+REPEATS = 5  # products between two looks at the clock
+
+Work = Callable[[], float]
+
+
+class PaperNets:
+    """Networks as the paper's code has them: unlike arch=conv's, the decoder ends in one more block of full size.
+
+    Args:
+        shape: (H, W, C) of an image; H and W are halved by every layer.
+        channels: of the encoder's layers.
+        kernel: odd, pixels.
+        ours: of the layers that arch=conv is made of, which compute the same as torch's.
+
+    Attributes:
+        encoder, decoder, width: as `arch=own` asks for them.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], channels: Sequence[int], kernel: int, ours: bool = False) -> None:
+        convolution, transposed = (Conv2d, ConvTranspose2d) if ours else (nn.Conv2d, nn.ConvTranspose2d)
+        padding, (height, width, colours) = kernel // 2, shape
+        down: list[nn.Module] = []
+        for given, made in pairwise((colours, *channels)):
+            down += [convolution(given, made, kernel, 2, padding), nn.BatchNorm2d(made), nn.LeakyReLU()]
+        map_shape = (channels[-1], height >> len(channels), width >> len(channels))
+        up: list[nn.Module] = [nn.Unflatten(1, map_shape)]
+        for given, made in pairwise((*channels[::-1], channels[0])):
+            layer = transposed(given, made, kernel, 2, padding, output_padding=1)
+            up += [layer, nn.BatchNorm2d(made), nn.LeakyReLU()]
+        self.encoder = nn.Sequential(*down, nn.Flatten())
+        self.decoder = nn.Sequential(*up, convolution(channels[0], colours, kernel, padding=padding))
+        self.width = math.prod(map_shape)
+
+
+@dataclass(frozen=True)
+class Load:
+    """What every side trains: the networks, the images and how many steps a call does."""
+
+    channels: tuple[int, ...]
+    kernel: int
+    latent: int
+    side: int
+    batch: int
+    steps: int
+    threads: int | None
+    device: str
+
+    @property
+    def images(self) -> int:
+        """That a call trains on."""
+        return self.steps * self.batch
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (self.side, self.side, 3)
+
+    def config(self, precision: str) -> Config:
+        """The run that has these networks."""
+        overrides = [
+            "experiment=avatars_condition",
+            "arch@views.face.arch=own",
+            "views.face.arch._target_=training_sides.PaperNets",
+            "++views.face.arch.ours=true",
+            f"++views.face.arch.channels={list(self.channels)}",
+            f"++views.face.arch.kernel={self.kernel}",
+            f"views.face.latent={self.latent}",
+            f"trainer.batch_size={self.batch}",
+            f"trainer.precision={precision}",
+            f"trainer.device={self.device}",
+            f"trainer.threads={'null' if self.threads is None else self.threads}",
+        ]
+        with initialize_config_dir(str(shipped_configs()), version_base="1.3"):
+            return validate(compose("run", overrides))
+
+    def networks(self) -> tuple[Encoder, Decoder]:
+        """Fresh ones, of torch's own layers."""
+        nets = PaperNets(self.shape, self.channels, self.kernel)
+        return Encoder(nets.encoder, nets.width, self.latent), Decoder(nets.decoder, nets.width, self.latent)
+
+    def pixels(self) -> np.ndarray:
+        """uint8 (N, H, W, 3)."""
+        return np.random.default_rng(0).integers(0, 256, (self.images, *self.shape), dtype=np.uint8)
+
+    def tensors(self) -> Tensor:
+        """The same, float32 (N, 3, H, W) in [0, 1]."""
+        return torch.from_numpy(self.pixels()).permute(0, 3, 1, 2).float() / 255
+
+    def settle(self) -> None:
+        """Take as many threads as asked for."""
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+
+    def flops(self) -> float:
+        """Floating-point operations of a training step, forward and backward, by image."""
+        encoder, decoder = self.networks()
+        with FlopCounterMode(display=False) as counter:
+            mean, log_variance = encoder(self.tensors()[:2])
+            (decoder(mean).sum() + log_variance.sum()).backward()
+        return counter.get_total_flops() / 2
+
+
+def make_ours(load: Load, precision: str) -> Work:
+    """The step of favae-run, in its own Trainer."""
+    config = load.config(precision)
+    runtime = prepare(config.trainer)
+    data = ViewData(load.pixels(), np.arange(load.images))
+    view = VaeView(config.views["face"], load.shape, runtime, torch.Generator().manual_seed(0))
+    trainer = VaeTrainer("face", view, data, np.arange(load.images), config.trainer, seed=0)
+    epochs = iter(range(10**6))
+
+    def epoch() -> None:
+        trainer.epoch(0, next(epochs), 10**6, Prior(), KLTerm(1.0), Position(), lambda: False)
+
+    return lambda: seconds(epoch) / load.images
+
+
+def make_plain(load: Load) -> Work:
+    """A VAE trained as one writes it down: a DataLoader, torch.distributions, Adam, each loss fetched as a number."""
+    load.settle()
+    device = find_device(load.device)
+    encoder, decoder = (network.to(device).train() for network in load.networks())
+    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], 1e-4)
+    data = TensorDataset(load.tensors(), torch.zeros(load.images, load.latent))
+    loader = DataLoader(data, load.batch, shuffle=True)
+    deviation = math.sqrt(VARIANCE)
+
+    def epoch() -> None:
+        total = 0.0
+        for images, prior in loader:
+            x, prior_mean = images.to(device), prior.to(device)
+            optimizer.zero_grad()
+            mean, log_variance = encoder(x)
+            posterior = Normal(mean, torch.exp(0.5 * log_variance))
+            reconstructed = torch.sigmoid(decoder(posterior.rsample()))
+            log_density: Tensor = Normal(reconstructed, deviation).log_prob(x)  # type: ignore[no-untyped-call]
+            likelihood = log_density.sum(dim=(1, 2, 3)).mean()
+            kl = kl_divergence(posterior, Normal(prior_mean, torch.ones_like(prior_mean))).sum(dim=1).mean()
+            loss = kl - likelihood
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            total += loss.item() + likelihood.item() + kl.item()
+
+    return lambda: seconds(epoch) / load.images
+
+
+def make_pythae(load: Load) -> Work:
+    """The package's VAE in its own trainer."""
+    _prepare_library(load)
+    from pythae.data.datasets import BaseDataset
+    from pythae.models import VAE, VAEConfig
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+
+    encoder, decoder = _library_networks(load)
+    model = VAE(VAEConfig(input_dim=(3, load.side, load.side), latent_dim=load.latent), encoder, decoder)
+    settings = BaseTrainerConfig(**_settings(load))
+    data = BaseDataset(load.tensors(), torch.zeros(load.images))
+    return _epochs(BaseTrainer(model, data, training_config=settings), load.images)
+
+
+def make_multivae(load: Load) -> Work:
+    """JMVAE, the fastest of the package's models here, of two views in its own trainer; each view's images count."""
+    _prepare_library(load)
+    from multivae.data.datasets import MultimodalBaseDataset
+    from multivae.models import JMVAE, JMVAEConfig
+    from multivae.trainers import BaseTrainer, BaseTrainerConfig
+
+    networks = {name: _library_networks(load) for name in ("one", "two")}
+    sizes = dict.fromkeys(networks, (3, load.side, load.side))
+    model = JMVAE(
+        JMVAEConfig(n_modalities=2, latent_dim=load.latent, input_dims=sizes),
+        {name: encoder for name, (encoder, _) in networks.items()},
+        {name: decoder for name, (_, decoder) in networks.items()},
+    )
+    settings = BaseTrainerConfig(**_settings(load))
+    data = MultimodalBaseDataset({name: load.tensors() for name in networks})
+    return _epochs(BaseTrainer(model, data, training_config=settings), 2 * load.images)
+
+
+def make_product(load: Load, precision: str) -> Work:
+    """Seconds of a floating-point operation in a large matrix product: the device's peak."""
+    load.settle()
+    device, dtype = find_device(load.device), {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+    size = 8192 if device.type == "cuda" else 1536
+    first, second = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+
+    def products() -> None:
+        for _ in range(REPEATS):
+            torch.mm(first, second)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    return lambda: seconds(products) / (REPEATS * 2 * size**3)
+
+
+def make_convolution(load: Load, precision: str) -> Work:
+    """The same in a 3x3 convolution of the batch, in channels_last."""
+    load.settle()
+    device, dtype = find_device(load.device), {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+    channels, side = 256, 16
+    x, weight = torch.randn(load.batch, channels, side, side), torch.randn(channels, channels, 3, 3)
+    x, weight = (part.to(device, dtype, memory_format=torch.channels_last) for part in (x, weight))
+
+    def convolutions() -> None:
+        for _ in range(REPEATS):
+            torch.nn.functional.conv2d(x, weight, padding=1)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    return lambda: seconds(convolutions) / (REPEATS * 2 * 9 * channels**2 * load.batch * side**2)
+
+
+def _prepare_library(load: Load) -> None:
+    load.settle()
+    torchvision()  # which multivae imports
+    logging.disable(logging.INFO)
+
+
+def _settings(load: Load) -> dict[str, Any]:
+    """Of a library's trainer, which makes a folder when it is set up."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    no_cuda = find_device(load.device).type == "cpu"
+    return {"output_dir": folder, "per_device_train_batch_size": load.batch, "no_cuda": no_cuda}
+
+
+def _library_networks(load: Load) -> tuple[Any, Any]:
+    """Our networks as the encoder and the decoder that pythae and multivae take."""
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+
+    class LibraryEncoder(BaseEncoder):  # type: ignore[misc]
+        def __init__(self, network: Encoder) -> None:
+            super().__init__()
+            self.network, self.latent_dim = network, load.latent
+
+        def forward(self, x: Tensor) -> Any:
+            mean, log_variance = self.network(x)
+            return ModelOutput(embedding=mean, log_covariance=log_variance)
+
+    class LibraryDecoder(BaseDecoder):  # type: ignore[misc]
+        def __init__(self, network: Decoder) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, z: Tensor) -> Any:
+            return ModelOutput(reconstruction=torch.sigmoid(self.network(z)))
+
+    encoder, decoder = load.networks()
+    return LibraryEncoder(encoder), LibraryDecoder(decoder)
+
+
+def _epochs(trainer: Any, images: int) -> Work:
+    """Epochs of a library's trainer, without what it does between them."""
+    trainer.prepare_training()
+    epochs = iter(range(1, 10**6))
+
+    def epoch() -> None:
+        with contextlib.redirect_stderr(io.StringIO()):  # its progress bar
+            trainer.train_step(next(epochs))
+
+    return lambda: seconds(epoch) / images

@@ -1,0 +1,1 @@
+"""What favae-run adds to Hydra, which takes sweepers and launchers from packages in this place only."""
