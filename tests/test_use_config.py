@@ -162,9 +162,7 @@ def test_a_mistake_found_in_the_run_is_told_the_same_way(
         raise UserError("from: no view faces")
 
     monkeypatch.setattr("favae_cli.tasks.use.use_run", use_run)
-    with pytest.raises(SystemExit) as ended:
-        main(["task=impute", f"run={RUN}"])
-    assert ended.value.code == 2
+    assert main(["task=impute", f"run={RUN}"]) == 2
     assert said(capsys) == ["from: no view faces"]
 
 

@@ -36,10 +36,10 @@ def records(directory: str, kind: str) -> list[dict[str, Any]]:
 
 
 def assert_same_course(one: str, two: str) -> None:
-    """The ELBO of every epoch to 1e-5 of its size; bounds, and the networks that came of it all, to 1e-3."""
+    """The ELBO of every epoch to 1e-4 of its size; bounds, and the networks that came of it all, to 1e-3."""
     for key in ("train/elbo", "validation/elbo"):
         expected = [record[key] for record in records(one, "epoch")]
-        assert [record[key] for record in records(two, "epoch")] == pytest.approx(expected, rel=1e-5)
+        assert [record[key] for record in records(two, "epoch")] == pytest.approx(expected, rel=1e-4)
     for key in ("bound", "tau/face", "tau/attributes"):
         expected = [record[key] for record in records(one, "round")]
         assert [record[key] for record in records(two, "round")] == pytest.approx(expected, rel=1e-3)
