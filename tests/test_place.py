@@ -71,6 +71,7 @@ def test_torchrun_started_by_srun_counts_by_itself(where: dict[str, str]) -> Non
         {"RANK": "3"},
         TORCHRUN | {"RANK": "0", "WORLD_SIZE": "1"},
         SLURM | {"SLURM_PROCID": "0", "SLURM_NTASKS": "1"},
+        SLURM | {"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "1"},  # the shell of salloc
         # A batch script that will start four tasks, but is one process itself.
         {name: value for name, value in SLURM.items() if "STEP" not in name} | {"SLURM_PROCID": "0"},
     ],

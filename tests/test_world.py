@@ -71,8 +71,11 @@ def tried(world: World) -> dict[str, Any]:
     if rank == 1:
         parts[1].grad = torch.tensor([3.0, 4.0])
     world.add_gradients(parts)
+    own = torch.full((2,), float(rank))
+    world.follow(own)
     return {
         "world": world,
+        "followed": own,
         "added": world.add(torch.tensor([1.0, 10.0], dtype=torch.float64) * (rank + 1)),
         "gathered": world.gather({"rank": rank}),
         "any": [world.any(rank == 1), world.any(False)],
@@ -118,6 +121,10 @@ def test_the_processes_know_each_other_until_they_part(found: list[dict[str, Any
     assert [each["world"] for each in found] == [World(rank, SIZE, rank) for rank in range(SIZE)]
     assert [each["world"].leads for each in found] == [True, False]
     assert [each["after"] for each in found] == [ALONE] * SIZE
+
+
+def test_all_can_follow_the_one_that_leads(found: list[dict[str, Any]]) -> None:
+    assert [each["followed"].tolist() for each in found] == [[0.0, 0.0]] * SIZE
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 8])

@@ -127,7 +127,7 @@ class Evaluation(Section):
     translate: Translate
     traverse: Traverse
     min_combination: Count = Field(description="fewest training samples of a combination that is generated")
-    samples: Count | None = Field(description="of each split to learn or score by; null takes all")
+    samples: Count | None = Field(description="of each split that scores go by; null takes all")
     cards: int = Field(ge=0, description="factors that have a card")
     reconstructions: Count = Field(description="images in the figure")
 
@@ -272,7 +272,8 @@ def _lacking(config: Config, sides: dict[str, int | None]) -> Iterator[str]:
         yield f"model={config.model.name}: task condition takes fa_vae, vae or beta_vae"
 
 
-TAKEN = ("transfer", "rival", "small", "checkpoints", "figures", "tensorboard")  # in the folder of a transfer run
+# In the folder of a transfer run.
+TAKEN = ("transfer", "rival", "small", "checkpoints", "figures", "tables", "tensorboard")
 
 
 def _uneven(config: Config, source: VaeView, target: VaeView) -> Iterator[str]:

@@ -79,14 +79,16 @@ def _of_torchrun(environment: Mapping[str, str]) -> Place | None:
 
 
 def _of_slurm(environment: Mapping[str, str]) -> Place | None:
-    if "SLURM_NTASKS" not in environment or _number(environment, "SLURM_NTASKS") < 2:
+    # salloc's own shell is a step of one task, with the SLURM_NTASKS of the whole job.
+    tasks = "SLURM_STEP_NUM_TASKS" if "SLURM_STEP_NUM_TASKS" in environment else "SLURM_NTASKS"
+    if tasks not in environment or _number(environment, tasks) < 2:
         return None
     _require(environment, _SLURM, "srun")
     # The same for all tasks of a step, another for the next step or job.
     port = _PORTS[(31 * _number(environment, "SLURM_JOB_ID") + _number(environment, "SLURM_STEP_ID")) % len(_PORTS)]
     return Place(
         _number(environment, "SLURM_PROCID"),
-        _number(environment, "SLURM_NTASKS"),
+        _number(environment, tasks),
         _number(environment, "SLURM_LOCALID"),
         environment.get("MASTER_ADDR") or first_host(environment["SLURM_STEP_NODELIST"]),
         _number(environment, "MASTER_PORT") if "MASTER_PORT" in environment else port,

@@ -41,8 +41,8 @@ class Runtime:
 
     @property
     def memory_format(self) -> torch.memory_format:
-        """Layout of image batches: the one that was measured faster for this precision."""
-        return torch.channels_last if self.bf16 else torch.contiguous_format
+        """Layout of image batches: the one that was measured faster, in either precision."""
+        return torch.channels_last
 
     def autocast(self) -> AbstractContextManager[None]:
         """A fresh context in which networks run in the chosen precision; losses belong outside of it."""

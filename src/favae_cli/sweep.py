@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from favae_cli.errors import UserError
 from favae_cli.evaluation.style import save
 from favae_cli.evaluation.sweep_figure import sweep_figure
+from favae_cli.files import replacing
 from favae_cli.overrides import parse_overrides, sweep_overrides
 from favae_cli.sweep_table import FILE, RESULTS, RUN_LOCK, SweepTable, lock, run_lock, under_way
 
@@ -43,7 +44,8 @@ class SweepRecorder(Callback):
         folder = Path(config.hydra.sweep.dir)
         folder.mkdir(parents=True, exist_ok=True)
         with lock(folder):
-            OmegaConf.save(config, folder / "multirun.yaml")  # of Hydra's sweepers only the basic one does
+            with replacing(folder / "multirun.yaml") as file:
+                OmegaConf.save(config, file)  # of Hydra's sweepers only the basic one does
             if not (folder / FILE).is_file():  # else it goes on
                 overrides = sweep_overrides(config.hydra.sweeper, config.hydra.overrides.task)
                 swept = [_key(override) for override in overrides.values() if override.is_sweep_override()]

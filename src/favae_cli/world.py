@@ -51,6 +51,11 @@ class World:
             dist.all_reduce(tensor)
         return tensor
 
+    def follow(self, tensor: Tensor) -> None:
+        """Make `tensor` what it is in the process that leads."""
+        if self.size > 1:
+            dist.broadcast(tensor, 0)
+
     def gather(self, part: T) -> list[T]:
         """What each process gives, in the order of their ranks; small objects only."""
         if self.size == 1:

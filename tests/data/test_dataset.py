@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from favae_cli.data import Dataset, ViewData
+from favae_cli.data.table import NoSuchColumn
 
 
 @pytest.fixture
@@ -41,3 +45,20 @@ def test_samples_of_a_split_are_those_that_have_every_view_asked_for(data: Datas
     assert data.having("test").tolist() == [8, 9]
     gathered = data.views["face"].gather(data.having("train", "face", "labels"))
     assert gathered[:, 0, 0, 0].tolist() == [0, 4, 8, 12, 16]
+
+
+def test_a_thinned_split_has_so_many_samples_from_all_over_it_and_always_the_same(data: Dataset) -> None:
+    large = replace(data, split={"train": np.arange(1000), "test": np.array([8, 9])})
+    thinned = large.thinned(100).split
+    assert len(set(thinned["train"])) == 100
+    assert np.all(np.diff(thinned["train"]) > 0)
+    assert len(set(thinned["train"] % 2)) == 2  # no pattern of the rows decides
+    assert 400 < thinned["train"].mean() < 600
+    assert thinned["test"].tolist() == [8, 9]
+    assert np.array_equal(large.thinned(100).split["train"], thinned["train"])
+    assert large.thinned(None) is large
+
+
+def test_a_column_that_is_not_there_can_be_told_by_another_process() -> None:
+    told = pickle.loads(pickle.dumps(NoSuchColumn("no column age", "age")))
+    assert (str(told), told.name) == ("no column age", "age")

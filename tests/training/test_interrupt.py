@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from types import FrameType
 
 import pytest
 
@@ -67,3 +68,20 @@ def test_in_another_thread_it_never_asks() -> None:
     thread.start()
     thread.join()
     assert asked == [False]
+
+
+def test_a_job_of_submitit_hears_of_its_end_by_another_signal() -> None:
+    heard: list[int] = []
+
+    def bypass(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+
+    bypass.__module__ = "submitit.core.job_environment"
+    before = signal.signal(signal.SIGTERM, bypass)
+    try:
+        with StopRequest().handling() as stop, stop.patiently():
+            send(signal.SIGTERM)
+            assert not stop.asked
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == [signal.SIGTERM]

@@ -208,6 +208,9 @@ class Apart(World):
     def add(self, tensor: Tensor) -> Tensor:
         return tensor
 
+    def follow(self, tensor: Tensor) -> None:
+        pass
+
     def any(self, here: bool) -> bool:
         return here
 

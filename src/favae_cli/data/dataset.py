@@ -92,12 +92,11 @@ class Dataset:
         return replace(self, views={name: self.views[source] for name, source in sources.items()}, truth=truth)
 
     def thinned(self, most: int | None) -> Dataset:
-        """With so many samples of each split at most, spread evenly over it; all when None."""
+        """With so many samples of each split at most, the same ones whenever it is asked; all when None."""
         if most is None:
             return self
-        return replace(
-            self, split={name: indices[:: -(-len(indices) // most) or 1] for name, indices in self.split.items()}
-        )
+        drawn = {name: np.random.default_rng(0).permutation(indices)[:most] for name, indices in self.split.items()}
+        return replace(self, split={name: np.sort(indices) for name, indices in drawn.items()})
 
     def in_company(self, split: str) -> np.ndarray:
         """Sorted indices of the samples in `split` that have two views, or the one that there is."""

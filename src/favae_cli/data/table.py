@@ -28,6 +28,10 @@ class NoSuchColumn(UserError):
         super().__init__(message)
         self.name = name
 
+    def __reduce__(self) -> tuple[type[NoSuchColumn], tuple[str, str]]:
+        """Another process may hear of it."""
+        return type(self), (str(self), self.name)
+
 
 @dataclass(frozen=True)
 class Table:

@@ -26,7 +26,7 @@ JSON = "json"
 TEXTS = ("txt", "text", "cls")
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 NAME = re.compile(r"(?:\./)?((?:.*/)?[^/.]+)\.([^/]+)")  # of a sample, then what its file holds
-MEMBER = re.compile(r"(.+\.tar)!(.+)@(\d+)\+(\d+)")
+MEMBER = re.compile(r"(.+\.(?i:tar))!(.+)@(\d+)\+(\d+)")
 
 
 @dataclass(frozen=True)

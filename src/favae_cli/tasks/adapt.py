@@ -56,7 +56,7 @@ def evaluate(session: Session, split: str) -> None:
 def _require_pairs(session: Session, split: str) -> None:
     """Refuse a split without pairs to learn from or to be judged by."""
     for source, target in combinations(image_views(session.model, session.data), 2):
-        if len(session.data.having(split, source, target)) < FEWEST:
+        if len(session.asked(split).having(split, source, target)) < FEWEST:
             raise UserError(
                 f"data.split: fewer than {FEWEST} {split} samples have both {source} and {target}; "
                 "give that split a larger share"

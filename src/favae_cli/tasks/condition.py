@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +41,10 @@ def evaluate(session: Session, split: str) -> None:
         priors = foretold(model, data, config, split, encoded[split], config.plan.rounds)
         session.add(reconstruction_metrics(model, data, split, priors, config.seed))
         session.add(attribute_metrics(model, data, attributes, split, encoded))
+        # The classifier learns from all training images, and they say how rare a combination is.
+        whole = replace(data, split=data.split | {"train": session.data.split["train"]})
         conditioning = Conditioning(
-            model, data, split, image, attributes, config.evaluation, session.runtime, config.seed
+            model, whole, split, image, attributes, config.evaluation, session.runtime, config.seed
         )
         session.add(conditioning.metrics())
 
@@ -59,7 +62,7 @@ def _views(session: Session) -> tuple[str, str]:
 
 def _require_samples(session: Session, split: str) -> None:
     """Refuse a split on which nothing could be judged."""
-    data, (image, attributes) = session.data, _views(session)
+    data, (image, attributes) = session.asked(split), _views(session)
     indices = data.having(split, image, attributes)
     if not len(indices) or np.isnan(observed_table(data, attributes, indices)).any(axis=1).all():
         raise UserError(

@@ -78,6 +78,10 @@ class Session:
             raise TypeError("this task needs factors")
         return self.model
 
+    def asked(self, split: str) -> Dataset:
+        """The data whose `split` has to have what the task needs: to learn from it, or to be judged by it."""
+        return self.data if split == "train" else self.judged
+
     @property
     def judged(self) -> Dataset:
         """The data that a model is judged by: no more of them than `evaluation.samples`."""

@@ -58,7 +58,7 @@ def evaluate(session: Session, split: str) -> None:
 
 def _require_company(session: Session, split: str) -> None:
     """Refuse a split in which hardly a sample has two views: there is nothing to join, and nothing to predict from."""
-    data = session.data
+    data = session.asked(split)
     if len(data.in_company(split)) < FEWEST:
         views = f"two of the views {', '.join(data.views)}" if len(data.views) > 1 else next(iter(data.views))
         raise UserError(f"data.split: fewer than {FEWEST} {split} samples have {views}; give that split a larger share")

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from favae_cli.errors import UserError
 
 SCHEMA = 3
-READABLE = (2, 3)  # an unfinished run of schema 2 lacks the tables that it would go on with
+READABLE = (2, 3)  # schema 2 had its tables among the tensors
 _TENSORS, _STATE = "tensors.safetensors", "state.json"
 _TABLES = "tables"  # in the state: the hash of each
 

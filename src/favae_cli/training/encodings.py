@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from favae_cli.data import Dataset
+from favae_cli.errors import UserError
 from favae_cli.factors.moments import Moments
 from favae_cli.model import CHUNK, FAVAE
 from favae_cli.views import Encoded
@@ -38,7 +40,8 @@ class Tables:
         if self.world.leads:
             self.folder.mkdir(exist_ok=True)
             path.unlink(missing_ok=True)  # who still maps the old file keeps it
-            np.lib.format.open_memmap(path, "w+", np.float32, (rows, columns))
+            table = np.lib.format.open_memmap(path, "w+", np.float32, (rows, columns))
+            _take_room(path, table.offset + table.nbytes)
         self.world.wait()
         return np.lib.format.open_memmap(path, "r+")
 
@@ -47,6 +50,15 @@ class Tables:
         self.world.wait()
         if self.world.leads:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _take_room(path: Path, size: int) -> None:
+    """Have the file's bytes on the disk; where they turn out to be missing only later, the process dies of it."""
+    try:
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        raise UserError(f"{path}: no room for {size:,} bytes ({error.strerror}); free some, and resume") from error
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,8 @@ class Trainer(ABC):
         self.name, self.networks, self.indices = name, networks, indices
         self.settings, self.seed, self.device, self.world = settings, seed, runtime.device, runtime.world
         synchronise(networks, self.world)
+        for value in networks.state_dict().values():  # as computed on one machine, or another's last bit may differ
+            self.world.follow(value)
         self.parameters = [value for value in networks.parameters() if value.requires_grad]
         self.optimizer = torch.optim.AdamW(
             self.parameters,

@@ -52,9 +52,15 @@ def told_to_stop(handler: Callable[[int, FrameType | None], None]) -> Iterator[N
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
+    # SLURM's SIGTERM reaches a job of submitit before the signal on which it queues the job again: that one counts.
+    free = [number for number in (signal.SIGTERM, signal.SIGINT) if not _of_submitit(signal.getsignal(number))]
+    before = {number: signal.signal(number, handler) for number in free}
     try:
         yield
     finally:
         for number, earlier in before.items():
             signal.signal(number, earlier)
+
+
+def _of_submitit(handler: object) -> bool:
+    return str(getattr(handler, "__module__", "")).startswith("submitit")

@@ -99,6 +99,7 @@ class Training:
                 if self.world.leads:
                     self._save()
                 if self.world.any(stop.asked):
+                    self._tables.clear()
                     raise Interrupted
             self._tables.clear()
 

@@ -138,7 +138,10 @@ def unpack(
         view, split, what = name.split("/")
         if what == "precision":
             feed = tensors[f"prior/{view}/{split}/feed"].item()
-            prior = Prior(means.get(f"{view}/{split}"), precision.item(), feed)
+            mean = means.get(f"{view}/{split}")
+            if mean is None and (stored := tensors.get(f"prior/{view}/{split}/mean")) is not None:
+                mean = stored.numpy()  # of a run that schema 2 left unfinished
+            prior = Prior(mean, precision.item(), feed)
             priors.setdefault(view, {})[split] = prior
     return priors
 
