@@ -33,7 +33,8 @@ from favae_cli.folders import shipped_configs
 from favae_cli.nets import Decoder, Encoder
 from favae_cli.nets.small_maps import Conv2d, ConvTranspose2d
 from favae_cli.runtime import find_device, prepare
-from favae_cli.training.epochs import Position, Prior, VaeTrainer
+from favae_cli.training.epochs import Position, Prior
+from favae_cli.training.vae import VaeTrainer
 from favae_cli.views import VaeView
 from favae_cli.views.vae import KLTerm
 from favae_cli.vision import torchvision

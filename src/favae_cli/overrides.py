@@ -35,6 +35,17 @@ def parse_overrides(lines: Sequence[str]) -> list[Override]:
     return overrides
 
 
+def last_value(lines: Sequence[str], key: str) -> str | None:
+    """What the last of the overrides that begin with `key`, its "=" included, sets; None where none does."""
+    # Not parsed as an override: a path may hold signs that Hydra's grammar reads otherwise.
+    return next((line.removeprefix(key) for line in reversed(lines) if line.startswith(key)), None)
+
+
+def plain_key(override: Override) -> str:
+    """The key, without the signs that add it."""
+    return override.get_key_element().lstrip("+")
+
+
 def combinations(overrides: list[Override]) -> Iterator[list[str]]:
     """Every combination of the swept values, as Hydra's basic sweeper runs them; a later override wins.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.override_parser.types import Override, OverrideType
@@ -10,7 +11,7 @@ from omegaconf import OmegaConf
 
 from favae_cli.config import Config
 from favae_cli.errors import UserError
-from favae_cli.overrides import parse_overrides
+from favae_cli.overrides import last_value, parse_overrides
 from favae_cli.stored import stored_config, validate_stored
 
 KEY = "resume="
@@ -26,13 +27,18 @@ def resumed_folder(parsed: argparse.Namespace) -> Path | None:
         return None  # `resume_sweep` takes it for the folder of a sweep
     if any(line.startswith("sweep.resume=") for line in parsed.overrides):
         raise UserError("sweep.resume: needs -m (a sweep); one run goes on by resume=FOLDER")
-    # Not parsed as an override: a path may hold signs that Hydra's grammar reads otherwise.
-    named = [line.removeprefix(KEY) for line in parsed.overrides if line.startswith(KEY)]
-    if not named or named[-1] in ("", "null"):
+    named = named_folder(parsed.overrides)
+    if named is None:
         return None
-    folder = Path(named[-1]).expanduser().resolve()
+    folder = named.resolve()
     stored_config(folder, "resume")
     return folder
+
+
+def named_folder(lines: Sequence[str]) -> Path | None:
+    """What `resume=` says in a command line, if it says anything."""
+    named = last_value(lines, KEY)
+    return None if named in (None, "", "null") else Path(str(named)).expanduser()
 
 
 def resume(folder: Path, parsed: argparse.Namespace) -> Config:

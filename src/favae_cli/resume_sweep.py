@@ -9,8 +9,8 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from favae_cli.errors import UserError
-from favae_cli.overrides import parse_overrides
-from favae_cli.resume import KEY
+from favae_cli.overrides import last_value, parse_overrides, plain_key
+from favae_cli.resume import KEY, named_folder
 
 _WISH, _FOLDER = "sweep.resume=", "hydra.sweep.dir="
 _CONFIG = "multirun.yaml"  # Hydra's name for the config of a sweep
@@ -27,13 +27,12 @@ def with_folder(lines: Sequence[str]) -> list[str]:
         UserError: there is no such sweep, the overrides are others than it was begun with, or a new sweep is to
             begin where there is one.
     """
-    named = _last(lines, KEY)
-    folder = _last(lines, _FOLDER)
+    place = named_folder(lines)
+    folder = last_value(lines, _FOLDER)
     rest = [line for line in lines if not line.startswith((KEY, _WISH, _FOLDER))]
-    if named not in (None, "", "null"):
-        place = Path(str(named)).expanduser()
+    if place is not None:
         return [*_replaced(_begun_with(place), rest), f"{_FOLDER}{place}"]
-    if _is_wished(_last(lines, _WISH)):
+    if _is_wished(last_value(lines, _WISH)):
         places = [Path(folder).expanduser()] if folder else _newest_first()
         asked = _settled(rest)
         for place in places:
@@ -44,11 +43,6 @@ def with_folder(lines: Sequence[str]) -> list[str]:
     if folder and (Path(folder).expanduser() / _CONFIG).is_file():
         raise UserError(f"hydra.sweep.dir: {folder} holds a sweep; go on with it by sweep.resume=true, or name another")
     return [line for line in lines if not line.startswith((KEY, _WISH))]
-
-
-def _last(lines: Sequence[str], key: str) -> str | None:
-    # Not parsed as an override: a path may hold signs that Hydra's grammar reads otherwise.
-    return next((line.removeprefix(key) for line in reversed(lines) if line.startswith(key)), None)
 
 
 def _is_wished(value: str | None) -> bool:
@@ -95,4 +89,4 @@ def _replaced(begun: Sequence[str], lines: Sequence[str]) -> list[str]:
 
 
 def _by_key(lines: Sequence[str]) -> Iterator[tuple[str, Override]]:
-    return ((override.get_key_element().lstrip("+"), override) for override in parse_overrides(lines))
+    return ((plain_key(override), override) for override in parse_overrides(lines))

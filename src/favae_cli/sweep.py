@@ -25,7 +25,7 @@ from favae_cli.errors import UserError
 from favae_cli.evaluation.style import save
 from favae_cli.evaluation.sweep_figure import sweep_figure
 from favae_cli.files import replacing
-from favae_cli.overrides import parse_overrides, sweep_overrides
+from favae_cli.overrides import parse_overrides, plain_key, sweep_overrides
 from favae_cli.sweep_table import FILE, RESULTS, RUN_LOCK, SweepTable, lock, run_lock, under_way
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class SweepRecorder(Callback):
                 OmegaConf.save(config, file)  # of Hydra's sweepers only the basic one does
             if not (folder / FILE).is_file():  # else it goes on
                 overrides = sweep_overrides(config.hydra.sweeper, config.hydra.overrides.task)
-                swept = [_key(override) for override in overrides.values() if override.is_sweep_override()]
+                swept = [plain_key(override) for override in overrides.values() if override.is_sweep_override()]
                 SweepTable(["job", *swept, *RESULTS], {}).write(folder)
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -172,12 +172,8 @@ def _place(settings: HydraConf) -> tuple[Path, str]:
 
 def _swept_values(table: SweepTable, overrides: Sequence[str]) -> dict[str, str]:
     """What the overrides of a run say of the swept keys."""
-    asked = {_key(override): _value(override) for override in parse_overrides(overrides)}
+    asked = {plain_key(override): _value(override) for override in parse_overrides(overrides)}
     return {key: value for key, value in asked.items() if key in table.swept}
-
-
-def _key(override: Override) -> str:
-    return override.get_key_element().lstrip("+")
 
 
 def _value(override: Override) -> str:

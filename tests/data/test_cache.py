@@ -146,16 +146,27 @@ def test_unreadable_file_is_no_bad_image(files: list[Path]) -> None:
         load(files)
 
 
-def test_interrupted_build_starts_afresh(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(path: str, transform: Transform) -> object:
-        if path.endswith("5.png"):
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files that were decoded; the first time that 5.png comes up, the building is interrupted."""
+    names: list[str] = []
+
+    def noting(path: str, transform: Transform) -> object:
+        names.append(Path(path).name)
+        if names[-1] == "5.png" and "5.png" not in seen:
+            seen.add("5.png")
             raise KeyboardInterrupt
         return decode(path, transform)
 
-    monkeypatch.setattr(cache_module, "decode", interrupted)
+    seen: set[str] = set()
+    monkeypatch.setattr(cache_module, "decode", noting)
+    return names
+
+
+@pytest.mark.usefixtures("decoded")
+def test_interrupted_build_starts_afresh(files: list[Path]) -> None:
     with pytest.raises(KeyboardInterrupt):
         load(files)
-    monkeypatch.undo()
     values, row, _ = load(files)
     assert (values[row[6]] == colour(6)).all()
 
@@ -220,7 +231,9 @@ def test_crop_is_central_and_comes_first(files: list[Path], crop: int | None, wh
     assert np.array_equal(values[0], values[0, ::-1, ::-1])
 
 
-def test_progress_is_logged_where_nobody_looks_on(files: list[Path], caplog: pytest.LogCaptureFixture) -> None:
+def test_progress_is_logged_where_nobody_looks_on(
+    files: list[Path], caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO):
         load(files)
     assert caplog.messages[-1] == "Decoding images: 7 of 7"
@@ -316,20 +329,9 @@ def test_shards_are_as_one_file(files: list[Path], monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.usefixtures("small_shards")
-def test_finished_shards_outlive_an_interruption(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    decoded: list[str] = []
-    interrupting = {"5.png"}
-
-    def noting(path: str, transform: Transform) -> object:
-        decoded.append(Path(path).name)
-        if Path(path).name in interrupting:
-            raise KeyboardInterrupt
-        return decode(path, transform)
-
-    monkeypatch.setattr(cache_module, "decode", noting)
+def test_finished_shards_outlive_an_interruption(files: list[Path], decoded: list[str]) -> None:
     with pytest.raises(KeyboardInterrupt):
         load(files)
-    interrupting.clear()
     decoded.clear()
     values, row, _ = load(files)
     assert sorted(decoded) == ["3.png", "4.png", "5.png", "6.png"]
@@ -382,8 +384,15 @@ def test_rows_of_shards(sizes: list[int], data: st.DataObject) -> None:
     whole = np.arange(count * 6, dtype=np.uint8).reshape(count, 2, 3, 1)
     shards = ShardedImages(np.split(whole, np.cumsum(sizes)[:-1]))
     assert len(shards) == count
-    assert (shards.shape, shards.ndim, shards.dtype, shards.nbytes) == (whole.shape, 4, whole.dtype, whole.nbytes)
-    rows = np.array(data.draw(st.lists(st.integers(0, max(0, count - 1)), max_size=8 if count else 0)), np.int64)
+    assert (shards.shape, shards.ndim, shards.dtype, shards.nbytes) == (
+        whole.shape,
+        4,
+        whole.dtype,
+        whole.nbytes,
+    )
+    rows = np.array(
+        data.draw(st.lists(st.integers(0, max(0, count - 1)), max_size=8 if count else 0)), np.int64
+    )
     start, stop = data.draw(st.integers(-5, 20)), data.draw(st.integers(-5, 20))
     for chosen in (rows, slice(start, stop), slice(None, 0), np.arange(count) % 2 == 0):
         np.testing.assert_array_equal(shards[chosen], whole[chosen])

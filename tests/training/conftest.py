@@ -19,10 +19,10 @@ from favae_cli.folders import shipped_configs
 from favae_cli.model import FAVAE
 from favae_cli.runtime import Runtime
 from favae_cli.training import checkpoint
-from favae_cli.training.epochs import VaeTrainer
 from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.rounds import Training
 from favae_cli.training.run_log import read_records
+from favae_cli.training.vae import VaeTrainer
 from favae_cli.view_config import ConvArch
 from favae_cli.view_config import VaeView as Section
 from favae_cli.views import BernoulliView, VaeView

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from favae_cli.errors import UserError
-from favae_cli.training.epochs import Position, Prior, Totals, VaeTrainer, held_out
+from favae_cli.training.epochs import Position, Prior, Totals
+from favae_cli.training.vae import VaeTrainer, held_out
 from favae_cli.views import VaeView
 from favae_cli.views.vae import KLTerm, VaeLoss
 

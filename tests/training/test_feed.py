@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from favae_cli.training import feed
-from favae_cli.training.epochs import Position, Prior, VaeTrainer
+from favae_cli.training.epochs import Position, Prior
+from favae_cli.training.vae import VaeTrainer
 from favae_cli.views.vae import KLTerm
 
 CPU = torch.device("cpu")

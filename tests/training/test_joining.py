@@ -16,8 +16,9 @@ from favae_cli.model import FAVAE
 from favae_cli.training import encodings as encodings_module
 from favae_cli.training import joining
 from favae_cli.training.encodings import Encodings, Tables, encode
-from favae_cli.training.epochs import Prior, VaeTrainer
+from favae_cli.training.epochs import Prior
 from favae_cli.training.joining import foretell, foretold, join, rescale
+from favae_cli.training.vae import VaeTrainer
 from favae_cli.views import Encoded
 from favae_cli.world import ALONE
 

@@ -15,8 +15,9 @@ from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, fit
 from favae_cli.model import FAVAE
 from favae_cli.training import checkpoint
-from favae_cli.training.epochs import Position, Prior, Totals, VaeTrainer
+from favae_cli.training.epochs import Position, Prior, Totals
 from favae_cli.training.state import Priors, Progress, described, pack, pack_means, unpack
+from favae_cli.training.vae import VaeTrainer
 from favae_cli.view_config import VaeView as Section
 from favae_cli.views import FrozenView
 from favae_cli.views.vae import KLTerm

@@ -12,7 +12,8 @@ from favae_cli.evaluation.scores import score
 from favae_cli.evaluation.translator import image_views, translator_of
 from favae_cli.model import FAVAE
 from favae_cli.rivals import JointVAE
-from favae_cli.training.epochs import Prior, held_out
+from favae_cli.training.epochs import Prior
+from favae_cli.training.vae import held_out
 from favae_cli.views import VaeView
 
 

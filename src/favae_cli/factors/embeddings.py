@@ -176,13 +176,11 @@ class Embeddings:
     def _squares(self, model: FactorModel) -> dict[str, np.ndarray]:
         """By local view, (D,) sum over samples of (<z> - <W><g> - <b>)^2, and where x is seen of <W> Sigma <W>^T."""
         totals = {view: np.zeros(self.sizes[view]) for view in self.local}
-        for pattern, group in self.groups.items():
-            for rows in _chunks(group.rows):
-                latent = self._latent(model, pattern, rows)
-                for view in set(pattern) & self.local.keys():
-                    part = model.views[view]
-                    each = np.square(self.local[view].mean[rows] - latent @ part.weights.T - part.bias)
-                    totals[view] += each.sum(axis=0)
+        for pattern, rows, latent in self._inferred(model):
+            for view in set(pattern) & self.local.keys():
+                part = model.views[view]
+                each = np.square(self.local[view].mean[rows] - latent @ part.weights.T - part.bias)
+                totals[view] += each.sum(axis=0)
         for rows, covariance in self.apart(model):
             for view, local in self.local.items():
                 weights = model.views[view].weights
@@ -227,15 +225,17 @@ class Embeddings:
     def latents(self, model: FactorModel) -> np.ndarray:
         """<g> of every sample as (N, K); the prior's where a sample has no view."""
         mean = np.zeros((self.count, model.factors))
-        for pattern, group in self.groups.items():
-            for rows in _chunks(group.rows):
-                mean[rows] = self._latent(model, pattern, rows)
+        for _, rows, latent in self._inferred(model):
+            mean[rows] = latent
         return mean
 
-    def _latent(self, model: FactorModel, pattern: Pattern, rows: np.ndarray) -> np.ndarray:
-        """(R, K) <g> of samples of one pattern."""
-        project, _, _ = model.given(pattern)
-        return (self._stacked(pattern, rows) - model.bias(pattern)) @ project
+    def _inferred(self, model: FactorModel) -> Iterator[tuple[Pattern, np.ndarray, np.ndarray]]:
+        """A pattern, some samples (R,) that have it, and their <g> (R, K), until every sample had its turn."""
+        for pattern, group in self.groups.items():
+            project, _, _ = model.given(pattern)
+            bias = model.bias(pattern)
+            for rows in _chunks(group.rows):
+                yield pattern, rows, (self._stacked(pattern, rows) - bias) @ project
 
     def apart(self, model: FactorModel) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """As `covariances`, but those of a fit, which holds q(g) and q(z) of entries with a likelihood apart."""
@@ -260,9 +260,8 @@ class Embeddings:
         """(N, D) mean of the embedding of `view` that q(g) foretells for every sample; as `predict`, but sooner."""
         part = model.views[view]
         mean = np.empty((self.count, part.size))
-        for pattern, group in self.groups.items():
-            for rows in _chunks(group.rows):
-                mean[rows] = self._latent(model, pattern, rows) @ part.weights.T + part.bias
+        for _, rows, latent in self._inferred(model):
+            mean[rows] = latent @ part.weights.T + part.bias
         return mean
 
     def predict(self, model: FactorModel, view: str) -> tuple[np.ndarray, np.ndarray]:

@@ -39,18 +39,11 @@ def save(
         tables: large arrays by name, which are written without a copy in memory; names may have slashes.
         same_tables: they are those of the checkpoint that stands there now, whose files are taken over.
     """
-    hashes = _envelope(_standing(folder))["state"][_TABLES] if same_tables else None
     fresh = _beside(folder, "new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, fresh / _TENSORS)
-    for name, table in (tables or {}).items():
-        if hashes is None:
-            np.save(fresh / _file(name), table)
-        else:
-            _link(str(_standing(folder) / _file(name)), str(fresh / _file(name)))
-    hashes = {name: _hash(fresh / _file(name)) for name in tables or {}} if hashes is None else hashes
-    state = {**state, _TABLES: hashes}
+    state = {**state, _TABLES: _taken_over(folder, fresh) if same_tables else _written(tables or {}, fresh)}
     envelope = {"schema": SCHEMA, "sha256": _digest(fresh / _TENSORS, state), "state": state}
     (fresh / _STATE).write_text(json.dumps(envelope))
     for path in fresh.iterdir():
@@ -103,6 +96,22 @@ def load_tables(folder: Path) -> dict[str, np.ndarray]:
             raise _damaged(path)
         tables[name] = np.load(path, mmap_mode="c")
     return tables
+
+
+def _written(tables: Mapping[str, np.ndarray], fresh: Path) -> dict[str, str]:
+    """Save the tables; returns the hash of each."""
+    for name, table in tables.items():
+        np.save(fresh / _file(name), table)
+    return {name: _hash(fresh / _file(name)) for name in tables}
+
+
+def _taken_over(folder: Path, fresh: Path) -> dict[str, str]:
+    """Have the tables of the checkpoint that stands in the new one as well; returns the hash of each."""
+    standing = _standing(folder)
+    hashes: dict[str, str] = _envelope(standing)["state"][_TABLES]
+    for name in hashes:
+        _link(str(standing / _file(name)), str(fresh / _file(name)))
+    return hashes
 
 
 def _standing(folder: Path) -> Path:

@@ -18,10 +18,11 @@ from favae_cli.rivals import JointVAE, build_joint
 from favae_cli.runtime import Runtime
 from favae_cli.stored import stored_config, validate_stored
 from favae_cli.training import checkpoint
-from favae_cli.training.epochs import Trainer, VaeTrainer
+from favae_cli.training.epochs import Trainer
 from favae_cli.training.joint import JointTrainer
 from favae_cli.training.seeds import torch_generator
 from favae_cli.training.state import under
+from favae_cli.training.vae import VaeTrainer
 from favae_cli.views import FrozenView, LinearView, VaeView, View, build_view
 
 

@@ -117,7 +117,7 @@ class OptunaSweeper(Sweeper):
         """Tell the study the scores; raise what ended a run where too many failed."""
         failed = [ending for ending in endings if ending.status != JobStatus.COMPLETED]
         for trial, ending in zip(trials, endings, strict=True):
-            if ending not in failed:
+            if ending.status == JobStatus.COMPLETED:
                 study.tell(trial.number, ending.return_value, skip_if_finished=True)
         if len(failed) > self.max_failure_rate * len(endings):
             _ = failed[0].return_value
