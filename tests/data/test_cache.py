@@ -231,9 +231,7 @@ def test_crop_is_central_and_comes_first(files: list[Path], crop: int | None, wh
     assert np.array_equal(values[0], values[0, ::-1, ::-1])
 
 
-def test_progress_is_logged_where_nobody_looks_on(
-    files: list[Path], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_progress_is_logged_where_nobody_looks_on(files: list[Path], caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         load(files)
     assert caplog.messages[-1] == "Decoding images: 7 of 7"
@@ -390,9 +388,7 @@ def test_rows_of_shards(sizes: list[int], data: st.DataObject) -> None:
         whole.dtype,
         whole.nbytes,
     )
-    rows = np.array(
-        data.draw(st.lists(st.integers(0, max(0, count - 1)), max_size=8 if count else 0)), np.int64
-    )
+    rows = np.array(data.draw(st.lists(st.integers(0, max(0, count - 1)), max_size=8 if count else 0)), np.int64)
     start, stop = data.draw(st.integers(-5, 20)), data.draw(st.integers(-5, 20))
     for chosen in (rows, slice(start, stop), slice(None, 0), np.arange(count) % 2 == 0):
         np.testing.assert_array_equal(shards[chosen], whole[chosen])

@@ -102,9 +102,7 @@ def test_images_draws_some_by_the_seed_of_the_split(run: Load) -> None:
     assert some.keys.tolist() == sorted(some.keys)
     assert some.keys.tolist() == run(images=25, seed=5, use=["attributes"]).keys.tolist()
     assert some.keys.tolist() != run(images=25, use=["attributes"], split={"seed": 1}).keys.tolist()
-    assert (
-        some.keys.tolist() != run(images=25, seed=5, use=["attributes"], split={"seed": None}).keys.tolist()
-    )
+    assert some.keys.tolist() != run(images=25, seed=5, use=["attributes"], split={"seed": None}).keys.tolist()
     assert len(run(images=None, use=["attributes"]).keys) == N
 
 
@@ -145,9 +143,7 @@ def test_stop_on_a_bad_image(run: Load) -> None:
 
 
 def test_missing_parts_are_answered_with_how_to_get_them(run: Load, root: Path) -> None:
-    nothing = (
-        r"elsewhere does not hold img_align_celeba/ and list_attr_celeba\.txt; get .*data\.download=true"
-    )
+    nothing = r"elsewhere does not hold img_align_celeba/ and list_attr_celeba\.txt; get .*data\.download=true"
     with pytest.raises(UserError, match=nothing):
         run(root=str(root / "elsewhere"))
     (root / "list_attr_celeba.txt").rename(root / "attributes.txt")

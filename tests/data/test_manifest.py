@@ -155,9 +155,7 @@ def test_split_by_group_and_from_column(run: Load, table: dict[str, list[str]]) 
 
 def test_split_seed_or_the_runs_seed(run: Load) -> None:
     views = {"labels": binary(columns=["smiles"])}
-    fixed, other, from_run = (
-        run(views, split={"seed": seed}).split["test"].tolist() for seed in (0, 1, None)
-    )
+    fixed, other, from_run = (run(views, split={"seed": seed}).split["test"].tolist() for seed in (0, 1, None))
     assert fixed != other
     assert from_run == fixed  # the run's seed is 0 here
 
@@ -184,11 +182,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         r"binarise\.hair\.fair: 'blond' never occurs in column 'hair', which holds black, grey, red",
     ),
     "constant attribute": (
-        {
-            "views": {
-                "labels": binary(columns=["smiles"], binarise={"hair": {"any": ["black", "red", "grey"]}})
-            }
-        },
+        {"views": {"labels": binary(columns=["smiles"], binarise={"hair": {"any": ["black", "red", "grey"]}})}},
         r"data\.views\.labels: constant over the 14 training samples.*: any \(always 1\)",
     ),
     "two attributes of one name": (

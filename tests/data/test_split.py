@@ -66,9 +66,7 @@ def test_groups_decide_not_their_order_in_the_table() -> None:
 
 
 def test_column_says_the_split() -> None:
-    labels = np.array(
-        ["train", "Val", "test ", "0", "1", "2", "TRAINING", "valid", "validation"], dtype=object
-    )
+    labels = np.array(["train", "Val", "test ", "0", "1", "2", "TRAINING", "valid", "validation"], dtype=object)
     split = split_indices(9, Shares(), seed=0, column=labels)
     assert {name: indices.tolist() for name, indices in split.items()} == {
         "train": [0, 3, 6],

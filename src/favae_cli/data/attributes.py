@@ -37,9 +37,7 @@ def require_variation(view: ViewData, train: np.ndarray, key: str) -> None:
         UserError: names every attribute that is 0 or 1 throughout, or missing throughout.
     """
     low, high = _ranges(view, train)
-    _refuse(
-        {name: _always(low[i]) for i, name in enumerate(view.columns) if not low[i] < high[i]}, train, key
-    )
+    _refuse({name: _always(low[i]) for i, name in enumerate(view.columns) if not low[i] < high[i]}, train, key)
 
 
 def require_categories(view: ViewData, train: np.ndarray, key: str) -> tuple[str, ...]:

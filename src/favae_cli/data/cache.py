@@ -169,13 +169,7 @@ def _cached(
             if not (target.exists() and bad_list.exists()):
                 what = "Decoding images" + (f", shard {number} of {len(parts)}" if len(parts) > 1 else "")
                 count = part.stop - part.start
-                build(
-                    _judged(progress(read(part), count, what), on_bad, key),
-                    count,
-                    transform,
-                    target,
-                    bad_list,
-                )
+                build(_judged(progress(read(part), count, what), on_bad, key), count, transform, target, bad_list)
         found = [BadImage(**entry) for entry in json.loads(bad_list.read_text(encoding="utf-8"))]
         if found and on_bad == "stop":
             raise _stop(found[0], key)

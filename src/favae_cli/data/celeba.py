@@ -93,9 +93,7 @@ def _folder(config: CelebAFiles, key: str) -> Path:
     if found is None:
         missing = [name for name in (f"{IMAGES}/", ATTRIBUTES) if not (root / name).exists()]
         lacking = " and ".join(missing)
-        raise UserError(
-            f"{key}.root: {root} does not hold {lacking}; {HOW_TO_GET}, or set {key}.download=true"
-        )
+        raise UserError(f"{key}.root: {root} does not hold {lacking}; {HOW_TO_GET}, or set {key}.download=true")
     return found
 
 

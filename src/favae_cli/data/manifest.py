@@ -50,9 +50,7 @@ def load(config: Manifest, cache: Path, seed: int) -> Dataset:
         notes.extend(f"{name}: {line}" for line in lines)
 
     wanted = [name for name in sources if config.use is None or name in config.use]
-    gather(
-        [partial(_require_some_view, keys, sources, tables), *(partial(load_view, name) for name in wanted)]
-    )
+    gather([partial(_require_some_view, keys, sources, tables), *(partial(load_view, name) for name in wanted)])
     title = Path(config.table).stem if config.table else config.root.resolve().name
     return Dataset(title, keys, views, split, notes=tuple(notes))
 
@@ -99,9 +97,7 @@ def _source(tables: Tables, name: str, config: Manifest, cache: Path) -> Source:
         elsewhere = [file for file, table in tables.items() if error.name in table.names]
         if not elsewhere:
             raise
-        raise UserError(
-            f"{error}; {elsewhere[0]} has it: set data.views.{name}.table={elsewhere[0]}"
-        ) from error
+        raise UserError(f"{error}; {elsewhere[0]} has it: set data.views.{name}.table={elsewhere[0]}") from error
 
 
 def _split(tables: Tables, config: Manifest, keys: np.ndarray, seed: int) -> dict[str, np.ndarray]:

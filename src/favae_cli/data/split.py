@@ -59,18 +59,14 @@ def split_indices(
     split = {name: np.flatnonzero(assigned == code).astype(np.int64) for code, name in enumerate(SPLITS)}
     for name, indices in split.items():
         if indices.size == 0:
-            reason = (
-                f"no row of {key}.split.column names it" if column is not None else _too_few(n, groups, key)
-            )
+            reason = f"no row of {key}.split.column names it" if column is not None else _too_few(n, groups, key)
             raise UserError(f"{key}.split: the {name} split is empty ({reason})")
     return split
 
 
 def _random(n: int, shares: Shares, seed: int, groups: np.ndarray | None) -> np.ndarray:
     """Lay the groups out in random order and cut the line at the shares; a group goes where its middle is."""
-    _, group_of, sizes = np.unique(
-        np.arange(n) if groups is None else groups, return_inverse=True, return_counts=True
-    )
+    _, group_of, sizes = np.unique(np.arange(n) if groups is None else groups, return_inverse=True, return_counts=True)
     order = np.random.default_rng(seed).permutation(len(sizes))
     middle = np.cumsum(sizes[order]) - sizes[order] / 2
     cuts = np.array([1 - shares.validation - shares.test, 1 - shares.test]) * n

@@ -91,13 +91,9 @@ class Table:
             UserError: it is no .npz file, or the array is a column.
         """
         if self.path.suffix.lower() != NUMPY and name not in self.arrays:
-            raise UserError(
-                f"{key}: {self.path} holds no arrays, only columns; use columns, or an .npz or .npy file"
-            )
+            raise UserError(f"{key}: {self.path} holds no arrays, only columns; use columns, or an .npz or .npy file")
         if name in self.frame.columns:
-            raise UserError(
-                f"{key}: array {name!r} of {self.path} has one number a sample; use columns: [{name}]"
-            )
+            raise UserError(f"{key}: array {name!r} of {self.path} has one number a sample; use columns: [{name}]")
         if name not in self.arrays:
             raise self._lacks("array", name, key)
         return self.arrays[name]
@@ -120,20 +116,14 @@ class Table:
             found |= dict.fromkeys(fitting)
         for name in found:
             if "/" in name:
-                raise UserError(
-                    f"{key}: the slash in column {name!r} would split the names of metrics; rename it"
-                )
+                raise UserError(f"{key}: the slash in column {name!r} would split the names of metrics; rename it")
         return list(found)
 
     def _lacks(self, what: str, name: str, key: str) -> UserError:
         if name in self.arrays:
             shape = self.arrays[name].shape
-            return UserError(
-                f"{key}: {name!r} of {self.path} is an array {shape}, no column; use array: {name}"
-            )
-        return NoSuchColumn(
-            f"{key}: no {what} {name!r}; {did_you_mean(name, self.names)} (in {self.path})", name
-        )
+            return UserError(f"{key}: {name!r} of {self.path} is an array {shape}, no column; use array: {name}")
+        return NoSuchColumn(f"{key}: no {what} {name!r}; {did_you_mean(name, self.names)} (in {self.path})", name)
 
 
 def read_table(
@@ -154,9 +144,7 @@ def read_table(
     """
     suffix = path.suffix.lower()
     if suffix == NPY:
-        return Table(
-            path, pd.DataFrame(index=pd.RangeIndex(len(memory_mapped(path)))), key=key, missing=missing
-        )
+        return Table(path, pd.DataFrame(index=pd.RangeIndex(len(memory_mapped(path)))), key=key, missing=missing)
     if suffix == TAR:
         return Table(path, read_shards(path), key=key, missing=missing)
     if suffix == NUMPY:
@@ -196,9 +184,7 @@ def with_array(table: Table, name: str, path: Path) -> Table:
     """
     array = memory_mapped(path)
     if len(array) != len(table):
-        raise UserError(
-            f"{path}: has {len(array)} rows, but {table.path} has {len(table)}; row n of both is a sample"
-        )
+        raise UserError(f"{path}: has {len(array)} rows, but {table.path} has {len(table)}; row n of both is a sample")
     return replace(table, arrays=table.arrays | {name: array})
 
 
@@ -206,9 +192,7 @@ def _read_arrays(path: Path, wanted: Sequence[str]) -> tuple[dict[str, np.ndarra
     """The wanted arrays, all of the same length, and the names of the others."""
     try:
         with np.load(path) as file:
-            names = [
-                name for name in file.files if any(name == want or fnmatchcase(name, want) for want in wanted)
-            ]
+            names = [name for name in file.files if any(name == want or fnmatchcase(name, want) for want in wanted)]
             parts = {name: mapped_part(path, name) for name in names}
             found = {name: file[name] if part is None else part for name, part in parts.items()}
             there = file.files
@@ -221,7 +205,5 @@ def _read_arrays(path: Path, wanted: Sequence[str]) -> tuple[dict[str, np.ndarra
     lengths = {name: len(array) for name, array in found.items()}
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise UserError(
-            f"{path}: the arrays must have a row for each sample, but their lengths differ: {told}"
-        )
+        raise UserError(f"{path}: the arrays must have a row for each sample, but their lengths differ: {told}")
     return found, tuple(name for name in there if name not in found)
