@@ -31,7 +31,7 @@ from favae_cli.config import Config, validate
 from favae_cli.data import ViewData
 from favae_cli.folders import shipped_configs
 from favae_cli.nets import Decoder, Encoder
-from favae_cli.nets.small_maps import Conv2d, ConvTranspose2d
+from favae_cli.nets.convolution import Conv2d, ConvTranspose2d
 from favae_cli.runtime import find_device, prepare
 from favae_cli.training.epochs import Position, Prior
 from favae_cli.training.vae import VaeTrainer

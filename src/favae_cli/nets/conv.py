@@ -10,7 +10,7 @@ from torch import nn
 
 from favae_cli.errors import UserError
 from favae_cli.nets.base import Decoder, Encoder
-from favae_cli.nets.small_maps import Conv2d, ConvTranspose2d
+from favae_cli.nets.convolution import Conv2d, ConvTranspose2d
 
 if TYPE_CHECKING:
     from favae_cli.view_config import ConvArch
