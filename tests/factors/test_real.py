@@ -148,3 +148,33 @@ def test_a_column_without_noise_spoils_nothing(kind, share):
     if share:
         error = (mean / scale - x)[:, 1:][others]
         assert np.sqrt(np.mean(error**2)) < 0.9 * x[:, 1:].std()
+
+
+def test_moments_follow_every_update_and_stretch_though_settled_samples_are_not_summed_again():
+    rng = np.random.default_rng(5)
+    z = rng.standard_normal((60, 3))
+    z[50:] = np.nan
+    holes = with_holes(planted(6, 60, np.full(4, 0.5)), 0.1, 7)
+    bits = (rng.random((60, 2)) < 0.5).astype(float)
+    bits[:40] = np.nan
+    local = {"x": RealEmbedding(holes), "bits": BernoulliEmbedding(bits)}
+    evidence = Embeddings({"z": z}, {}, local, ("z", "x", "bits"))
+    model = fit(evidence.moments(), 3, 0, sweeps=5)
+    before = local["x"].mean.copy()
+    for _ in range(3):
+        evidence.refresh(model)
+        model = evidence.stretch(model)
+    evidence.refresh(model)
+    assert not np.allclose(local["x"].mean[~np.isnan(holes)], before[~np.isnan(holes)])
+    tables = {"z": z, "x": local["x"].mean, "bits": local["bits"].mean}
+    found = evidence.moments()
+    assert sum(part.count for part in found.patterns.values()) == 60
+    for pattern, part in found.patterns.items():
+        rows = evidence.groups[pattern].rows
+        stacked = np.concatenate([tables[view][rows] for view in pattern], axis=1)
+        spread = {view: local[view].variance[rows] for view in pattern if view in local}
+        np.testing.assert_allclose(part.total, stacked.sum(0), atol=1e-12)
+        np.testing.assert_allclose(part.outer, stacked.T @ stacked, atol=1e-12)
+        for view, variance in spread.items():
+            seen = variance[variance > 0]
+            assert part.entropy[view] == pytest.approx(0.5 * np.log(2 * np.pi * np.e * seen).sum())

@@ -11,7 +11,7 @@ import torch
 
 from favae_cli.data import Dataset
 from favae_cli.errors import Interrupted
-from favae_cli.training import checkpoint
+from favae_cli.training import checkpoint, rounds
 from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.rounds import Training
 
@@ -169,6 +169,18 @@ def test_the_bound_is_told_term_by_term(start: Callable[..., Training], finish: 
             terms = [value for key, value in record.items() if key.startswith("bound/")]
             assert sum(terms) == pytest.approx(record["bound"])
             assert {"bound/x/face", "tau/face", "tau/attributes", "factors/active"} <= set(record)
+
+
+def test_the_bound_of_many_samples_is_told_from_some(
+    start: Callable[..., Training], finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = [record for record in finish(start("whole"))[1] if record["kind"] == "round"]
+    monkeypatch.setattr(rounds, "PROBED", 24)
+    some = [record for record in finish(start("some"))[1] if record["kind"] == "round"]
+    for one, other in zip(whole, some, strict=True):
+        assert one["bound/x/face"] != other["bound/x/face"]
+        assert one["bound/x/face"] == pytest.approx(other["bound/x/face"], rel=0.3)
+        assert one["tau/face"] == other["tau/face"]
 
 
 def test_every_round_begins_with_an_embedding_of_unit_scale(start: Callable[..., Training], data: Dataset) -> None:

@@ -23,12 +23,14 @@ class BernoulliEmbedding:
     Attributes:
         x: (N, D) of 0, 1 and NaN; an entry that is NaN is missing and drops out of the likelihood.
         mean, variance: (N, D) of q(z).
+        open: (N,), all of the samples.
     """
 
     def __init__(self, x: np.ndarray) -> None:
         self.x = np.asarray(x, dtype=np.float64)
         self.mean = np.where(np.isnan(self.x), 0.0, 2.0 * (self.x - 0.5))
         self.variance = np.ones_like(self.x)
+        self.open: np.ndarray = np.ones(len(self.x), bool)
 
     def update(
         self, rows: np.ndarray, prior_mean: np.ndarray, precision: float, coupling: np.ndarray | None = None

@@ -32,11 +32,15 @@ class LocalEmbedding(Protocol):
     """q(z) of a view whose embedding has its own closed-form update given g (bernoulli, categorical, real).
 
     Where x is NaN, `mean` and `variance` are those of z given <g>; g and such a z are correlated (factors.holes).
+
+    Attributes:
+        open: bool (N,), samples whose q(z) hangs on g; x alone settles that of the others, but for the scale.
     """
 
     x: np.ndarray
     mean: np.ndarray
     variance: np.ndarray
+    open: np.ndarray
 
     def update(
         self, rows: np.ndarray, prior_mean: np.ndarray, precision: float, coupling: np.ndarray | None = None
@@ -51,10 +55,17 @@ class LocalEmbedding(Protocol):
 
 @dataclass(frozen=True)
 class _Group:
-    """Samples that have the same views."""
+    """Samples that have the same views.
+
+    Attributes:
+        rows: all of them.
+        open: those of them whose q(z) hangs on g, in one view or more.
+        holes: of `rows`; None where no entry is missing.
+    """
 
     rows: np.ndarray
-    holes: Holes | None  # None where no entry is missing
+    open: np.ndarray
+    holes: Holes | None
 
 
 class Embeddings:
@@ -90,12 +101,16 @@ class Embeddings:
     ) -> None:
         self.local, self._means, self._variances, self._gather = dict(local), means, variances, gather
         self._fixed = dict(fixed.patterns) if fixed else {}
+        self._settled: dict[Pattern, PatternMoments] = {}
         tables = {view: self.local[view].x if view in self.local else means[view] for view in order}
         self.sizes = {view: table.shape[1] for view, table in tables.items()}
         self.count = len(next(iter(tables.values())))
         self.groups: dict[Pattern, _Group] = {}
         for pattern, rows in group_by_pattern(tables, allow_empty=True, partly=self.local).items():
-            self.groups[pattern] = _Group(rows, self._holes(pattern, rows))
+            is_open = np.zeros(len(rows), bool)
+            for view in set(pattern) & self.local.keys():
+                is_open |= self.local[view].open[rows]
+            self.groups[pattern] = _Group(rows, rows[is_open], self._holes(pattern, rows))
 
     def _summed(self, pattern: Pattern) -> PatternMoments:
         """Moments of the fixed views; those of the local ones are as they were when first asked for."""
@@ -150,12 +165,10 @@ class Embeddings:
     def _update(self, model: FactorModel) -> None:
         for pattern, group in self.groups.items():
             inferred = [view for view in pattern if view in self.local]
-            if not inferred:
-                continue
             where = offsets(self.sizes, pattern)
             project, _, _ = model.given(pattern)
             bias = model.bias(pattern)
-            for rows in _chunks(group.rows):
+            for rows in _chunks(group.open):
                 stacked = self._stacked(pattern, rows)
                 for view in inferred:
                     part, own = model.views[view], where[view]
@@ -171,6 +184,7 @@ class Embeddings:
         squares = self._squares(model)
         for view, local in self.local.items():
             views[view] = local.stretch(views[view], squares[view], self._total)
+        self._settled.clear()
         return replace(model, views=views)
 
     def _squares(self, model: FactorModel) -> dict[str, np.ndarray]:
@@ -190,7 +204,7 @@ class Embeddings:
         return {view: self._total(total) for view, total in totals.items()}
 
     def moments(self, model: FactorModel | None = None) -> Moments:
-        """Moments of the embeddings as they stand; only the rows of local views are summed again.
+        """Moments of the embeddings as they stand; only the rows of local views that are open are summed again.
 
         Args:
             model: to say what missing entries and g have in common; without it they are taken as independent.
@@ -198,29 +212,44 @@ class Embeddings:
         patterns: dict[Pattern, PatternMoments] = {}
         for pattern, group in self.groups.items():
             if pattern:
-                part = self._sums(pattern, group, self._summed(pattern))
+                part = self._sums(pattern, group)
                 if model is not None and group.holes is not None:
                     part = replace(part, joint=group.holes.joint(model, pattern))
                 patterns[pattern] = part
         return reduce(Moments.merge, self._gather(Moments(self.sizes, patterns)))
 
-    def _sums(self, pattern: Pattern, group: _Group, part: PatternMoments) -> PatternMoments:
-        inferred = [view for view in pattern if view in self.local]
-        if not inferred:
-            return part
-        total, outer, variance = part.total.copy(), part.outer.copy(), part.variance.copy()
-        entropy = dict(part.entropy)
-        where = offsets(self.sizes, pattern)
-        for view in inferred:
-            place = where[view]
-            table, spread = self.local[view].mean[group.rows], self.local[view].variance[group.rows]
-            crossed = sum(self.local[view].mean[rows].T @ self._stacked(pattern, rows) for rows in _chunks(group.rows))
-            outer[place] = crossed
-            outer[:, place] = np.transpose(crossed)
-            total[place] = table.sum(axis=0)
-            variance[place] = spread.sum(axis=0)
-            entropy[view] = gaussian_entropy(spread)
-        return PatternMoments(part.count, total, outer, variance, entropy)
+    def _sums(self, pattern: Pattern, group: _Group) -> PatternMoments:
+        if not set(pattern) & self.local.keys():
+            return self._summed(pattern)
+        if pattern not in self._settled:
+            closed = np.setdiff1d(group.rows, group.open, assume_unique=True)
+            self._settled[pattern] = self._without_local(self._summed(pattern), pattern) + self._local(pattern, closed)
+        return self._settled[pattern] + self._local(pattern, group.open)
+
+    def _without_local(self, part: PatternMoments, pattern: Pattern) -> PatternMoments:
+        """The same with all that has to do with local views at 0."""
+        kept = np.concatenate([np.full(self.sizes[view], view not in self.local, float) for view in pattern])
+        entropy = {view: 0.0 if view in self.local else value for view, value in part.entropy.items()}
+        return PatternMoments(
+            part.count, part.total * kept, part.outer * np.outer(kept, kept), part.variance * kept, entropy
+        )
+
+    def _local(self, pattern: Pattern, rows: np.ndarray) -> PatternMoments:
+        """What local views bring to the sums over some samples of a pattern; they are counted elsewhere."""
+        size = sum(self.sizes[view] for view in pattern)
+        total, outer, variance = np.zeros(size), np.zeros((size, size)), np.zeros(size)
+        entropy, where = dict.fromkeys(pattern, 0.0), offsets(self.sizes, pattern)
+        for chunk in _chunks(rows):
+            stacked = self._stacked(pattern, chunk)
+            for view in set(pattern) & self.local.keys():
+                place, spread = where[view], self.local[view].variance[chunk]
+                outer[place] += stacked[:, place].T @ stacked
+                total[place] += stacked[:, place].sum(axis=0)
+                variance[place] += spread.sum(axis=0)
+                entropy[view] += gaussian_entropy(spread)
+        for view in set(pattern) & self.local.keys():
+            outer[:, where[view]] = outer[where[view]].T
+        return PatternMoments(0, total, outer, variance, entropy)
 
     def latents(self, model: FactorModel) -> np.ndarray:
         """<g> of every sample as (N, K); the prior's where a sample has no view."""

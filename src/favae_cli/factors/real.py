@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from favae_cli.factors.holes import Holes
 from favae_cli.factors.model import ViewFactors
 from favae_cli.factors.moments import Total
 
@@ -19,11 +20,14 @@ class RealEmbedding:
         x: (N, D), roughly of unit scale; NaN is a missing entry.
         scale: (D,) s.
         mean, variance: (N, D) of q(z), given g where x is missing.
+        open: (N,) samples with a missing entry.
     """
 
     def __init__(self, x: np.ndarray) -> None:
         self.x = np.asarray(x, dtype=np.float64)
         missing = np.isnan(self.x)
+        self.open: np.ndarray = np.any(missing, axis=1)
+        self._holes = Holes.of(missing)
         self.scale = np.ones(self.x.shape[1])
         self.mean = np.where(missing, 0.0, self.x)
         self.variance = missing.astype(np.float64)
@@ -40,10 +44,11 @@ class RealEmbedding:
         if coupling is None:
             self.mean[rows] = np.where(missing, prior_mean, self.mean[rows])
             return
-        masks, kind = np.unique(missing, axis=0, return_inverse=True)
-        order = np.argsort(kind.ravel(), kind="stable")
-        ends = np.cumsum(np.bincount(kind.ravel(), minlength=len(masks)))
-        for mask, part in zip(masks, np.split(order, ends[:-1]), strict=True):
+        kind = self._holes.kind[rows]
+        order = np.argsort(kind, kind="stable")
+        found, begins = np.unique(kind[order], return_index=True)
+        for which, part in zip(found, np.split(order, begins[1:]), strict=True):
+            mask = self._holes.shares[which]
             if not mask.any():
                 continue
             seen = self.mean[np.ix_(rows[part], np.flatnonzero(~mask))]

@@ -50,6 +50,10 @@ class Prior:
             self._rows = Rows(self.mean, np.arange(len(self.mean)), device)
         return send(self._rows.gather(rows), device)
 
+    def at(self, rows: np.ndarray) -> Prior:
+        """That of some of the samples, by their positions."""
+        return Prior(None if self.mean is None else self.mean[rows], self.precision, self.feed)
+
 
 @dataclass
 class Totals:
