@@ -23,7 +23,7 @@ from page import Page, table, write
 
 from favae_cli.evaluation.style import blank, colour, dress
 
-LATENT, NUMBERS = 16, 8
+LATENT, NUMBERS = 64, 8
 HELD_OUT = 200  # samples of the validation and of the test split
 BLOCK = 1000  # images written at a time
 EXPERIMENT = f"""# @package _global_
@@ -40,7 +40,7 @@ data:
     image: {{kind: image, array: images.npy, size: SIDE, channels: 3}}
     numbers: {{kind: vector, array: numbers.npy}}
 views:
-  image: {{latent: {LATENT}, arch: {{channels: [8, 8, 8]}}}}
+  image: {{latent: {LATENT}, arch: {{channels: [4, 4, 4]}}}}
 model: {{factors: 16}}
 schedule: {{alone_epochs: 1, rounds: 1, round_epochs: 1}}
 """

@@ -22,7 +22,7 @@ def masked_view(values: np.ndarray, columns: Sequence[str], groups: Sequence[int
     """
     present = ~np.isnan(values).all(axis=tuple(range(1, values.ndim)))
     row = np.where(present, np.cumsum(present) - 1, -1).astype(np.int64)
-    return ViewData(values[present].astype(np.float32), row, tuple(columns), tuple(groups))
+    return ViewData(values[present].astype(np.float32, copy=False), row, tuple(columns), tuple(groups))
 
 
 def require_variation(view: ViewData, train: np.ndarray, key: str) -> None:

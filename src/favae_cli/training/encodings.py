@@ -17,7 +17,7 @@ from favae_cli.model import CHUNK, FAVAE
 from favae_cli.views import Encoded
 from favae_cli.world import World
 
-LARGEST = 1 << 28  # bytes of a table that stays in memory; larger ones are files, mapped into it
+LARGEST = 1 << 26  # bytes of a table that stays in memory; larger ones are files, mapped into it
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,10 @@ class RealView:
 
     def local(self, values: np.ndarray) -> RealEmbedding:
         mean, scale = self._units()
-        return RealEmbedding((values - mean) / scale)
+        z = np.empty(values.shape, np.float32)
+        np.subtract(values, mean, out=z, casting="same_kind")
+        np.divide(z, scale, out=z, casting="same_kind")
+        return RealEmbedding(z)
 
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
         """The columns in their own units, (R, D)."""

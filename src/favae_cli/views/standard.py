@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+CHUNK = 1 << 14  # rows that are summed at a time
 
 
 class Unchanged(nn.Identity):
@@ -34,11 +38,10 @@ class Standard(nn.Module):
 
         A column that does not vary keeps scale 1, and one without a value mean 0 as well.
         """
-        rows = values.reshape(-1, values.shape[-1]).astype(np.float64)
-        seen = ~np.isnan(rows)
-        count = np.maximum(seen.sum(axis=0), 1)
-        mean = np.where(seen, rows, 0).sum(axis=0) / count
-        scale = np.sqrt(np.square(np.where(seen, rows - mean, 0)).sum(axis=0) / count)
+        rows = values.reshape(-1, values.shape[-1])
+        count = np.maximum(sum(np.sum(~np.isnan(part), axis=0) for part in _chunks(rows)), 1)
+        mean = sum(np.nansum(part, axis=0) for part in _chunks(rows)) / count
+        scale = np.sqrt(sum(np.nansum(np.square(part - mean), axis=0) for part in _chunks(rows)) / count)
         constant = scale <= np.finfo(np.float32).eps * np.abs(mean)
         self.mean.copy_(torch.from_numpy(mean))
         self.scale.copy_(torch.from_numpy(np.where(constant, 1.0, scale)))
@@ -46,6 +49,11 @@ class Standard(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Standardised x, (B, ..., D)."""
         return (x - self.mean) / self.scale
+
+
+def _chunks(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """The same rows in float64, some at a time."""
+    return (rows[start : start + CHUNK].astype(np.float64) for start in range(0, len(rows), CHUNK))
 
 
 class LogStandard(Standard):
