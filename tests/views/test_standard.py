@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from favae_cli.views import standard as standard_module
 from favae_cli.views.standard import LogStandard, Standard
 
 RNG = np.random.default_rng(0)
@@ -49,3 +50,23 @@ def test_counts_are_standardised_on_the_logarithmic_scale() -> None:
     np.testing.assert_allclose(np.nanstd(found, axis=0), 1, rtol=1e-4)
     order = np.argsort(counts[1:, 1])
     assert (np.diff(found[1:, 1][order]) >= 0).all()
+
+
+def test_a_table_without_rows_changes_nothing() -> None:
+    standard = Standard(2)
+    standard.fit(np.zeros((0, 2), np.float32))
+    x = torch.tensor([[1.0, 2.0]])
+    assert torch.equal(standard(x), x)
+
+
+def test_statistics_do_not_hang_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).lognormal(3, 1, (50, 4)).astype(np.float32)
+    values[::7, 1] = np.nan
+    for make in (Standard, LogStandard):
+        whole, parts = make(4), make(4)
+        whole.fit(values)
+        monkeypatch.setattr(standard_module, "CHUNK", 8)
+        parts.fit(values)
+        monkeypatch.undo()
+        torch.testing.assert_close(parts.mean, whole.mean)
+        torch.testing.assert_close(parts.scale, whole.scale)

@@ -245,7 +245,7 @@ class Embeddings:
                 place, spread = where[view], self.local[view].variance[chunk]
                 outer[place] += stacked[:, place].T @ stacked
                 total[place] += stacked[:, place].sum(axis=0)
-                variance[place] += spread.sum(axis=0, dtype=np.float64)
+                variance[place] += spread.sum(axis=0)
                 entropy[view] += gaussian_entropy(spread)
         for view in set(pattern) & self.local.keys():
             outer[:, where[view]] = outer[where[view]].T

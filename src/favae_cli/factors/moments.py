@@ -209,7 +209,7 @@ def group_by_pattern(
 
 def gaussian_entropy(variance: np.ndarray) -> float:
     """Entropy in nats of independent Gaussians, summed over the entries of `variance` that are not 0 (observed)."""
-    return 0.5 * float(np.log(2 * np.pi * np.e * variance[variance > 0], dtype=np.float64).sum())
+    return 0.5 * float(np.log(2 * np.pi * np.e * variance[variance > 0]).sum())
 
 
 def sums(pattern: Pattern, means: Mapping[str, np.ndarray], variances: Mapping[str, np.ndarray]) -> PatternMoments:

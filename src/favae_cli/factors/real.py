@@ -17,7 +17,7 @@ class RealEmbedding:
     The noise of z is the same in all columns, that of x is not: the scale s of each column is learned.
 
     Attributes:
-        x: (N, D), roughly of unit scale; NaN is a missing entry. All arrays have its precision.
+        x: (N, D), roughly of unit scale; NaN is a missing entry.
         scale: (D,) s.
         mean, variance: (N, D) of q(z), given g where x is missing.
         open: (N,) samples with a missing entry.
@@ -29,8 +29,8 @@ class RealEmbedding:
         self.open: np.ndarray = np.any(missing, axis=1)
         self._holes = Holes.of(missing)
         self.scale = np.ones(self.x.shape[1])
-        self.mean = np.nan_to_num(x)
-        self.variance = missing.astype(x.dtype)
+        self.mean = np.where(missing, 0.0, x).astype(np.float64)  # less would show in the bound
+        self.variance = missing.astype(np.float64)
 
     def update(
         self, rows: np.ndarray, prior_mean: np.ndarray, precision: float, coupling: np.ndarray | None = None
@@ -86,5 +86,5 @@ class RealEmbedding:
         scale[free] /= np.exp(seen[free] @ np.log(scale[free]) / max(seen[free].sum(), 1))
         scale[~free] = 1
         self.scale = self.scale * scale
-        self.mean *= scale.astype(self.mean.dtype)
+        self.mean *= scale
         return view.stretched(scale)

@@ -83,10 +83,13 @@ class _Transposed(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         (grad,) = grads
-        grad_x = functional.conv2d(grad, weight, None, *ctx.sizes)
-        grad_weight: Tensor = conv2d_weight(grad, weight.shape, x, *ctx.sizes)  # type: ignore[no-untyped-call]
-        grad_bias = grad.sum((0, 2, 3)) if ctx.needs_input_grad[2] else None
-        return grad_x, grad_weight, grad_bias, None, None, None
+        of_x, of_weight, of_bias, *_ = ctx.needs_input_grad
+        return (
+            functional.conv2d(grad, weight, None, *ctx.sizes) if of_x else None,
+            conv2d_weight(grad, weight.shape, x, *ctx.sizes) if of_weight else None,  # type: ignore[no-untyped-call]
+            grad.sum((0, 2, 3)) if of_bias else None,
+            *(None, None, None),
+        )
 
 
 def _trains_on_cpu(input: Tensor) -> bool:

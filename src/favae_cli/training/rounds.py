@@ -287,7 +287,10 @@ class Training:
         return means
 
     def _log_round(self, stage: int, factors: FactorModel, priors: Priors, seconds: float) -> None:
-        """The complete bound, each term a training sample, and what the factors look like."""
+        """The bound, each term a training sample, and what the factors look like.
+
+        Of the likelihood of many samples it is an estimate, from the same ones in every round.
+        """
         count = len(self.data.split["train"])
         terms = {name: value / count for name, value in factors.terms.items()}
         for name, trainer in self.trainers.items():

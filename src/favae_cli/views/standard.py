@@ -39,28 +39,32 @@ class Standard(nn.Module):
         A column that does not vary keeps scale 1, and one without a value mean 0 as well.
         """
         rows = values.reshape(-1, values.shape[-1])
-        count = np.maximum(sum(np.sum(~np.isnan(part), axis=0) for part in _chunks(rows)), 1)
-        mean = sum(np.nansum(part, axis=0) for part in _chunks(rows)) / count
-        scale = np.sqrt(sum(np.nansum(np.square(part - mean), axis=0) for part in _chunks(rows)) / count)
+        count, total, squares = np.zeros((3, rows.shape[1]))
+        for part in self._chunks(rows):
+            count += np.sum(~np.isnan(part), axis=0)
+            total += np.nansum(part, axis=0)
+        mean = total / np.maximum(count, 1)
+        for part in self._chunks(rows):
+            squares += np.nansum(np.square(part - mean), axis=0)
+        scale = np.sqrt(squares / np.maximum(count, 1))
         constant = scale <= np.finfo(np.float32).eps * np.abs(mean)
         self.mean.copy_(torch.from_numpy(mean))
         self.scale.copy_(torch.from_numpy(np.where(constant, 1.0, scale)))
+
+    def _chunks(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """What is standardised of some rows at a time, in float64."""
+        return (rows[start : start + CHUNK].astype(np.float64) for start in range(0, len(rows), CHUNK))
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardised x, (B, ..., D)."""
         return (x - self.mean) / self.scale
 
 
-def _chunks(rows: np.ndarray) -> Iterator[np.ndarray]:
-    """The same rows in float64, some at a time."""
-    return (rows[start : start + CHUNK].astype(np.float64) for start in range(0, len(rows), CHUNK))
-
-
 class LogStandard(Standard):
     """The same of log(1 + x), for counts."""
 
-    def fit(self, values: np.ndarray) -> None:
-        super().fit(np.log1p(values))
+    def _chunks(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        return map(np.log1p, super()._chunks(rows))
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(torch.log1p(x))
