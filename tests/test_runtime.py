@@ -13,6 +13,7 @@ import torch
 from favae_cli import runtime
 from favae_cli.errors import UserError
 from favae_cli.nets import build
+from favae_cli.training.feed import ahead
 from favae_cli.world import World
 
 CPU = torch.device("cpu")
@@ -23,7 +24,22 @@ def test_auto_takes_the_gpu_only_where_there_is_one(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert runtime.find_device("auto") == CPU
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert runtime.find_device("auto") == CUDA
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    assert runtime.find_device("auto") == torch.device("cuda", 0)
+
+
+@pytest.mark.parametrize(("name", "index"), [("cuda", 1), ("cuda:2", 2)])
+def test_a_gpu_is_told_with_its_index(name: str, index: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`torch.cuda.set_device`, which a thread that works for a GPU calls, takes no other."""
+    chosen: list[int] = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    monkeypatch.setattr(torch._C, "_cuda_setDevice", chosen.append, raising=False)
+    device = runtime.find_device(name)
+    assert device == torch.device("cuda", index)
+    assert list(ahead(abs, [-1, 2], device)) == [1, 2]
+    assert chosen == [index]
 
 
 @pytest.mark.parametrize("name", ["cuda", "cuda:3"])
@@ -34,30 +50,24 @@ def test_a_device_that_is_not_there_is_named_with_its_key(name: str, monkeypatch
 
 
 @pytest.fixture
-def gpus(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[torch.device]]:
-    """Let torch see so many GPUs; returns those that were made the current one."""
+def gpus(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Let torch see so many GPUs."""
 
-    def pretend(count: int) -> list[torch.device]:
-        taken: list[torch.device] = []
+    def pretend(count: int) -> None:
         monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
-        monkeypatch.setattr(torch.cuda, "set_device", taken.append)
         monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(uuid=device.index))
-        return taken
 
     return pretend
 
 
-def test_each_process_has_its_own_gpu(
-    gpus: Callable[[int], list[torch.device]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    taken = gpus(2)
+def test_each_process_has_its_own_gpu(gpus: Callable[[int], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus(2)
     monkeypatch.setattr(World, "gather", lambda self, part: ["0", part])
     assert runtime.own_gpu(World(1, 2, 1)) == torch.device("cuda", 1)
-    assert taken == [torch.device("cuda", 1)]
 
 
 def test_processes_that_would_share_a_gpu_are_refused(
-    gpus: Callable[[int], list[torch.device]], monkeypatch: pytest.MonkeyPatch
+    gpus: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gpus(1)
     monkeypatch.setattr(World, "gather", lambda self, part: ["0", part])
@@ -66,7 +76,7 @@ def test_processes_that_would_share_a_gpu_are_refused(
 
 
 def test_a_machine_that_shows_each_process_its_own_gpu_alone_is_fine(
-    gpus: Callable[[int], list[torch.device]], monkeypatch: pytest.MonkeyPatch
+    gpus: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gpus(1)
     monkeypatch.setattr(World, "gather", lambda self, part: ["another", part])
@@ -103,15 +113,18 @@ def test_prepare_sets_the_threads() -> None:
 
 
 @pytest.mark.parametrize(("device", "precision"), [(CUDA, "high"), (CPU, "highest")])
-def test_only_a_gpu_multiplies_float32_in_tf32(
+def test_only_a_gpu_becomes_the_current_one_and_multiplies_float32_in_tf32(
     device: torch.device, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runtime, "find_device", lambda name: device)
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    current: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
     try:
         runtime.prepare(SimpleNamespace(device="auto", precision="fp32", threads=None))
         assert torch.get_float32_matmul_precision() == precision
         assert torch.backends.cudnn.benchmark is (device == CUDA)
+        assert current == [device] * (device == CUDA)
     finally:
         torch.set_float32_matmul_precision("highest")
 
@@ -188,3 +201,10 @@ def test_kept_memory_is_used_again_without_page_faults() -> None:
 def test_other_c_libraries_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
     assert runtime.keep_memory() is False
+
+
+def test_a_gpu_sees_more_samples_at_once_the_smaller_they_are() -> None:
+    cuda = runtime.Runtime(torch.device("cuda", 0))
+    assert runtime.Runtime(CPU).at_once((64, 64, 3)) == 256
+    assert cuda.at_once((32, 32, 3)) == 4 * cuda.at_once((64, 64, 3)) + 2  # rounded down
+    assert cuda.at_once((1024, 1024, 3)) == 256

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import platform
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -2, -3, -4
 _MIB = 1 << 20
 
+BATCH = 256  # samples at a time, outside of training
+GPU_VALUES = 1 << 25  # of a GPU's batch: 2,730 images of 64x64x3, whose maps take a few GiB in the networks
+
 _Module = TypeVar("_Module", bound=nn.Module)
 
 
@@ -40,6 +44,15 @@ class Runtime:
     world: World = ALONE
 
     memory_format: ClassVar[torch.memory_format] = torch.channels_last  # of images: the faster one, as measured
+
+    def at_once(self, shape: tuple[int, ...]) -> int:
+        """How many samples of this shape to encode, decode or judge at a time, outside of training.
+
+        A GPU has nothing to do in the meantime while small batches are launched.
+        """
+        if self.device.type != "cuda":
+            return BATCH
+        return max(BATCH, GPU_VALUES // math.prod(shape))
 
     def autocast(self) -> AbstractContextManager[None]:
         """A fresh context in which networks run in the chosen precision; losses belong outside of it."""
@@ -67,9 +80,10 @@ def prepare(machine: Machine, world: World = ALONE) -> Runtime:
     if machine.threads is not None:
         torch.set_num_threads(machine.threads)
     device = find_device(machine.device)
-    if device.type == "cuda" and world.size > 1:
-        device = own_gpu(world)
     if device.type == "cuda":
+        if world.size > 1:
+            device = own_gpu(world)
+        torch.cuda.set_device(device)  # graphs and streams are those of the current one
         use_tensor_cores()
     return Runtime(device, use_bf16(machine.precision, device), world)
 
@@ -90,28 +104,30 @@ def send(values: np.ndarray | Tensor, device: torch.device) -> Tensor:
 
 
 def find_device(name: str) -> torch.device:
-    """The device called `name`; "auto" is CUDA where there is one, else the CPU.
+    """The device called `name`; "auto" is CUDA where there is one, else the CPU. A CUDA device has an index.
 
     Raises:
         UserError: there is no such CUDA device here.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
+    if device.type != "cuda":
+        return device
+    if (device.index or 0) >= (count := torch.cuda.device_count()):
         raise UserError(f"trainer.device={name}: torch sees {count} CUDA devices here; use auto or cpu")
-    return device
+    # torch.cuda.set_device, for one, takes no device without an index.
+    return torch.device("cuda", torch.cuda.current_device()) if device.index is None else device
 
 
 def own_gpu(world: World) -> torch.device:
-    """The GPU that this process has for itself, from now on torch's current one.
+    """The GPU that this process has for itself.
 
     Raises:
         UserError: there are fewer GPUs than processes.
     """
     count = torch.cuda.device_count()
     device = torch.device("cuda", world.local % count)  # SLURM may show each process no other than its own
-    torch.cuda.set_device(device)
     taken = len(set(world.gather(str(torch.cuda.get_device_properties(device).uuid))))
     if taken < world.size:
         raise UserError(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from favae_cli.training import feed
+from favae_cli.training import epochs, feed
 from favae_cli.training.epochs import Position, Prior
 from favae_cli.training.vae import VaeTrainer
 from favae_cli.views.vae import KLTerm
@@ -87,16 +87,13 @@ def test_a_feed_that_is_closed_leaves_no_thread() -> None:
 def test_an_epoch_fed_by_a_thread_from_the_device_is_the_same(
     make_trainer: Callable[..., VaeTrainer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def by_a_thread(trainer: VaeTrainer, shares: np.ndarray) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
-        yield from zip(shares, feed.ahead(trainer.batch, shares, CPU), strict=True)
-
     ends = []
     for other_way in (False, True):
         trainer = make_trainer()
         prior = Prior(np.random.default_rng(0).normal(size=(len(trainer.indices), 3)).astype(np.float32), 2.0)
         if other_way:
             monkeypatch.setattr(feed, "_fits", lambda values, count, device: True)
-            monkeypatch.setattr(VaeTrainer, "_fed", by_a_thread)
+            monkeypatch.setattr(epochs, "delivered", feed.ahead)
         at = Position()
         trainer.epoch(0, 0, 1, prior, KLTerm(1.0), at, lambda: False)
         ends.append((at, {name: value.clone() for name, value in trainer.view.networks.state_dict().items()}))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from favae_cli.runtime import send
 from favae_cli.views.vae import Loss, VaeView
 
 
@@ -33,7 +35,6 @@ class JointVAE(ABC):
         self.views = views
         self.runtime = next(iter(views.values())).runtime
 
-    @abstractmethod
     def loss(self, batch: Mapping[str, Tensor], present: Mapping[str, Tensor], generator: torch.Generator) -> Loss:
         """Of a batch.
 
@@ -42,6 +43,22 @@ class JointVAE(ABC):
             present: by view, bool (B,); every sample has a view at least, or all of them if the model is `complete`.
             generator: of every random number it takes.
         """
+        drawn = self.draw(len(next(iter(present.values()))), generator)
+        with self.seeded(drawn):
+            sent = {name: send(value, self.runtime.device) for name, value in drawn.items()}
+            return self.loss_of(batch, present, sent)
+
+    @abstractmethod
+    def draw(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """All the random numbers that the loss of `count` samples takes, on the CPU."""
+
+    def seeded(self, drawn: Mapping[str, Tensor]) -> AbstractContextManager[None]:
+        """Where the loss is computed of a model that takes numbers from torch's own generators: gives them a seed."""
+        return nullcontext()
+
+    @abstractmethod
+    def loss_of(self, batch: Mapping[str, Tensor], present: Mapping[str, Tensor], drawn: Mapping[str, Tensor]) -> Loss:
+        """As `loss`, with what `draw` drew on the device; inside of `seeded`."""
 
     @abstractmethod
     def embed(self, view: str, stored: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ Likelihoods are summed over pixels in nats and not rescaled between views, and n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ from torch.distributions import Distribution
 from favae_cli.errors import UserError
 from favae_cli.model_config import Dmvae, LibraryModel
 from favae_cli.rivals.base import JointVAE
-from favae_cli.views.vae import BATCH, KLTerm, VaeView
+from favae_cli.views.vae import KLTerm, VaeView
 
 MODELS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "mvae": (MVAE, MVAEConfig, {"warmup": 0}),
@@ -95,7 +95,7 @@ class LibraryLoss:
     kl: Tensor
     cost: Tensor
 
-    def objective(self, term: KLTerm, epochs: float) -> Tensor:
+    def objective(self, term: KLTerm, epochs: Tensor | float) -> Tensor:
         """The library's own, whatever the schedule says of the KL."""
         return self.cost
 
@@ -126,7 +126,7 @@ class LibraryVAE(JointVAE):
                 )
             arguments["modalities_specific_dim"] = {_key(name): settings.private for name in views}
             size -= settings.private
-        with _seeded(generator, torch.device("cpu")):
+        with _seeded(int(torch.randint(2**63 - 1, (), generator=generator)), torch.device("cpu")):
             self.net = model(
                 config(n_modalities=len(views), latent_dim=size, **arguments),
                 {_key(name): _Encoder(view, size) for name, view in views.items()},
@@ -148,20 +148,24 @@ class LibraryVAE(JointVAE):
 
         return log_prob
 
-    def loss(
-        self, batch: Mapping[str, Tensor], present: Mapping[str, Tensor], generator: torch.Generator
+    def draw(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """A seed: the library takes its numbers from torch's own generators."""
+        return {"seed": torch.randint(2**63 - 1, (), generator=generator)}
+
+    def seeded(self, drawn: Mapping[str, Tensor]) -> AbstractContextManager[None]:
+        return _seeded(int(drawn["seed"]), self.runtime.device)
+
+    def loss_of(
+        self, batch: Mapping[str, Tensor], present: Mapping[str, Tensor], drawn: Mapping[str, Tensor]
     ) -> LibraryLoss:
         data = {_key(name): batch[name] for name in self.views}
         masks = {_key(name): present[name] for name in self.views}
         given = MultimodalBaseDataset(data) if self.complete else IncompleteDataset(data, masks)
         self._fits = {name: [] for name in self.views}
-        with _seeded(generator, self.runtime.device):
-            try:
-                output = self.net(given)
-            except AssertionError as error:  # how mvtcae takes a NaN
-                raise UserError(
-                    "trainer.learning_rate: the joint loss is no longer finite; try a smaller one"
-                ) from error
+        try:
+            output = self.net(given)
+        except AssertionError as error:  # how mvtcae takes a NaN
+            raise UserError("trainer.learning_rate: the joint loss is no longer finite; try a smaller one") from error
         log_likelihood = self._log_likelihood(present)
         kl = self._divergence(output, log_likelihood).detach().expand(len(log_likelihood))
         cost = output.loss / len(log_likelihood) if self.name == "mmvae" else output.loss
@@ -204,8 +208,8 @@ class LibraryVAE(JointVAE):
     def _posterior(self, source: str, stored: np.ndarray) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
         """Batch by batch, the mean of the shared latent variable and, by view, of the private one; (B, D) each."""
         self.net.eval()
-        for start in range(0, len(stored), BATCH):
-            x = self.views[source].batch(stored[start : start + BATCH])
+        for part in self.views[source].parts(len(stored)):
+            x = self.views[source].batch(stored[part])
             # Some models look at all views, if only to forget the others.
             data = {_key(name): x if name == source else _nothing(view, len(x)) for name, view in self.views.items()}
             found = self.net.encode(MultimodalBaseDataset(data), _key(source), return_mean=True)
@@ -239,14 +243,14 @@ def _common_size(model: str, views: dict[str, VaeView]) -> int:
 
 
 @contextmanager
-def _seeded(generator: torch.Generator, device: torch.device) -> Iterator[None]:
-    """For a while, give torch's global generators, which the library draws from, a seed of `generator`.
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """For a while, give torch's global generators, which the library draws from, this seed.
 
     Arguments of distributions are not checked meanwhile: what is not finite shall come out as such in the loss.
     """
     checks = Distribution._validate_args
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(int(torch.randint(2**63 - 1, (), generator=generator)))
+        torch.manual_seed(seed)
         Distribution.set_default_validate_args(False)
         try:
             yield

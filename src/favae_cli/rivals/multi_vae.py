@@ -40,7 +40,7 @@ class MultiLoss:
         """Of c and every z."""
         return self.shared_kl + sum(self.private_kl.values())
 
-    def objective(self, term: KLTerm, epochs: float) -> Tensor:
+    def objective(self, term: KLTerm, epochs: Tensor | float) -> Tensor:
         """What the KLs' distances from capacities of their own cost after so many epochs, less the log-likelihood."""
         settings = self.settings
         shared, private = (
@@ -80,21 +80,29 @@ class MultiVAE(JointVAE):
         self.settings = settings
         self.networks = nn.ModuleDict({f"of_{name}": view.networks for name, view in views.items()})
 
-    def loss(self, batch: Mapping[str, Tensor], present: Mapping[str, Tensor], generator: torch.Generator) -> MultiLoss:
+    def draw(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """To choose a view, to draw c from what it says, and for every z."""
+        classes = self.settings.classes
+        choice, c = (torch.empty(count, n).exponential_(generator=generator) for n in (len(self.views), classes))
+        z = {name: torch.randn(count, view.size - classes, generator=generator) for name, view in self.views.items()}
+        return {"choice": choice, "c": c} | {f"z/{name}": noise for name, noise in z.items()}
+
+    def loss_of(
+        self, batch: Mapping[str, Tensor], present: Mapping[str, Tensor], drawn: Mapping[str, Tensor]
+    ) -> MultiLoss:
         classes = self.settings.classes
         inferred = {name: view.inference(batch[name]) for name, view in self.views.items()}
         here = {name: present[name].float() for name in self.views}
-        # By sample, the view that says what c is, among those that it has.
-        expert = torch.multinomial(torch.stack(list(present.values()), 1).float().cpu(), 1, generator=generator)
+        # By sample, the view that says what c is, each of those that it has as probable as the others.
+        expert = (torch.stack(list(here.values()), 1) / drawn["choice"]).argmax(1, keepdim=True)
         logits = torch.stack([mean[:, :classes] for mean, _ in inferred.values()], 1)
-        log_q = functional.log_softmax(logits.take_along_dim(expert.to(logits.device)[..., None], 1)[:, 0], 1)
-        c = relaxed(log_q, self.settings.temperature, generator)
+        log_q = functional.log_softmax(logits.take_along_dim(expert[..., None], 1)[:, 0], 1)
+        c = relaxed(log_q, self.settings.temperature, drawn["c"])
         log_likelihood = torch.zeros_like(log_q[:, 0])
         private_kl = {}
         for name, view in self.views.items():
             mean, log_variance = (part[:, classes:] for part in inferred[name])
-            noise = torch.randn(mean.shape, generator=generator).to(mean.device)
-            z = mean + noise * (log_variance / 2).exp()
+            z = mean + drawn[f"z/{name}"] * (log_variance / 2).exp()
             output = view.generative(torch.cat([c, z], 1))
             log_likelihood = log_likelihood + here[name] * view.log_likelihood(batch[name], output)
             private_kl[name] = here[name] * gaussian_kl(mean, log_variance, torch.zeros_like(mean), 1.0)
@@ -119,10 +127,12 @@ def uniform_kl(log_q: Tensor) -> Tensor:
     return (log_q.exp() * log_q).sum(1) + math.log(log_q.shape[1])
 
 
-def relaxed(log_q: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+def relaxed(log_q: Tensor, temperature: float, exponential: Tensor) -> Tensor:
     """A draw from categorical distributions, log-probabilities (B, C), that is nearly one-hot (Jang et al., 2017).
 
     The hotter, the nearer to uniform it is, and the smoother its gradient.
+
+    Args:
+        exponential: (B, C) draws from the exponential distribution of mean 1.
     """
-    exponential = torch.empty(log_q.shape).exponential_(generator=generator).to(log_q.device)
     return ((log_q - exponential.log()) / temperature).softmax(1)

@@ -28,7 +28,6 @@ from favae_cli.training.rounds import Training
 from favae_cli.training.seeds import numpy_generator, torch_generator
 from favae_cli.training.setup import frozen_view, load_networks, only_vae
 from favae_cli.views import FrozenView, VaeView, build_view
-from favae_cli.views.vae import BATCH
 
 logger = logging.getLogger(__name__)
 
@@ -203,7 +202,7 @@ class _Contest:
         indices = data.having("train", self.target)
         chosen = numpy_generator(self.config.seed, "calibration").permutation(indices)[:CALIBRATION]
         images = data.views[self.target].gather(np.sort(chosen))
-        batches = (large.batch(images[start : start + BATCH]) for start in range(0, len(images), BATCH))
+        batches = (large.batch(images[part]) for part in large.parts(len(images)))
         done = warm_start((self.small.encoder, self.small.decoder), (large.encoder, large.decoder), batches)
         logger.info("warm start: %d layers copied, %d more refitted", len(done.copied), len(done.refitted))
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,8 +20,9 @@ from favae_cli.errors import UserError
 from favae_cli.nets.batch_norm import synchronise
 from favae_cli.runtime import Runtime, send
 from favae_cli.training.compiled import Compiled
-from favae_cli.training.feed import Rows, ahead
+from favae_cli.training.feed import Rows, delivered
 from favae_cli.training.profiling import profiled
+from favae_cli.training.recorded import Inputs, Learner, Recorded, recorded
 from favae_cli.training.seeds import numpy_generator, torch_generator
 from favae_cli.views.vae import KLTerm, Loss
 
@@ -74,6 +76,24 @@ def summed(loss: Loss) -> Tensor:
     return torch.stack([loss.log_likelihood.detach(), loss.kl.detach()]).double().sum(1)
 
 
+class Moment(NamedTuple):
+    """What of a step's inputs is not of its samples: float64 scalars on the device.
+
+    Attributes:
+        epochs: done so far, with the part of the one under way; what grows in training grows with it.
+        precision: tau of the prior.
+        fed: how many samples of the batch the decoder gets as the prior's mean.
+    """
+
+    epochs: Tensor
+    precision: Tensor
+    fed: Tensor
+
+
+Fed = tuple[Any, Inputs]
+"""What was drawn for a batch, and all that the step reads of it; `Moment` is its "moment"."""
+
+
 @dataclass
 class Position:
     """How far an epoch has come."""
@@ -111,11 +131,14 @@ class Trainer(ABC):
         for value in networks.state_dict().values():  # as computed on one machine, or another's last bit may differ
             self.world.follow(value)
         self.parameters = [value for value in networks.parameters() if value.requires_grad]
+        cuda = self.device.type == "cuda"
         self.optimizer = torch.optim.AdamW(
             self.parameters,
-            lr=settings.learning_rate,
+            # On a GPU the rate, too, stays on the device.
+            lr=torch.tensor(settings.learning_rate, device=self.device) if cuda else settings.learning_rate,
             weight_decay=settings.weight_decay,
             fused=self.device.type in ("cpu", "cuda"),
+            capturable=cuda,
         )
         if len(indices) < 2 * self.world.size:
             raise UserError(
@@ -128,29 +151,41 @@ class Trainer(ABC):
         self.share = self.world.share(self.batch_size)
         self._compiled = Compiled(networks) if settings.compile else None
         self._profiles = bool(settings.profile)
+        self._sums = torch.zeros(2, dtype=torch.float64, device=self.device)  # of the epoch, as `summed` makes them
+        # In a graph no process could wait for another, nor one batch of a step have a seed of its own.
+        self._records = cuda and self.world.size == 1 and self.batches == 1 and not settings.compile
+        self._recorded: tuple[KLTerm, Recorded] | None = None
 
     @abstractmethod
     def samples(self, data: Dataset, split: str) -> np.ndarray:
         """Indices of the samples of a split that it can train on or be tested with."""
 
     @abstractmethod
-    def batch(self, rows: np.ndarray) -> Any:
-        """The samples at the positions `rows` of `indices`, on the device; may run in another thread."""
+    def draw(self, noise: torch.Generator) -> Any:
+        """All that one batch needs of random numbers, on the CPU."""
 
     @abstractmethod
-    def draw(self, noise: torch.Generator) -> Tensor:
-        """All that one batch needs of random numbers."""
-
-    @abstractmethod
-    def loss(self, rows: np.ndarray, batch: Any, drawn: Tensor, prior: Prior) -> Loss:
-        """Of this process's share of a batch.
+    def inputs(self, rows: np.ndarray, drawn: Any, prior: Prior) -> Inputs:
+        """What the loss reads of this process's share of a batch, on the device; may be called in another thread.
 
         Args:
             rows: positions of its samples in `indices`.
-            batch: the samples, from `batch`.
             drawn: for the batch as a whole, from `draw`.
             prior: of z, for `indices`.
         """
+
+    @abstractmethod
+    def loss(self, inputs: Inputs, moment: Moment) -> Loss:
+        """Of this process's share of a batch; computed without a look at any value, so that a GPU need not wait."""
+
+    def seeded(self, drawn: Any) -> AbstractContextManager[None]:
+        """Where a loss is computed that takes numbers from torch's own generators: gives them their seed."""
+        return nullcontext()
+
+    def fed(self, prior: Prior) -> int:
+        """How many samples of this process's share of a batch the decoder gets as the prior's mean."""
+        # The batch is in random order: its first samples are as good as any.
+        return max(round(prior.feed * self.batch_size) - self.share.start, 0)
 
     @abstractmethod
     def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior) -> Totals:
@@ -210,43 +245,98 @@ class Trainer(ABC):
             self.draw(noise)
         size = self.batches * self.batch_size
         shares = order[at.step * size : self.steps * size].reshape(-1, self.batch_size)[:, self.share]
-        weight = shares.shape[1] / size  # of a share's mean in that of the step
-        done = [at.totals.log_likelihood, at.totals.kl] if self.world.leads else [0.0, 0.0]
-        sums = torch.tensor(done, dtype=torch.float64, device=self.device)
+        # The other processes' sums are added to these in the end.
+        begun = [at.totals.log_likelihood, at.totals.kl] if self.world.leads else [0.0, 0.0]
+        self._sums.copy_(torch.tensor(begun, dtype=torch.float64))
+        moments = self._moments(epoch, prior)
         self.networks.train()
+        if len(shares):
+            self._record(shares[0], moments[at.step], prior, term)
         compiled = self._compiled.running() if self._compiled else nullcontext()
-        with compiled, profiled(self._trace()) as note_step, closing(self._fed(shares)) as batches:
+        fed = self._feed(shares, noise, prior, moments[at.step :].repeat_interleave(self.batches, 0))
+        with compiled, profiled(self._trace()) as note_step, closing(fed) as batches:
             while at.step < self.steps:
-                for group in self.optimizer.param_groups:
-                    group["lr"] = self.rate(epoch * self.steps + at.step, epochs * self.steps)
-                self.optimizer.zero_grad(set_to_none=True)
-                for _ in range(self.batches):
-                    rows, batch = next(batches)
-                    loss = self.loss(rows, batch, self.draw(noise), prior)
-                    objective = loss.objective(term, epoch + at.step / self.steps)
-                    (weight * objective).backward()
-                    sums += summed(loss)
-                self.world.add_gradients(self.parameters)
-                torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm)
-                self.optimizer.step()
+                self._set_rate(self.rate(epoch * self.steps + at.step, epochs * self.steps))
+                self._step(islice(batches, self.batches), term)
                 at.step += 1
                 at.totals.count += size
                 note_step()
                 # Not after every step: the processes would wait for each other once more.
                 if (self.world.size == 1 or at.step % AGREED == 0) and self.world.any(stop()):
                     break
-        at.totals.log_likelihood, at.totals.kl = self.world.add(sums).tolist()
+        at.totals.log_likelihood, at.totals.kl = self.world.add(self._sums).tolist()
         if not math.isfinite(at.totals.log_likelihood + at.totals.kl):
             raise UserError(
                 f"trainer.learning_rate: the loss of view {self.name!r} is no longer finite; try a smaller one"
             )
         return at.step >= self.steps
 
-    def _fed(self, shares: np.ndarray) -> Generator[tuple[np.ndarray, Any]]:
-        """Each row of `shares`, and the samples at these positions."""
-        # A CPU gains nothing by a thread: it would gather while it is to compute.
-        made = ahead(self.batch, shares, self.device) if self.device.type == "cuda" else map(self.batch, shares)
-        yield from zip(shares, made, strict=True)
+    def _step(self, batches: Iterator[Fed], term: KLTerm) -> None:
+        """One step of the optimiser, on `self.batches` batches; replayed if it has been recorded."""
+        if self._recorded:
+            ((drawn, inputs),) = batches
+            with self.seeded(drawn):
+                self._recorded[1](inputs)
+            return
+        self.optimizer.zero_grad(set_to_none=True)
+        for drawn, inputs in batches:
+            with self.seeded(drawn):
+                self._add_gradients(inputs, term)
+        self._update()
+
+    def _add_gradients(self, inputs: Inputs, term: KLTerm) -> None:
+        """Those of a batch's share in its step's objective; its terms are added to the epoch's."""
+        moment = Moment(*inputs["moment"])
+        loss = self.loss(inputs, moment)
+        weight = (self.share.stop - self.share.start) / (self.batches * self.batch_size)
+        (weight * loss.objective(term, moment.epochs)).backward()
+        self._sums += summed(loss)
+
+    def _update(self) -> None:
+        self.world.add_gradients(self.parameters)
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm)
+        self.optimizer.step()
+
+    def _record(self, rows: np.ndarray, moment: Tensor, prior: Prior, term: KLTerm) -> None:
+        """Record the step, if it can be and has not been with this `term`; nothing is learned by it."""
+        if not self._records or (self._recorded and self._recorded[0] == term):
+            return
+
+        def whole(inputs: Inputs) -> None:
+            self.optimizer.zero_grad(set_to_none=True)
+            self._add_gradients(inputs, term)
+            self._update()
+
+        drawn = self.draw(torch.Generator())
+        example = self.inputs(rows, drawn, prior) | {"moment": moment}
+        self._recorded = None  # its memory is free for the next
+        with self.seeded(drawn):
+            found = recorded(self.name, whole, example, Learner(self.networks, self.optimizer, self._sums))
+        self._recorded, self._records = (term, found) if found else None, found is not None
+
+    def _moments(self, epoch: int, prior: Prior) -> Tensor:
+        """(steps, 3): the `Moment` of every step of an epoch, on the device."""
+        table = np.empty((self.steps, len(Moment._fields)))
+        table[:, 0] = epoch + np.arange(self.steps) / self.steps
+        table[:, 1:] = prior.precision, self.fed(prior)
+        return send(table, self.device)
+
+    def _set_rate(self, rate: float) -> None:
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+    def _feed(self, shares: np.ndarray, noise: torch.Generator, prior: Prior, moments: Tensor) -> Generator[Fed]:
+        """By batch, what is drawn for it and its inputs."""
+
+        def made(asked: tuple[np.ndarray, Any, Tensor]) -> Fed:
+            rows, drawn, moment = asked
+            return drawn, self.inputs(rows, drawn, prior) | {"moment": moment}
+
+        asked = ((rows, self.draw(noise), moment) for rows, moment in zip(shares, moments, strict=True))
+        yield from delivered(made, asked, self.device)
 
     def _trace(self) -> Path | None:
         """Where the profile of this epoch goes: there is one of the first that this process runs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from functools import reduce
 from typing import Any
 
@@ -13,9 +14,11 @@ from favae_cli.data import Dataset, ViewData
 from favae_cli.errors import UserError
 from favae_cli.rivals import JointVAE
 from favae_cli.runtime import send
-from favae_cli.training.epochs import Prior, Totals, Trainer, summed
+from favae_cli.training.epochs import Moment, Prior, Totals, Trainer, summed
+from favae_cli.training.recorded import Inputs
 from favae_cli.training.seeds import torch_generator
-from favae_cli.views.vae import BATCH, Loss
+from favae_cli.training.state import under
+from favae_cli.views.vae import Loss
 
 Batch = tuple[dict[str, Tensor], dict[str, Tensor]]
 """By view, its values (B, ...), and which samples have it, bool (B,)."""
@@ -52,24 +55,30 @@ class JointTrainer(Trainer):
         combine = np.logical_and if self.model.complete else np.logical_or
         return indices[reduce(combine, (data.views[name].present[indices] for name in self.model.views))]
 
-    def batch(self, rows: np.ndarray) -> Batch:
-        return self._batch(self.data, self.indices[rows])
+    def draw(self, noise: torch.Generator) -> dict[str, Tensor]:
+        return self.model.draw(self.batch_size, _next(noise))
 
-    def draw(self, noise: torch.Generator) -> Tensor:
-        """The seed of the batch."""
-        return torch.randint(2**63 - 1, (), generator=noise)
+    def seeded(self, drawn: dict[str, Tensor]) -> AbstractContextManager[None]:
+        return self.model.seeded(drawn)
 
-    def loss(self, rows: np.ndarray, batch: Batch, drawn: Tensor, prior: Prior) -> Loss:
-        return self.model.loss(*batch, torch.Generator().manual_seed(int(drawn)))
+    def inputs(self, rows: np.ndarray, drawn: dict[str, Tensor], prior: Prior) -> Inputs:
+        batch, present = self._batch(self.data, self.indices[rows])
+        return (
+            {f"x/{name}": values for name, values in batch.items()}
+            | {f"present/{name}": here for name, here in present.items()}
+            | {f"drawn/{name}": send(values, self.device) for name, values in drawn.items()}
+        )
+
+    def loss(self, inputs: Inputs, moment: Moment) -> Loss:
+        return self.model.loss_of(*(under(inputs, part) for part in ("x/", "present/", "drawn/")))
 
     @torch.inference_mode()
     def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior) -> Totals:
         self.networks.eval()
         noise = torch_generator(self.seed, self.name, "held out")
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)
-        for start in range(0, len(indices), BATCH):
-            rows = np.arange(start, min(start + BATCH, len(indices)))
-            sums += summed(self.loss(rows, self._batch(data, indices[rows]), self.draw(noise), prior))
+        for part in next(iter(self.model.views.values())).parts(len(indices)):
+            sums += summed(self.model.loss(*self._batch(data, indices[part]), _next(noise)))
         log_likelihood, kl = sums.tolist()
         return Totals(log_likelihood, kl, len(indices))
 
@@ -80,6 +89,11 @@ class JointTrainer(Trainer):
             batch[name] = view.batch(values)
             present[name] = send(here, self.device)
         return batch, present
+
+
+def _next(noise: torch.Generator) -> torch.Generator:
+    """One for a batch, whatever it takes from it."""
+    return torch.Generator().manual_seed(int(torch.randint(2**63 - 1, (), generator=noise)))
 
 
 def gathered(part: ViewData, indices: np.ndarray, lenders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -206,7 +206,7 @@ class Training:
             "view": name,
             **learned,
             **{f"{split}/{key}": value for split, totals in tested.items() for key, value in totals.items()},
-            "learning_rate": trainer.optimizer.param_groups[0]["lr"],
+            "learning_rate": float(trainer.optimizer.param_groups[0]["lr"]),
             "seconds": seconds,
             "images_per_second": speed,
         }

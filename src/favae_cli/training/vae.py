@@ -10,11 +10,12 @@ from torch import Tensor
 
 from favae_cli.data import Dataset, ViewData
 from favae_cli.runtime import send
-from favae_cli.training.epochs import Prior, Totals, Trainer, summed
+from favae_cli.training.epochs import Moment, Prior, Totals, Trainer, summed
 from favae_cli.training.feed import Rows
+from favae_cli.training.recorded import Inputs
 from favae_cli.training.seeds import torch_generator
 from favae_cli.views import VaeView
-from favae_cli.views.vae import BATCH, Loss
+from favae_cli.views.vae import Loss
 from favae_cli.world import ALONE, World
 
 
@@ -38,19 +39,20 @@ class VaeTrainer(Trainer):
     def samples(self, data: Dataset, split: str) -> np.ndarray:
         return data.having(split, self.name)
 
-    def batch(self, rows: np.ndarray) -> Tensor:
-        if self._rows is None:
-            self._rows = Rows(self.data.values, self.data.row[self.indices], self.device)
-        return self.view.batch(self._rows.gather(rows))
-
     def draw(self, noise: torch.Generator) -> Tensor:
         return torch.randn(self.batch_size, self.view.size, generator=noise)
 
-    def loss(self, rows: np.ndarray, batch: Tensor, drawn: Tensor, prior: Prior) -> Loss:
-        mean = prior.of(rows, self.view.size, self.device)
-        # The batch is in random order: its first samples are as good as any.
-        fed = max(round(prior.feed * self.batch_size) - self.share.start, 0)
-        return self.view.loss(batch, send(drawn[self.share], self.device), mean, prior.precision, fed)
+    def inputs(self, rows: np.ndarray, drawn: Tensor, prior: Prior) -> Inputs:
+        if self._rows is None:
+            self._rows = Rows(self.data.values, self.data.row[self.indices], self.device)
+        return {
+            "x": self.view.batch(self._rows.gather(rows)),
+            "noise": send(drawn[self.share], self.device),
+            "prior_mean": prior.of(rows, self.view.size, self.device),
+        }
+
+    def loss(self, inputs: Inputs, moment: Moment) -> Loss:
+        return self.view.loss(inputs["x"], inputs["noise"], inputs["prior_mean"], moment.precision, moment.fed)
 
     def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior) -> Totals:
         return held_out(self.name, self.view, data.views[self.name], indices, prior, self.seed, self.world)
@@ -86,8 +88,8 @@ def held_out(
     view.networks.eval()
     noise = torch_generator(seed, name, "held out")
     sums = torch.zeros(2, dtype=torch.float64, device=view.runtime.device)
-    for start in range(0, len(indices), BATCH):
-        rows = np.arange(start, min(start + BATCH, len(indices)))
+    for part in view.parts(len(indices)):
+        rows = np.arange(part.start, part.stop)
         share = world.share(len(rows))
         drawn, rows = torch.randn(len(rows), view.size, generator=noise)[share], rows[share]
         if len(rows):

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from favae_cli.nets.sequence import lengths
 from favae_cli.views.likelihoods import Gaussian, Likelihood
-from favae_cli.views.vae import BATCH, VaeView
+from favae_cli.views.vae import VaeView
 
 
 class GaussianSteps(Gaussian):
@@ -62,8 +62,7 @@ class SequenceView(VaeView):
         """
         self.networks.eval()
         decoded = np.empty((len(mean), *self.shape), np.float32)
-        for start in range(0, len(mean), BATCH):
-            part = slice(start, start + BATCH)
+        for part in self.parts(len(mean)):
             output = self.generative(self._embedding(mean[part]))
             x = self.likelihood.mean(output)
             if ended:
