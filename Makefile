@@ -13,7 +13,7 @@ PAPER = $(BIN)/python scripts/paper.py $(if $(CELEBA),--celeba "$(CELEBA)") $(if
 BENCH := engine recovery training phases memory scaling
 
 .DEFAULT_GOAL := help
-.PHONY: help install run paper paper-quick compare test test-fast bench lint format wheel clean
+.PHONY: help install run paper paper-quick compare test test-fast test-gpu bench lint format wheel clean
 
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test: $(TOOLS) ## Run the whole test suite
 
 test-fast: $(TOOLS) ## Run the tests without the whole runs
 	$(PYTEST) -m "not slow"
+
+test-gpu: $(TOOLS) ## Run the tests that need a GPU; skipped where there is none
+	$(BIN)/python -m pytest -m gpu -rs
 
 lint: $(TOOLS) ## Check style and types
 	$(BIN)/ruff check $(SOURCES)

@@ -136,6 +136,12 @@ def favae_run_fixture() -> Run:
     return favae_run
 
 
+@pytest.fixture(scope="session")
+def favae_run_anywhere() -> Run:
+    """As `favae_run`, for runs that several tests look at."""
+    return favae_run
+
+
 @pytest.fixture(name="tiny", scope="session")
 def tiny_fixture() -> Callable[..., list[str]]:
     return tiny
