@@ -7,20 +7,22 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from favae_cli.data.avatars import ATTRIBUTES
 from favae_cli.data_section import Data, Gap, Kind, OnBadImage, Pixels, RandomSplit, Split
 from favae_cli.manifest_config import Manifest
 from favae_cli.schema import Count, Folder, Name, Names, Section, Seed, Text, did_you_mean
 
 __all__ = ["Arrays", "Avatars", "CartoonSet", "CelebA", "DataConfig", "Kind", "Manifest", "Pairs", "Pixels"]
 
+AVATAR_BINARY_FACTORS = ("Male", "Smiling", "Eyeglasses", "Wearing_Lipstick", "Wearing_Hat")
+HAIR_COLOURS = ("Black_Hair", "Brown_Hair", "Blond_Hair", "Gray_Hair")
+AVATAR_ATTRIBUTES = AVATAR_BINARY_FACTORS + HAIR_COLOURS
 AvatarSource = Literal["photo", "cartoon", "attributes"]
 
 
 def _avatar_attributes(names: list[str]) -> list[str]:
     for name in names:
-        if name not in ATTRIBUTES:
-            raise ValueError(f"unknown attribute {name}; {did_you_mean(name, ATTRIBUTES)}")
+        if name not in AVATAR_ATTRIBUTES:
+            raise ValueError(f"unknown attribute {name}; {did_you_mean(name, AVATAR_ATTRIBUTES)}")
     return names
 
 

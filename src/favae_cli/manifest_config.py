@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
-from favae_cli.data.table import NPY
 from favae_cli.data_section import Data, Kind, OnBadImage, Pixels, Split
 from favae_cli.schema import Folder, Name, Names, Section, Seed, Text
+
+NPY = ".npy"  # suffix of the files that hold one array
 
 
 def _without_slash(columns: list[str]) -> list[str]:

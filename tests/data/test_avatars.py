@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 
 from favae_cli.data.avatars import (
-    ATTRIBUTES,
-    BINARY_FACTORS,
     attribute_table,
     draw_factors,
     load,
@@ -20,6 +18,7 @@ from favae_cli.data.avatars import (
 from favae_cli.data.drawing import Canvas, ellipse, rounded_box
 from favae_cli.data.face_styles import STYLES
 from favae_cli.data.faces import draw
+from favae_cli.data_config import AVATAR_ATTRIBUTES, AVATAR_BINARY_FACTORS
 
 SIZE = 32
 both_styles = pytest.mark.parametrize("style", STYLES.values(), ids=STYLES.keys())
@@ -67,7 +66,7 @@ def test_people_do_not_depend_on_how_many_are_asked_for():
     for name, column in few.items():
         np.testing.assert_array_equal(column, many[name][:20], err_msg=name)
     other = draw_factors(20, seed=6)
-    assert any((other[name] != column).any() for name, column in few.items() if name in BINARY_FACTORS)
+    assert any((other[name] != column).any() for name, column in few.items() if name in AVATAR_BINARY_FACTORS)
 
 
 @both_styles
@@ -105,7 +104,7 @@ def test_attributes_are_common_in_every_combination():
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("name", BINARY_FACTORS)
+@pytest.mark.parametrize("name", AVATAR_BINARY_FACTORS)
 def test_an_attribute_is_plain_to_see(name, style):
     assert difference(name, style, size=64).sum(axis=(1, 2)).mean() > 15
 
@@ -134,7 +133,7 @@ def test_light_is_for_photos_only():
 
 def test_hair_attributes_name_the_hair_colour():
     factors = draw_factors(100, seed=0)
-    hair = attribute_table(factors, ATTRIBUTES[-4:])
+    hair = attribute_table(factors, AVATAR_ATTRIBUTES[-4:])
     np.testing.assert_array_equal(hair.argmax(axis=1), factors["hair_colour"])
     np.testing.assert_array_equal(hair.sum(axis=1), 1)
 

@@ -23,6 +23,7 @@ from favae_cli.data.face_styles import STYLES
 from favae_cli.data.faces import draw
 from favae_cli.data.holes import hidden_rows, uniform
 from favae_cli.data.split import split_indices
+from favae_cli.data_config import HAIR_COLOURS
 
 if TYPE_CHECKING:
     from favae_cli.data_config import Avatars
@@ -32,9 +33,6 @@ log = logging.getLogger(__name__)
 DRAWING_VERSION = 2  # part of the cache key: raise it with every change that alters a picture
 CHUNK = 32  # pictures drawn at once: small enough that the planes stay in a core's cache
 
-BINARY_FACTORS = ("Male", "Smiling", "Eyeglasses", "Wearing_Lipstick", "Wearing_Hat")
-HAIR_COLOURS = ("Black_Hair", "Brown_Hair", "Blond_Hair", "Gray_Hair")
-ATTRIBUTES = BINARY_FACTORS + HAIR_COLOURS
 ATTRIBUTE_SOURCE = "attributes"
 
 # Share of people with the attribute: women, men.
