@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from favae_cli import launch, tasks
-from favae_cli.config import Config
+from favae_cli.config.run import Config
 from favae_cli.errors import Interrupted, UserError
 from favae_cli.place import Place
 from favae_cli.training.interrupt import StopRequest

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from favae_cli.cli import main
-from favae_cli.config import Config
+from favae_cli.config.run import Config
 from favae_cli.errors import UserError
 from favae_cli.sweep_table import run_lock, under_way
 

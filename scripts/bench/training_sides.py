@@ -27,9 +27,9 @@ from torch.distributions import Normal, kl_divergence
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from favae_cli.config import Config, validate
+from favae_cli.config.folders import shipped_configs
+from favae_cli.config.run import Config, validate
 from favae_cli.data import ViewData
-from favae_cli.folders import shipped_configs
 from favae_cli.nets import Decoder, Encoder
 from favae_cli.nets.convolution import Conv2d, ConvTranspose2d
 from favae_cli.runtime import find_device, prepare

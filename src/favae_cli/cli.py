@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from favae_cli import __version__
+from favae_cli.config.folders import config_folders, shipped_configs
 from favae_cli.errors import Interrupted, UserError
-from favae_cli.folders import config_folders, shipped_configs
 from favae_cli.help import help_text
 from favae_cli.place import Place, find_place
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from hydra.conf import HydraConf
     from omegaconf import DictConfig
 
-    from favae_cli.config import Config
-    from favae_cli.init_config import Init
-    from favae_cli.use_config import Use
+    from favae_cli.config.init_task import Init
+    from favae_cli.config.run import Config
+    from favae_cli.config.trained_run_tasks import Use
 
 BUG, MISTAKE, INTERRUPTED = 1, 2, 130  # exit codes
 _ASIDE = ("hydra.run.dir=.", "hydra.output_subdir=null")  # leaves no folder
@@ -133,9 +133,9 @@ def _job(composed: DictConfig) -> float | None:
     from hydra.types import RunMode
 
     from favae_cli.compose import CHECK, INIT, USE
-    from favae_cli.config import validate
-    from favae_cli.init_config import validate_init
-    from favae_cli.use_config import validate_use
+    from favae_cli.config.init_task import validate_init
+    from favae_cli.config.run import validate
+    from favae_cli.config.trained_run_tasks import validate_use
 
     settings = HydraConfig.get()
     directory = Path(settings.runtime.output_dir)

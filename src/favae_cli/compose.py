@@ -22,11 +22,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from favae_cli.config import Config, validate
-from favae_cli.errors import UserError
-from favae_cli.folders import shipped_configs, user_configs
-from favae_cli.init_config import validate_init
-from favae_cli.overrides import (
+from favae_cli.config.folders import shipped_configs, user_configs
+from favae_cli.config.init_task import validate_init
+from favae_cli.config.overrides import (
     changes_a_value,
     combinations,
     parse_overrides,
@@ -34,8 +32,10 @@ from favae_cli.overrides import (
     samples,
     sweep_params,
 )
-from favae_cli.schema import did_you_mean
-from favae_cli.use_config import TASKS, validate_use
+from favae_cli.config.run import Config, validate
+from favae_cli.config.section import did_you_mean
+from favae_cli.config.trained_run_tasks import TASKS, validate_use
+from favae_cli.errors import UserError
 
 TRAINING, USE, INIT, CHECK = "run", "use", "init", "check"  # the primary configs
 _NEW = object()

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from favae_cli import tasks
-from favae_cli.config import Config
+from favae_cli.config.run import Config
 from favae_cli.errors import Interrupted, UserError
 from favae_cli.meet import join, keep_meeting_place
 from favae_cli.place import Place

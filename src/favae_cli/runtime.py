@@ -16,7 +16,7 @@ from favae_cli.errors import UserError
 from favae_cli.world import ALONE, World
 
 if TYPE_CHECKING:
-    from favae_cli.config import Machine
+    from favae_cli.config.run import Machine
 
 # Parameters of glibc's mallopt(3), as <malloc.h> numbers them.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -2, -3, -4

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from favae_cli.config.data_sets import AVATAR_ATTRIBUTES, AVATAR_BINARY_FACTORS
 from favae_cli.data.avatars import (
     attribute_table,
     draw_factors,
@@ -18,7 +19,6 @@ from favae_cli.data.avatars import (
 from favae_cli.data.drawing import Canvas, ellipse, rounded_box
 from favae_cli.data.face_styles import STYLES
 from favae_cli.data.faces import draw
-from favae_cli.data_config import AVATAR_ATTRIBUTES, AVATAR_BINARY_FACTORS
 
 SIZE = 32
 both_styles = pytest.mark.parametrize("style", STYLES.values(), ids=STYLES.keys())

@@ -11,8 +11,8 @@ import pytest
 from pydantic import TypeAdapter
 from sklearn.datasets import load_digits
 
+from favae_cli.config.data_sets import DataConfig
 from favae_cli.data import Dataset, load
-from favae_cli.data_config import DataConfig
 from favae_cli.errors import UserError
 
 SCHEMA: TypeAdapter[Any] = TypeAdapter(DataConfig)

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from favae_cli.config.data_sets import DataConfig
 from favae_cli.data import Dataset, load
 from favae_cli.data.joining import positions, union
-from favae_cli.data_config import DataConfig
 from favae_cli.errors import UserError
 
 SCHEMA: TypeAdapter[Any] = TypeAdapter(DataConfig)

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from pydantic import TypeAdapter
 
+from favae_cli.config.data_sets import DataConfig
 from favae_cli.data import Dataset, load
-from favae_cli.data_config import DataConfig
 from favae_cli.errors import UserError
 
 EMOJI = Path(__file__).parents[3] / "shared" / "data" / "emoji"

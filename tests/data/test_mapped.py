@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from pydantic import TypeAdapter
 
+from favae_cli.config.data_sets import DataConfig
 from favae_cli.data import Dataset
 from favae_cli.data.arrays import as_view
 from favae_cli.data.cells import Cells
-from favae_cli.data_config import DataConfig
 from favae_cli.errors import UserError
 
 ROWS = 20

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import yaml
 
+from favae_cli.config.data_sets import Pairs
 from favae_cli.data import SPLITS, Dataset, load
-from favae_cli.data_config import Pairs
 from favae_cli.errors import UserError
 
 CONFIG = Path(__file__).parents[2] / "configs" / "data" / "celeba_cartoon.yaml"

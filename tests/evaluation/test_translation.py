@@ -12,7 +12,7 @@ import torch
 from matplotlib.figure import Figure
 from sklearn.metrics import r2_score
 
-from favae_cli.config import Config
+from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
 from favae_cli.evaluation import translation
 from favae_cli.evaluation.images import r2_per_image

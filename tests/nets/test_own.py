@@ -11,9 +11,9 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
+from favae_cli.config.views import ImageArch, OwnArch
 from favae_cli.errors import UserError
 from favae_cli.nets import build
-from favae_cli.view_config import ImageArch, OwnArch
 
 GOOD = """
 import torch

@@ -13,9 +13,11 @@ import pytest
 import torch
 import yaml
 
-from favae_cli.config import Config, Schedule, Trainer
+from favae_cli.config.folders import shipped_configs
+from favae_cli.config.run import Config, Schedule, Trainer
+from favae_cli.config.views import ConvArch
+from favae_cli.config.views import VaeView as Section
 from favae_cli.data import Dataset, ViewData
-from favae_cli.folders import shipped_configs
 from favae_cli.model import FAVAE
 from favae_cli.runtime import Runtime
 from favae_cli.training import checkpoint
@@ -23,8 +25,6 @@ from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.rounds import Training
 from favae_cli.training.run_log import read_records
 from favae_cli.training.vae import VaeTrainer
-from favae_cli.view_config import ConvArch
-from favae_cli.view_config import VaeView as Section
 from favae_cli.views import BernoulliView, VaeView
 
 LATENT = 3

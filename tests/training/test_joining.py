@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from favae_cli.config import Config
+from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
 from favae_cli.factors import FactorModel, Gamma, Moments, ViewFactors
 from favae_cli.model import FAVAE

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from favae_cli.config import Config
+from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
 from favae_cli.errors import UserError
 from favae_cli.rivals import JointVAE

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from favae_cli.config import Schedule
+from favae_cli.config.run import Schedule
 from favae_cli.data import Dataset
 from favae_cli.training import checkpoint
 from favae_cli.training.rounds import Training

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from favae_cli.config.views import VaeView as Section
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, fit
 from favae_cli.model import FAVAE
@@ -18,7 +19,6 @@ from favae_cli.training import checkpoint
 from favae_cli.training.epochs import Position, Prior, Totals
 from favae_cli.training.state import Priors, Progress, described, pack, pack_means, unpack
 from favae_cli.training.vae import VaeTrainer
-from favae_cli.view_config import VaeView as Section
 from favae_cli.views import FrozenView
 from favae_cli.views.vae import KLTerm
 

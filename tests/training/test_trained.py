@@ -12,7 +12,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from favae_cli.config import Config
+from favae_cli.config.run import Config
 from favae_cli.data import Dataset
 from favae_cli.errors import UserError
 from favae_cli.model import FAVAE

@@ -17,10 +17,10 @@ from favae_cli import model as models
 from favae_cli.api.fitted import Fitted, new_folder
 from favae_cli.api.samples import training_data, views_to_fit
 from favae_cli.api.settings import compose_run, sections_of
-from favae_cli.config import Machine, validate
+from favae_cli.config.run import Machine, validate
+from favae_cli.config.section import validated
 from favae_cli.errors import UserError
 from favae_cli.runtime import prepare
-from favae_cli.schema import validated
 from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.rounds import Training
 from favae_cli.training.setup import build_model

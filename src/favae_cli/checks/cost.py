@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from favae_cli.config import Config
+from favae_cli.config.run import Config
 from favae_cli.data import Dataset
 from favae_cli.runtime import prepare
 from favae_cli.training.epochs import Position, Prior, Trainer

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from favae_cli.checks.findings import Findings
+from favae_cli.config.data_sets import DataConfig, Manifest
 from favae_cli.data import Dataset, load
-from favae_cli.data_config import DataConfig, Manifest
 from favae_cli.errors import UserError
 
 ADVICE = {

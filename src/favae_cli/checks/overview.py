@@ -9,8 +9,8 @@ import numpy as np
 
 from favae_cli.checks.cost import Cost
 from favae_cli.checks.presence import overlap
+from favae_cli.config.data_base import Kind
 from favae_cli.data import SPLITS, Dataset, ViewData
-from favae_cli.data_section import Kind
 from favae_cli.evaluation.table import Table, number
 
 MIB = 1 << 20

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from favae_cli.config.own_files import ImageData, Manifest
 from favae_cli.data.manifest import read_tables
 from favae_cli.guess.pictures import image_header
-from favae_cli.manifest_config import ImageData, Manifest
 
 
 def mixed_sizes(config: Manifest) -> Iterator[str]:

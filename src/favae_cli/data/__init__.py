@@ -10,7 +10,7 @@ from favae_cli.data.dataset import SPLITS, Dataset, ViewData
 from favae_cli.data.samples import without_empty
 
 if TYPE_CHECKING:
-    from favae_cli.data_config import DataConfig
+    from favae_cli.config.data_sets import DataConfig
 
 __all__ = ["SPLITS", "Dataset", "ViewData", "load"]
 

@@ -17,8 +17,8 @@ from favae_cli.data.kinds.numbers import COUNTS
 from favae_cli.errors import UserError
 
 if TYPE_CHECKING:
-    from favae_cli.data_config import Arrays
-    from favae_cli.data_section import Kind
+    from favae_cli.config.data_base import Kind
+    from favae_cli.config.data_sets import Arrays
 
 
 def load(config: Arrays, cache: Path, seed: int) -> NoReturn:

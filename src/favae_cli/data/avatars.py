@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from filelock import FileLock
 
+from favae_cli.config.data_sets import HAIR_COLOURS
 from favae_cli.data.attributes import require_variation
 from favae_cli.data.cache import make_folder
 from favae_cli.data.dataset import Dataset, ViewData
@@ -23,10 +24,9 @@ from favae_cli.data.face_styles import STYLES
 from favae_cli.data.faces import draw
 from favae_cli.data.holes import hidden_rows, uniform
 from favae_cli.data.split import split_indices
-from favae_cli.data_config import HAIR_COLOURS
 
 if TYPE_CHECKING:
-    from favae_cli.data_config import Avatars
+    from favae_cli.config.data_sets import Avatars
 
 log = logging.getLogger(__name__)
 

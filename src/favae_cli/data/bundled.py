@@ -14,7 +14,7 @@ from favae_cli.data.holes import dataset_with_holes
 from favae_cli.data.kinds.categorical import one_hot
 
 if TYPE_CHECKING:
-    from favae_cli.data_config import Bundled
+    from favae_cli.config.data_sets import Bundled
 
 LABELS = {"wine": "cultivar", "breast_cancer": "diagnosis", "iris": "species"}
 

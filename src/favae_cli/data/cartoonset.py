@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from favae_cli.config.section import did_you_mean
 from favae_cli.data.dataset import Dataset
 from favae_cli.data.listing import Listing, draw_some
 from favae_cli.data.split import split_indices
 from favae_cli.errors import UserError
-from favae_cli.schema import did_you_mean
 
 if TYPE_CHECKING:
-    from favae_cli.data_config import CartoonFiles, CartoonSet
+    from favae_cli.config.data_sets import CartoonFiles, CartoonSet
 
 FOLDERS = ("cartoonset10k", "cartoonset100k")
 SITE = "https://google.github.io/cartoonset/download.html"

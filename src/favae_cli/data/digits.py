@@ -14,7 +14,7 @@ from favae_cli.data.holes import dataset_with_holes
 from favae_cli.data.kinds.categorical import one_hot
 
 if TYPE_CHECKING:
-    from favae_cli.data_config import Digits
+    from favae_cli.config.data_sets import Digits
 
 SIDE = 8  # pixels
 BRIGHTEST = 16

@@ -15,7 +15,7 @@ from favae_cli.data.kinds import judge
 from favae_cli.data.split import split_indices
 
 if TYPE_CHECKING:
-    from favae_cli.data_config import Complete, Holes
+    from favae_cli.config.data_sets import Complete, Holes
 
 
 def uniform(name: str, shape: int | tuple[int, ...], seed: int) -> np.ndarray:

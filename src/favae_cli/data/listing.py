@@ -15,7 +15,7 @@ from favae_cli.data.cache import cached_images
 from favae_cli.data.dataset import Dataset, ViewData
 
 if TYPE_CHECKING:
-    from favae_cli.data_config import CartoonSet, CelebA, ImageFiles
+    from favae_cli.config.data_sets import CartoonSet, CelebA, ImageFiles
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from favae_cli.data.tars import expanded
 from favae_cli.errors import UserError, gather
 
 if TYPE_CHECKING:
-    from favae_cli.manifest_config import Manifest
+    from favae_cli.config.own_files import Manifest
 
 Tables = dict[str, Table]
 

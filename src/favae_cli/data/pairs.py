@@ -20,7 +20,7 @@ from favae_cli.data.pairing import classify, combine, draw_pairs
 from favae_cli.errors import UserError
 
 if TYPE_CHECKING:
-    from favae_cli.data_config import PairedClass, Pairing, Pairs
+    from favae_cli.config.data_sets import PairedClass, Pairing, Pairs
 
 Groups = Mapping[str, Mapping[str, "PairedClass"]]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from favae_cli.config import Evaluation
+from favae_cli.config.run import Evaluation
 from favae_cli.data import Dataset
 from favae_cli.evaluation.conditional import (
     Combinations,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from favae_cli.config import Traverse
+from favae_cli.config.run import Traverse
 from favae_cli.data import Dataset
 from favae_cli.evaluation.disentanglement import disentanglement_metrics
 from favae_cli.evaluation.grids import image_grid

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.spatial.distance import cdist
 
-from favae_cli.config import Evaluation, Translate
+from favae_cli.config.run import Evaluation, Translate
 from favae_cli.data import Dataset
 from favae_cli.evaluation.grids import image_grid
 from favae_cli.evaluation.images import r2_per_image, r2_pooled, unit

@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from favae_cli.data_section import Kind
+from favae_cli.config.data_base import Kind
 from favae_cli.guess.files import Found
 from favae_cli.guess.views import GuessedView
 

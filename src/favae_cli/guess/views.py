@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
+from favae_cli.config.data_base import Kind
 from favae_cli.data.table import Table
-from favae_cli.data_section import Kind
 from favae_cli.guess.columns import Guess, are_counts, mean_words, parse_numbers
 from favae_cli.guess.pictures import guess_pixels
 

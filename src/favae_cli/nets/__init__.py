@@ -10,7 +10,7 @@ from favae_cli.nets import conv, mlp, own, sequence, tokens
 from favae_cli.nets.base import Decoder, Encoder, initialise
 
 if TYPE_CHECKING:
-    from favae_cli.view_config import Conv1dArch, ConvArch, GruArch, MlpArch, OwnArch, TokenArch
+    from favae_cli.config.views import Conv1dArch, ConvArch, GruArch, MlpArch, OwnArch, TokenArch
 
 __all__ = ["Decoder", "Encoder", "build"]
 

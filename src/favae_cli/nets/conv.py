@@ -13,7 +13,7 @@ from favae_cli.nets.base import Decoder, Encoder
 from favae_cli.nets.convolution import Conv2d, ConvTranspose2d
 
 if TYPE_CHECKING:
-    from favae_cli.view_config import ConvArch
+    from favae_cli.config.views import ConvArch
 
 
 def build(arch: ConvArch, shape: tuple[int, ...], latent: int) -> tuple[Encoder, Decoder]:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from favae_cli.config.section import did_you_mean
 from favae_cli.errors import UserError
 from favae_cli.nets.base import Decoder, Encoder, initialise
-from favae_cli.schema import did_you_mean
 
 if TYPE_CHECKING:
-    from favae_cli.view_config import OwnArch
+    from favae_cli.config.views import OwnArch
 
 
 def build(

@@ -7,10 +7,10 @@ from importlib import import_module
 
 import torch
 
-from favae_cli.config import Config
+from favae_cli.config.models import LibraryModel, MultiVae
+from favae_cli.config.run import Config
 from favae_cli.data import Dataset
 from favae_cli.errors import UserError
-from favae_cli.model_config import LibraryModel, MultiVae
 from favae_cli.rivals.base import JointVAE
 from favae_cli.rivals.multi_vae import MultiVAE
 from favae_cli.runtime import Runtime

@@ -7,7 +7,7 @@ import math
 from importlib import import_module
 from pathlib import Path
 
-from favae_cli.config import Config
+from favae_cli.config.run import Config
 from favae_cli.errors import Interrupted, UserError
 from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.run_log import logging_to, silent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from pathlib import Path
 
-from favae_cli.config import Config
+from favae_cli.config.run import Config
 from favae_cli.errors import UserError
 from favae_cli.evaluation.attributes import attribute_metrics
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from favae_cli.config import Config
+from favae_cli.config.run import Config
 from favae_cli.errors import UserError
 from favae_cli.evaluation.attributes import attribute_metrics, attribute_pictures
 from favae_cli.evaluation.condition import Conditioning

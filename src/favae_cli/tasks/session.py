@@ -12,9 +12,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from favae_cli.config import Config
+from favae_cli.config.data_sets import DataConfig
+from favae_cli.config.run import Config
 from favae_cli.data import Dataset, load
-from favae_cli.data_config import DataConfig
 from favae_cli.evaluation import figures
 from favae_cli.evaluation.reconstruction import reconstruction_metrics
 from favae_cli.evaluation.report import write_report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from favae_cli.config import Config
+from favae_cli.config.run import Config
 from favae_cli.errors import UserError
 from favae_cli.evaluation.attributes import attribute_metrics, attribute_pictures
 from favae_cli.evaluation.cards import card_pictures

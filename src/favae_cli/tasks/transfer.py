@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from favae_cli.config import Config, Help, Schedule
+from favae_cli.config.models import FaVae
+from favae_cli.config.run import Config, Help, Schedule
 from favae_cli.data import Dataset
 from favae_cli.errors import UserError
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
 from favae_cli.evaluation.transfer import Course, disentanglement, race, race_metrics, side_by_side, traversals
 from favae_cli.model import FAVAE
-from favae_cli.model_config import FaVae
 from favae_cli.nets.grow import warm_start
 from favae_cli.tasks.session import Session
 from favae_cli.training import checkpoint

@@ -7,14 +7,14 @@ from functools import reduce
 
 import numpy as np
 
-from favae_cli.config import Config, Schedule
+from favae_cli.config.models import FaVae, JointModel
+from favae_cli.config.run import Config, Schedule
 from favae_cli.data import Dataset
 from favae_cli.factors import fit
 from favae_cli.factors.embeddings import LocalEmbedding
 from favae_cli.factors.moments import Moments
 from favae_cli.factors.real import RealEmbedding
 from favae_cli.model import CHUNK, FAVAE
-from favae_cli.model_config import FaVae, JointModel
 from favae_cli.training.encodings import Encodings
 from favae_cli.training.epochs import Prior, Trainer
 from favae_cli.views import Encoded, RealView, View

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from favae_cli.config import Config, Schedule
+from favae_cli.config.models import BetaVae, FaVae
+from favae_cli.config.run import Config, Schedule
 from favae_cli.data import Dataset
 from favae_cli.errors import Interrupted
 from favae_cli.factors import FactorModel
 from favae_cli.model import FAVAE
-from favae_cli.model_config import BetaVae, FaVae
 from favae_cli.rivals import JointVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.encodings import Encodings, Tables, encode

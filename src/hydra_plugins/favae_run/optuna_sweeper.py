@@ -15,8 +15,8 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from favae_cli.config.overrides import sweep_overrides
 from favae_cli.files import replacing
-from favae_cli.overrides import sweep_overrides
 from favae_cli.sweep_table import lock, under_way
 
 if TYPE_CHECKING:  # Hydra loads its plugins whenever it starts

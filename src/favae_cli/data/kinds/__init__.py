@@ -16,8 +16,8 @@ from favae_cli.data.table import Table
 from favae_cli.errors import UserError
 
 if TYPE_CHECKING:
-    from favae_cli.data_section import Kind
-    from favae_cli.manifest_config import CountsData, Manifest, RealData, TextData, VectorData
+    from favae_cli.config.data_base import Kind
+    from favae_cli.config.own_files import CountsData, Manifest, RealData, TextData, VectorData
 
 
 def source(table: Table, name: str, config: Manifest, cache: Path) -> Source:

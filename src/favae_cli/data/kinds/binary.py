@@ -14,7 +14,7 @@ from favae_cli.data.table import Table
 from favae_cli.errors import UserError, gather
 
 if TYPE_CHECKING:
-    from favae_cli.manifest_config import BinaryData
+    from favae_cli.config.own_files import BinaryData
 
 BINARY = {"": np.nan} | dict.fromkeys(("0", "0.0", "false", "no"), 0.0)
 BINARY |= dict.fromkeys(("1", "1.0", "true", "yes"), 1.0)

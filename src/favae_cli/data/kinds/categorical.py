@@ -13,7 +13,7 @@ from favae_cli.data.table import Table
 from favae_cli.errors import UserError
 
 if TYPE_CHECKING:
-    from favae_cli.manifest_config import CategoricalData
+    from favae_cli.config.own_files import CategoricalData
 
 MOST = 100  # categories of a variable
 

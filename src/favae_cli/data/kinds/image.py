@@ -17,7 +17,7 @@ from favae_cli.errors import UserError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from favae_cli.manifest_config import ImageData, Manifest
+    from favae_cli.config.own_files import ImageData, Manifest
 
 
 def read(table: Table, view: ImageData, key: str, config: Manifest, cache: Path) -> tuple[np.ndarray, Load]:

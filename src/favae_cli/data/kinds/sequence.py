@@ -15,7 +15,7 @@ from favae_cli.data.table import Table
 from favae_cli.errors import UserError
 
 if TYPE_CHECKING:
-    from favae_cli.manifest_config import SequenceData
+    from favae_cli.config.own_files import SequenceData
 
 
 def read(table: Table, view: SequenceData, name: str, key: str) -> tuple[np.ndarray, ViewData]:

@@ -6,12 +6,12 @@ import logging
 from importlib import import_module
 from pathlib import Path
 
+from favae_cli.config.trained_run_tasks import Use
 from favae_cli.errors import Interrupted
 from favae_cli.runtime import prepare
 from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.run_log import logging_to
 from favae_cli.training.trained import load_run
-from favae_cli.use_config import Use
 
 logger = logging.getLogger(__name__)
 

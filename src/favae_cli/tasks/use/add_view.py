@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
-from favae_cli.config import Config, Schedule, validate
+from favae_cli.config.models import FaVae
+from favae_cli.config.run import Config, Schedule, validate
+from favae_cli.config.section import did_you_mean
+from favae_cli.config.trained_run_tasks import AddView, changed_data
 from favae_cli.data import SPLITS, Dataset
 from favae_cli.errors import UserError
 from favae_cli.factors import FactorModel
 from favae_cli.factors.extend import NewView, extend
 from favae_cli.files import replacing
 from favae_cli.model import FAVAE, observed_table
-from favae_cli.model_config import FaVae
 from favae_cli.nets.grow import warm_start
-from favae_cli.schema import did_you_mean
 from favae_cli.tasks.session import Session, loaded
 from favae_cli.tasks.train import evaluate
 from favae_cli.training.encodings import Encodings
@@ -30,7 +31,6 @@ from favae_cli.training.rounds import Training
 from favae_cli.training.seeds import torch_generator
 from favae_cli.training.setup import fit_view
 from favae_cli.training.trained import TrainedRun
-from favae_cli.use_config import AddView, changed_data
 from favae_cli.views import Encoded, VaeView, View, build_view
 from favae_cli.world import World
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from favae_cli.config.trained_run_tasks import Edit
 from favae_cli.evaluation.conditional import Editor
 from favae_cli.evaluation.grids import as_stored
 from favae_cli.evaluation.images import unit
@@ -17,7 +18,6 @@ from favae_cli.tasks.use.choice import asked_labels, chosen_view
 from favae_cli.tasks.use.results import save_grid, save_images, save_table
 from favae_cli.tasks.use.samples import chosen_samples
 from favae_cli.training.trained import TrainedRun
-from favae_cli.use_config import Edit
 
 logger = logging.getLogger(__name__)
 

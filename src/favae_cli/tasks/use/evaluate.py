@@ -5,11 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
+from favae_cli.config.trained_run_tasks import Evaluate
 from favae_cli.tasks.session import Session
 from favae_cli.tasks.use.samples import load_data
 from favae_cli.training.run_log import RunLog
 from favae_cli.training.trained import TrainedRun
-from favae_cli.use_config import Evaluate
 
 
 def use(config: Evaluate, trained: TrainedRun, directory: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from favae_cli.config.trained_run_tasks import Impute
 from favae_cli.evaluation.images import unit
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.files import replacing
@@ -17,7 +18,6 @@ from favae_cli.tasks.use.filled import Made, Variable, filled_table, missing_ent
 from favae_cli.tasks.use.results import save_grid, save_images, save_table, write_table
 from favae_cli.tasks.use.samples import Samples, chosen_samples
 from favae_cli.training.trained import TrainedRun
-from favae_cli.use_config import Impute
 from favae_cli.views import BernoulliView, Encoded, SequenceView
 
 logger = logging.getLogger(__name__)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from favae_cli.config.trained_run_tasks import Interpolate
 from favae_cli.errors import UserError
 from favae_cli.evaluation.interpolation import between
 from favae_cli.tasks.use.choice import chosen_view
 from favae_cli.tasks.use.results import save_grid, save_images
 from favae_cli.tasks.use.samples import chosen_samples
 from favae_cli.training.trained import TrainedRun
-from favae_cli.use_config import Interpolate
 
 
 def use(config: Interpolate, trained: TrainedRun, directory: Path) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from favae_cli.config.trained_run_tasks import OnData, OnInput, OnSamples, changed_data
 from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.data.aligned import aligned
 from favae_cli.data.decoding import DECODE_ERRORS, Transform, decode
 from favae_cli.errors import UserError
 from favae_cli.tasks.session import loaded
 from favae_cli.training.trained import TrainedRun, empty_view
-from favae_cli.use_config import OnData, OnInput, OnSamples, changed_data
 
 logger = logging.getLogger(__name__)
 

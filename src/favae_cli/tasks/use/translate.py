@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from favae_cli.config.trained_run_tasks import Translate
 from favae_cli.errors import UserError
 from favae_cli.evaluation.images import unit
 from favae_cli.evaluation.translator import translator_of
@@ -11,7 +12,6 @@ from favae_cli.tasks.use.choice import chosen_view
 from favae_cli.tasks.use.results import save_grid, save_images
 from favae_cli.tasks.use.samples import chosen_samples
 from favae_cli.training.trained import TrainedRun
-from favae_cli.use_config import Translate
 
 
 def use(config: Translate, trained: TrainedRun, directory: Path) -> None:

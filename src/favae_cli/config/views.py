@@ -16,7 +16,7 @@ from pydantic import (
     model_serializer,
 )
 
-from favae_cli.schema import Count, Folder, Name, Positive, Section
+from favae_cli.config.section import Count, Folder, Name, Positive, Section
 
 
 class ConvArch(Section):

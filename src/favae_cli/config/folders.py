@@ -6,7 +6,7 @@ from pathlib import Path
 
 from favae_cli.errors import UserError
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def shipped_configs() -> Path:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from favae_cli.schema import Count, NotNegative, Positive, Section
+from favae_cli.config.section import Count, NotNegative, Positive, Section
 
 
 class FactorModel(Section):

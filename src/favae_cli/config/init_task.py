@@ -7,8 +7,8 @@ from typing import Literal
 from omegaconf import DictConfig
 from pydantic import Field, TypeAdapter
 
-from favae_cli.schema import Name, Section, validated
-from favae_cli.use_config import Paths
+from favae_cli.config.section import Name, Section, validated
+from favae_cli.config.trained_run_tasks import Paths
 
 
 class Init(Section):

@@ -10,11 +10,11 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from favae_cli.compose import parse_arguments
-from favae_cli.config import validate
+from favae_cli.config.folders import shipped_configs
+from favae_cli.config.run import validate
+from favae_cli.config.stored import stored_config, validate_stored
 from favae_cli.errors import UserError
-from favae_cli.folders import shipped_configs
 from favae_cli.resume import resume
-from favae_cli.stored import stored_config, validate_stored
 
 
 @cache

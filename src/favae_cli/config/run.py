@@ -9,10 +9,9 @@ from typing import Annotated, Literal
 from omegaconf import DictConfig
 from pydantic import AfterValidator, Field, TypeAdapter
 
-from favae_cli.data_config import DataConfig, Kind
-from favae_cli.errors import UserError
-from favae_cli.model_config import BetaVae, Fa, FaVae, JointModel, Model, Vae
-from favae_cli.schema import (
+from favae_cli.config.data_sets import DataConfig, Kind
+from favae_cli.config.models import BetaVae, Fa, FaVae, JointModel, Model, Vae
+from favae_cli.config.section import (
     Count,
     Folder,
     Name,
@@ -24,7 +23,8 @@ from favae_cli.schema import (
     did_you_mean,
     validated,
 )
-from favae_cli.view_config import SEEN_BY, BernoulliView, ConvArch, FrozenView, VaeView, View
+from favae_cli.config.views import SEEN_BY, BernoulliView, ConvArch, FrozenView, VaeView, View
+from favae_cli.errors import UserError
 
 
 def _device(name: str) -> str:

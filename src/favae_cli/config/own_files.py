@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
-from favae_cli.data_section import Data, Kind, OnBadImage, Pixels, Split
-from favae_cli.schema import Folder, Name, Names, Section, Seed, Text
+from favae_cli.config.data_base import Data, Kind, OnBadImage, Pixels, Split
+from favae_cli.config.section import Folder, Name, Names, Section, Seed, Text
 
 NPY = ".npy"  # suffix of the files that hold one array
 

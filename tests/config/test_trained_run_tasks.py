@@ -14,11 +14,20 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from favae_cli.cli import main
-from favae_cli.config import validate
-from favae_cli.data_config import DataConfig
+from favae_cli.config.data_sets import DataConfig
+from favae_cli.config.folders import shipped_configs
+from favae_cli.config.run import validate
+from favae_cli.config.trained_run_tasks import (
+    TASKS,
+    Edit,
+    Evaluate,
+    Interpolate,
+    Translate,
+    Use,
+    changed_data,
+    validate_use,
+)
 from favae_cli.errors import UserError
-from favae_cli.folders import shipped_configs
-from favae_cli.use_config import TASKS, Edit, Evaluate, Interpolate, Translate, Use, changed_data, validate_use
 
 Uses = list[tuple[Use, Path]]
 RUN = Path("outputs/avatars_condition/earlier")
