@@ -19,10 +19,10 @@ from paper_items import SECTIONS, Item, Row
 from paper_plan import PLAN, Roots, Step, why_not
 from PIL import Image
 
+from favae_cli.common.files import replacing
 from favae_cli.evaluation.report import CAPTIONS
 from favae_cli.evaluation.table import Metrics, Table, number, unique
 from favae_cli.evaluation.tables import tables
-from favae_cli.files import replacing
 
 COLOURS = 256  # of an embedded figure, to keep the page small
 

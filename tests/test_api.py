@@ -23,15 +23,15 @@ from sklearn.exceptions import NotFittedError
 from favae_cli import FAVAE
 from favae_cli.api import estimator, fitted
 from favae_cli.api.kinds import guessed_kind
+from favae_cli.common.errors import UserError
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.run import Config
 from favae_cli.config.trained_run_tasks import validate_use
 from favae_cli.data import load
 from favae_cli.data.cells import Cells
-from favae_cli.errors import UserError
-from favae_cli.runtime import prepare
+from favae_cli.machine.runtime import prepare
+from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.tasks.use import use_run
-from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.rounds import Training
 from favae_cli.training.setup import build_model
 

@@ -12,9 +12,9 @@ import pytest
 
 import favae_cli
 from favae_cli.cli import main
+from favae_cli.common.errors import UserError
 from favae_cli.config.folders import config_folders, shipped_configs
 from favae_cli.config.run import Config
-from favae_cli.errors import UserError
 from favae_cli.help import GROUPS
 
 TIME = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d{6}"

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from favae_cli import launch, tasks
+from favae_cli.common.errors import Interrupted, UserError
 from favae_cli.config.run import Config
-from favae_cli.errors import Interrupted, UserError
-from favae_cli.place import Place
-from favae_cli.training.interrupt import StopRequest
-from favae_cli.world import World
+from favae_cli.machine.launcher_environment import Place
+from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.machine.world import World
 
 LONG = 60.0  # seconds; no test lasts so long
 Outcome = float | BaseException

@@ -20,10 +20,10 @@ from hydra.core.plugins import Plugins
 from matplotlib.image import imread
 
 from favae_cli.cli import main
+from favae_cli.common.errors import Interrupted, UserError
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.overrides import combinations, parse_overrides, samples
 from favae_cli.config.run import Config
-from favae_cli.errors import Interrupted, UserError
 from favae_cli.evaluation.report import write_report
 from favae_cli.sweep import end_resumed
 from favae_cli.sweep_table import SweepTable

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from favae_cli import __version__
+from favae_cli.common.errors import Interrupted, UserError
 from favae_cli.config.folders import config_folders, shipped_configs
-from favae_cli.errors import Interrupted, UserError
 from favae_cli.help import help_text
-from favae_cli.place import Place, find_place
+from favae_cli.machine.launcher_environment import Place, find_place
 
 if TYPE_CHECKING:
     from hydra.conf import HydraConf
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _in_company(arguments: list[str], place: Place) -> int:
     """Be one of the processes that torchrun or srun started: the first of them to fail says why, for all."""
-    from favae_cli.meet import is_first_to_fail, join
+    from favae_cli.machine.rendezvous import is_first_to_fail, join
 
     store = join(place)
     try:

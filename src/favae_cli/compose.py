@@ -22,6 +22,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.folders import shipped_configs, user_configs
 from favae_cli.config.init_task import validate_init
 from favae_cli.config.overrides import (
@@ -35,7 +36,6 @@ from favae_cli.config.overrides import (
 from favae_cli.config.run import Config, validate
 from favae_cli.config.section import did_you_mean
 from favae_cli.config.trained_run_tasks import TASKS, validate_use
-from favae_cli.errors import UserError
 
 TRAINING, USE, INIT, CHECK = "run", "use", "init", "check"  # the primary configs
 _NEW = object()

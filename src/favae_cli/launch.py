@@ -14,12 +14,12 @@ from pathlib import Path
 from types import FrameType
 
 from favae_cli import tasks
+from favae_cli.common.errors import Interrupted, UserError
 from favae_cli.config.run import Config
-from favae_cli.errors import Interrupted, UserError
-from favae_cli.meet import join, keep_meeting_place
-from favae_cli.place import Place
-from favae_cli.training.interrupt import told_to_stop
-from favae_cli.world import World
+from favae_cli.machine.launcher_environment import Place
+from favae_cli.machine.rendezvous import join, keep_meeting_place
+from favae_cli.machine.stop_signals import told_to_stop
+from favae_cli.machine.world import World
 
 ENDING = 5.0  # seconds for the others to end by themselves once one has failed
 

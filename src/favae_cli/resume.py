@@ -9,10 +9,10 @@ from pathlib import Path
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import OmegaConf
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.overrides import last_value, parse_overrides
 from favae_cli.config.run import Config
 from favae_cli.config.stored import stored_config, validate_stored
-from favae_cli.errors import UserError
 
 KEY = "resume="
 

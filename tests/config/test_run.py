@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 from pydantic import TypeAdapter
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.run import Config, validate
 from favae_cli.config.section import Section
 from favae_cli.config.views import View
-from favae_cli.errors import UserError
 
 EXPERIMENTS = sorted(path.stem for path in (shipped_configs() / "experiment").glob("*.yaml"))
 MODELS = sorted(path.stem for path in (shipped_configs() / "model").glob("*.yaml"))

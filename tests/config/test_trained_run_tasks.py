@@ -14,6 +14,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from favae_cli.cli import main
+from favae_cli.common.errors import UserError
 from favae_cli.config.data_sets import DataConfig
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.run import validate
@@ -27,7 +28,6 @@ from favae_cli.config.trained_run_tasks import (
     changed_data,
     validate_use,
 )
-from favae_cli.errors import UserError
 
 Uses = list[tuple[Use, Path]]
 RUN = Path("outputs/avatars_condition/earlier")

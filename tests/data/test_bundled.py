@@ -11,9 +11,9 @@ import pytest
 from pydantic import TypeAdapter
 from sklearn.datasets import load_digits
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.data_sets import DataConfig
 from favae_cli.data import Dataset, load
-from favae_cli.errors import UserError
 
 SCHEMA: TypeAdapter[Any] = TypeAdapter(DataConfig)
 SETS = {"wine": (178, 13, 3), "breast_cancer": (569, 30, 2), "diabetes": (442, 10, 2), "iris": (150, 4, 3)}

@@ -19,12 +19,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from favae_cli.common.errors import UserError
 from favae_cli.data import ViewData, building
 from favae_cli.data import cache as cache_module
 from favae_cli.data.cache import cached_images
 from favae_cli.data.decoding import Transform, decode
 from favae_cli.data.sharded import ShardedImages
-from favae_cli.errors import UserError
 
 
 def colour(i: int) -> tuple[int, int, int]:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import yaml
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.data_sets import CartoonSet
 from favae_cli.data import Dataset, load
-from favae_cli.errors import UserError
 
 CONFIG = Path(__file__).parents[2] / "configs" / "data" / "cartoonset.yaml"
 N = 40

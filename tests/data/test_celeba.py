@@ -12,9 +12,9 @@ import pytest
 import yaml
 from PIL import Image
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.data_sets import CelebA
 from favae_cli.data import Dataset, celeba, load
-from favae_cli.errors import UserError
 
 CONFIG = Path(__file__).parents[2] / "configs" / "data" / "celeba.yaml"
 N = 40

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.data_sets import DataConfig
 from favae_cli.data import Dataset, load
 from favae_cli.data.joining import positions, union
-from favae_cli.errors import UserError
 
 SCHEMA: TypeAdapter[Any] = TypeAdapter(DataConfig)
 CONFIG = Path(__file__).parents[2] / "configs" / "data" / "manifest.yaml"

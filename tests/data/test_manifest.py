@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 from pydantic import TypeAdapter
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.data_sets import DataConfig
 from favae_cli.data import Dataset, load
-from favae_cli.errors import UserError
 
 EMOJI = Path(__file__).parents[3] / "shared" / "data" / "emoji"
 ROWS = 20

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 from pydantic import TypeAdapter
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.data_sets import DataConfig
 from favae_cli.data import Dataset
 from favae_cli.data.arrays import as_view
 from favae_cli.data.cells import Cells
-from favae_cli.errors import UserError
 
 ROWS = 20
 Load = Callable[..., Dataset]

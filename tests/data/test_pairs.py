@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import yaml
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.data_sets import Pairs
 from favae_cli.data import SPLITS, Dataset, load
-from favae_cli.errors import UserError
 
 CONFIG = Path(__file__).parents[2] / "configs" / "data" / "celeba_cartoon.yaml"
 FACES, CARTOONS = 240, 200

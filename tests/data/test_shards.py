@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from favae_cli.common.errors import UserError
 from favae_cli.data import SPLITS, Dataset
 from favae_cli.data.tars import Member, expanded, read_shards
-from favae_cli.errors import UserError
 from favae_cli.guess.pictures import image_header
 
 Files = Sequence[tuple[str, bytes]]

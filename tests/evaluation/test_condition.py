@@ -15,8 +15,8 @@ from favae_cli.data import Dataset, ViewData
 from favae_cli.evaluation import condition
 from favae_cli.evaluation.condition import Conditioning, Labelled
 from favae_cli.evaluation.conditional import EditScores
+from favae_cli.machine.runtime import Runtime
 from favae_cli.model import FAVAE
-from favae_cli.runtime import Runtime
 
 MakeData = Callable[..., Dataset]
 

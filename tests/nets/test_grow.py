@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from favae_cli.errors import UserError
+from favae_cli.common.errors import UserError
 from favae_cli.nets import Decoder, Encoder, build
 from favae_cli.nets.grow import WarmStart, warm_start
 

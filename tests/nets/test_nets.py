@@ -7,8 +7,8 @@ import pytest
 import torch
 import yaml
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.views import ConvArch
-from favae_cli.errors import UserError
 from favae_cli.nets import Decoder, Encoder, build
 
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.views import ImageArch, OwnArch
-from favae_cli.errors import UserError
 from favae_cli.nets import build
 
 GOOD = """

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from favae_cli.common.errors import UserError
 from favae_cli.data import Dataset
-from favae_cli.errors import UserError
 from favae_cli.rivals import JointVAE
 from favae_cli.views.vae import KLTerm
 

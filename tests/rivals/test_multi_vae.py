@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.models import MultiVae
 from favae_cli.data import Dataset
-from favae_cli.errors import UserError
 from favae_cli.rivals import JointVAE
 from favae_cli.rivals.multi_vae import MultiLoss, MultiVAE, relaxed, uniform_kl
 from favae_cli.views.vae import KLTerm

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 import torch
 
+from favae_cli.common.errors import UserError
 from favae_cli.data import Dataset, ViewData
 from favae_cli.data.attributes import masked_view
-from favae_cli.errors import UserError
-from favae_cli.runtime import Runtime
+from favae_cli.machine.runtime import Runtime
 from favae_cli.tasks.use.filled import Made, filled_table, missing_entries, variables
 from favae_cli.tasks.use.impute import made_of
 from favae_cli.tasks.use.samples import Samples

@@ -13,10 +13,10 @@ import pytest
 import torch
 from PIL import Image
 
+from favae_cli.common.errors import UserError
 from favae_cli.data import Dataset
-from favae_cli.errors import UserError
 from favae_cli.evaluation.explained import QUANTITIES
-from favae_cli.runtime import Runtime
+from favae_cli.machine.runtime import Runtime
 from favae_cli.training.trained import load_run
 
 Using = Callable[..., Path]

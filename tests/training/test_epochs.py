@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from favae_cli.errors import UserError
+from favae_cli.common.errors import UserError
 from favae_cli.training.epochs import Position, Prior, Totals
 from favae_cli.training.vae import VaeTrainer, held_out
 from favae_cli.views import VaeView

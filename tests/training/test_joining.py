@@ -12,6 +12,7 @@ import pytest
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
 from favae_cli.factors import FactorModel, Gamma, Moments, ViewFactors
+from favae_cli.machine.world import ALONE
 from favae_cli.model import FAVAE
 from favae_cli.training import encodings as encodings_module
 from favae_cli.training import joining
@@ -20,7 +21,6 @@ from favae_cli.training.epochs import Prior
 from favae_cli.training.joining import foretell, foretold, join, rescale
 from favae_cli.training.vae import VaeTrainer
 from favae_cli.views import Encoded
-from favae_cli.world import ALONE
 
 MakeModel = Callable[..., FAVAE]
 MakeTrainer = Callable[..., VaeTrainer]

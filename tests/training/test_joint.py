@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
-from favae_cli.errors import UserError
 from favae_cli.rivals import JointVAE
 from favae_cli.training.epochs import Position, Prior, Totals
 from favae_cli.training.joint import JointTrainer, gathered

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from favae_cli.common.errors import Interrupted
 from favae_cli.data import Dataset
-from favae_cli.errors import Interrupted
+from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.training import checkpoint, rounds
-from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.rounds import Training
 
 Identical = Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], bool]

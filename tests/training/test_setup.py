@@ -10,12 +10,12 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.models import Fa
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset
-from favae_cli.errors import UserError
+from favae_cli.machine.runtime import Runtime
 from favae_cli.model import FAVAE
-from favae_cli.runtime import Runtime
 from favae_cli.training import checkpoint
 from favae_cli.training.setup import build_model, make_trainers
 from favae_cli.training.state import pack

@@ -14,12 +14,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from favae_cli.errors import UserError
+from favae_cli.common.errors import UserError
+from favae_cli.machine.world import World
 from favae_cli.training.compiled import Compiled
 from favae_cli.training.epochs import Position, Prior
 from favae_cli.training.vae import VaeTrainer
 from favae_cli.views.vae import KLTerm
-from favae_cli.world import World
 
 MakeTrainer = Callable[..., VaeTrainer]
 

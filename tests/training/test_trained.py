@@ -12,14 +12,14 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset
-from favae_cli.errors import UserError
+from favae_cli.machine.runtime import Runtime
+from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.model import FAVAE
 from favae_cli.rivals import JointVAE
-from favae_cli.runtime import Runtime
 from favae_cli.training import checkpoint
-from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.rounds import Training
 from favae_cli.training.setup import build_model
 from favae_cli.training.trained import load_run

@@ -8,7 +8,7 @@ import torch
 
 from favae_cli.config.views import CountsView as Section
 from favae_cli.config.views import MlpArch
-from favae_cli.runtime import Runtime
+from favae_cli.machine.runtime import Runtime
 from favae_cli.views import CountsView
 from favae_cli.views.vae import KLTerm
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from favae_cli.config.views import TextView as Section
 from favae_cli.config.views import TokenArch
+from favae_cli.machine.runtime import Runtime
 from favae_cli.nets.tokens import END
-from favae_cli.runtime import Runtime
 from favae_cli.training import checkpoint
 from favae_cli.views.text import Categorical, TextView
 from favae_cli.views.vae import KLTerm

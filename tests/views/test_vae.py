@@ -13,7 +13,7 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from favae_cli.config.views import ConvArch, MlpArch
 from favae_cli.config.views import VaeView as Section
-from favae_cli.runtime import Runtime
+from favae_cli.machine.runtime import Runtime
 from favae_cli.views import FrozenView, VaeView
 from favae_cli.views.vae import BATCH, KLTerm, gaussian_kl
 

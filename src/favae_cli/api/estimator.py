@@ -17,11 +17,11 @@ from favae_cli import model as models
 from favae_cli.api.fitted import Fitted, new_folder
 from favae_cli.api.samples import training_data, views_to_fit
 from favae_cli.api.settings import compose_run, sections_of
+from favae_cli.common.errors import UserError
 from favae_cli.config.run import Machine, validate
 from favae_cli.config.section import validated
-from favae_cli.errors import UserError
-from favae_cli.runtime import prepare
-from favae_cli.training.interrupt import StopRequest
+from favae_cli.machine.runtime import prepare
+from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.training.rounds import Training
 from favae_cli.training.setup import build_model
 from favae_cli.training.trained import load_run
@@ -32,7 +32,7 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
 
     `X` is a dict of views of the same N samples, in the same order: NumPy arrays, lists, or pandas tables. NaN, None
     or a mask says that an entry is missing; a sample need not have every view. Mistakes are told as
-    `favae_cli.errors.UserError`, in a line each. Progress is logged to the logger `favae_cli`.
+    `favae_cli.common.errors.UserError`, in a line each. Progress is logged to the logger `favae_cli`.
 
     Args:
         views: by view, what it is: "image" (N, H, W) or (N, H, W, C), uint8 or float from 0 to 1; "real" or "vector"

@@ -7,10 +7,10 @@ from typing import Any, get_args
 
 import numpy as np
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.data_base import Kind
 from favae_cli.config.section import did_you_mean
 from favae_cli.data.cells import Cells
-from favae_cli.errors import UserError
 from favae_cli.guess.columns import MOST_CATEGORIES, REPEATED
 from favae_cli.guess.recipe import PRESETS
 

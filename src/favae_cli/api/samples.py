@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 
 from favae_cli.api.kinds import kinds_of
+from favae_cli.common.errors import UserError
+from favae_cli.common.random_streams import numpy_generator
 from favae_cli.config.data_base import Kind
 from favae_cli.config.section import did_you_mean
 from favae_cli.data import Dataset, ViewData
 from favae_cli.data.arrays import as_view
 from favae_cli.data.cells import Cells
 from favae_cli.data.kinds import judge
-from favae_cli.errors import UserError
 from favae_cli.evaluation.images import unit
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.model import FAVAE
 from favae_cli.tasks.use.impute import embedding_of, made_of
 from favae_cli.tasks.use.samples import Samples
-from favae_cli.training.seeds import numpy_generator
 from favae_cli.training.trained import TrainedRun, empty_view
 from favae_cli.views import Encoded
 

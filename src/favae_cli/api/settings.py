@@ -9,13 +9,13 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from pydantic import TypeAdapter
 
+from favae_cli.common.errors import UserError
 from favae_cli.compose import TRAINING, composition_mistakes
 from favae_cli.config.data_base import Kind
 from favae_cli.config.data_sets import Arrays
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.section import validated
 from favae_cli.data.dataset import ViewData
-from favae_cli.errors import UserError
 from favae_cli.guess.recipe import NETWORKS, PRESETS, image_arch
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from favae_cli.errors import UserError
+from favae_cli.common.errors import UserError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 

@@ -12,7 +12,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override, OverrideTy
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from favae_cli.errors import UserError
+from favae_cli.common.errors import UserError
 
 _LONGEST_NAME = 120  # characters; file systems take 255 bytes
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from omegaconf import DictConfig
 from pydantic import AfterValidator, Field, TypeAdapter
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.data_sets import DataConfig, Kind
 from favae_cli.config.models import BetaVae, Fa, FaVae, JointModel, Model, Vae
 from favae_cli.config.section import (
@@ -24,7 +25,6 @@ from favae_cli.config.section import (
     validated,
 )
 from favae_cli.config.views import SEEN_BY, BernoulliView, ConvArch, FrozenView, VaeView, View
-from favae_cli.errors import UserError
 
 
 def _device(name: str) -> str:

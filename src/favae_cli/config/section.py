@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from favae_cli.errors import UserError
+from favae_cli.common.errors import UserError
 
 T = TypeVar("T")
 

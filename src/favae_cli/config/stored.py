@@ -11,10 +11,10 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.folders import config_of_run, shipped_configs
 from favae_cli.config.run import Config, validate
 from favae_cli.config.section import missing_keys, resolved
-from favae_cli.errors import UserError
 
 logger = logging.getLogger(__name__)
 

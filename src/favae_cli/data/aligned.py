@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from favae_cli.common.errors import UserError
 from favae_cli.data.attributes import listed
 from favae_cli.data.dataset import ViewData
-from favae_cli.errors import UserError
 
 
 def aligned(view: ViewData, like: ViewData, key: str) -> ViewData:

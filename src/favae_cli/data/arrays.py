@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, assert_never
 
 import numpy as np
 
+from favae_cli.common.errors import UserError
 from favae_cli.data.aligned import aligned
 from favae_cli.data.attributes import listed, masked_view
 from favae_cli.data.cells import Cells
 from favae_cli.data.dataset import ViewData
 from favae_cli.data.kinds.categorical import MOST, one_hot
 from favae_cli.data.kinds.numbers import COUNTS
-from favae_cli.errors import UserError
 
 if TYPE_CHECKING:
     from favae_cli.config.data_base import Kind

@@ -16,8 +16,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from favae_cli.common.errors import UserError
 from favae_cli.data.decoding import BadImage, Transform
-from favae_cli.errors import UserError
 
 log = logging.getLogger(__name__)
 

@@ -17,11 +17,11 @@ import pandas as pd
 from filelock import FileLock
 from PIL import Image
 
+from favae_cli.common.errors import UserError
 from favae_cli.data.building import Made, ahead, build, progress
 from favae_cli.data.decoding import BadImage, Transform, decode, pixels
 from favae_cli.data.sharded import ShardedImages
 from favae_cli.data.tars import Member
-from favae_cli.errors import UserError
 
 FORMAT = 1  # part of every cache's name: a change in how pixels are made must not find old pixels
 SHARD = 1 << 32  # bytes of a file; more images than that are several files

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.section import did_you_mean
 from favae_cli.data.dataset import Dataset
 from favae_cli.data.listing import Listing, draw_some
 from favae_cli.data.split import split_indices
-from favae_cli.errors import UserError
 
 if TYPE_CHECKING:
     from favae_cli.config.data_sets import CartoonFiles, CartoonSet

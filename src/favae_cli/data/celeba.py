@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from favae_cli.common.errors import UserError
+from favae_cli.common.vision import torchvision
 from favae_cli.config.section import did_you_mean
 from favae_cli.data.dataset import SPLITS, Dataset
 from favae_cli.data.listing import Listing, draw_some
 from favae_cli.data.split import split_indices
-from favae_cli.errors import UserError
-from favae_cli.vision import torchvision
 
 if TYPE_CHECKING:
     from favae_cli.config.data_sets import CelebA, CelebAFiles, CelebASplit

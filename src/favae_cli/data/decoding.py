@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from favae_cli.common.errors import UserError
 from favae_cli.data.tars import Member
-from favae_cli.errors import UserError
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # Pillow's, by channels
 # What Pillow raises on bytes that are no image, or not the whole of one.

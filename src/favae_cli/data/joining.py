@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from favae_cli.common.errors import UserError
 from favae_cli.data.dataset import ViewData
 from favae_cli.data.table import Table
-from favae_cli.errors import UserError
 
 Load = Callable[[], tuple[ViewData, tuple[str, ...]]]
 

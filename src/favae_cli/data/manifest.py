@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from favae_cli.common.errors import UserError, gather
 from favae_cli.data.dataset import Dataset, ViewData
 from favae_cli.data.joining import Source, distinct_keys, positions, sample_keys, union
 from favae_cli.data.kinds import judge, source
 from favae_cli.data.split import split_indices
 from favae_cli.data.table import NoSuchColumn, Table, read_table, with_array
 from favae_cli.data.tars import expanded
-from favae_cli.errors import UserError, gather
 
 if TYPE_CHECKING:
     from favae_cli.config.own_files import Manifest

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from favae_cli.errors import UserError
+from favae_cli.common.errors import UserError
 
 LOCAL_HEADER = 30  # bytes in front of the name of a file in a ZIP archive; the last four say how long that and more is
 

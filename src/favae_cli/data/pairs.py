@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from favae_cli.common.errors import UserError
 from favae_cli.data import cartoonset, celeba
 from favae_cli.data.attributes import masked_view, require_variation
 from favae_cli.data.dataset import SPLITS, Dataset, ViewData
 from favae_cli.data.listing import Listing
 from favae_cli.data.pairing import classify, combine, draw_pairs
-from favae_cli.errors import UserError
 
 if TYPE_CHECKING:
     from favae_cli.config.data_sets import PairedClass, Pairing, Pairs

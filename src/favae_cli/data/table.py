@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.own_files import NPY
 from favae_cli.config.section import did_you_mean
 from favae_cli.data.mapped import mapped_part, memory_mapped
 from favae_cli.data.tars import TAR, read_shards
-from favae_cli.errors import UserError
 
 PARQUET = (".parquet", ".pq")
 NUMPY = ".npz"

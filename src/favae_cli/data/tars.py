@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from favae_cli.errors import UserError, gather
+from favae_cli.common.errors import UserError, gather
 
 TAR = ".tar"
 KEY = "__key__"  # WebDataset's column of the samples' names

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
+from favae_cli.common.random_streams import numpy_generator
 from favae_cli.config.run import Evaluation
 from favae_cli.data import Dataset
 from favae_cli.evaluation.conditional import (
@@ -23,9 +24,8 @@ from favae_cli.evaluation.conditional import (
 from favae_cli.evaluation.grids import image_grid
 from favae_cli.evaluation.images import unit
 from favae_cli.evaluation.judge import Judge, agreement, train_judge
+from favae_cli.machine.runtime import Runtime
 from favae_cli.model import FAVAE, observed_table
-from favae_cli.runtime import Runtime
-from favae_cli.training.seeds import numpy_generator
 
 logger = logging.getLogger(__name__)
 

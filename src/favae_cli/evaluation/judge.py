@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from favae_cli.runtime import Runtime
-from favae_cli.training.seeds import numpy_generator, torch_generator
+from favae_cli.common.random_streams import numpy_generator, torch_generator
+from favae_cli.machine.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 

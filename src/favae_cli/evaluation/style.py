@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from favae_cli.files import replacing
+from favae_cli.common.files import replacing
 
 DPI = 160
 INK = "#222222"

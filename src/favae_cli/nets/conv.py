@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from favae_cli.errors import UserError
+from favae_cli.common.errors import UserError
 from favae_cli.nets.base import Decoder, Encoder
 from favae_cli.nets.convolution import Conv2d, ConvTranspose2d
 

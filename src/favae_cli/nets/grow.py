@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from favae_cli.errors import UserError
+from favae_cli.common.errors import UserError
 from favae_cli.nets.base import Decoder, Encoder
 
 _SHIFT = 4.0  # standard deviations between the mean of an activation and the kink of the leaky ReLU

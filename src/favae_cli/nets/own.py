@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.section import did_you_mean
-from favae_cli.errors import UserError
 from favae_cli.nets.base import Decoder, Encoder, initialise
 
 if TYPE_CHECKING:

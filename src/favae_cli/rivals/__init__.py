@@ -7,16 +7,16 @@ from importlib import import_module
 
 import torch
 
+from favae_cli.common.errors import UserError
+from favae_cli.common.random_streams import torch_generator
+from favae_cli.common.vision import torchvision
 from favae_cli.config.models import LibraryModel, MultiVae
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset
-from favae_cli.errors import UserError
+from favae_cli.machine.runtime import Runtime
 from favae_cli.rivals.base import JointVAE
 from favae_cli.rivals.multi_vae import MultiVAE
-from favae_cli.runtime import Runtime
-from favae_cli.training.seeds import torch_generator
 from favae_cli.views import VaeView
-from favae_cli.vision import torchvision
 
 __all__ = ["JointVAE", "build_joint"]
 

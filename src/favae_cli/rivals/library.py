@@ -32,8 +32,8 @@ from pythae.models.nn.base_architectures import BaseDecoder, BaseEncoder
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.models import Dmvae, LibraryModel
-from favae_cli.errors import UserError
 from favae_cli.rivals.base import JointVAE
 from favae_cli.views.vae import BATCH, KLTerm, VaeView
 

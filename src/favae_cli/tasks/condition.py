@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.run import Config
-from favae_cli.errors import UserError
 from favae_cli.evaluation.attributes import attribute_metrics, attribute_pictures
 from favae_cli.evaluation.condition import Conditioning
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
+from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.model import observed_table
 from favae_cli.tasks.session import Session, complete
-from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.joining import foretold
 
 

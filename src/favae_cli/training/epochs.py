@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from favae_cli.common.errors import UserError
+from favae_cli.common.random_streams import numpy_generator, torch_generator
 from favae_cli.data import Dataset
-from favae_cli.errors import UserError
+from favae_cli.machine.runtime import Runtime, send
 from favae_cli.nets.batch_norm import synchronise
-from favae_cli.runtime import Runtime, send
 from favae_cli.training.compiled import Compiled
 from favae_cli.training.feed import Rows, ahead
 from favae_cli.training.profiling import profiled
-from favae_cli.training.seeds import numpy_generator, torch_generator
 from favae_cli.views.vae import KLTerm, Loss
 
 AGREED = 16  # steps after which several processes ask each other whether to stop

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from favae_cli.runtime import send
+from favae_cli.machine.runtime import send
 
 AHEAD = 2  # batches on their way to a GPU while it computes
 SHARE = 0.5  # of a GPU's free memory, at most, for the rows of one array

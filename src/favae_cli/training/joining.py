@@ -14,11 +14,11 @@ from favae_cli.factors import fit
 from favae_cli.factors.embeddings import LocalEmbedding
 from favae_cli.factors.moments import Moments
 from favae_cli.factors.real import RealEmbedding
+from favae_cli.machine.world import ALONE, World
 from favae_cli.model import CHUNK, FAVAE
 from favae_cli.training.encodings import Encodings
 from favae_cli.training.epochs import Prior, Trainer
 from favae_cli.views import Encoded, RealView, View
-from favae_cli.world import ALONE, World
 
 
 def rescale(trainers: Mapping[str, Trainer], encodings: Mapping[str, Encodings], world: World) -> dict[str, Encodings]:

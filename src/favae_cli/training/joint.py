@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from favae_cli.common.errors import UserError
+from favae_cli.common.random_streams import torch_generator
 from favae_cli.data import Dataset, ViewData
-from favae_cli.errors import UserError
+from favae_cli.machine.runtime import send
 from favae_cli.rivals import JointVAE
-from favae_cli.runtime import send
 from favae_cli.training.epochs import Prior, Totals, Trainer, summed
-from favae_cli.training.seeds import torch_generator
 from favae_cli.views.vae import BATCH, Loss
 
 Batch = tuple[dict[str, Tensor], dict[str, Tensor]]

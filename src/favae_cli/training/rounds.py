@@ -10,24 +10,24 @@ from pathlib import Path
 
 import numpy as np
 
+from favae_cli.common.errors import Interrupted
 from favae_cli.config.models import BetaVae, FaVae
 from favae_cli.config.run import Config, Schedule
 from favae_cli.data import Dataset
-from favae_cli.errors import Interrupted
 from favae_cli.factors import FactorModel
+from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.machine.world import ALONE, World
 from favae_cli.model import FAVAE
 from favae_cli.rivals import JointVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.encodings import Encodings, Tables, encode
 from favae_cli.training.epochs import Position, Prior
-from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.joining import foretell, join, prior_of, rescale
 from favae_cli.training.run_log import RunLog, SilentLog
 from favae_cli.training.setup import make_trainers
 from favae_cli.training.state import Priors, Progress, described, pack, pack_factors, pack_means, unpack
 from favae_cli.views import Encoded
 from favae_cli.views.vae import KLTerm
-from favae_cli.world import ALONE, World
 
 logger = logging.getLogger(__name__)
 

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 
+from favae_cli.common.errors import UserError
+from favae_cli.common.random_streams import torch_generator
 from favae_cli.config.models import Fa, JointModel
 from favae_cli.config.run import Config
 from favae_cli.config.stored import stored_config, validate_stored
 from favae_cli.data import Dataset, ViewData
-from favae_cli.errors import UserError
+from favae_cli.machine.runtime import Runtime
 from favae_cli.model import FAVAE
 from favae_cli.rivals import JointVAE, build_joint
-from favae_cli.runtime import Runtime
 from favae_cli.training import checkpoint
 from favae_cli.training.epochs import Trainer
 from favae_cli.training.joint import JointTrainer
-from favae_cli.training.seeds import torch_generator
 from favae_cli.training.state import under
 from favae_cli.training.vae import VaeTrainer
 from favae_cli.views import FrozenView, LinearView, VaeView, View, build_view

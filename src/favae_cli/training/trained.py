@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.models import Fa
 from favae_cli.config.run import Config
 from favae_cli.config.stored import stored_config, validate_stored
 from favae_cli.data import SPLITS, Dataset, ViewData
-from favae_cli.errors import UserError
+from favae_cli.machine.runtime import Runtime
 from favae_cli.model import FAVAE
 from favae_cli.rivals import JointVAE
-from favae_cli.runtime import Runtime
 from favae_cli.training import checkpoint
 from favae_cli.training.setup import build_model
 from favae_cli.training.state import unpack

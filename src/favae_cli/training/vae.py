@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from favae_cli.common.random_streams import torch_generator
 from favae_cli.data import Dataset, ViewData
-from favae_cli.runtime import send
+from favae_cli.machine.runtime import send
+from favae_cli.machine.world import ALONE, World
 from favae_cli.training.epochs import Prior, Totals, Trainer, summed
 from favae_cli.training.feed import Rows
-from favae_cli.training.seeds import torch_generator
 from favae_cli.views import VaeView
 from favae_cli.views.vae import BATCH, Loss
-from favae_cli.world import ALONE, World
 
 
 class VaeTrainer(Trainer):

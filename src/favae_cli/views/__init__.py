@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
+from favae_cli.common.errors import UserError
 from favae_cli.data import ViewData
-from favae_cli.errors import UserError
-from favae_cli.runtime import Runtime
+from favae_cli.machine.runtime import Runtime
 from favae_cli.views.base import Encoded, View
 from favae_cli.views.bernoulli import BernoulliView
 from favae_cli.views.categorical import CategoricalView

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from favae_cli.errors import UserError
+from favae_cli.common.errors import UserError
 from favae_cli.views.standard import Standard
 
 _FLOOR = 1e-4  # of a learned variance, which a column that does not vary would drive to 0

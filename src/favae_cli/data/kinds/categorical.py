@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from favae_cli.common.errors import UserError
 from favae_cli.data.attributes import masked_view
 from favae_cli.data.dataset import ViewData
 from favae_cli.data.table import Table
-from favae_cli.errors import UserError
 
 if TYPE_CHECKING:
     from favae_cli.config.own_files import CategoricalData

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from favae_cli.common.errors import UserError
 from favae_cli.data.cache import cached_array, cached_images
 from favae_cli.data.dataset import ViewData
 from favae_cli.data.decoding import Transform
 from favae_cli.data.joining import Load
 from favae_cli.data.table import Table
-from favae_cli.errors import UserError
 
 if TYPE_CHECKING:
     from pathlib import Path

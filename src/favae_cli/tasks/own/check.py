@@ -16,12 +16,12 @@ from favae_cli.checks.loading import load_sound
 from favae_cli.checks.overview import cost_table, data_tables
 from favae_cli.checks.pictures import mixed_sizes
 from favae_cli.checks.presence import check_presence
+from favae_cli.common.errors import UserError
 from favae_cli.config.data_sets import DataConfig, Manifest
 from favae_cli.config.run import Config, validate
 from favae_cli.config.section import Folder, Section, Seed
 from favae_cli.config.views import NetworkView
 from favae_cli.data import Dataset
-from favae_cli.errors import UserError
 from favae_cli.evaluation.table import Table
 from favae_cli.evaluation.terminal import tables_as_text
 from favae_cli.training.run_log import logging_to

@@ -11,28 +11,28 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
+from favae_cli.common.errors import UserError
+from favae_cli.common.files import replacing
+from favae_cli.common.random_streams import torch_generator
 from favae_cli.config.models import FaVae
 from favae_cli.config.run import Config, Schedule, validate
 from favae_cli.config.section import did_you_mean
 from favae_cli.config.trained_run_tasks import AddView, changed_data
 from favae_cli.data import SPLITS, Dataset
-from favae_cli.errors import UserError
 from favae_cli.factors import FactorModel
 from favae_cli.factors.extend import NewView, extend
-from favae_cli.files import replacing
+from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.machine.world import World
 from favae_cli.model import FAVAE, observed_table
 from favae_cli.nets.grow import warm_start
 from favae_cli.tasks.session import Session, loaded
 from favae_cli.tasks.train import evaluate
 from favae_cli.training.encodings import Encodings
-from favae_cli.training.interrupt import StopRequest
 from favae_cli.training.joining import keep_units
 from favae_cli.training.rounds import Training
-from favae_cli.training.seeds import torch_generator
 from favae_cli.training.setup import fit_view
 from favae_cli.training.trained import TrainedRun
 from favae_cli.views import Encoded, VaeView, View, build_view
-from favae_cli.world import World
 
 logger = logging.getLogger(__name__)
 

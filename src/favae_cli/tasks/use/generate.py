@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from favae_cli.common.random_streams import numpy_generator
 from favae_cli.config.trained_run_tasks import Generate
 from favae_cli.evaluation.conditional import Editor
 from favae_cli.tasks.use.choice import asked_labels, chosen_view
 from favae_cli.tasks.use.results import save_grid, save_images
-from favae_cli.training.seeds import numpy_generator
 from favae_cli.training.trained import TrainedRun
 
 COLUMNS = 8  # of the figure

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from favae_cli.common.files import replacing
 from favae_cli.config.trained_run_tasks import Impute
 from favae_cli.evaluation.images import unit
 from favae_cli.factors.embeddings import Embeddings
-from favae_cli.files import replacing
 from favae_cli.model import FAVAE, observed_table
 from favae_cli.tasks.use.choice import chosen_view
 from favae_cli.tasks.use.filled import Made, Variable, filled_table, missing_entries, variables

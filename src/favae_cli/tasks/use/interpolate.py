@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.trained_run_tasks import Interpolate
-from favae_cli.errors import UserError
 from favae_cli.evaluation.interpolation import between
 from favae_cli.tasks.use.choice import chosen_view
 from favae_cli.tasks.use.results import save_grid, save_images

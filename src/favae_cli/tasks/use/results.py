@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from favae_cli.common.files import replacing
 from favae_cli.evaluation.grids import as_stored, image_grid
 from favae_cli.evaluation.style import save
-from favae_cli.files import replacing
 
 logger = logging.getLogger(__name__)
 

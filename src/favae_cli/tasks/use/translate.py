@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.trained_run_tasks import Translate
-from favae_cli.errors import UserError
 from favae_cli.evaluation.images import unit
 from favae_cli.evaluation.translator import translator_of
 from favae_cli.tasks.use.choice import chosen_view

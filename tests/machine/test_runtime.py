@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from favae_cli import runtime
-from favae_cli.errors import UserError
+from favae_cli.common.errors import UserError
+from favae_cli.machine import runtime
+from favae_cli.machine.world import World
 from favae_cli.nets import build
-from favae_cli.world import World
 
 CPU = torch.device("cpu")
 CUDA = torch.device("cuda")
@@ -162,7 +162,7 @@ def test_the_same_seed_gives_the_same_weights_to_the_last_bit(bf16: bool) -> Non
 
 FAULTS = """
 import resource, sys
-from favae_cli.runtime import keep_memory
+from favae_cli.machine.runtime import keep_memory
 import torch
 if sys.argv[1] == "keep" and not keep_memory():
     raise SystemExit("refused")

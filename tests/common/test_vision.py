@@ -8,7 +8,7 @@ import sys
 import pytest
 
 USE_IT = """
-from favae_cli.vision import torchvision
+from favae_cli.common.vision import torchvision
 module = torchvision()
 assert torchvision() is module
 import torch

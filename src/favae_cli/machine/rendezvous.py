@@ -10,9 +10,9 @@ import torch
 import torch.distributed as dist
 from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
 
-from favae_cli.errors import UserError
-from favae_cli.place import Place
-from favae_cli.world import World
+from favae_cli.common.errors import UserError
+from favae_cli.machine.launcher_environment import Place
+from favae_cli.machine.world import World
 
 JOINING = timedelta(minutes=10)  # for all processes to be there
 WORKING = timedelta(days=1)  # for one that evaluates while the others wait; whoever started it sees if it dies

@@ -9,8 +9,8 @@ from types import FrameType
 
 import pytest
 
-from favae_cli.errors import Interrupted
-from favae_cli.training.interrupt import StopRequest
+from favae_cli.common.errors import Interrupted
+from favae_cli.machine.stop_signals import StopRequest
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
 

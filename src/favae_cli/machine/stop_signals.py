@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from favae_cli.errors import Interrupted
+from favae_cli.common.errors import Interrupted
 
 
 class StopRequest:

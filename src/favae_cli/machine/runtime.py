@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from favae_cli.errors import UserError
-from favae_cli.world import ALONE, World
+from favae_cli.common.errors import UserError
+from favae_cli.machine.world import ALONE, World
 
 if TYPE_CHECKING:
     from favae_cli.config.run import Machine

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from favae_cli.errors import UserError
-from favae_cli.place import Place, find_place, first_host
+from favae_cli.common.errors import UserError
+from favae_cli.machine.launcher_environment import Place, find_place, first_host
 
 TORCHRUN = {
     "RANK": "5",

@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 import favae_cli
-from favae_cli.meet import is_first_to_fail, join
+from favae_cli.machine.launcher_environment import find_place
+from favae_cli.machine.rendezvous import is_first_to_fail, join
+from favae_cli.machine.world import ALONE, World
 from favae_cli.nets.batch_norm import synchronise
-from favae_cli.place import find_place
-from favae_cli.world import ALONE, World
 
 SIZE = 2
 ROWS = 7  # an odd number: the processes have unequal shares
