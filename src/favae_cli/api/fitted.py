@@ -19,7 +19,7 @@ from favae_cli.evaluation.factors import factor_use
 from favae_cli.evaluation.prediction import prediction_metrics
 from favae_cli.evaluation.scores import blocks
 from favae_cli.factors.embeddings import Embeddings
-from favae_cli.tasks.use.samples import Samples
+from favae_cli.queries.samples import Samples
 from favae_cli.training.trained import TrainedRun
 from favae_cli.views import Encoded
 

@@ -12,9 +12,9 @@ from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.interpolation import interpolation_pictures
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
 from favae_cli.evaluation.translation import agreement_metrics, translation_metrics, translation_pictures
-from favae_cli.evaluation.translator import image_views
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.model import FAVAE
+from favae_cli.queries.translate import image_views
 from favae_cli.tasks.session import Session, complete
 from favae_cli.training.joining import foretold
 

@@ -10,7 +10,7 @@ import numpy as np
 from favae_cli.common.errors import UserError
 from favae_cli.config.run import Config
 from favae_cli.evaluation.attributes import attribute_metrics, attribute_pictures
-from favae_cli.evaluation.condition import Conditioning
+from favae_cli.evaluation.conditioning import Conditioning
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
 from favae_cli.machine.stop_signals import StopRequest

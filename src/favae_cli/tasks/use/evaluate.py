@@ -6,8 +6,8 @@ from importlib import import_module
 from pathlib import Path
 
 from favae_cli.config.trained_run_tasks import Evaluate
+from favae_cli.queries.samples import load_data
 from favae_cli.tasks.session import Session
-from favae_cli.tasks.use.samples import load_data
 from favae_cli.training.run_log import RunLog
 from favae_cli.training.trained import TrainedRun
 

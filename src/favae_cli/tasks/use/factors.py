@@ -15,8 +15,8 @@ from favae_cli.evaluation.factors import Reading
 from favae_cli.evaluation.report import write_report
 from favae_cli.evaluation.style import save
 from favae_cli.evaluation.traversal import most_relevant
+from favae_cli.queries.samples import load_data
 from favae_cli.tasks.use.results import save_table
-from favae_cli.tasks.use.samples import load_data
 from favae_cli.training.trained import TrainedRun
 
 logger = logging.getLogger(__name__)

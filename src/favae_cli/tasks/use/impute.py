@@ -13,10 +13,10 @@ from favae_cli.config.trained_run_tasks import Impute
 from favae_cli.evaluation.images import unit
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.model import FAVAE, observed_table
+from favae_cli.queries.filled_tables import Made, Variable, filled_table, missing_entries, variables
+from favae_cli.queries.samples import Samples, chosen_samples
 from favae_cli.tasks.use.choice import chosen_view
-from favae_cli.tasks.use.filled import Made, Variable, filled_table, missing_entries, variables
 from favae_cli.tasks.use.results import save_grid, save_images, save_table, write_table
-from favae_cli.tasks.use.samples import Samples, chosen_samples
 from favae_cli.training.trained import TrainedRun
 from favae_cli.views import BernoulliView, Encoded, SequenceView
 

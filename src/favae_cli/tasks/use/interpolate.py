@@ -10,9 +10,9 @@ import numpy as np
 from favae_cli.common.errors import UserError
 from favae_cli.config.trained_run_tasks import Interpolate
 from favae_cli.evaluation.interpolation import between
+from favae_cli.queries.samples import chosen_samples
 from favae_cli.tasks.use.choice import chosen_view
 from favae_cli.tasks.use.results import save_grid, save_images
-from favae_cli.tasks.use.samples import chosen_samples
 from favae_cli.training.trained import TrainedRun
 
 

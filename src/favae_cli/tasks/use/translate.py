@@ -7,10 +7,10 @@ from pathlib import Path
 from favae_cli.common.errors import UserError
 from favae_cli.config.trained_run_tasks import Translate
 from favae_cli.evaluation.images import unit
-from favae_cli.evaluation.translator import translator_of
+from favae_cli.queries.samples import chosen_samples
+from favae_cli.queries.translate import translator_of
 from favae_cli.tasks.use.choice import chosen_view
 from favae_cli.tasks.use.results import save_grid, save_images
-from favae_cli.tasks.use.samples import chosen_samples
 from favae_cli.training.trained import TrainedRun
 
 

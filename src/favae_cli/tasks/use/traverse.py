@@ -10,9 +10,9 @@ import numpy as np
 from favae_cli.config.trained_run_tasks import Traverse
 from favae_cli.evaluation.factors import factor_table
 from favae_cli.evaluation.traversal import factor_name, most_relevant, traversed
+from favae_cli.queries.samples import Samples, read_input
 from favae_cli.tasks.use.choice import chosen_view
 from favae_cli.tasks.use.results import save_grid, save_images, save_table
-from favae_cli.tasks.use.samples import Samples, read_input
 from favae_cli.training.trained import TrainedRun
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from favae_cli.data import Dataset
-from favae_cli.evaluation.conditional import (
+from favae_cli.evaluation.generation_and_editing import (
     Combinations,
     Editor,
     EditScores,

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from favae_cli.common.random_streams import numpy_generator
 from favae_cli.config.run import Evaluation
 from favae_cli.data import Dataset
-from favae_cli.evaluation.conditional import (
+from favae_cli.evaluation.generation_and_editing import (
     Combinations,
     Editor,
     EditScores,

@@ -12,9 +12,9 @@ import torch
 
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
-from favae_cli.evaluation import condition
-from favae_cli.evaluation.condition import Conditioning, Labelled
-from favae_cli.evaluation.conditional import EditScores
+from favae_cli.evaluation import conditioning as condition
+from favae_cli.evaluation.conditioning import Conditioning, Labelled
+from favae_cli.evaluation.generation_and_editing import EditScores
 from favae_cli.machine.runtime import Runtime
 from favae_cli.model import FAVAE
 
