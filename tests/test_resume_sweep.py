@@ -12,7 +12,7 @@ import pytest
 from favae_cli.cli import main
 from favae_cli.common.errors import UserError
 from favae_cli.config.run import Config
-from favae_cli.sweep_table import run_lock, under_way
+from favae_cli.sweeps.table import run_lock, under_way
 
 SWEEP = ["-m", "experiment=avatars_condition", "model.factors=10,20,30,40", "data.missing.face=0.1"]
 

@@ -86,7 +86,7 @@ def _dispatch(arguments: list[str], place: Place | None = None) -> None:
     parsed = parse_arguments(arguments)
     folder = resumed_folder(parsed)
     if folder is not None:
-        from favae_cli.sweep import end_resumed
+        from favae_cli.sweeps.recorder import end_resumed
 
         config = resume(folder, parsed)
         score = _run(config, folder)
@@ -165,7 +165,7 @@ def _run(config: Config, directory: Path) -> float:
 
 
 def _run_of_sweep(config: Config, settings: HydraConf) -> float:
-    from favae_cli.sweep import own_run
+    from favae_cli.sweeps.recorder import own_run
 
     directory = Path(settings.runtime.output_dir)
     changes = " ".join(override.lstrip("+") for override in settings.overrides.task)

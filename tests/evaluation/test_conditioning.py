@@ -12,7 +12,7 @@ import torch
 
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
-from favae_cli.evaluation import conditioning as condition
+from favae_cli.evaluation import conditioning
 from favae_cli.evaluation.conditioning import Conditioning, Labelled
 from favae_cli.evaluation.generation_and_editing import EditScores
 from favae_cli.machine.runtime import Runtime

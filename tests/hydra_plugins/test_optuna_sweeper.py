@@ -10,7 +10,7 @@ import pytest
 
 from favae_cli.cli import main
 from favae_cli.config.run import Config
-from favae_cli.sweep_table import run_lock
+from favae_cli.sweeps.table import run_lock
 
 optuna = pytest.importorskip("optuna")
 

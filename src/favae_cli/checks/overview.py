@@ -11,7 +11,7 @@ from favae_cli.checks.cost import Cost
 from favae_cli.checks.presence import overlap
 from favae_cli.config.data_base import Kind
 from favae_cli.data import SPLITS, Dataset, ViewData
-from favae_cli.evaluation.table import Table, number
+from favae_cli.reporting.table import Table, number
 
 MIB = 1 << 20
 

@@ -10,10 +10,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from favae_cli.data import Dataset
-from favae_cli.evaluation.figures import relevance
 from favae_cli.factors import FactorModel
 from favae_cli.factors.updates import ViewSums, update_latents
 from favae_cli.model import FAVAE
+from favae_cli.reporting.figures import relevance
 
 
 def factor_metrics(model: FactorModel) -> dict[str, float]:

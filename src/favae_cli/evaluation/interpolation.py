@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from favae_cli.data import Dataset
-from favae_cli.evaluation.grids import image_grid
 from favae_cli.evaluation.images import unit
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.model import FAVAE
 from favae_cli.queries.translate import image_views
+from favae_cli.reporting.grids import image_grid
 
 
 def path(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray:

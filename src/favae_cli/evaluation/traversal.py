@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from favae_cli.evaluation.factors import factor_use
-from favae_cli.evaluation.grids import image_grid
 from favae_cli.factors import FactorModel
+from favae_cli.reporting.grids import image_grid
 
 
 def most_relevant(model: FactorModel, view: str | None, count: int) -> np.ndarray:

@@ -16,15 +16,15 @@ from favae_cli.common.files import replacing
 from favae_cli.config.data_sets import DataConfig
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset, load
-from favae_cli.evaluation import figures
 from favae_cli.evaluation.reconstruction import reconstruction_metrics
-from favae_cli.evaluation.report import write_report
-from favae_cli.evaluation.style import pixels, save
-from favae_cli.evaluation.terminal import as_text
 from favae_cli.machine.runtime import Runtime, prepare
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.machine.world import World
 from favae_cli.model import FAVAE
+from favae_cli.reporting import figures
+from favae_cli.reporting.report import write_report
+from favae_cli.reporting.style import pixels, save
+from favae_cli.reporting.terminal import as_text
 from favae_cli.rivals import JointVAE
 from favae_cli.training.epochs import Prior
 from favae_cli.training.rounds import Training

@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 from favae_cli.common.files import replacing
 from favae_cli.config.overrides import sweep_overrides
-from favae_cli.sweep_table import lock, under_way
+from favae_cli.sweeps.table import lock, under_way
 
 if TYPE_CHECKING:  # Hydra loads its plugins whenever it starts
     from optuna import Study, Trial

@@ -22,8 +22,8 @@ from favae_cli.config.run import Config, validate
 from favae_cli.config.section import Folder, Section, Seed
 from favae_cli.config.views import NetworkView
 from favae_cli.data import Dataset
-from favae_cli.evaluation.table import Table
-from favae_cli.evaluation.terminal import tables_as_text
+from favae_cli.reporting.table import Table
+from favae_cli.reporting.terminal import tables_as_text
 from favae_cli.training.run_log import logging_to
 
 logger = logging.getLogger(__name__)

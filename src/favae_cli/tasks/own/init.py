@@ -11,11 +11,11 @@ from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.init_task import Init
-from favae_cli.evaluation.table import Table
-from favae_cli.evaluation.terminal import tables_as_text
 from favae_cli.guess.files import Found, find_files, guess_files
 from favae_cli.guess.recipe import experiment
 from favae_cli.guess.views import as_name
+from favae_cli.reporting.table import Table
+from favae_cli.reporting.terminal import tables_as_text
 from favae_cli.training.run_log import logging_to
 
 logger = logging.getLogger(__name__)

@@ -10,11 +10,11 @@ import pandas as pd
 
 from favae_cli.config.trained_run_tasks import Edit
 from favae_cli.evaluation.generation_and_editing import Editor
-from favae_cli.evaluation.grids import as_stored
 from favae_cli.evaluation.images import unit
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.model import FAVAE, observed_table
 from favae_cli.queries.samples import chosen_samples
+from favae_cli.reporting.grids import as_stored
 from favae_cli.tasks.use.choice import asked_labels, chosen_view
 from favae_cli.tasks.use.results import save_grid, save_images, save_table
 from favae_cli.training.trained import TrainedRun

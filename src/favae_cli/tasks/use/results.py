@@ -11,8 +11,8 @@ import pandas as pd
 from PIL import Image
 
 from favae_cli.common.files import replacing
-from favae_cli.evaluation.grids import as_stored, image_grid
-from favae_cli.evaluation.style import save
+from favae_cli.reporting.grids import as_stored, image_grid
+from favae_cli.reporting.style import save
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from favae_cli.evaluation.style import FAINT, INK, PALETTE, blank, colour, dress
+from favae_cli.reporting.style import FAINT, INK, PALETTE, blank, colour, dress
 
 _TICKED = 10  # values of an axis that are all written beside it
 _LABEL = 22  # characters of a value beside an axis or in a legend

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from favae_cli.evaluation.table import Metrics, Table, number, unique
-from favae_cli.evaluation.task_tables import disentanglement, prediction, transfer, translation
+from favae_cli.reporting.table import Metrics, Table, number, unique
+from favae_cli.reporting.task_tables import disentanglement, prediction, transfer, translation
 
 _VIEW_MEASURES = {
     "r2_mean": "R2, mean over images",

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
-from favae_cli.evaluation.style import FAINT, INK, blank, clipped, colour, dress, panels
+from favae_cli.reporting.style import FAINT, INK, blank, clipped, colour, dress, panels
 
 _EPOCH_PANELS = {"elbo": "ELBO", "log_likelihood": "log-likelihood", "kl": "KL"}
 NAMED = 16  # columns of a view, up to which each has its name

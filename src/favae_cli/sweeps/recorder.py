@@ -24,9 +24,9 @@ from omegaconf import DictConfig, OmegaConf
 from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
 from favae_cli.config.overrides import parse_overrides, plain_key, sweep_overrides
-from favae_cli.evaluation.style import save
-from favae_cli.evaluation.sweep_figure import sweep_figure
-from favae_cli.sweep_table import FILE, RESULTS, RUN_LOCK, SweepTable, lock, run_lock, under_way
+from favae_cli.reporting.style import save
+from favae_cli.sweeps.figure import sweep_figure
+from favae_cli.sweeps.table import FILE, RESULTS, RUN_LOCK, SweepTable, lock, run_lock, under_way
 
 logger = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from favae_cli.evaluation.report import CAPTIONS, write_report
-from favae_cli.evaluation.table import Table, number
-from favae_cli.evaluation.tables import headline, tables
+from favae_cli.reporting.report import CAPTIONS, write_report
+from favae_cli.reporting.table import Table, number
+from favae_cli.reporting.tables import headline, tables
 
 METRICS = {
     "before/test/face/r2_mean": 0.9,

@@ -13,8 +13,8 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from favae_cli.common.files import replacing
-from favae_cli.evaluation.table import Metrics
-from favae_cli.evaluation.tables import headline, tables
+from favae_cli.reporting.table import Metrics
+from favae_cli.reporting.tables import headline, tables
 
 CAPTIONS = {
     "curves": "ELBO, log-likelihood and KL, epoch by epoch. The dotted line is where the view was joined "

@@ -11,10 +11,10 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from favae_cli.data import ViewData
-from favae_cli.evaluation.grids import GAP, montage
 from favae_cli.evaluation.scores import measured_as
-from favae_cli.evaluation.style import FAINT, INK, clipped, colour, dress
-from favae_cli.evaluation.table import number
+from favae_cli.reporting.grids import GAP, montage
+from favae_cli.reporting.style import FAINT, INK, clipped, colour, dress
+from favae_cli.reporting.table import number
 from favae_cli.views.standard import Standard
 
 WIDTH = 9.0  # inches of a panel

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from favae_cli.evaluation.table import Metrics, Table
-from favae_cli.evaluation.tables import tables
+from favae_cli.reporting.table import Metrics, Table
+from favae_cli.reporting.tables import tables
 
 WIDTH = 110  # characters
 

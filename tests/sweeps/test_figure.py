@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from favae_cli.evaluation.style import save
-from favae_cli.evaluation.sweep_figure import sweep_figure
+from favae_cli.reporting.style import save
+from favae_cli.sweeps.figure import sweep_figure
 
 
 def grid(keys: Mapping[str, Sequence[object]]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from favae_cli.evaluation import figures, grids, style
+from favae_cli.reporting import figures, grids, style
 
 
 def epoch(number: int, phase: str = "alone", view: str = "face", **changes: float) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from favae_cli.evaluation.style import DPI, INK, blank
+from favae_cli.reporting.style import DPI, INK, blank
 
 GAP = 4  # pixels between two images
 _MARGIN = 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from favae_cli.evaluation.terminal import WIDTH, as_text
+from favae_cli.reporting.terminal import WIDTH, as_text
 
 METRICS = {
     "before/test/face/r2_mean": 0.8125,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from favae_cli.evaluation.table import Metrics, Table, number, unique
+from favae_cli.reporting.table import Metrics, Table, number, unique
 
 _TRANSLATION = {
     "r2": "R2, pooled",

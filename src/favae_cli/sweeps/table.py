@@ -12,8 +12,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from favae_cli.common.files import replacing
-from favae_cli.evaluation.table import Table
-from favae_cli.evaluation.terminal import tables_as_text
+from favae_cli.reporting.table import Table
+from favae_cli.reporting.terminal import tables_as_text
 
 FILE = "sweep.csv"
 RUN_LOCK = ".lock"  # in the folder of a run

@@ -24,9 +24,9 @@ from favae_cli.common.errors import Interrupted, UserError
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.overrides import combinations, parse_overrides, samples
 from favae_cli.config.run import Config
-from favae_cli.evaluation.report import write_report
-from favae_cli.sweep import end_resumed
-from favae_cli.sweep_table import SweepTable
+from favae_cli.reporting.report import write_report
+from favae_cli.sweeps.recorder import end_resumed
+from favae_cli.sweeps.table import SweepTable
 
 MISTAKE, BUG, STOP = 2048, 1024, 4096  # factors with which a run ends badly
 
