@@ -16,7 +16,7 @@ from favae_cli.config.folders import shipped_configs
 from favae_cli.config.run import Config, validate
 from favae_cli.data import Dataset, ViewData
 from favae_cli.machine.runtime import Runtime
-from favae_cli.rivals import JointVAE, build_joint
+from favae_cli.models import JointVAE, build_joint
 
 LIBRARY = ("mvae", "mmvae", "jmvae", "dmvae", "mopoe", "mvtcae")
 

@@ -26,7 +26,7 @@ from favae_cli.evaluation.cards import (
 )
 from favae_cli.evaluation.factors import Reading
 from favae_cli.factors import FactorModel, ViewFactors
-from favae_cli.model import FAVAE, observed_table
+from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.views import BernoulliView, CategoricalView, Encoded, RealView, View
 
 Known = Callable[[np.ndarray, np.ndarray, float], ViewFactors]

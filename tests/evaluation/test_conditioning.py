@@ -12,11 +12,10 @@ import torch
 
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
-from favae_cli.evaluation import conditioning
 from favae_cli.evaluation.conditioning import Conditioning, Labelled
 from favae_cli.evaluation.generation_and_editing import EditScores
 from favae_cli.machine.runtime import Runtime
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
 
 MakeData = Callable[..., Dataset]
 
@@ -89,7 +88,7 @@ def test_the_strength_is_chosen_on_the_validation_split_and_reported_on_the_test
         best = {"validation": 2.0, "test": 4.0}[split]
         return EditScores(np.full(2, 1.0 if strength == best else 0.5), np.ones(2), np.zeros(2))
 
-    monkeypatch.setattr(condition, "edit_scores", scores)
+    monkeypatch.setattr("favae_cli.evaluation.conditioning.edit_scores", scores)
     metrics = conditioning.metrics()
     assert asked == [("validation", 1.0), ("validation", 2.0), ("validation", 4.0), ("test", 2.0)]
     assert (metrics["edit/strength"], metrics["edit/flip"]) == (2.0, 0.5)

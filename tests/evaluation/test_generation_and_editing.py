@@ -19,7 +19,7 @@ from favae_cli.evaluation.generation_and_editing import (
     generation_scores,
 )
 from favae_cli.factors.bernoulli import probability
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
 
 MakeData = Callable[..., Dataset]
 

@@ -15,7 +15,7 @@ from favae_cli.evaluation.prediction import predicted, prediction_metrics, predi
 from favae_cli.evaluation.prediction_figures import comparison
 from favae_cli.evaluation.scores import score
 from favae_cli.factors import FactorModel
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
 
 MakeData = Callable[..., Dataset]
 RNG = np.random.default_rng(0)

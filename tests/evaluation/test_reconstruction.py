@@ -15,7 +15,7 @@ from favae_cli.evaluation.images import r2_per_image, unit
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
 from favae_cli.evaluation.scores import score
 from favae_cli.machine.runtime import Runtime
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training.epochs import Prior
 from favae_cli.views import BernoulliView, VaeView
 

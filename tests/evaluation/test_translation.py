@@ -22,9 +22,9 @@ from favae_cli.evaluation.translation import (
     translation_pictures,
 )
 from favae_cli.machine.runtime import Runtime
-from favae_cli.model import FAVAE
+from favae_cli.models import JointVAE
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.translate import translator_of
-from favae_cli.rivals import JointVAE
 from favae_cli.views.vae import Loss
 
 DIRECTIONS = ["photo-sketch", "sketch-photo"]

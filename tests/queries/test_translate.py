@@ -10,9 +10,9 @@ import torch
 
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel
-from favae_cli.model import FAVAE
+from favae_cli.models import JointVAE
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.translate import FactorTranslator, image_views, translator_of
-from favae_cli.rivals import JointVAE
 from favae_cli.views import BernoulliView, LinearView
 from favae_cli.views.vae import Loss
 

@@ -20,7 +20,7 @@ from favae_cli.config.views import VaeView as Section
 from favae_cli.data import Dataset, ViewData
 from favae_cli.machine.runtime import Runtime
 from favae_cli.machine.stop_signals import StopRequest
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.rounds import Training
 from favae_cli.training.run_log import read_records

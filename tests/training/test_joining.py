@@ -13,7 +13,7 @@ from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
 from favae_cli.factors import FactorModel, Gamma, Moments, ViewFactors
 from favae_cli.machine.world import ALONE
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import encodings as encodings_module
 from favae_cli.training import joining
 from favae_cli.training.encodings import Encodings, Tables, encode

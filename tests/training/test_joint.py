@@ -13,7 +13,7 @@ import torch
 from favae_cli.common.errors import UserError
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
-from favae_cli.rivals import JointVAE
+from favae_cli.models import JointVAE
 from favae_cli.training.epochs import Position, Prior, Totals
 from favae_cli.training.joint import JointTrainer, gathered
 from favae_cli.views.vae import KLTerm

@@ -15,7 +15,7 @@ from favae_cli.config.models import Fa
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import Runtime
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.setup import build_model, make_trainers
 from favae_cli.training.state import pack

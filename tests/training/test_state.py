@@ -14,7 +14,7 @@ import torch
 from favae_cli.config.views import VaeView as Section
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, fit
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.epochs import Position, Prior, Totals
 from favae_cli.training.state import Priors, Progress, described, pack, pack_means, unpack

@@ -13,7 +13,6 @@ from omegaconf import OmegaConf
 from pydantic import TypeAdapter
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from favae_cli import model as models
 from favae_cli.api.fitted import Fitted, new_folder
 from favae_cli.api.samples import training_data, views_to_fit
 from favae_cli.api.settings import compose_run, sections_of
@@ -22,6 +21,7 @@ from favae_cli.config.run import Machine, validate
 from favae_cli.config.section import validated
 from favae_cli.machine.runtime import prepare
 from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.models import fa_vae
 from favae_cli.training.rounds import Training
 from favae_cli.training.setup import build_model
 from favae_cli.training.trained import load_run
@@ -124,7 +124,7 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
         data = training_data(views, kinds, config.seed)
         runtime = prepare(config.trainer)
         model = build_model(config, data, runtime)
-        if not isinstance(model, models.FAVAE) or not model.joins:
+        if not isinstance(model, fa_vae.FAVAE) or not model.joins:
             raise UserError("X: one view with a network has nothing to share its factors with; give another view too")
         folder = self._new_folder()
         (folder / ".hydra").mkdir()

@@ -24,7 +24,7 @@ from favae_cli.evaluation.generation_and_editing import (
 from favae_cli.evaluation.images import unit
 from favae_cli.evaluation.judge import Judge, agreement, train_judge
 from favae_cli.machine.runtime import Runtime
-from favae_cli.model import FAVAE, observed_table
+from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.reporting.grids import image_grid
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel
 from favae_cli.factors.updates import ViewSums, update_latents
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.reporting.figures import relevance
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from favae_cli.evaluation.images import r2_per_image, unit
 from favae_cli.evaluation.judge import Judge, agreement
 from favae_cli.factors.embeddings import Embeddings
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
 
 NEARLY = 0.01  # of a score
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from favae_cli.data import Dataset
 from favae_cli.evaluation.images import unit
 from favae_cli.factors.embeddings import Embeddings
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.translate import image_views
 from favae_cli.reporting.grids import image_grid
 

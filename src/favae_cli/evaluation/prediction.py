@@ -11,7 +11,7 @@ from favae_cli.data import Dataset
 from favae_cli.evaluation.prediction_figures import comparison
 from favae_cli.evaluation.scores import score
 from favae_cli.factors.embeddings import Embeddings
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.views import Encoded
 
 FEW = 4  # views, up to which each is also predicted from each other one

@@ -8,8 +8,8 @@ import numpy as np
 
 from favae_cli.data import Dataset
 from favae_cli.factors.embeddings import Embeddings
-from favae_cli.model import FAVAE
-from favae_cli.rivals import JointVAE
+from favae_cli.models import JointVAE
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.views import LinearView
 
 

@@ -13,7 +13,7 @@ from favae_cli.evaluation.interpolation import interpolation_pictures
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
 from favae_cli.evaluation.translation import agreement_metrics, translation_metrics, translation_pictures
 from favae_cli.machine.stop_signals import StopRequest
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.translate import image_views
 from favae_cli.tasks.session import Session, complete
 from favae_cli.training.joining import foretold

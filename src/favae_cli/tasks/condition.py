@@ -14,7 +14,7 @@ from favae_cli.evaluation.conditioning import Conditioning
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
 from favae_cli.machine.stop_signals import StopRequest
-from favae_cli.model import observed_table
+from favae_cli.models.fa_vae import observed_table
 from favae_cli.tasks.session import Session, complete
 from favae_cli.training.joining import foretold
 

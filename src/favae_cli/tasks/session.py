@@ -20,12 +20,12 @@ from favae_cli.evaluation.reconstruction import reconstruction_metrics
 from favae_cli.machine.runtime import Runtime, prepare
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.machine.world import World
-from favae_cli.model import FAVAE
+from favae_cli.models import JointVAE
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.reporting import figures
 from favae_cli.reporting.report import write_report
 from favae_cli.reporting.style import pixels, save
 from favae_cli.reporting.terminal import as_text
-from favae_cli.rivals import JointVAE
 from favae_cli.training.epochs import Prior
 from favae_cli.training.rounds import Training
 from favae_cli.training.run_log import RunLog, read_records

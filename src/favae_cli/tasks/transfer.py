@@ -19,7 +19,7 @@ from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
 from favae_cli.evaluation.transfer import Course, disentanglement, race, race_metrics, side_by_side, traversals
 from favae_cli.machine.stop_signals import StopRequest
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.nets.grow import warm_start
 from favae_cli.tasks.session import Session
 from favae_cli.training import checkpoint

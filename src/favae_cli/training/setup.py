@@ -16,8 +16,8 @@ from favae_cli.config.run import Config
 from favae_cli.config.stored import stored_config, validate_stored
 from favae_cli.data import Dataset, ViewData
 from favae_cli.machine.runtime import Runtime
-from favae_cli.model import FAVAE
-from favae_cli.rivals import JointVAE, build_joint
+from favae_cli.models import JointVAE, build_joint
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.epochs import Trainer
 from favae_cli.training.joint import JointTrainer

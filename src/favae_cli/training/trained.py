@@ -16,8 +16,8 @@ from favae_cli.config.run import Config
 from favae_cli.config.stored import stored_config, validate_stored
 from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.machine.runtime import Runtime
-from favae_cli.model import FAVAE
-from favae_cli.rivals import JointVAE
+from favae_cli.models import JointVAE
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.setup import build_model
 from favae_cli.training.state import unpack

@@ -23,7 +23,7 @@ from favae_cli.factors import FactorModel
 from favae_cli.factors.extend import NewView, extend
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.machine.world import World
-from favae_cli.model import FAVAE, observed_table
+from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.nets.grow import warm_start
 from favae_cli.tasks.session import Session, loaded
 from favae_cli.tasks.train import evaluate

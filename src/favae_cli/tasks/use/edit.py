@@ -12,7 +12,7 @@ from favae_cli.config.trained_run_tasks import Edit
 from favae_cli.evaluation.generation_and_editing import Editor
 from favae_cli.evaluation.images import unit
 from favae_cli.factors.embeddings import Embeddings
-from favae_cli.model import FAVAE, observed_table
+from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.queries.samples import chosen_samples
 from favae_cli.reporting.grids import as_stored
 from favae_cli.tasks.use.choice import asked_labels, chosen_view

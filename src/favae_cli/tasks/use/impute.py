@@ -12,7 +12,7 @@ from favae_cli.common.files import replacing
 from favae_cli.config.trained_run_tasks import Impute
 from favae_cli.evaluation.images import unit
 from favae_cli.factors.embeddings import Embeddings
-from favae_cli.model import FAVAE, observed_table
+from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.queries.filled_tables import Made, Variable, filled_table, missing_entries, variables
 from favae_cli.queries.samples import Samples, chosen_samples
 from favae_cli.tasks.use.choice import chosen_view

@@ -12,7 +12,7 @@ from favae_cli.data import Dataset, ViewData
 from favae_cli.factors import FactorModel, Gamma, ViewFactors
 from favae_cli.factors.bernoulli import probability
 from favae_cli.machine.runtime import Runtime
-from favae_cli.model import FAVAE, observed_table
+from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.views import BernoulliView, FrozenView, VaeView
 
 LATENT, SIDE, N = 3, 4, 10

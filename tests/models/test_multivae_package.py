@@ -12,7 +12,7 @@ from torch import Tensor
 
 from favae_cli.common.errors import UserError
 from favae_cli.data import Dataset
-from favae_cli.rivals import JointVAE
+from favae_cli.models import JointVAE
 from favae_cli.views.vae import KLTerm
 
 pytest.importorskip("multivae")
@@ -212,7 +212,7 @@ def test_mistakes_are_one_line(name: str, overrides: list[str], message: str, jo
 
 
 def test_without_the_package_the_way_to_get_it_is_told(monkeypatch: pytest.MonkeyPatch, joint: Joint) -> None:
-    monkeypatch.delitem(sys.modules, "favae_cli.rivals.library", raising=False)
+    monkeypatch.delitem(sys.modules, "favae_cli.models.multivae_package", raising=False)
     for name in [name for name in sys.modules if name.partition(".")[0] == "multivae"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(pytest, "importorskip", lambda name: None)

@@ -16,8 +16,8 @@ from torch import Tensor
 from favae_cli.common.errors import UserError
 from favae_cli.config.models import MultiVae
 from favae_cli.data import Dataset
-from favae_cli.rivals import JointVAE
-from favae_cli.rivals.multi_vae import MultiLoss, MultiVAE, relaxed, uniform_kl
+from favae_cli.models import JointVAE
+from favae_cli.models.multi_vae import MultiLoss, MultiVAE, relaxed, uniform_kl
 from favae_cli.views.vae import KLTerm
 
 Joint = Callable[..., MultiVAE]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from favae_cli.data import Dataset
 from favae_cli.evaluation.images import r2_pooled
-from favae_cli.rivals import JointVAE
+from favae_cli.models import JointVAE
 from favae_cli.training.joint import gathered
 from favae_cli.views.vae import KLTerm, Loss
 

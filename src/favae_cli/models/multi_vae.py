@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from favae_cli.common.errors import UserError
 from favae_cli.config.models import MultiVae
-from favae_cli.rivals.base import JointVAE
+from favae_cli.models.joint_vae import JointVAE
 from favae_cli.views.vae import KLTerm, VaeView, gaussian_kl
 
 

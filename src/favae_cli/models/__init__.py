@@ -1,4 +1,4 @@
-"""Models to compare with: joint VAEs of several views, trained, tested and used as FA-VAE is."""
+"""FA-VAE, and the joint VAEs to compare it with, which are trained, tested and used as it is."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from favae_cli.config.models import LibraryModel, MultiVae
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import Runtime
-from favae_cli.rivals.base import JointVAE
-from favae_cli.rivals.multi_vae import MultiVAE
+from favae_cli.models.joint_vae import JointVAE
+from favae_cli.models.multi_vae import MultiVAE
 from favae_cli.views import VaeView
 
 __all__ = ["JointVAE", "build_joint"]
@@ -48,7 +48,7 @@ def build_joint(config: Config, data: Dataset, runtime: Runtime) -> JointVAE:
 def _from_library(settings: LibraryModel, views: dict[str, VaeView], generator: torch.Generator) -> JointVAE:
     torchvision()  # multivae imports it, and here is the only door
     try:
-        library = import_module("favae_cli.rivals.library")
+        library = import_module("favae_cli.models.multivae_package")
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("multivae", "pythae"):
             raise

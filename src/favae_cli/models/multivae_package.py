@@ -34,7 +34,7 @@ from torch.distributions import Distribution
 
 from favae_cli.common.errors import UserError
 from favae_cli.config.models import Dmvae, LibraryModel
-from favae_cli.rivals.base import JointVAE
+from favae_cli.models.joint_vae import JointVAE
 from favae_cli.views.vae import BATCH, KLTerm, VaeView
 
 MODELS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
