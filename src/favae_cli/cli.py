@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from favae_cli import __version__
+from favae_cli.command_line.help_text import help_text
 from favae_cli.common.errors import Interrupted, UserError
 from favae_cli.config.folders import config_folders, shipped_configs
-from favae_cli.help import help_text
 from favae_cli.machine.launcher_environment import Place, find_place
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _in_company(arguments: list[str], place: Place) -> int:
 
 def _dispatch(arguments: list[str], place: Place | None = None) -> None:
     # Hydra and the schema take most of a second to import: --help does without them.
-    from favae_cli.compose import (
+    from favae_cli.command_line.compose import (
         CHECK,
         TRAINING,
         checked_overrides,
@@ -81,7 +81,7 @@ def _dispatch(arguments: list[str], place: Place | None = None) -> None:
         parse_arguments,
         primary_config,
     )
-    from favae_cli.resume import resume, resumed_folder
+    from favae_cli.command_line.resume_run import resume, resumed_folder
 
     parsed = parse_arguments(arguments)
     folder = resumed_folder(parsed)
@@ -94,7 +94,7 @@ def _dispatch(arguments: list[str], place: Place | None = None) -> None:
             end_resumed(folder, score, config.score)
         return
     if parsed.multirun:
-        from favae_cli.resume_sweep import with_folder
+        from favae_cli.command_line.resume_sweep import with_folder
 
         flags = [argument for argument in arguments if argument not in parsed.overrides]
         parsed.overrides = with_folder(parsed.overrides)
@@ -132,7 +132,7 @@ def _job(composed: DictConfig) -> float | None:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from favae_cli.compose import CHECK, INIT, USE
+    from favae_cli.command_line.compose import CHECK, INIT, USE
     from favae_cli.config.init_task import validate_init
     from favae_cli.config.run import validate
     from favae_cli.config.trained_run_tasks import validate_use
@@ -159,7 +159,7 @@ def _job(composed: DictConfig) -> float | None:
 
 
 def _run(config: Config, directory: Path) -> float:
-    from favae_cli.launch import run
+    from favae_cli.command_line.start_processes import run
 
     return run(config, directory)
 
@@ -175,19 +175,19 @@ def _run_of_sweep(config: Config, settings: HydraConf) -> float:
 
 
 def _use(config: Use, directory: Path) -> None:
-    from favae_cli.tasks.use import use_run
+    from favae_cli.tasks.trained_run import use_run
 
     use_run(config, directory)
 
 
 def _init(config: Init) -> None:
-    from favae_cli.tasks.own.init import init
+    from favae_cli.tasks.init import init
 
     init(config)
 
 
 def _check(composed: DictConfig) -> None:
-    from favae_cli.tasks.own.check import check
+    from favae_cli.tasks.check import check
 
     check(composed)
 

@@ -48,7 +48,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def uses(monkeypatch: pytest.MonkeyPatch) -> Uses:
     """What the command line asks for; nothing of it is done."""
     asked: Uses = []
-    monkeypatch.setattr("favae_cli.tasks.use.use_run", lambda config, directory: asked.append((config, directory)))
+    monkeypatch.setattr(
+        "favae_cli.tasks.trained_run.use_run", lambda config, directory: asked.append((config, directory))
+    )
     return asked
 
 
@@ -170,7 +172,7 @@ def test_a_mistake_found_in_the_run_is_told_the_same_way(
     def use_run(config: Use, directory: Path) -> None:
         raise UserError("from: no view faces")
 
-    monkeypatch.setattr("favae_cli.tasks.use.use_run", use_run)
+    monkeypatch.setattr("favae_cli.tasks.trained_run.use_run", use_run)
     assert main(["task=impute", f"run={RUN}"]) == 2
     assert said(capsys) == ["from: no view faces"]
 

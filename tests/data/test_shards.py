@@ -17,7 +17,7 @@ from PIL import Image
 from favae_cli.common.errors import UserError
 from favae_cli.data import SPLITS, Dataset
 from favae_cli.data.tars import Member, expanded, read_shards
-from favae_cli.guess.pictures import image_header
+from favae_cli.preparation.guess_pictures import image_header
 
 Files = Sequence[tuple[str, bytes]]
 COUNT = 20

@@ -304,7 +304,7 @@ def test_a_search_is_checked_before_its_first_run(
 def test_without_its_package_a_line_says_how_to_get_it(
     asked: str, line: str, monkeypatch: pytest.MonkeyPatch, runs: Runs, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("favae_cli.compose.find_spec", lambda name: None)
+    monkeypatch.setattr("favae_cli.command_line.compose.find_spec", lambda name: None)
     assert main(["-m", asked]) == 2
     assert own(capsys.readouterr().err) == [line]
     assert runs.configs == []

@@ -18,7 +18,7 @@ from favae_cli.config.trained_run_tasks import Machine
 from favae_cli.data import SPLITS, Dataset, load
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.machine.runtime import prepare
-from favae_cli.tasks.use import add_view
+from favae_cli.tasks.trained_run import add_view
 from favae_cli.training import checkpoint
 from favae_cli.training.trained import TrainedRun, load_run
 

@@ -17,7 +17,7 @@ from PIL import Image
 from favae_cli.cli import main
 from favae_cli.common.errors import UserError
 from favae_cli.config.folders import shipped_configs
-from favae_cli.tasks.own.check import check
+from favae_cli.tasks.check import check
 
 ROWS = 120
 BINARY = {"kind": "binary", "binarise": {}, "empty": "missing"}

@@ -64,6 +64,6 @@ def test_traversal_and_factors_write_the_same_of_a_factor(using: Using) -> None:
 
 def test_a_split_without_samples_is_refused(using: Using, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     nobody = replace(data, split=data.split | {"test": data.split["test"][:0]})
-    monkeypatch.setattr("favae_cli.tasks.use.factors.load_data", lambda config, trained: nobody)
+    monkeypatch.setattr("favae_cli.tasks.trained_run.factors.load_data", lambda config, trained: nobody)
     with pytest.raises(UserError, match=r"^split: no test sample has any of the views face, cartoon, attributes$"):
         using("task=factors")

@@ -8,7 +8,7 @@ import numpy as np
 
 from favae_cli.config.own_files import ImageData, Manifest
 from favae_cli.data.manifest import read_tables
-from favae_cli.guess.pictures import image_header
+from favae_cli.preparation.guess_pictures import image_header
 
 
 def mixed_sizes(config: Manifest) -> Iterator[str]:

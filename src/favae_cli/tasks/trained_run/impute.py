@@ -15,8 +15,8 @@ from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.queries.filled_tables import Made, Variable, filled_table, missing_entries, variables
 from favae_cli.queries.samples import Samples, chosen_samples
-from favae_cli.tasks.use.choice import chosen_view
-from favae_cli.tasks.use.results import save_grid, save_images, save_table, write_table
+from favae_cli.tasks.trained_run.named_choices import chosen_view
+from favae_cli.tasks.trained_run.written_files import save_grid, save_images, save_table, write_table
 from favae_cli.training.trained import TrainedRun
 from favae_cli.views import BernoulliView, Encoded, SequenceView
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from favae_cli.checks.findings import Findings
 from favae_cli.common.errors import UserError
 from favae_cli.config.data_sets import DataConfig, Manifest
 from favae_cli.data import Dataset, load
+from favae_cli.preparation.check_findings import Findings
 
 ADVICE = {
     "images skipped": "repair or remove these files; as it is, their samples lack the view",

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from favae_cli import launch, tasks
+from favae_cli import tasks
+from favae_cli.command_line import start_processes
 from favae_cli.common.errors import Interrupted, UserError
 from favae_cli.config.run import Config
 from favae_cli.machine.launcher_environment import Place
@@ -37,16 +38,16 @@ def of(**trainer: int) -> Any:
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Run]:
     """Run two processes, forked ones, each of which ends as `act` says, now or at a time that it names."""
     forking = multiprocessing.get_context("fork")
-    monkeypatch.setattr(launch.multiprocessing, "get_context", lambda method: forking)
-    monkeypatch.setattr(launch, "ENDING", 0.5)
+    monkeypatch.setattr(start_processes.multiprocessing, "get_context", lambda method: forking)
+    monkeypatch.setattr(start_processes, "ENDING", 0.5)
 
     def start(act: Act) -> float:
         def work(place: Place, config: Config, directory: Path, report: Connection) -> None:
             ending = act(place, directory)
             report.send(ending if isinstance(ending, tuple) else (time.monotonic(), ending))
 
-        monkeypatch.setattr(launch, "_work", work)
-        return launch.run(of(devices=2), tmp_path)
+        monkeypatch.setattr(start_processes, "_work", work)
+        return start_processes.run(of(devices=2), tmp_path)
 
     yield start
     assert not multiprocessing.active_children(), "a process is left behind"
@@ -54,7 +55,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Run]:
 
 def test_one_process_is_this_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tasks, "run_task", lambda config, directory: float(os.getpid()))
-    assert launch.run(of(), tmp_path) == os.getpid()
+    assert start_processes.run(of(), tmp_path) == os.getpid()
 
 
 def test_the_score_is_that_of_the_leading_process_whoever_ends_first(run: Run) -> None:
@@ -92,9 +93,9 @@ def test_a_process_that_waits_for_one_that_failed_is_ended(run: Run) -> None:
     def act(place: Place, folder: Path) -> BaseException:
         if place.leads:
             time.sleep(LONG)
-        return launch.ProcessFailed("ZeroDivisionError")
+        return start_processes.ProcessFailed("ZeroDivisionError")
 
-    with pytest.raises(launch.ProcessFailed, match="ZeroDivisionError"):
+    with pytest.raises(start_processes.ProcessFailed, match="ZeroDivisionError"):
         run(act)
 
 
@@ -105,7 +106,7 @@ def test_a_process_that_dies_without_a_word_ends_all(run: Run) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
         return 0.0
 
-    with pytest.raises(launch.ProcessFailed, match="process 1 ended with exit code -9"):
+    with pytest.raises(start_processes.ProcessFailed, match="process 1 ended with exit code -9"):
         run(act)
 
 
@@ -147,7 +148,7 @@ def test_a_signal_before_they_can_take_it_is_no_bug(run: Run) -> None:
 
 def test_several_machines_need_somebody_who_starts_it_on_each(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^trainer\.devices=4 trainer\.nodes=2: .* torchrun --nnodes=2 .* srun"):
-        launch.run(of(devices=4, nodes=2), tmp_path)
+        start_processes.run(of(devices=4, nodes=2), tmp_path)
 
 
 @pytest.mark.parametrize(("devices", "nodes", "wanted"), [(1, 1, 1), (2, 1, 2), (4, 2, 8)])
@@ -156,7 +157,7 @@ def test_as_many_processes_as_were_started_must_be_asked_for(
 ) -> None:
     monkeypatch.setattr(World, "here", lambda: World(0, 4))
     with pytest.raises(UserError, match=rf"^trainer\.devices={devices} .*: {wanted} processes asked for, 4 started"):
-        launch.run(of(devices=devices, nodes=nodes), tmp_path)
+        start_processes.run(of(devices=devices, nodes=nodes), tmp_path)
 
 
 def test_processes_started_together_take_config_and_folder_of_the_leading_one(
@@ -166,4 +167,4 @@ def test_processes_started_together_take_config_and_folder_of_the_leading_one(
     monkeypatch.setattr(World, "here", lambda: World(2, 4))
     monkeypatch.setattr(World, "gather", lambda self, part: [theirs, part, part, part])
     monkeypatch.setattr(tasks, "run_task", lambda config, directory: float((config, directory) == theirs))
-    assert launch.run(of(devices=4), tmp_path / "own") == 1.0
+    assert start_processes.run(of(devices=4), tmp_path / "own") == 1.0

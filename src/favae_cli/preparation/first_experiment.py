@@ -10,8 +10,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from favae_cli.config.data_base import Kind
-from favae_cli.guess.files import Found
-from favae_cli.guess.views import GuessedView
+from favae_cli.preparation.guess_files import Found
+from favae_cli.preparation.guess_views import GuessedView
 
 PRESETS: dict[Kind, str] = {"binary": "bernoulli"}  # of configs/view; others are called like the kind
 NETWORKS: tuple[Kind, ...] = ("image", "vector", "counts", "sequence", "text")
@@ -46,7 +46,7 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
     latents = {view.name: _latent(view, rows) for view in networks}
     size = sum(latents.get(view.name, view.size) for view in found.views)
     alone = min(max(round(STEPS / max(rows // BATCH, 1)), 10), 150)
-    return environment.get_template("experiment.yaml.j2").render(
+    return environment.get_template("first_experiment.yaml.j2").render(
         found=found,
         name=name,
         files=[*files],

@@ -14,8 +14,8 @@ from omegaconf import OmegaConf
 
 from favae_cli.config.data_base import Kind
 from favae_cli.data.table import Table
-from favae_cli.guess.columns import Guess, are_counts, mean_words, parse_numbers
-from favae_cli.guess.pictures import guess_pixels
+from favae_cli.preparation.guess_columns import Guess, are_counts, mean_words, parse_numbers
+from favae_cli.preparation.guess_pictures import guess_pixels
 
 NUMBERED = re.compile(r"^(?P<stem>.*?[^\d])(?P<number>\d+)$")
 TIME = re.compile(r"^(t|time|step|hour|day|week|month|frame)[_ .-]?$", re.IGNORECASE)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from favae_cli.checks.cost import Cost
-from favae_cli.checks.presence import overlap
 from favae_cli.config.data_base import Kind
 from favae_cli.data import SPLITS, Dataset, ViewData
+from favae_cli.preparation.check_cost import Cost
+from favae_cli.preparation.check_presence import overlap
 from favae_cli.reporting.table import Table, number
 
 MIB = 1 << 20

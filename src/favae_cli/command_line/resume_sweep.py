@@ -8,9 +8,9 @@ from pathlib import Path
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
+from favae_cli.command_line.resume_run import KEY, named_folder
 from favae_cli.common.errors import UserError
 from favae_cli.config.overrides import last_value, parse_overrides, plain_key
-from favae_cli.resume import KEY, named_folder
 
 _WISH, _FOLDER = "sweep.resume=", "hydra.sweep.dir="
 _CONFIG = "multirun.yaml"  # Hydra's name for the config of a sweep

@@ -31,7 +31,7 @@ from favae_cli.data import load
 from favae_cli.data.cells import Cells
 from favae_cli.machine.runtime import prepare
 from favae_cli.machine.stop_signals import StopRequest
-from favae_cli.tasks.use import use_run
+from favae_cli.tasks.trained_run import use_run
 from favae_cli.training.rounds import Training
 from favae_cli.training.setup import build_model
 

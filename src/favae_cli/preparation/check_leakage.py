@@ -12,7 +12,7 @@ from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.data.joining import positions, sample_keys
 from favae_cli.data.manifest import read_tables
 from favae_cli.data.split import LABELS
-from favae_cli.guess.columns import guess_column
+from favae_cli.preparation.guess_columns import guess_column
 
 TELLING = 4  # values of a sample, from which two that are alike are no accident
 

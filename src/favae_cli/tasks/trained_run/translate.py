@@ -9,8 +9,8 @@ from favae_cli.config.trained_run_tasks import Translate
 from favae_cli.evaluation.images import unit
 from favae_cli.queries.samples import chosen_samples
 from favae_cli.queries.translate import translator_of
-from favae_cli.tasks.use.choice import chosen_view
-from favae_cli.tasks.use.results import save_grid, save_images
+from favae_cli.tasks.trained_run.named_choices import chosen_view
+from favae_cli.tasks.trained_run.written_files import save_grid, save_images
 from favae_cli.training.trained import TrainedRun
 
 

@@ -9,19 +9,19 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, ValidationError
 
-from favae_cli.checks.cost import costs
-from favae_cli.checks.findings import Findings
-from favae_cli.checks.leakage import copies, groups_in_two_splits, keys_in_two_splits
-from favae_cli.checks.loading import load_sound
-from favae_cli.checks.overview import cost_table, data_tables
-from favae_cli.checks.pictures import mixed_sizes
-from favae_cli.checks.presence import check_presence
 from favae_cli.common.errors import UserError
 from favae_cli.config.data_sets import DataConfig, Manifest
 from favae_cli.config.run import Config, validate
 from favae_cli.config.section import Folder, Section, Seed
 from favae_cli.config.views import NetworkView
 from favae_cli.data import Dataset
+from favae_cli.preparation.check_cost import costs
+from favae_cli.preparation.check_findings import Findings
+from favae_cli.preparation.check_image_sizes import mixed_sizes
+from favae_cli.preparation.check_leakage import copies, groups_in_two_splits, keys_in_two_splits
+from favae_cli.preparation.check_loading import load_sound
+from favae_cli.preparation.check_overview import cost_table, data_tables
+from favae_cli.preparation.check_presence import check_presence
 from favae_cli.reporting.table import Table
 from favae_cli.reporting.terminal import tables_as_text
 from favae_cli.training.run_log import logging_to

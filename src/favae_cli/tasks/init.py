@@ -11,9 +11,9 @@ from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.init_task import Init
-from favae_cli.guess.files import Found, find_files, guess_files
-from favae_cli.guess.recipe import experiment
-from favae_cli.guess.views import as_name
+from favae_cli.preparation.first_experiment import experiment
+from favae_cli.preparation.guess_files import Found, find_files, guess_files
+from favae_cli.preparation.guess_views import as_name
 from favae_cli.reporting.table import Table
 from favae_cli.reporting.terminal import tables_as_text
 from favae_cli.training.run_log import logging_to

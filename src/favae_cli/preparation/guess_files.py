@@ -11,8 +11,16 @@ import numpy as np
 
 from favae_cli.common.errors import UserError
 from favae_cli.data.table import NUMPY, PARQUET, Table, read_table
-from favae_cli.guess.columns import KEY_NAME, ColumnKind, Guess, find_key, guess_column, is_unique, less_misnamed
-from favae_cli.guess.views import GuessedView, apart, as_name, guess_views
+from favae_cli.preparation.guess_columns import (
+    KEY_NAME,
+    ColumnKind,
+    Guess,
+    find_key,
+    guess_column,
+    is_unique,
+    less_misnamed,
+)
+from favae_cli.preparation.guess_views import GuessedView, apart, as_name, guess_views
 
 SUFFIXES = (".csv", *PARQUET, NUMPY)
 

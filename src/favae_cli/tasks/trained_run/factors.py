@@ -16,7 +16,7 @@ from favae_cli.evaluation.traversal import most_relevant
 from favae_cli.queries.samples import load_data
 from favae_cli.reporting.report import write_report
 from favae_cli.reporting.style import save
-from favae_cli.tasks.use.results import save_table
+from favae_cli.tasks.trained_run.written_files import save_table
 from favae_cli.training.trained import TrainedRun
 
 logger = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from itertools import combinations
 
 import numpy as np
 
-from favae_cli.checks.findings import Findings
 from favae_cli.data import SPLITS, Dataset
+from favae_cli.preparation.check_findings import Findings
 
 FEW = 30  # training samples, below which nothing can be said of a view
 FEW_FOR_NETWORK = 200  # below which a network learns little
