@@ -12,7 +12,7 @@ import torch
 
 from favae_cli.common.errors import UserError
 from favae_cli.data import Dataset, ViewData
-from favae_cli.data.attributes import masked_view
+from favae_cli.data.masked_tables import masked_view
 from favae_cli.machine.runtime import Runtime
 from favae_cli.queries.filled_tables import Made, filled_table, missing_entries, variables
 from favae_cli.queries.samples import Samples

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from favae_cli.config.own_files import ImageData, Manifest
-from favae_cli.data.manifest import read_tables
+from favae_cli.data.sets.manifest import read_tables
 from favae_cli.preparation.guess_pictures import image_header
 
 

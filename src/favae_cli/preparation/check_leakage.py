@@ -9,8 +9,8 @@ import numpy as np
 
 from favae_cli.config.own_files import Manifest
 from favae_cli.data import SPLITS, Dataset, ViewData
-from favae_cli.data.joining import positions, sample_keys
-from favae_cli.data.manifest import read_tables
+from favae_cli.data.files.join_by_key import positions, sample_keys
+from favae_cli.data.sets.manifest import read_tables
 from favae_cli.data.split import LABELS
 from favae_cli.preparation.guess_columns import guess_column
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from favae_cli.common.errors import UserError
-from favae_cli.data.table import NUMPY, PARQUET, Table, read_table
+from favae_cli.data.files.table import NUMPY, PARQUET, Table, read_table
 from favae_cli.preparation.guess_columns import (
     KEY_NAME,
     ColumnKind,

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from favae_cli.data.decoding import DECODE_ERRORS
-from favae_cli.data.tars import Member
+from favae_cli.data.files.webdataset import Member
+from favae_cli.data.images.decoding import DECODE_ERRORS
 
 LOOKED_AT = 200  # files
 SIDES = (64, 32, 16)  # pixels; the largest that most of the files have

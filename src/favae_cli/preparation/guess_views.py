@@ -13,7 +13,7 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from favae_cli.config.data_base import Kind
-from favae_cli.data.table import Table
+from favae_cli.data.files.table import Table
 from favae_cli.preparation.guess_columns import Guess, are_counts, mean_words, parse_numbers
 from favae_cli.preparation.guess_pictures import guess_pixels
 

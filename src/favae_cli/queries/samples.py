@@ -13,8 +13,8 @@ from PIL import Image, UnidentifiedImageError
 from favae_cli.common.errors import UserError
 from favae_cli.config.trained_run_tasks import OnData, OnInput, OnSamples, changed_data
 from favae_cli.data import SPLITS, Dataset, ViewData
-from favae_cli.data.aligned import aligned
-from favae_cli.data.decoding import DECODE_ERRORS, Transform, decode
+from favae_cli.data.align_to_run import aligned
+from favae_cli.data.images.decoding import DECODE_ERRORS, Transform, decode
 from favae_cli.tasks.session import loaded
 from favae_cli.training.trained import TrainedRun, empty_view
 
