@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from favae_cli.factors import FactorModel, Moments, fit
 from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, Gamma, ViewFactors
-from favae_cli.factors.start import spectral_start
+from favae_cli.factors.spectral_start import spectral_start
 from favae_cli.factors.updates import ViewSums, update_ard, update_view
 from favae_cli.reporting.style import blank, colour, dress
 

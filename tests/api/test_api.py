@@ -32,8 +32,8 @@ from favae_cli.data.cells import Cells
 from favae_cli.machine.runtime import prepare
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.tasks.trained_run import use_run
-from favae_cli.training.rounds import Training
-from favae_cli.training.setup import build_model
+from favae_cli.training.build import build_model
+from favae_cli.training.schedule import Training
 
 COUNT = 100
 NUMBERS = np.random.default_rng(0).normal(size=(20, 2))

@@ -24,8 +24,8 @@ from favae_cli.data import Dataset, load
 from favae_cli.machine.runtime import prepare
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.tasks.trained_run import use_run
-from favae_cli.training.rounds import Training
-from favae_cli.training.setup import build_model
+from favae_cli.training.build import build_model
+from favae_cli.training.schedule import Training
 
 Using = Callable[..., Path]
 SIZE = 16

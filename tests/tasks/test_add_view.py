@@ -20,7 +20,7 @@ from favae_cli.factors.embeddings import Embeddings
 from favae_cli.machine.runtime import prepare
 from favae_cli.tasks.trained_run import add_view
 from favae_cli.training import checkpoint
-from favae_cli.training.trained import TrainedRun, load_run
+from favae_cli.training.trained_run import TrainedRun, load_run
 
 Using = Callable[..., Path]
 SHIPPED = yaml.safe_load((shipped_configs() / "task" / "add_view.yaml").read_text())["trainer"]

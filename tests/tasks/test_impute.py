@@ -17,7 +17,7 @@ from favae_cli.machine.runtime import Runtime
 from favae_cli.queries.filled_tables import Made, filled_table, missing_entries, variables
 from favae_cli.queries.samples import Samples
 from favae_cli.tasks.trained_run.impute import made_of
-from favae_cli.training.trained import empty_view, load_run
+from favae_cli.training.trained_run import empty_view, load_run
 from favae_cli.views import Encoded
 
 Using = Callable[..., Path]

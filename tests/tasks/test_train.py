@@ -20,7 +20,7 @@ from favae_cli.machine.runtime import prepare
 from favae_cli.queries.samples import load_data
 from favae_cli.tasks.session import Session
 from favae_cli.tasks.train import evaluate
-from favae_cli.training.trained import load_run
+from favae_cli.training.trained_run import load_run
 
 Using = Callable[..., Path]
 VIEWS = {"numbers": "r2", "bits": "auc", "labels": "accuracy", "course": "r2", "remark": "f1"}

@@ -17,7 +17,7 @@ from favae_cli.common.errors import UserError
 from favae_cli.data import Dataset
 from favae_cli.evaluation.explained import QUANTITIES
 from favae_cli.machine.runtime import Runtime
-from favae_cli.training.trained import load_run
+from favae_cli.training.trained_run import load_run
 
 Using = Callable[..., Path]
 

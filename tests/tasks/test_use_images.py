@@ -16,7 +16,7 @@ from favae_cli.data import Dataset
 from favae_cli.evaluation.images import r2_per_image, unit
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.machine.runtime import Runtime
-from favae_cli.training.trained import TrainedRun, load_run
+from favae_cli.training.trained_run import TrainedRun, load_run
 
 Using = Callable[..., Path]
 SIZE = 16

@@ -19,7 +19,7 @@ from favae_cli.config.trained_run_tasks import Translate
 from favae_cli.data import Dataset, ViewData
 from favae_cli.machine.runtime import Runtime
 from favae_cli.queries.samples import Samples, chosen_samples, read_input
-from favae_cli.training.trained import TrainedRun, load_run
+from favae_cli.training.trained_run import TrainedRun, load_run
 
 SIZE = 16
 

@@ -22,9 +22,9 @@ from favae_cli.config.section import validated
 from favae_cli.machine.runtime import prepare
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.models import fa_vae
-from favae_cli.training.rounds import Training
-from favae_cli.training.setup import build_model
-from favae_cli.training.trained import load_run
+from favae_cli.training.build import build_model
+from favae_cli.training.schedule import Training
+from favae_cli.training.trained_run import load_run
 
 
 class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]

@@ -20,7 +20,7 @@ from favae_cli.evaluation.scores import blocks
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models import fa_vae
 from favae_cli.queries.samples import Samples
-from favae_cli.training.trained import TrainedRun
+from favae_cli.training.trained_run import TrainedRun
 from favae_cli.views import Encoded
 
 Arrays = dict[str, np.ndarray]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import prepare
-from favae_cli.training.epochs import Position, Prior, Trainer
-from favae_cli.training.setup import build_model, make_trainers
+from favae_cli.training.build import build_model, make_trainers
+from favae_cli.training.trainer import Position, Prior, Trainer
 from favae_cli.views.vae import KLTerm
 
 COPIES = 4  # of every parameter: itself, its gradient and the optimiser's two moments

@@ -15,7 +15,7 @@ from favae_cli.evaluation.scores import measured_as
 from favae_cli.reporting.grids import GAP, montage
 from favae_cli.reporting.style import FAINT, INK, clipped, colour, dress
 from favae_cli.reporting.table import number
-from favae_cli.views.standard import Standard
+from favae_cli.views.standardise import Standard
 
 WIDTH = 9.0  # inches of a panel
 BARS = 8  # columns of a table, at most

@@ -16,7 +16,7 @@ from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.translate import image_views
 from favae_cli.tasks.session import Session, complete
-from favae_cli.training.joining import foretold
+from favae_cli.training.factor_step import foretold
 
 FEWEST = 2  # pairs in a split
 

@@ -16,7 +16,7 @@ from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstr
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.models.fa_vae import observed_table
 from favae_cli.tasks.session import Session, complete
-from favae_cli.training.joining import foretold
+from favae_cli.training.factor_step import foretold
 
 
 def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:

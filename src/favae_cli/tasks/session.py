@@ -26,10 +26,10 @@ from favae_cli.reporting import figures
 from favae_cli.reporting.report import write_report
 from favae_cli.reporting.style import pixels, save
 from favae_cli.reporting.terminal import as_text
-from favae_cli.training.epochs import Prior
-from favae_cli.training.rounds import Training
+from favae_cli.training.build import build_model
 from favae_cli.training.run_log import RunLog, read_records
-from favae_cli.training.setup import build_model
+from favae_cli.training.schedule import Training
+from favae_cli.training.trainer import Prior
 
 logger = logging.getLogger(__name__)
 

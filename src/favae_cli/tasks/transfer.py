@@ -20,13 +20,13 @@ from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstr
 from favae_cli.evaluation.transfer import Course, disentanglement, race, race_metrics, side_by_side, traversals
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.models.fa_vae import FAVAE
-from favae_cli.nets.grow import warm_start
+from favae_cli.nets.warm_start import warm_start
 from favae_cli.tasks.session import Session
 from favae_cli.training import checkpoint
-from favae_cli.training.epochs import Prior
-from favae_cli.training.joining import foretold
-from favae_cli.training.rounds import Training
-from favae_cli.training.setup import frozen_view, load_networks, only_vae
+from favae_cli.training.build import frozen_view, load_networks, only_vae
+from favae_cli.training.factor_step import foretold
+from favae_cli.training.schedule import Training
+from favae_cli.training.trainer import Prior
 from favae_cli.views import FrozenView, VaeView, build_view
 from favae_cli.views.vae import BATCH
 

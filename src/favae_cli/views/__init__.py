@@ -14,7 +14,7 @@ from favae_cli.views.bernoulli import BernoulliView
 from favae_cli.views.categorical import CategoricalView
 from favae_cli.views.counts import CountsView
 from favae_cli.views.frozen import FrozenView
-from favae_cli.views.linear import LinearView
+from favae_cli.views.principal_components import LinearView
 from favae_cli.views.real import RealView
 from favae_cli.views.sequence import SequenceView
 from favae_cli.views.text import TextView

@@ -15,7 +15,7 @@ from favae_cli.machine.runtime import Runtime, send
 from favae_cli.nets import Decoder, Encoder, build
 from favae_cli.views.base import Encoded
 from favae_cli.views.likelihoods import Bernoulli, Gaussian, Likelihood, PixelGaussian
-from favae_cli.views.standard import Standard, Unchanged
+from favae_cli.views.standardise import Standard, Unchanged
 
 BATCH = 256  # samples encoded or decoded at a time, outside of training
 DRAWS = 16  # of z, for a deviation

@@ -20,18 +20,18 @@ from favae_cli.config.section import did_you_mean
 from favae_cli.config.trained_run_tasks import AddView, changed_data
 from favae_cli.data import SPLITS, Dataset
 from favae_cli.factors import FactorModel
-from favae_cli.factors.extend import NewView, extend
+from favae_cli.factors.add_view import NewView, extend
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.machine.world import World
 from favae_cli.models.fa_vae import FAVAE, observed_table
-from favae_cli.nets.grow import warm_start
+from favae_cli.nets.warm_start import warm_start
 from favae_cli.tasks.session import Session, loaded
 from favae_cli.tasks.train import evaluate
+from favae_cli.training.build import fit_view
 from favae_cli.training.encodings import Encodings
-from favae_cli.training.joining import keep_units
-from favae_cli.training.rounds import Training
-from favae_cli.training.setup import fit_view
-from favae_cli.training.trained import TrainedRun
+from favae_cli.training.factor_step import keep_units
+from favae_cli.training.schedule import Training
+from favae_cli.training.trained_run import TrainedRun
 from favae_cli.views import Encoded, VaeView, View, build_view
 
 logger = logging.getLogger(__name__)

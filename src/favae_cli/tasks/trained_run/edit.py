@@ -17,7 +17,7 @@ from favae_cli.queries.samples import chosen_samples
 from favae_cli.reporting.grids import as_stored
 from favae_cli.tasks.trained_run.named_choices import asked_labels, chosen_view
 from favae_cli.tasks.trained_run.written_files import save_grid, save_images, save_table
-from favae_cli.training.trained import TrainedRun
+from favae_cli.training.trained_run import TrainedRun
 
 logger = logging.getLogger(__name__)
 

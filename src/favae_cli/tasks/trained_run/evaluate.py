@@ -9,7 +9,7 @@ from favae_cli.config.trained_run_tasks import Evaluate
 from favae_cli.queries.samples import load_data
 from favae_cli.tasks.session import Session
 from favae_cli.training.run_log import RunLog
-from favae_cli.training.trained import TrainedRun
+from favae_cli.training.trained_run import TrainedRun
 
 
 def use(config: Evaluate, trained: TrainedRun, directory: Path) -> None:

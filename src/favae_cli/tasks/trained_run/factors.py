@@ -17,7 +17,7 @@ from favae_cli.queries.samples import load_data
 from favae_cli.reporting.report import write_report
 from favae_cli.reporting.style import save
 from favae_cli.tasks.trained_run.written_files import save_table
-from favae_cli.training.trained import TrainedRun
+from favae_cli.training.trained_run import TrainedRun
 
 logger = logging.getLogger(__name__)
 

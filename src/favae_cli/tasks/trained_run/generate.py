@@ -11,7 +11,7 @@ from favae_cli.config.trained_run_tasks import Generate
 from favae_cli.evaluation.generation_and_editing import Editor
 from favae_cli.tasks.trained_run.named_choices import asked_labels, chosen_view
 from favae_cli.tasks.trained_run.written_files import save_grid, save_images
-from favae_cli.training.trained import TrainedRun
+from favae_cli.training.trained_run import TrainedRun
 
 COLUMNS = 8  # of the figure
 

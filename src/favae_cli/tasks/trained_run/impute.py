@@ -17,7 +17,7 @@ from favae_cli.queries.filled_tables import Made, Variable, filled_table, missin
 from favae_cli.queries.samples import Samples, chosen_samples
 from favae_cli.tasks.trained_run.named_choices import chosen_view
 from favae_cli.tasks.trained_run.written_files import save_grid, save_images, save_table, write_table
-from favae_cli.training.trained import TrainedRun
+from favae_cli.training.trained_run import TrainedRun
 from favae_cli.views import BernoulliView, Encoded, SequenceView
 
 logger = logging.getLogger(__name__)

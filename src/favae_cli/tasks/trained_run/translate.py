@@ -11,7 +11,7 @@ from favae_cli.queries.samples import chosen_samples
 from favae_cli.queries.translate import translator_of
 from favae_cli.tasks.trained_run.named_choices import chosen_view
 from favae_cli.tasks.trained_run.written_files import save_grid, save_images
-from favae_cli.training.trained import TrainedRun
+from favae_cli.training.trained_run import TrainedRun
 
 
 def use(config: Translate, trained: TrainedRun, directory: Path) -> None:

@@ -13,7 +13,7 @@ from favae_cli.evaluation.traversal import factor_name, most_relevant, traversed
 from favae_cli.queries.samples import Samples, read_input
 from favae_cli.tasks.trained_run.named_choices import chosen_view
 from favae_cli.tasks.trained_run.written_files import save_grid, save_images, save_table
-from favae_cli.training.trained import TrainedRun
+from favae_cli.training.trained_run import TrainedRun
 
 
 def use(config: Traverse, trained: TrainedRun, directory: Path) -> None:

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from favae_cli.common.errors import UserError
 from favae_cli.nets import Decoder, Encoder, build
-from favae_cli.nets.grow import WarmStart, warm_start
+from favae_cli.nets.warm_start import WarmStart, warm_start
 
 LATENT = 4
 Pair = tuple[Encoder, Decoder]

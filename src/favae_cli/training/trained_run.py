@@ -19,8 +19,8 @@ from favae_cli.machine.runtime import Runtime
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
-from favae_cli.training.setup import build_model
-from favae_cli.training.state import unpack
+from favae_cli.training.build import build_model
+from favae_cli.training.run_state import unpack
 from favae_cli.views import BernoulliView, FrozenView, LinearView, View, build_view
 
 

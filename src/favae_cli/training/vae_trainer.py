@@ -12,8 +12,8 @@ from favae_cli.common.random_streams import torch_generator
 from favae_cli.data import Dataset, ViewData
 from favae_cli.machine.runtime import send
 from favae_cli.machine.world import ALONE, World
-from favae_cli.training.epochs import Prior, Totals, Trainer, summed
-from favae_cli.training.feed import Rows
+from favae_cli.training.to_device import Rows
+from favae_cli.training.trainer import Prior, Totals, Trainer, summed
 from favae_cli.views import VaeView
 from favae_cli.views.vae import BATCH, Loss
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from favae_cli.common.errors import UserError
 from favae_cli.nets.base import Decoder, Encoder
-from favae_cli.nets.convolution import Conv2d, ConvTranspose2d
+from favae_cli.nets.conv_layers import Conv2d, ConvTranspose2d
 
 if TYPE_CHECKING:
     from favae_cli.config.views import ConvArch

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from favae_cli.training import feed
-from favae_cli.training.epochs import Position, Prior
-from favae_cli.training.vae import VaeTrainer
+from favae_cli.training import to_device
+from favae_cli.training.trainer import Position, Prior
+from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views.vae import KLTerm
 
 CPU = torch.device("cpu")
@@ -21,15 +21,15 @@ CHOSEN = np.array([19, 3, 3, 0, 7, 11])
 
 
 def test_rows_are_those_that_were_chosen_in_the_order_asked_for() -> None:
-    rows = feed.Rows(IMAGES, CHOSEN, CPU)
+    rows = to_device.Rows(IMAGES, CHOSEN, CPU)
     assert np.array_equal(rows.gather(np.array([4, 0, 4])), IMAGES[[7, 19, 7]])
 
 
 def test_rows_that_live_on_the_device_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    stored = feed.Rows(IMAGES, CHOSEN, CPU)
-    monkeypatch.setattr(feed, "_fits", lambda values, count, device: True)
-    monkeypatch.setattr(feed, "CHUNK", 4)
-    resident = feed.Rows(IMAGES.copy(), CHOSEN, CPU)
+    stored = to_device.Rows(IMAGES, CHOSEN, CPU)
+    monkeypatch.setattr(to_device, "_fits", lambda values, count, device: True)
+    monkeypatch.setattr(to_device, "CHUNK", 4)
+    resident = to_device.Rows(IMAGES.copy(), CHOSEN, CPU)
     for positions in (np.array([5, 1, 0]), np.arange(6)):
         found = resident.gather(positions)
         assert isinstance(found, torch.Tensor)
@@ -42,10 +42,10 @@ def test_a_gpu_keeps_what_takes_no_more_than_its_share_of_the_free_memory(
     free: int, fits: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 10**9))
-    assert feed.SHARE == 0.5
-    assert feed._fits(IMAGES, len(CHOSEN), torch.device("cuda")) is fits  # 6 images of 12 bytes
-    assert not feed._fits(np.array(["a text"], object), 1, torch.device("cuda"))
-    assert not feed._fits(IMAGES, len(CHOSEN), CPU)
+    assert to_device.SHARE == 0.5
+    assert to_device._fits(IMAGES, len(CHOSEN), torch.device("cuda")) is fits  # 6 images of 12 bytes
+    assert not to_device._fits(np.array(["a text"], object), 1, torch.device("cuda"))
+    assert not to_device._fits(IMAGES, len(CHOSEN), CPU)
 
 
 def test_a_thread_is_a_few_batches_ahead_and_keeps_the_order() -> None:
@@ -55,13 +55,13 @@ def test_a_thread_is_a_few_batches_ahead_and_keeps_the_order() -> None:
         begun.append(number)
         return number**2, threading.current_thread() is threading.main_thread()
 
-    made = feed.ahead(make, range(7), CPU)
+    made = to_device.ahead(make, range(7), CPU)
     assert begun == []
     assert next(made) == (0, False)
     deadline = time.monotonic() + 10
-    while len(begun) <= feed.AHEAD and time.monotonic() < deadline:
+    while len(begun) <= to_device.AHEAD and time.monotonic() < deadline:
         time.sleep(0.001)
-    assert begun == list(range(feed.AHEAD + 1))
+    assert begun == list(range(to_device.AHEAD + 1))
     assert [value for value, _ in made] == [1, 4, 9, 16, 25, 36]
 
 
@@ -69,7 +69,7 @@ def test_what_goes_wrong_in_the_thread_comes_out_in_its_turn() -> None:
     def make(number: int) -> float:
         return 1 / (2 - number)
 
-    made = feed.ahead(make, range(4), CPU)
+    made = to_device.ahead(make, range(4), CPU)
     assert [next(made), next(made)] == [0.5, 1.0]
     with pytest.raises(ZeroDivisionError):
         next(made)
@@ -77,7 +77,7 @@ def test_what_goes_wrong_in_the_thread_comes_out_in_its_turn() -> None:
 
 def test_a_feed_that_is_closed_leaves_no_thread() -> None:
     before = threading.active_count()
-    made: Iterator[int] = feed.ahead(abs, range(5), CPU)
+    made: Iterator[int] = to_device.ahead(abs, range(5), CPU)
     next(made)
     assert threading.active_count() == before + 1
     made.close()  # type: ignore[attr-defined]
@@ -88,14 +88,14 @@ def test_an_epoch_fed_by_a_thread_from_the_device_is_the_same(
     make_trainer: Callable[..., VaeTrainer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def by_a_thread(trainer: VaeTrainer, shares: np.ndarray) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
-        yield from zip(shares, feed.ahead(trainer.batch, shares, CPU), strict=True)
+        yield from zip(shares, to_device.ahead(trainer.batch, shares, CPU), strict=True)
 
     ends = []
     for other_way in (False, True):
         trainer = make_trainer()
         prior = Prior(np.random.default_rng(0).normal(size=(len(trainer.indices), 3)).astype(np.float32), 2.0)
         if other_way:
-            monkeypatch.setattr(feed, "_fits", lambda values, count, device: True)
+            monkeypatch.setattr(to_device, "_fits", lambda values, count, device: True)
             monkeypatch.setattr(VaeTrainer, "_fed", by_a_thread)
         at = Position()
         trainer.epoch(0, 0, 1, prior, KLTerm(1.0), at, lambda: False)

@@ -17,7 +17,7 @@ from favae_cli.factors.real import RealEmbedding
 from favae_cli.machine.world import ALONE, World
 from favae_cli.models.fa_vae import CHUNK, FAVAE
 from favae_cli.training.encodings import Encodings
-from favae_cli.training.epochs import Prior, Trainer
+from favae_cli.training.trainer import Prior, Trainer
 from favae_cli.views import Encoded, RealView, View
 
 

@@ -19,10 +19,10 @@ from favae_cli.machine.runtime import Runtime
 from favae_cli.models import JointVAE, build_joint
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
-from favae_cli.training.epochs import Trainer
-from favae_cli.training.joint import JointTrainer
-from favae_cli.training.state import under
-from favae_cli.training.vae import VaeTrainer
+from favae_cli.training.joint_trainer import JointTrainer
+from favae_cli.training.run_state import under
+from favae_cli.training.trainer import Trainer
+from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import FrozenView, LinearView, VaeView, View, build_view
 
 

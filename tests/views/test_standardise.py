@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from favae_cli.views import standard as standard_module
-from favae_cli.views.standard import LogStandard, Standard
+from favae_cli.views import standardise as standard_module
+from favae_cli.views.standardise import LogStandard, Standard
 
 RNG = np.random.default_rng(0)
 

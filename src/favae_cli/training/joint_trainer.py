@@ -14,7 +14,7 @@ from favae_cli.common.random_streams import torch_generator
 from favae_cli.data import Dataset, ViewData
 from favae_cli.machine.runtime import send
 from favae_cli.models import JointVAE
-from favae_cli.training.epochs import Prior, Totals, Trainer, summed
+from favae_cli.training.trainer import Prior, Totals, Trainer, summed
 from favae_cli.views.vae import BATCH, Loss
 
 Batch = tuple[dict[str, Tensor], dict[str, Tensor]]

@@ -7,9 +7,9 @@ import pytest
 from sklearn.metrics import r2_score, roc_auc_score
 
 from favae_cli.factors import fit
+from favae_cli.factors.add_view import NewView, extend
 from favae_cli.factors.bernoulli import BernoulliEmbedding
 from favae_cli.factors.embeddings import Embeddings
-from favae_cli.factors.extend import NewView, extend
 from favae_cli.factors.real import RealEmbedding
 
 SIZES = {"a": 8, "b": 6, "c": 5}

@@ -20,9 +20,9 @@ from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
-from favae_cli.training.rounds import Training
-from favae_cli.training.setup import build_model
-from favae_cli.training.trained import load_run
+from favae_cli.training.build import build_model
+from favae_cli.training.schedule import Training
+from favae_cli.training.trained_run import load_run
 from favae_cli.views import FrozenView, LinearView
 
 TinyConfig = Callable[..., Config]

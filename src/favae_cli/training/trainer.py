@@ -20,8 +20,8 @@ from favae_cli.data import Dataset
 from favae_cli.machine.runtime import Runtime, send
 from favae_cli.nets.batch_norm import synchronise
 from favae_cli.training.compiled import Compiled
-from favae_cli.training.feed import Rows, ahead
 from favae_cli.training.profiling import profiled
+from favae_cli.training.to_device import Rows, ahead
 from favae_cli.views.vae import KLTerm, Loss
 
 AGREED = 16  # steps after which several processes ask each other whether to stop

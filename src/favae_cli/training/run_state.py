@@ -13,7 +13,7 @@ from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, ViewFactors
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
-from favae_cli.training.epochs import Position, Prior, Totals, Trainer
+from favae_cli.training.trainer import Position, Prior, Totals, Trainer
 from favae_cli.views import FrozenView
 
 Priors = dict[str, dict[str, Prior]]

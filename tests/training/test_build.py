@@ -17,8 +17,8 @@ from favae_cli.data import Dataset
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
-from favae_cli.training.setup import build_model, make_trainers
-from favae_cli.training.state import pack
+from favae_cli.training.build import build_model, make_trainers
+from favae_cli.training.run_state import pack
 from favae_cli.views import BernoulliView, LinearView
 
 TinyConfig = Callable[..., Config]

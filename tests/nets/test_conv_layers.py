@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from favae_cli.nets import convolution
+from favae_cli.nets import conv_layers
 
 SHAPES = [(kernel, stride, padding) for kernel, stride, padding in product((3, 4), (1, 2), (0, 1))]
 
@@ -23,12 +23,12 @@ def worked_out(layer: nn.Module, x: Tensor) -> list[Tensor]:
 
 @pytest.fixture
 def products(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Grows by one with every matrix product in the place of a convolution."""
+    """Grows by one with every matrix product in the place of a conv_layers."""
     done: list[int] = []
     for name in ("unfold", "fold"):
         original = getattr(nn.functional, name)
         monkeypatch.setattr(
-            convolution.functional, name, lambda *given, original=original: (done.append(1), original(*given))[1]
+            conv_layers.functional, name, lambda *given, original=original: (done.append(1), original(*given))[1]
         )
     return done
 
@@ -39,7 +39,7 @@ def test_a_convolution_to_a_small_map_is_torchs(
     kernel: int, stride: int, padding: int, bias: bool, products: list[int]
 ) -> None:
     size = (stride + kernel - 2 * padding, stride + kernel - 2 * padding + (stride - 1))  # to 2 x 2
-    own = convolution.Conv2d(3, 5, kernel, stride, padding, bias=bias)
+    own = conv_layers.Conv2d(3, 5, kernel, stride, padding, bias=bias)
     torchs = nn.Conv2d(3, 5, kernel, stride, padding, bias=bias)
     torchs.load_state_dict(own.state_dict())
     x = torch.rand(4, 3, *size)
@@ -54,7 +54,7 @@ def test_a_convolution_from_a_small_map_is_torchs(
     kernel: int, stride: int, padding: int, bias: bool, products: list[int]
 ) -> None:
     more = (0, stride - 1)  # rows and columns that a strided convolution would have lost
-    own = convolution.ConvTranspose2d(5, 3, kernel, stride, padding, more, bias=bias)
+    own = conv_layers.ConvTranspose2d(5, 3, kernel, stride, padding, more, bias=bias)
     torchs = nn.ConvTranspose2d(5, 3, kernel, stride, padding, more, bias=bias)
     torchs.load_state_dict(own.state_dict())
     x = torch.rand(4, 5, 2, 2)
@@ -69,7 +69,7 @@ def test_a_transposed_convolution_of_a_larger_map_is_torchs(
     kernel: int, stride: int, padding: int, bias: bool, products: list[int]
 ) -> None:
     more = (0, stride - 1)
-    own = convolution.ConvTranspose2d(5, 3, kernel, stride, padding, more, bias=bias).double()
+    own = conv_layers.ConvTranspose2d(5, 3, kernel, stride, padding, more, bias=bias).double()
     torchs = nn.ConvTranspose2d(5, 3, kernel, stride, padding, more, bias=bias).double()
     torchs.load_state_dict(own.state_dict())
     x = torch.rand(4, 5, 4, 3).double()
@@ -80,7 +80,7 @@ def test_a_transposed_convolution_of_a_larger_map_is_torchs(
 
 
 def test_a_decoder_s_maps_are_laid_out_as_batches_are() -> None:
-    up = convolution.ConvTranspose2d(4, 3, 4, 2, 1)
+    up = conv_layers.ConvTranspose2d(4, 3, 4, 2, 1)
     assert up(torch.rand(2, 4, 4, 4)).is_contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
         assert up(torch.rand(2, 4, 4, 4)).is_contiguous(memory_format=torch.channels_last)
@@ -88,7 +88,7 @@ def test_a_decoder_s_maps_are_laid_out_as_batches_are() -> None:
 
 @pytest.mark.parametrize("bf16", [False, True])
 def test_only_small_maps_are_done_that_way_in_the_precision_of_the_others(bf16: bool, products: list[int]) -> None:
-    down, up = convolution.Conv2d(3, 4, 4, 2, 1), convolution.ConvTranspose2d(4, 3, 4, 2, 1)
+    down, up = conv_layers.Conv2d(3, 4, 4, 2, 1), conv_layers.ConvTranspose2d(4, 3, 4, 2, 1)
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         for side, expected in ((2, 2), (4, 0)):
             products.clear()
@@ -108,9 +108,9 @@ def test_in_bf16_they_are_as_near_to_float32_as_torchs_convolutions() -> None:
     torch.manual_seed(0)
     larger = torch.randn(8, 64, 4, 4)
     for own, torchs, x in (
-        (convolution.Conv2d(64, 32, 4, 2, 1), nn.Conv2d(64, 32, 4, 2, 1), torch.randn(8, 64, 4, 4)),
-        (convolution.ConvTranspose2d(64, 32, 4, 2, 1), nn.ConvTranspose2d(64, 32, 4, 2, 1), torch.randn(8, 64, 2, 2)),
-        (convolution.ConvTranspose2d(64, 32, 4, 2, 1), nn.ConvTranspose2d(64, 32, 4, 2, 1), larger),
+        (conv_layers.Conv2d(64, 32, 4, 2, 1), nn.Conv2d(64, 32, 4, 2, 1), torch.randn(8, 64, 4, 4)),
+        (conv_layers.ConvTranspose2d(64, 32, 4, 2, 1), nn.ConvTranspose2d(64, 32, 4, 2, 1), torch.randn(8, 64, 2, 2)),
+        (conv_layers.ConvTranspose2d(64, 32, 4, 2, 1), nn.ConvTranspose2d(64, 32, 4, 2, 1), larger),
     ):
         torchs.load_state_dict(own.state_dict())
         exact = worked_out(torchs, x)

@@ -15,11 +15,11 @@ from favae_cli.factors import FactorModel, Gamma, Moments, ViewFactors
 from favae_cli.machine.world import ALONE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import encodings as encodings_module
-from favae_cli.training import joining
+from favae_cli.training import factor_step
 from favae_cli.training.encodings import Encodings, Tables, encode
-from favae_cli.training.epochs import Prior
-from favae_cli.training.joining import foretell, foretold, join, rescale
-from favae_cli.training.vae import VaeTrainer
+from favae_cli.training.factor_step import foretell, foretold, join, rescale
+from favae_cli.training.trainer import Prior
+from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import Encoded
 
 MakeModel = Callable[..., FAVAE]
@@ -162,7 +162,7 @@ def test_what_is_foretold_can_take_the_place_of_what_it_is_foretold_from(
     indices = both.split["train"]
     encoded = encoded_at_random(model, both, indices)
     expected = foretold(model, both, tiny_config(), "train", encoded, 1)
-    monkeypatch.setattr(joining, "CHUNK", 5)
+    monkeypatch.setattr(factor_step, "CHUNK", 5)
     tables = {name: encoded[name].mean for name in IMAGES}
     foretell(model, both, tiny_config(), indices, {name: Encoded(mean, None) for name, mean in tables.items()}, tables)
     for name, prior in expected.items():
