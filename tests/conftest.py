@@ -12,8 +12,9 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
+from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import shipped_configs
-from favae_cli.config.run import Config, validate
+from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models import JointVAE, build_joint

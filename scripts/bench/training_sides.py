@@ -28,8 +28,9 @@ from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
 from favae_cli.common.vision import torchvision
+from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import shipped_configs
-from favae_cli.config.run import Config, validate
+from favae_cli.config.run import Config
 from favae_cli.data import ViewData
 from favae_cli.machine.runtime import find_device, prepare
 from favae_cli.nets import Decoder, Encoder

@@ -73,15 +73,9 @@ def _in_company(arguments: list[str], place: Place) -> int:
 
 def _dispatch(arguments: list[str], place: Place | None = None) -> None:
     # Hydra and the schema take most of a second to import: --help does without them.
-    from favae_cli.command_line.compose import (
-        CHECK,
-        TRAINING,
-        checked_overrides,
-        composition_mistakes,
-        parse_arguments,
-        primary_config,
-    )
+    from favae_cli.command_line.compose import checked_overrides, parse_arguments, primary_config
     from favae_cli.command_line.resume_run import resume, resumed_folder
+    from favae_cli.config.composition import CHECK, TRAINING, composition_mistakes
 
     parsed = parse_arguments(arguments)
     folder = resumed_folder(parsed)
@@ -132,9 +126,9 @@ def _job(composed: DictConfig) -> float | None:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from favae_cli.command_line.compose import CHECK, INIT, USE
+    from favae_cli.config.composition import CHECK, INIT, USE
+    from favae_cli.config.contradictions import validate
     from favae_cli.config.init_task import validate_init
-    from favae_cli.config.run import validate
     from favae_cli.config.trained_run_tasks import validate_use
 
     settings = HydraConfig.get()

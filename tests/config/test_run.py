@@ -16,8 +16,9 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import TypeAdapter
 
 from favae_cli.common.errors import UserError
+from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import shipped_configs
-from favae_cli.config.run import Config, validate
+from favae_cli.config.run import Config
 from favae_cli.config.section import Section
 from favae_cli.config.views import View
 

@@ -12,8 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from favae_cli.command_line.compose import parse_arguments
 from favae_cli.command_line.resume_run import resume
 from favae_cli.common.errors import UserError
+from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import shipped_configs
-from favae_cli.config.run import validate
 from favae_cli.config.stored import stored_config, validate_stored
 
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from favae_cli.common.pixels import unit
 from favae_cli.data import Dataset, ViewData
 from favae_cli.evaluation.attributes import predicted_attributes
-from favae_cli.evaluation.images import unit
 from favae_cli.evaluation.prediction import predicted, prediction_metrics, prediction_pictures
 from favae_cli.evaluation.prediction_figures import comparison
 from favae_cli.evaluation.scores import score

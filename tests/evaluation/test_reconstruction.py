@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from favae_cli.common.pixels import unit
 from favae_cli.config.views import MlpArch
 from favae_cli.config.views import VaeView as Section
 from favae_cli.data import Dataset, ViewData
-from favae_cli.evaluation.images import r2_per_image, unit
+from favae_cli.evaluation.images import r2_per_image
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
 from favae_cli.evaluation.scores import score
 from favae_cli.machine.runtime import Runtime

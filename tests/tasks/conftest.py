@@ -17,8 +17,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
+from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import shipped_configs
-from favae_cli.config.run import validate
 from favae_cli.config.trained_run_tasks import validate_use
 from favae_cli.data import Dataset, load
 from favae_cli.machine.runtime import prepare

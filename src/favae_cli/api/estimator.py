@@ -17,7 +17,8 @@ from favae_cli.api.fitted import Fitted, new_folder
 from favae_cli.api.samples import training_data, views_to_fit
 from favae_cli.api.settings import compose_run, sections_of
 from favae_cli.common.errors import UserError
-from favae_cli.config.run import Machine, validate
+from favae_cli.config.contradictions import validate
+from favae_cli.config.run import Machine
 from favae_cli.config.section import validated
 from favae_cli.machine.runtime import prepare
 from favae_cli.machine.stop_signals import StopRequest

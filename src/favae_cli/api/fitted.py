@@ -12,8 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from favae_cli.api.samples import filled, kinds_of_run, samples_of
 from favae_cli.common.errors import UserError
+from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.data_base import Kind
-from favae_cli.config.section import did_you_mean
 from favae_cli.evaluation.factors import factor_use
 from favae_cli.evaluation.prediction import prediction_metrics
 from favae_cli.evaluation.scores import blocks

@@ -8,8 +8,8 @@ from typing import Any, get_args
 import numpy as np
 
 from favae_cli.common.errors import UserError
+from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.data_base import Kind
-from favae_cli.config.section import did_you_mean
 from favae_cli.data.cells import Cells
 from favae_cli.preparation.first_experiment import PRESETS
 from favae_cli.preparation.guess_columns import MOST_CATEGORIES, REPEATED

@@ -11,14 +11,14 @@ import numpy as np
 
 from favae_cli.api.kinds import kinds_of
 from favae_cli.common.errors import UserError
+from favae_cli.common.pixels import unit
 from favae_cli.common.random_streams import numpy_generator
+from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.data_base import Kind
-from favae_cli.config.section import did_you_mean
 from favae_cli.data import Dataset, ViewData
 from favae_cli.data.cells import Cells
 from favae_cli.data.kinds import judge
 from favae_cli.data.sets.arrays import as_view
-from favae_cli.evaluation.images import unit
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.samples import Samples

@@ -9,8 +9,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from pydantic import TypeAdapter
 
-from favae_cli.command_line.compose import TRAINING, composition_mistakes
 from favae_cli.common.errors import UserError
+from favae_cli.config.composition import TRAINING, composition_mistakes
 from favae_cli.config.data_base import Kind
 from favae_cli.config.data_sets import Arrays
 from favae_cli.config.folders import shipped_configs

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
-import yaml
 from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException, MissingConfigException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
 
 from favae_cli.common.errors import UserError
+from favae_cli.common.suggestions import did_you_mean
+from favae_cli.config.composition import CHECK, INIT, PLUGINS, TRAINING, USE, composition_mistakes, not_installed
+from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import shipped_configs, user_configs
 from favae_cli.config.init_task import validate_init
 from favae_cli.config.overrides import (
@@ -33,19 +32,10 @@ from favae_cli.config.overrides import (
     samples,
     sweep_params,
 )
-from favae_cli.config.run import Config, validate
-from favae_cli.config.section import did_you_mean
+from favae_cli.config.run import Config
 from favae_cli.config.trained_run_tasks import TASKS, validate_use
 
-TRAINING, USE, INIT, CHECK = "run", "use", "init", "check"  # the primary configs
 _NEW = object()
-_PLUGINS = {  # the package that each needs, and the extra that brings it
-    "hydra/sweeper=optuna": ("optuna", "optuna"),
-    "hydra/launcher=joblib": ("hydra_plugins.hydra_joblib_launcher", "joblib"),
-    "hydra/launcher=submitit_local": ("hydra_plugins.hydra_submitit_launcher", "slurm"),
-    "hydra/launcher=submitit_slurm": ("hydra_plugins.hydra_submitit_launcher", "slurm"),
-    "hydra/launcher=ray": ("ray", "ray"),
-}
 
 
 class UserFolders(SearchPathPlugin):
@@ -120,18 +110,6 @@ def checked_overrides(parsed: argparse.Namespace, primary: str) -> list[str]:
     return [str(override.input_line) for override in overrides]
 
 
-@contextmanager
-def composition_mistakes() -> Iterator[None]:
-    """Turn what Hydra raises while it composes into a UserError of one line."""
-    try:
-        yield
-    except MissingConfigException as error:
-        raise UserError(_no_option(error)) from error
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-        causes = [str(error)] + ([str(error.__cause__)] if error.__cause__ else [])
-        raise UserError(" ".join(" ".join(causes).split())) from error
-
-
 def _configs(primary: str, overrides: list[Override], multirun: bool) -> Iterator[DictConfig]:
     """The config of a run, or those of all runs of a sweep."""
     fixed = [str(override.input_line) for override in overrides if not override.is_sweep_override()]
@@ -148,10 +126,10 @@ def _configs(primary: str, overrides: list[Override], multirun: bool) -> Iterato
             del base["hydra"]
         yield base
         return
-    for choice, (package, _) in _PLUGINS.items():
+    for choice, (package, _) in PLUGINS.items():
         group, name = choice.split("=")
         if base.hydra.runtime.choices[group] == name and find_spec(package) is None:
-            raise UserError(_not_installed(choice))
+            raise UserError(not_installed(choice))
     spread = combinations if base.hydra.runtime.choices["hydra/sweeper"] == "basic" else samples
     for combination in spread([*parse_overrides(sweep_params(base.hydra.sweeper)), *overrides]):
         yield compose(primary, combination)
@@ -174,17 +152,3 @@ def _added_where_new(primary: str, overrides: list[Override]) -> list[Override]:
     new = [override for override in plain if OmegaConf.select(known, override.key_or_group, default=_NEW) is _NEW]
     parser = OverridesParser.create()
     return [parser.parse_override(f"++{o.input_line}") if o in new else o for o in overrides]
-
-
-def _no_option(error: MissingConfigException) -> str:
-    group, _, name = (error.missing_cfg_file or "").rpartition("/")
-    if f"{group}={name}" in _PLUGINS:
-        return _not_installed(f"{group}={name}")
-    if not group or error.options is None:
-        return " ".join(str(error).split("Config search path")[0].split())
-    return f"{group}={name}: no such option; {did_you_mean(name, error.options)}"
-
-
-def _not_installed(choice: str) -> str:
-    package, extra = _PLUGINS[choice]
-    return f"{choice}: {package} is not installed; pip install 'favae-run[{extra}]'"

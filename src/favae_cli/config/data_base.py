@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from favae_cli.config.section import Count, Names, Section, Seed, did_you_mean
+from favae_cli.common.suggestions import did_you_mean
+from favae_cli.config.section import Count, Names, Section, Seed
 
 Kind = Literal["image", "binary", "real", "categorical", "counts", "vector", "sequence", "text"]
 Share = Annotated[float, Field(gt=0, lt=1)]

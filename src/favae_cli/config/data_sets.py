@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.data_base import Data, Gap, Kind, OnBadImage, Pixels, RandomSplit, Split
 from favae_cli.config.own_files import Manifest
-from favae_cli.config.section import Count, Folder, Name, Names, Section, Seed, Text, did_you_mean
+from favae_cli.config.section import Count, Folder, Name, Names, Section, Seed, Text
 
 __all__ = ["Arrays", "Avatars", "CartoonSet", "CelebA", "DataConfig", "Kind", "Manifest", "Pairs", "Pixels"]
 

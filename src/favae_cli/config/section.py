@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import textwrap
@@ -16,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from pydantic_core import ErrorDetails
 
 from favae_cli.common.errors import UserError
+from favae_cli.common.suggestions import did_you_mean
 
 T = TypeVar("T")
 
@@ -41,15 +41,6 @@ Name = Annotated[str, Field(pattern=r"^\w[\w-]*$")]
 Text = Annotated[str, Field(min_length=1)]
 Names = Annotated[list[Text], Field(min_length=1), AfterValidator(_distinct)]
 Folder = Annotated[Path, Field(strict=False), AfterValidator(Path.expanduser)]
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A clause that says what there is, the closest first where one is close."""
-    names = sorted(str(candidate) for candidate in known)
-    folded = {candidate.lower(): candidate for candidate in names}
-    close = difflib.get_close_matches(name.lower(), folded, n=1)
-    hint = f"did you mean {folded[close[0]]}? " if close else ""
-    return f"{hint}there are {', '.join(names)}" if names else "there are none"
 
 
 def validated(composed: DictConfig, schema: TypeAdapter[T], choices: Iterable[str] = ()) -> T:

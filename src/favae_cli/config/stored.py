@@ -12,8 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
 
 from favae_cli.common.errors import UserError
+from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import config_of_run, shipped_configs
-from favae_cli.config.run import Config, validate
+from favae_cli.config.run import Config
 from favae_cli.config.section import missing_keys, resolved
 
 logger = logging.getLogger(__name__)

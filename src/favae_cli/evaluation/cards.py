@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from favae_cli.common.pixels import unit
 from favae_cli.data import Dataset
 from favae_cli.evaluation.factors import Reading, factor_use
-from favae_cli.evaluation.images import unit
 from favae_cli.evaluation.traversal import most_relevant, traversed
 from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.reporting.panels import HIGH, LOW, WIDTH, Panel, panel, strip

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
+from favae_cli.common.pixels import unit
 from favae_cli.common.random_streams import numpy_generator
 from favae_cli.config.run import Evaluation
 from favae_cli.data import Dataset
@@ -21,7 +22,6 @@ from favae_cli.evaluation.generation_and_editing import (
     generation_metrics,
     generation_scores,
 )
-from favae_cli.evaluation.images import unit
 from favae_cli.evaluation.judge import Judge, agreement, train_judge
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models.fa_vae import FAVAE, observed_table

@@ -12,8 +12,8 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from sklearn.feature_extraction.text import HashingVectorizer
 
+from favae_cli.common.pixels import unit
 from favae_cli.evaluation.factors import Reading, factor_table
-from favae_cli.evaluation.images import unit
 from favae_cli.factors import ViewFactors
 from favae_cli.factors.updates import ViewSums
 from favae_cli.reporting.panels import units

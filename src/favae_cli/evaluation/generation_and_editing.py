@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from favae_cli.evaluation.images import r2_per_image, unit
+from favae_cli.common.pixels import unit
+from favae_cli.evaluation.images import r2_per_image
 from favae_cli.evaluation.judge import Judge, agreement
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models.fa_vae import FAVAE

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from favae_cli.common.pixels import unit
 from favae_cli.data import Dataset
-from favae_cli.evaluation.images import unit
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.translate import image_views

@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from favae_cli.common.pixels import unit
 from favae_cli.data import ViewData
-from favae_cli.evaluation.images import r2_per_image, r2_pooled, unit
+from favae_cli.evaluation.images import r2_per_image, r2_pooled
 
 Measured = Literal["image", "text", "sequence", "categorical", "binary", "real"]
 """Kinds of data that are scored, and drawn, in different ways; counts and vectors are real."""

@@ -9,9 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.spatial.distance import cdist
 
+from favae_cli.common.pixels import unit
 from favae_cli.config.run import Evaluation, Translate
 from favae_cli.data import Dataset
-from favae_cli.evaluation.images import r2_per_image, r2_pooled, unit
+from favae_cli.evaluation.images import r2_per_image, r2_pooled
 from favae_cli.evaluation.judge import agreement, train_judge
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models import JointVAE

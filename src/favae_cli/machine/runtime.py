@@ -6,7 +6,7 @@ import ctypes
 import platform
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -15,14 +15,24 @@ from torch import Tensor, nn
 from favae_cli.common.errors import UserError
 from favae_cli.machine.world import ALONE, World
 
-if TYPE_CHECKING:
-    from favae_cli.config.run import Machine
-
 # Parameters of glibc's mallopt(3), as <malloc.h> numbers them.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -2, -3, -4
 _MIB = 1 << 20
 
 _Module = TypeVar("_Module", bound=nn.Module)
+
+
+class MachineSettings(Protocol):
+    """What a config says of the machine, as `Machine` of the schema does."""
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def precision(self) -> str: ...
+
+    @property
+    def threads(self) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -56,7 +66,7 @@ class Runtime:
         return network
 
 
-def prepare(machine: Machine, world: World = ALONE) -> Runtime:
+def prepare(machine: MachineSettings, world: World = ALONE) -> Runtime:
     """Set up this process, one of a `world`, for a run: memory, threads (None leaves them as they are), device,
     precision.
 

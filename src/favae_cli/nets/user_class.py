@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.section import did_you_mean
+from favae_cli.common.suggestions import did_you_mean
 from favae_cli.nets.base import Decoder, Encoder, initialise
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from favae_cli.config.trained_run_tasks import OnData, OnInput, OnSamples, chang
 from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.data.align_to_run import aligned
 from favae_cli.data.images.decoding import DECODE_ERRORS, Transform, decode
-from favae_cli.tasks.session import loaded
+from favae_cli.data.loading import loaded
 from favae_cli.training.trained_run import TrainedRun, empty_view
 
 logger = logging.getLogger(__name__)

@@ -121,7 +121,7 @@ def end_resumed(directory: Path, score: float, name: str) -> None:
 
 def _end_row(folder: Path, job: str, ending: float | Exception, name: str, seconds: str = "") -> None:
     """Write down how a run ended, draw the picture anew and tell how the sweep stands."""
-    from favae_cli.training.run_log import logging_to  # loads torch: not before a run has had its chance to do so
+    from favae_cli.common.log_lines import logging_to
 
     written = folder / job / "metrics.json"
     cells = {"seconds": seconds, **(json.loads(written.read_text()) if written.is_file() else {})}

@@ -10,8 +10,10 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, ValidationError
 
 from favae_cli.common.errors import UserError
+from favae_cli.common.log_lines import logging_to
+from favae_cli.config.contradictions import validate
 from favae_cli.config.data_sets import DataConfig, Manifest
-from favae_cli.config.run import Config, validate
+from favae_cli.config.run import Config
 from favae_cli.config.section import Folder, Section, Seed
 from favae_cli.config.views import NetworkView
 from favae_cli.data import Dataset
@@ -24,7 +26,6 @@ from favae_cli.preparation.check_overview import cost_table, data_tables
 from favae_cli.preparation.check_presence import check_presence
 from favae_cli.reporting.table import Table
 from favae_cli.reporting.terminal import tables_as_text
-from favae_cli.training.run_log import logging_to
 
 logger = logging.getLogger(__name__)
 

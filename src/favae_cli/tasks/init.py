@@ -9,6 +9,7 @@ import yaml
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
+from favae_cli.common.log_lines import logging_to
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.init_task import Init
 from favae_cli.preparation.first_experiment import experiment
@@ -16,7 +17,6 @@ from favae_cli.preparation.guess_files import Found, find_files, guess_files
 from favae_cli.preparation.guess_views import as_name
 from favae_cli.reporting.table import Table
 from favae_cli.reporting.terminal import tables_as_text
-from favae_cli.training.run_log import logging_to
 
 logger = logging.getLogger(__name__)
 

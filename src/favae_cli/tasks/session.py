@@ -13,9 +13,9 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from favae_cli.common.files import replacing
-from favae_cli.config.data_sets import DataConfig
 from favae_cli.config.run import Config
-from favae_cli.data import Dataset, load
+from favae_cli.data import Dataset
+from favae_cli.data.loading import loaded
 from favae_cli.evaluation.reconstruction import reconstruction_metrics
 from favae_cli.machine.runtime import Runtime, prepare
 from favae_cli.machine.stop_signals import StopRequest
@@ -191,17 +191,3 @@ def complete(
         return session.metrics
     evaluate(session, "test")
     return session.close(training.log)
-
-
-def loaded(config: DataConfig, cache: Path, seed: int) -> Dataset:
-    """The data set of the config; says how large it is, and what its loader had to skip or repair.
-
-    Raises:
-        UserError: a mistake in the config or the data.
-    """
-    data = load(config, cache.expanduser(), seed)
-    sizes = ", ".join(f"{len(indices)} {split}" for split, indices in data.split.items())
-    logger.info("%s: %d samples (%s)", data.name, len(data.keys), sizes)
-    for note in data.notes:
-        logger.info("%s: %s", data.name, note)
-    return data

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from favae_cli.common.errors import UserError
+from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.own_files import NPY
-from favae_cli.config.section import did_you_mean
 from favae_cli.data.files.numpy_arrays import mapped_part, memory_mapped
 from favae_cli.data.files.webdataset import TAR, read_shards
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.section import did_you_mean
+from favae_cli.common.suggestions import did_you_mean
 from favae_cli.data.dataset import Dataset
 from favae_cli.data.sets.image_collection import Listing, draw_some
 from favae_cli.data.split import split_indices

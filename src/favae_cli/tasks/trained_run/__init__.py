@@ -7,10 +7,10 @@ from importlib import import_module
 from pathlib import Path
 
 from favae_cli.common.errors import Interrupted
+from favae_cli.common.log_lines import logging_to
 from favae_cli.config.trained_run_tasks import Use
 from favae_cli.machine.runtime import prepare
 from favae_cli.machine.stop_signals import StopRequest
-from favae_cli.training.run_log import logging_to
 from favae_cli.training.trained_run import load_run
 
 logger = logging.getLogger(__name__)

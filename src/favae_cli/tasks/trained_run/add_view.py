@@ -14,18 +14,20 @@ from omegaconf import OmegaConf
 from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
 from favae_cli.common.random_streams import torch_generator
+from favae_cli.common.suggestions import did_you_mean
+from favae_cli.config.contradictions import validate
 from favae_cli.config.models import FaVae
-from favae_cli.config.run import Config, Schedule, validate
-from favae_cli.config.section import did_you_mean
+from favae_cli.config.run import Config, Schedule
 from favae_cli.config.trained_run_tasks import AddView, changed_data
 from favae_cli.data import SPLITS, Dataset
+from favae_cli.data.loading import loaded
 from favae_cli.factors import FactorModel
 from favae_cli.factors.add_view import NewView, extend
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.machine.world import World
 from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.nets.warm_start import warm_start
-from favae_cli.tasks.session import Session, loaded
+from favae_cli.tasks.session import Session
 from favae_cli.tasks.train import evaluate
 from favae_cli.training.build import fit_view
 from favae_cli.training.encodings import Encodings

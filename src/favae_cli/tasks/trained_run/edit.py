@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from favae_cli.common.pixels import unit
 from favae_cli.config.trained_run_tasks import Edit
 from favae_cli.evaluation.generation_and_editing import Editor
-from favae_cli.evaluation.images import unit
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.queries.samples import chosen_samples

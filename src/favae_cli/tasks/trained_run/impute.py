@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from favae_cli.common.files import replacing
+from favae_cli.common.pixels import unit
 from favae_cli.config.trained_run_tasks import Impute
-from favae_cli.evaluation.images import unit
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.queries.filled_tables import Made, Variable, filled_table, missing_entries, variables

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.section import did_you_mean
+from favae_cli.common.suggestions import did_you_mean
 
 
 def chosen_view(key: str, name: str | None, views: Sequence[str], meant: Sequence[str] | None = None) -> str:

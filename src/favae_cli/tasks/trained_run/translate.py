@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from favae_cli.common.errors import UserError
+from favae_cli.common.pixels import unit
 from favae_cli.config.trained_run_tasks import Translate
-from favae_cli.evaluation.images import unit
 from favae_cli.queries.samples import chosen_samples
 from favae_cli.queries.translate import translator_of
 from favae_cli.tasks.trained_run.named_choices import chosen_view
