@@ -10,7 +10,6 @@ import pytest
 from favae_cli.data import Dataset
 from favae_cli.evaluation.generation_and_editing import (
     Combinations,
-    Editor,
     EditScores,
     edit_metrics,
     edit_scores,
@@ -20,6 +19,7 @@ from favae_cli.evaluation.generation_and_editing import (
 )
 from favae_cli.factors.bernoulli import probability
 from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.generate_and_edit import Editor
 
 MakeData = Callable[..., Dataset]
 

@@ -14,11 +14,11 @@ from favae_cli.api.samples import filled, kinds_of_run, samples_of
 from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.data_base import Kind
-from favae_cli.evaluation.factors import factor_use
+from favae_cli.data.dataset import blocks
 from favae_cli.evaluation.prediction import prediction_metrics
-from favae_cli.evaluation.scores import blocks
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models import fa_vae
+from favae_cli.queries.factor_reading import factor_use
 from favae_cli.queries.samples import Samples
 from favae_cli.training.trained_run import TrainedRun
 from favae_cli.views import Encoded

@@ -21,8 +21,8 @@ from favae_cli.data.kinds import judge
 from favae_cli.data.sets.arrays import as_view
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.impute import embedding_of, made_of
 from favae_cli.queries.samples import Samples
-from favae_cli.tasks.trained_run.impute import embedding_of, made_of
 from favae_cli.training.trained_run import TrainedRun, empty_view
 from favae_cli.views import Encoded
 

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from favae_cli.common.pixels import unit
 from favae_cli.data import Dataset
-from favae_cli.evaluation.factors import Reading, factor_use
-from favae_cli.evaluation.traversal import most_relevant, traversed
 from favae_cli.models.fa_vae import FAVAE, observed_table
+from favae_cli.queries.factor_reading import Reading, factor_use
+from favae_cli.queries.traverse import most_relevant, traversed
 from favae_cli.reporting.panels import HIGH, LOW, WIDTH, Panel, panel, strip
 from favae_cli.reporting.style import INK, blank, clipped, dress
 

@@ -14,7 +14,6 @@ from favae_cli.config.run import Evaluation
 from favae_cli.data import Dataset
 from favae_cli.evaluation.generation_and_editing import (
     Combinations,
-    Editor,
     EditScores,
     edit_metrics,
     edit_scores,
@@ -25,6 +24,7 @@ from favae_cli.evaluation.generation_and_editing import (
 from favae_cli.evaluation.judge import Judge, agreement, train_judge
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models.fa_vae import FAVAE, observed_table
+from favae_cli.queries.generate_and_edit import Editor
 from favae_cli.reporting.grids import image_grid
 
 logger = logging.getLogger(__name__)

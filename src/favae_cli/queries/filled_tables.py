@@ -11,28 +11,8 @@ import numpy as np
 import pandas as pd
 
 from favae_cli.data import ViewData
-from favae_cli.evaluation.scores import blocks
-
-
-@dataclass(frozen=True)
-class Made:
-    """What a model says of one view, beside what is known of it, for R samples.
-
-    Attributes:
-        view: its name.
-        known: (R, ...) as the data set stores it, NaN where it is missing; of texts, "" where the sample has none.
-        missing: (R, ...) what of it is to be made.
-        value: (R, ...) as `View.decode` gives it; anything where nothing is missing.
-        deviation: (R, ...) as `View.deviation` gives it; None where it has no meaning.
-        logit: mean and variance (R, D) of the logits of a binary view that has them.
-    """
-
-    view: str
-    known: np.ndarray
-    missing: np.ndarray
-    value: np.ndarray
-    deviation: np.ndarray | None
-    logit: tuple[np.ndarray, np.ndarray] | None = None
+from favae_cli.data.dataset import blocks
+from favae_cli.queries.impute import Made
 
 
 @dataclass(frozen=True)

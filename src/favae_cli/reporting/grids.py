@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -112,3 +112,16 @@ def _wrap(text: str, width: float) -> str:
     """`text` broken into lines that fit `width` pixels; its own line breaks stay."""
     characters = max(4, int(width / _CHARACTER))
     return "\n".join(line for part in text.split("\n") for line in textwrap.wrap(part, characters) or [""])
+
+
+def traversal(points: np.ndarray, decode: Callable[[np.ndarray], np.ndarray], labels: Sequence[str]) -> Figure:
+    """A row of images for each feature.
+
+    Args:
+        points: (F, steps, L) as of `traversed`.
+        decode: (R, L) to images (R, H, W, C).
+        labels: of the F rows.
+    """
+    features, steps, size = points.shape
+    images = decode(points.reshape(-1, size))
+    return image_grid([list(images[row * steps : (row + 1) * steps]) for row in range(features)], labels)

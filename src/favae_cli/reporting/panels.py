@@ -11,7 +11,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from favae_cli.data import ViewData
-from favae_cli.evaluation.scores import measured_as
+from favae_cli.data.dataset import measured_as
 from favae_cli.reporting.grids import GAP, montage
 from favae_cli.reporting.style import FAINT, INK, clipped, colour, dress
 from favae_cli.reporting.table import number

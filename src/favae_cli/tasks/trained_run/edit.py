@@ -10,9 +10,9 @@ import pandas as pd
 
 from favae_cli.common.pixels import unit
 from favae_cli.config.trained_run_tasks import Edit
-from favae_cli.evaluation.generation_and_editing import Editor
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models.fa_vae import FAVAE, observed_table
+from favae_cli.queries.generate_and_edit import Editor
 from favae_cli.queries.samples import chosen_samples
 from favae_cli.reporting.grids import as_stored
 from favae_cli.tasks.trained_run.named_choices import asked_labels, chosen_view

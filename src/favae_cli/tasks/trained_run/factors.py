@@ -11,9 +11,9 @@ from favae_cli.common.files import replacing
 from favae_cli.config.trained_run_tasks import Factors
 from favae_cli.evaluation.cards import card_name, card_picture, card_record, factor_cards, panels_of
 from favae_cli.evaluation.explained import explained_picture, explained_table
-from favae_cli.evaluation.factors import Reading
-from favae_cli.evaluation.traversal import most_relevant
+from favae_cli.queries.factor_reading import Reading
 from favae_cli.queries.samples import load_data
+from favae_cli.queries.traverse import most_relevant
 from favae_cli.reporting.report import write_report
 from favae_cli.reporting.style import save
 from favae_cli.tasks.trained_run.written_files import save_table

@@ -8,7 +8,7 @@ import numpy as np
 
 from favae_cli.common.random_streams import numpy_generator
 from favae_cli.config.trained_run_tasks import Generate
-from favae_cli.evaluation.generation_and_editing import Editor
+from favae_cli.queries.generate_and_edit import Editor
 from favae_cli.tasks.trained_run.named_choices import asked_labels, chosen_view
 from favae_cli.tasks.trained_run.written_files import save_grid, save_images
 from favae_cli.training.trained_run import TrainedRun

@@ -11,14 +11,12 @@ import numpy as np
 from favae_cli.common.files import replacing
 from favae_cli.common.pixels import unit
 from favae_cli.config.trained_run_tasks import Impute
-from favae_cli.factors.embeddings import Embeddings
-from favae_cli.models.fa_vae import FAVAE, observed_table
-from favae_cli.queries.filled_tables import Made, Variable, filled_table, missing_entries, variables
+from favae_cli.queries.filled_tables import Variable, filled_table, missing_entries, variables
+from favae_cli.queries.impute import Made, embedding_of, made_of
 from favae_cli.queries.samples import Samples, chosen_samples
 from favae_cli.tasks.trained_run.named_choices import chosen_view
 from favae_cli.tasks.trained_run.written_files import save_grid, save_images, save_table, write_table
 from favae_cli.training.trained_run import TrainedRun
-from favae_cli.views import BernoulliView, Encoded, SequenceView
 
 logger = logging.getLogger(__name__)
 
@@ -59,69 +57,6 @@ def use(config: Impute, trained: TrainedRun, directory: Path) -> None:
             write_table(config.output, filled_table(found, samples.keys))
     if images:
         _save_images(directory, images, samples, config.show)
-
-
-def embedding_of(
-    model: FAVAE, samples: Samples, evidence: Embeddings, encoded: Mapping[str, Encoded], name: str
-) -> Encoded:
-    """z of a view as far as it is known: what the factors foretell, or the sample's own where it has an encoder."""
-    mean, variance = evidence.predict(model.joined, name)
-    if name in encoded:
-        own, seen = samples.data.views[name].present[samples.indices], encoded[name]
-        mean[own] = seen.mean[own]
-        variance[own] = 0.0 if seen.variance is None else seen.variance[own]
-    return Encoded(mean, variance)
-
-
-def made_of(model: FAVAE, samples: Samples, embedding: Encoded, name: str) -> Made:
-    """What is known and what is made of a table, of texts or of sequences."""
-    view = model.views[name]
-    known, missing = _known(samples, name)
-    rows = np.flatnonzero(missing.reshape(len(missing), -1).any(axis=1))
-    part = embedding.at(rows)
-    assert part.variance is not None
-    assert embedding.variance is not None
-
-    def everywhere(some: np.ndarray) -> np.ndarray:
-        whole = np.zeros((len(missing), *some.shape[1:]), some.dtype)
-        whole[rows] = some
-        return whole
-
-    value, deviation = view.decode(part.mean, part.variance), view.deviation(part.mean, part.variance)
-    if isinstance(view, SequenceView):
-        # A sample's own sequence goes on to its last step that was seen, whatever the decoder makes of its length.
-        own = samples.data.views[name].present[samples.indices[rows]]
-        z = part.at(own)
-        assert deviation is not None
-        assert z.variance is not None
-        value[own] = view.decode(z.mean, ended=False)
-        deviation[own] = view.deviation(z.mean, z.variance, ended=False)
-    return Made(
-        name,
-        known,
-        missing,
-        everywhere(value),
-        None if deviation is None else everywhere(deviation),
-        (embedding.mean, embedding.variance) if isinstance(view, BernoulliView) else None,
-    )
-
-
-def _known(samples: Samples, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """What the samples have of a view, and what is missing of it, as in `Made`."""
-    data = samples.data.views[name]
-    here = data.present[samples.indices]
-    if data.is_text:
-        texts = np.full(len(here), "", dtype=object)
-        texts[here] = data.gather(samples.indices[here])
-        return texts, ~here
-    known = observed_table(samples.data, name, samples.indices)
-    missing = np.isnan(known)
-    if data.is_sequence:
-        # What comes after the last step that was seen is past the end, unless nothing was seen.
-        seen = ~missing.all(axis=2)
-        within = np.flip(np.maximum.accumulate(np.flip(seen, axis=1), axis=1), axis=1)
-        missing &= (within | ~here[:, None])[:, :, None]
-    return known, missing
 
 
 def _save_sequences(file: Path, made: Made, samples: Samples) -> None:

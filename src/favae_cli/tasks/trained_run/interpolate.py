@@ -9,7 +9,7 @@ import numpy as np
 
 from favae_cli.common.errors import UserError
 from favae_cli.config.trained_run_tasks import Interpolate
-from favae_cli.evaluation.interpolation import between
+from favae_cli.queries.interpolate import between
 from favae_cli.queries.samples import chosen_samples
 from favae_cli.tasks.trained_run.named_choices import chosen_view
 from favae_cli.tasks.trained_run.written_files import save_grid, save_images

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from favae_cli.config.trained_run_tasks import Traverse
-from favae_cli.evaluation.factors import factor_table
-from favae_cli.evaluation.traversal import factor_name, most_relevant, traversed
+from favae_cli.queries.factor_reading import factor_table
 from favae_cli.queries.samples import Samples, read_input
+from favae_cli.queries.traverse import factor_name, most_relevant, traversed
 from favae_cli.tasks.trained_run.named_choices import chosen_view
 from favae_cli.tasks.trained_run.written_files import save_grid, save_images, save_table
 from favae_cli.training.trained_run import TrainedRun

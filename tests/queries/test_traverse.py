@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from favae_cli.evaluation.traversal import factor_name, most_relevant, most_used, traversal, traversed
 from favae_cli.factors import FactorModel, ViewFactors
+from favae_cli.queries.traverse import factor_name, most_relevant, most_used, traversed
+from favae_cli.reporting.grids import traversal
 from favae_cli.reporting.style import pixels
 
 Known = Callable[[np.ndarray, np.ndarray, float], ViewFactors]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from favae_cli.evaluation.factors import factor_use
 from favae_cli.factors import FactorModel
-from favae_cli.reporting.grids import image_grid
+from favae_cli.queries.factor_reading import factor_use
 
 
 def most_relevant(model: FactorModel, view: str | None, count: int) -> np.ndarray:
@@ -44,16 +42,3 @@ def traversed(centre: np.ndarray, features: Sequence[int] | np.ndarray, spread: 
     for row, (feature, reach) in enumerate(zip(features, spread, strict=True)):
         points[row, :, feature] += np.linspace(-reach, reach, steps)
     return points
-
-
-def traversal(points: np.ndarray, decode: Callable[[np.ndarray], np.ndarray], labels: Sequence[str]) -> Figure:
-    """A row of images for each feature.
-
-    Args:
-        points: (F, steps, L) as of `traversed`.
-        decode: (R, L) to images (R, H, W, C).
-        labels: of the F rows.
-    """
-    features, steps, size = points.shape
-    images = decode(points.reshape(-1, size))
-    return image_grid([list(images[row * steps : (row + 1) * steps]) for row in range(features)], labels)
