@@ -41,10 +41,11 @@ test-fast: $(TOOLS) ## Run the tests without the whole runs
 test-gpu: $(TOOLS) ## Run the tests that need a GPU; skipped where there is none
 	$(BIN)/python -m pytest -m gpu -rs
 
-lint: $(TOOLS) ## Check style and types
+lint: $(TOOLS) ## Check style, types and layers
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: $(TOOLS) ## Measure speed, memory and recovery beside other packages, into docs/benchmarks.md
 	$(PIP) -e ".[bench]"
@@ -59,7 +60,7 @@ wheel: $(TOOLS) ## Build dist/*.whl
 	$(BIN)/python -m build --wheel
 
 clean: ## Remove what was built and cached; runs and .venv stay
-	rm -rf dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:

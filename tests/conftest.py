@@ -12,11 +12,12 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from favae_cli.config import Config, validate
+from favae_cli.config.contradictions import validate
+from favae_cli.config.folders import shipped_configs
+from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
-from favae_cli.folders import shipped_configs
-from favae_cli.rivals import JointVAE, build_joint
-from favae_cli.runtime import Runtime
+from favae_cli.machine.runtime import Runtime
+from favae_cli.models import JointVAE, build_joint
 
 LIBRARY = ("mvae", "mmvae", "jmvae", "dmvae", "mopoe", "mvtcae")
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from favae_cli.data import Dataset, ViewData
 from favae_cli.factors import FactorModel, Gamma, ViewFactors
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.views import BernoulliView, Encoded
 
 SIDE = 4

@@ -14,13 +14,13 @@ import yaml
 from PIL import Image
 
 from favae_cli.cli import main
-from favae_cli.config import Config
+from favae_cli.common.errors import UserError
+from favae_cli.config.init_task import Init
+from favae_cli.config.run import Config
 from favae_cli.data import Dataset, load
-from favae_cli.errors import UserError
-from favae_cli.guess.columns import Guess, find_key, guess_column
-from favae_cli.guess.files import Found, find_files, guess_files
-from favae_cli.init_config import Init
-from favae_cli.tasks.own.init import init
+from favae_cli.preparation.guess_columns import Guess, find_key, guess_column
+from favae_cli.preparation.guess_files import Found, find_files, guess_files
+from favae_cli.tasks.init import init
 
 ROWS = 90
 MISSING = ("", "NA")

@@ -13,14 +13,14 @@ import pandas as pd
 import pytest
 
 from favae_cli.cli import main
+from favae_cli.common.errors import UserError
+from favae_cli.config.trained_run_tasks import Evaluate
 from favae_cli.data import Dataset
-from favae_cli.errors import UserError
-from favae_cli.runtime import prepare
+from favae_cli.machine.runtime import prepare
+from favae_cli.queries.samples import load_data
 from favae_cli.tasks.session import Session
 from favae_cli.tasks.train import evaluate
-from favae_cli.tasks.use.samples import load_data
-from favae_cli.training.trained import load_run
-from favae_cli.use_config import Evaluate
+from favae_cli.training.trained_run import load_run
 
 Using = Callable[..., Path]
 VIEWS = {"numbers": "r2", "bits": "auc", "labels": "accuracy", "course": "r2", "remark": "f1"}

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from favae_cli.common.errors import UserError
+from favae_cli.config.trained_run_tasks import Translate
 from favae_cli.data import Dataset, ViewData
-from favae_cli.errors import UserError
-from favae_cli.runtime import Runtime
-from favae_cli.tasks.use.samples import Samples, chosen_samples, read_input
-from favae_cli.training.trained import TrainedRun, load_run
-from favae_cli.use_config import Translate
+from favae_cli.machine.runtime import Runtime
+from favae_cli.queries.samples import Samples, chosen_samples, read_input
+from favae_cli.training.trained_run import TrainedRun, load_run
 
 SIZE = 16
 

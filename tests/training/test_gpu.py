@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from favae_cli.runtime import find_device
-from favae_cli.training.epochs import Position, Prior
-from favae_cli.training.vae import VaeTrainer
+from favae_cli.machine.runtime import find_device
+from favae_cli.training.trainer import Position, Prior
+from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import VaeView
 from favae_cli.views.vae import KLTerm
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from favae_cli.config import Schedule
+from favae_cli.config.run import Schedule
 from favae_cli.data import Dataset
 from favae_cli.training import checkpoint
-from favae_cli.training.rounds import Training
-from favae_cli.training.vae import VaeTrainer
+from favae_cli.training.schedule import Training
+from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views.vae import KLTerm
 
 Identical = Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], bool]

@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from favae_cli.config import Config
+from favae_cli.config.run import Config
 from favae_cli.data import Dataset
-from favae_cli.rivals import JointVAE
-from favae_cli.training import epochs
-from favae_cli.training.epochs import Moment, Position, Prior, Trainer
-from favae_cli.training.joint import JointTrainer
+from favae_cli.models import JointVAE
+from favae_cli.training import trainer as training_loop
+from favae_cli.training.joint_trainer import JointTrainer
 from favae_cli.training.recorded import Recorded, recorded
-from favae_cli.training.vae import VaeTrainer
+from favae_cli.training.trainer import Moment, Position, Prior, Trainer
+from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views.vae import KLTerm
 
 MakeTrainer = Callable[..., VaeTrainer]
@@ -106,7 +106,7 @@ TERMS = (KLTerm(1.0), KLTerm(1.0), KLTerm(4.0, capacity=3.0, growth=2), KLTerm(4
 def test_a_recorded_epoch_is_the_plain_one(make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch) -> None:
     plain, fast = make_trainer(), make_trainer()
     fast._records = True
-    monkeypatch.setattr(epochs, "recorded", partial(recorded, record=runs_itself))
+    monkeypatch.setattr(training_loop, "recorded", partial(recorded, record=runs_itself))
     steps: list[int] = []
     replay = Recorded.__call__
     monkeypatch.setattr(Recorded, "__call__", lambda self, inputs: (steps.append(id(self)), replay(self, inputs))[1])
@@ -122,7 +122,7 @@ def test_a_recorded_epoch_of_a_joint_model_is_the_plain_one(
 ) -> None:
     plain, fast = make_joint(model), make_joint(model)
     fast._records = True
-    monkeypatch.setattr(epochs, "recorded", partial(recorded, record=runs_itself))
+    monkeypatch.setattr(training_loop, "recorded", partial(recorded, record=runs_itself))
     assert train(plain, *TERMS[:2]) == train(fast, *TERMS[:2])
     assert fast._recorded is not None
     assert same(plain, fast)
@@ -139,7 +139,7 @@ def test_recording_teaches_nothing(make_trainer: MakeTrainer) -> None:
         "face",
         lambda inputs: (fast.optimizer.zero_grad(), fast._add_gradients(inputs, KLTerm(1.0)), fast._update())[0],
         fast.inputs(rows, fast.draw(torch.Generator()), Prior()) | {"moment": moment},
-        epochs.Learner(fast.networks, fast.optimizer, fast._sums),
+        training_loop.Learner(fast.networks, fast.optimizer, fast._sums),
         runs_itself,
     )
     assert found is not None
@@ -152,7 +152,7 @@ def test_networks_that_cannot_be_recorded_train_as_they_are_with_one_line(
 ) -> None:
     plain, fast = make_trainer(), make_trainer()
     fast._records = True
-    monkeypatch.setattr(epochs, "recorded", partial(recorded, record=cannot))
+    monkeypatch.setattr(training_loop, "recorded", partial(recorded, record=cannot))
     with caplog.at_level(logging.WARNING):
         assert train(plain, *TERMS) == train(fast, *TERMS)
     assert same(plain, fast)

@@ -10,17 +10,17 @@ from typing import Any, Literal, overload
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from favae_cli import model as models
 from favae_cli.api.samples import filled, kinds_of_run, samples_of
-from favae_cli.data_section import Kind
-from favae_cli.errors import UserError
-from favae_cli.evaluation.factors import factor_use
+from favae_cli.common.errors import UserError
+from favae_cli.common.suggestions import did_you_mean
+from favae_cli.config.data_base import Kind
+from favae_cli.data.dataset import blocks
 from favae_cli.evaluation.prediction import prediction_metrics
-from favae_cli.evaluation.scores import blocks
 from favae_cli.factors.embeddings import Embeddings
-from favae_cli.schema import did_you_mean
-from favae_cli.tasks.use.samples import Samples
-from favae_cli.training.trained import TrainedRun
+from favae_cli.models import fa_vae
+from favae_cli.queries.factor_reading import factor_use
+from favae_cli.queries.samples import Samples
+from favae_cli.training.trained_run import TrainedRun
 from favae_cli.views import Encoded
 
 Arrays = dict[str, np.ndarray]
@@ -210,7 +210,7 @@ class Fitted:
         return self._run
 
     @property
-    def _model(self) -> models.FAVAE:
+    def _model(self) -> fa_vae.FAVAE:
         return self._trained.factors
 
     def _evidence(self, X: Mapping[str, Any]) -> tuple[Samples, dict[str, Encoded], Embeddings]:

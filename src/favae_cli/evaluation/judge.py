@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from favae_cli.runtime import Runtime, send
-from favae_cli.training.feed import Rows
-from favae_cli.training.seeds import numpy_generator, torch_generator
+from favae_cli.common.random_streams import numpy_generator, torch_generator
+from favae_cli.machine.runtime import Runtime, send
+from favae_cli.training.to_device import Rows
 
 logger = logging.getLogger(__name__)
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from favae_cli.config import Traverse
+from favae_cli.config.run import Traverse
 from favae_cli.data import Dataset
 from favae_cli.evaluation.disentanglement import disentanglement_metrics
-from favae_cli.evaluation.grids import image_grid
-from favae_cli.evaluation.style import INK, blank, colour, dress
-from favae_cli.evaluation.traversal import factor_name, most_relevant, most_used, traversal, traversed
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.traverse import factor_name, most_relevant, most_used, traversed
+from favae_cli.reporting.grids import image_grid, traversal
+from favae_cli.reporting.style import INK, blank, colour, dress
 from favae_cli.training.run_log import read_records
 from favae_cli.views import VaeView
 

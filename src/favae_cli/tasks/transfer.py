@@ -10,23 +10,23 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from favae_cli.config import Config, Help, Schedule
+from favae_cli.common.errors import UserError
+from favae_cli.common.random_streams import numpy_generator, torch_generator
+from favae_cli.config.models import FaVae
+from favae_cli.config.run import Config, Help, Schedule
 from favae_cli.data import Dataset
-from favae_cli.errors import UserError
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
 from favae_cli.evaluation.transfer import Course, disentanglement, race, race_metrics, side_by_side, traversals
-from favae_cli.model import FAVAE
-from favae_cli.model_config import FaVae
-from favae_cli.nets.grow import warm_start
+from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.nets.warm_start import warm_start
 from favae_cli.tasks.session import Session
 from favae_cli.training import checkpoint
-from favae_cli.training.epochs import Prior
-from favae_cli.training.interrupt import StopRequest
-from favae_cli.training.joining import foretold
-from favae_cli.training.rounds import Training
-from favae_cli.training.seeds import numpy_generator, torch_generator
-from favae_cli.training.setup import frozen_view, load_networks, only_vae
+from favae_cli.training.build import frozen_view, load_networks, only_vae
+from favae_cli.training.factor_step import foretold
+from favae_cli.training.schedule import Training
+from favae_cli.training.trainer import Prior
 from favae_cli.views import FrozenView, VaeView, build_view
 
 logger = logging.getLogger(__name__)

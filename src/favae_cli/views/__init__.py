@@ -6,15 +6,15 @@ from typing import Any
 
 import torch
 
+from favae_cli.common.errors import UserError
 from favae_cli.data import ViewData
-from favae_cli.errors import UserError
-from favae_cli.runtime import Runtime
+from favae_cli.machine.runtime import Runtime
 from favae_cli.views.base import Encoded, View
 from favae_cli.views.bernoulli import BernoulliView
 from favae_cli.views.categorical import CategoricalView
 from favae_cli.views.counts import CountsView
 from favae_cli.views.frozen import FrozenView
-from favae_cli.views.linear import LinearView
+from favae_cli.views.principal_components import LinearView
 from favae_cli.views.real import RealView
 from favae_cli.views.sequence import SequenceView
 from favae_cli.views.text import TextView

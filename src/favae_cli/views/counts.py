@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from favae_cli.views.likelihoods import Likelihood, NegativeBinomial, Poisson
-from favae_cli.views.standard import LogStandard
+from favae_cli.views.standardise import LogStandard
 from favae_cli.views.vae import VaeView
 
 

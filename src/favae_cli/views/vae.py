@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from favae_cli.machine.runtime import Runtime, send
 from favae_cli.nets import Decoder, Encoder, build
-from favae_cli.runtime import Runtime, send
 from favae_cli.views.base import Encoded
 from favae_cli.views.likelihoods import Bernoulli, Gaussian, Likelihood, PixelGaussian
-from favae_cli.views.standard import Standard, Unchanged
+from favae_cli.views.standardise import Standard, Unchanged
 
 DRAWS = 16  # of z, for a deviation
 
