@@ -229,7 +229,6 @@ def test_what_only_the_user_knows_is_asked_for() -> None:
             "must be at least 12, got 11",
         ),
         ({"trainer.devices": 2, "trainer.device": "cuda:1"}, "trainer.device=cuda:1: is one GPU for 2 processes"),
-        ({"trainer.strategy": "fsdp"}, "trainer.strategy: must be 'ddp'"),
         ({"pretrained": "no/such/run"}, "pretrained: there is no folder no/such/run"),
         ({"views.face.data": "fase"}, "views.face.data=fase: the data have no such view; did you mean face?"),
         ({"model.feed_rounds": 1.5}, "model.feed_rounds: must be a valid integer"),

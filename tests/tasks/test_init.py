@@ -218,6 +218,15 @@ def test_images_are_as_large_as_their_files() -> None:
     assert scan.why[1] == "the shorter sides of the files are 40 to 40 pixels, and they are grey"
 
 
+@pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("LA", 1), ("I;16", 1), ("P", 3), ("RGB", 3)])
+def test_images_without_colour_get_one_channel(mode: str, channels: int) -> None:
+    for i in range(ROWS):
+        Image.new(mode, (16, 16)).save(f"{i}.png")
+    write(mixed() | {"scan": [f"{i}.png" for i in range(ROWS)]})
+    (scan,) = (view for view in found_in("mine.csv").views if view.name == "scan")
+    assert scan.source["channels"] == channels
+
+
 def test_arrays_are_views_by_their_shape() -> None:
     draw = rng()
     np.savez(

@@ -13,7 +13,7 @@ from favae_cli.config.data_sets import Kind
 from favae_cli.config.models import BetaVae, Fa, FaVae, JointModel, Vae
 from favae_cli.config.run import Config, Trainer
 from favae_cli.config.section import validated
-from favae_cli.config.views import SEEN_BY, BernoulliView, ConvArch, FrozenView, VaeView, View
+from favae_cli.config.views import SEEN_BY, BernoulliView, ConvArch, FrozenView, NetworkView, VaeView, View
 
 
 def validate(composed: DictConfig) -> Config:
@@ -94,7 +94,7 @@ def _lacking(config: Config, sides: dict[str, int | None]) -> Iterator[str]:
             yield f"model={config.model.name}: task train takes fa_vae, vae, beta_vae or fa"
         if isinstance(config.model, Fa):
             for name, view in config.views.items():
-                if view.type in ("counts", "sequence", "text"):
+                if isinstance(view, NetworkView) and not isinstance(view, VaeView):
                     yield f"views.{name}.type: model=fa has no network, and so no place for a {view.type} view"
         return
     if task == "transfer":

@@ -57,12 +57,11 @@ class Machine(Section):
 
 
 class Trainer(Machine):
-    devices: Count = Field(description="processes on each machine; on GPUs, one for each")
+    devices: Count = Field(description="processes on each machine, which share every batch; on GPUs, one for each")
     nodes: Count = Field(description="machines")
-    strategy: Literal["ddp"] = Field(description="how they share the work: each takes its part of every batch")
     batch_size: int = Field(ge=2, description="samples; batch norm needs two")
     accumulate: Count = Field(description="batches whose gradients are averaged for one step")
-    learning_rate: Positive = Field(description="of Adam, after the warm-up")
+    learning_rate: Positive = Field(description="of AdamW, after the warm-up")
     rate_schedule: Literal["cosine", "constant", "linear"] = Field(description="of the rate after the warm-up")
     final_learning_rate: NotNegative = Field(description="at the end of the decay, if the schedule has one")
     warm_up_steps: int = Field(ge=0, description="steps")

@@ -87,6 +87,7 @@ class Edit(OnSamples):
 
     task: Literal["edit"]
     attributes: Annotated[Asked, AfterValidator(_something)]
+    view: Name | None = Field(description="binary view of the attributes; null: the only one that has all of them")
     strength: Positive | None = Field(description="times the step; null: what the run found best")
     format: Format
 
@@ -96,6 +97,7 @@ class Generate(Using):
 
     task: Literal["generate"]
     attributes: Asked
+    view: Name | None = Field(description="binary view of the attributes; null: the only one that has all of them")
     count: Count = Field(description="images of each view")
     to: Name | None = Field(description="view to draw; null: all")
     strength: Positive | None = Field(description="times E[g | attributes]; null: what the run found best")
@@ -143,7 +145,7 @@ class NewTrainer(Machine):
     """How the network of a new view takes its steps; all else is as in the run."""
 
     batch_size: int = Field(ge=2, description="samples; batch norm needs two")
-    learning_rate: Positive = Field(description="of Adam, after the warm-up")
+    learning_rate: Positive = Field(description="of AdamW, after the warm-up")
     warm_up_steps: int = Field(ge=0, description="steps")
 
 

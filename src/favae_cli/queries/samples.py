@@ -14,13 +14,11 @@ from favae_cli.common.errors import UserError
 from favae_cli.config.trained_run_tasks import OnData, OnInput, OnSamples, changed_data
 from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.data.align_to_run import aligned
-from favae_cli.data.images.decoding import DECODE_ERRORS, Transform, decode
+from favae_cli.data.images.decoding import DECODE_ERRORS, Transform, decode, is_grey
 from favae_cli.data.loading import loaded
 from favae_cli.training.trained_run import TrainedRun, empty_view
 
 logger = logging.getLogger(__name__)
-
-GREY = ("1", "L", "LA", "La", "I", "F")  # modes of Pillow, beside I;16 and its kin
 
 
 @dataclass(frozen=True)
@@ -161,7 +159,7 @@ class _Header:
     def read(cls, path: Path) -> _Header:
         try:
             with Image.open(path) as image:
-                return cls(image.size, image.mode in GREY or image.mode.startswith("I;16"))
+                return cls(image.size, is_grey(image.mode))
         except DECODE_ERRORS as error:
             reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
             raise UserError(f"input: {path}: {reason}") from error

@@ -21,7 +21,7 @@ from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.build import build_model
 from favae_cli.training.run_state import unpack
-from favae_cli.views import BernoulliView, FrozenView, LinearView, View, build_view
+from favae_cli.views import FrozenView, LinearView, View, build_view
 
 
 @dataclass(frozen=True)
@@ -50,15 +50,15 @@ class TrainedRun:
         return [name for name in self.model.views if self.views[name].is_image]
 
     @property
-    def attributes(self) -> str:
-        """The view of binary attributes.
+    def attributes(self) -> dict[str, tuple[str, ...]]:
+        """Names of the attributes of each binary view, of which there is at least one.
 
         Raises:
-            UserError: it has none.
+            UserError: there is none.
         """
-        for name, view in self.factors.views.items():
-            if isinstance(view, BernoulliView):
-                return name
+        binary = {name for name, view in self.config.views.items() if view.type == "bernoulli"}
+        if binary:
+            return {name: self.views[name].columns for name in self.factors.views if name in binary}
         raise UserError(f"run: {self.folder} has no view of attributes; its views are {', '.join(self.views)}")
 
     @property

@@ -15,7 +15,7 @@ from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.queries.generate_and_edit import Editor
 from favae_cli.queries.samples import chosen_samples
 from favae_cli.reporting.grids import as_stored
-from favae_cli.tasks.trained_run.named_choices import asked_labels, chosen_view
+from favae_cli.tasks.trained_run.named_choices import asked_labels, chosen_attributes, chosen_view
 from favae_cli.tasks.trained_run.written_files import save_grid, save_images, save_table
 from favae_cli.training.trained_run import TrainedRun
 
@@ -30,7 +30,8 @@ def use(config: Edit, trained: TrainedRun, directory: Path) -> None:
     Raises:
         UserError: no such attribute or view, or a mistake in the samples.
     """
-    model, attributes = trained.factors, trained.attributes
+    model = trained.factors
+    attributes = chosen_attributes(config.view, config.attributes, trained.attributes)
     columns = trained.views[attributes].columns
     asked = asked_labels(config.attributes, columns)
     view = chosen_view("from", config.source, trained.images)
