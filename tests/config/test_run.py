@@ -20,7 +20,7 @@ from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.run import Config
 from favae_cli.config.section import Section
-from favae_cli.config.views import View
+from favae_cli.config.views import ViewConfig
 
 EXPERIMENTS = sorted(path.stem for path in (shipped_configs() / "experiment").glob("*.yaml"))
 MODELS = sorted(path.stem for path in (shipped_configs() / "model").glob("*.yaml"))
@@ -132,7 +132,7 @@ def test_every_arch_suits_some_view(arch: str, config_of: Callable[..., Config])
     if arch in ("gru", "conv1d", "tokens"):
         kind = "text" if arch == "tokens" else "sequence"
         chosen = composed(f"+view@views.extra={kind}", f"arch@views.extra.arch={arch}").views.extra
-        assert TypeAdapter(View).validate_python(OmegaConf.to_container(chosen)).type == kind
+        assert TypeAdapter(ViewConfig).validate_python(OmegaConf.to_container(chosen)).type == kind
         return
     size = re.search(r"\d+", arch)
     own = ["views.face.arch._target_=mypackage.MyNets"] if arch == "own" else []

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.trained_run_tasks import OnData, OnInput, OnSamples, changed_data
+from favae_cli.config.trained_run_tasks import OnDataConfig, OnInputConfig, OnSamplesConfig, changed_data
 from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.data.align_to_run import aligned
 from favae_cli.data.images.decoding import DECODE_ERRORS, Transform, decode, is_grey
@@ -57,7 +57,7 @@ class Samples:
         return self.data.views[view].gather(self.indices)
 
 
-def chosen_samples(config: OnSamples, trained: TrainedRun, view: str | None) -> Samples:
+def chosen_samples(config: OnSamplesConfig, trained: TrainedRun, view: str | None) -> Samples:
     """What the config asks for: its input as images of `view`, or the samples of the split that have it.
 
     Args:
@@ -78,7 +78,7 @@ def chosen_samples(config: OnSamples, trained: TrainedRun, view: str | None) -> 
     return Samples(data, indices[: config.count])
 
 
-def read_input(config: OnInput, trained: TrainedRun, view: str) -> Dataset:
+def read_input(config: OnInputConfig, trained: TrainedRun, view: str) -> Dataset:
     """The input images, in the form that `view` of the run has; they lack all other views.
 
     Raises:
@@ -98,7 +98,7 @@ def read_input(config: OnInput, trained: TrainedRun, view: str) -> Dataset:
     )
 
 
-def load_data(config: OnData, trained: TrainedRun) -> Dataset:
+def load_data(config: OnDataConfig, trained: TrainedRun) -> Dataset:
     """The data of the run, with the changes of the config, or other data; views that they lack are missing throughout.
 
     Beside their own splits they have "all", with every sample.

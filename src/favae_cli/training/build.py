@@ -11,7 +11,7 @@ import torch
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.random_streams import torch_generator
-from favae_cli.config.models import Fa, JointModel
+from favae_cli.config.models import FaConfig, JointModelConfig
 from favae_cli.config.run import Config
 from favae_cli.config.stored import stored_config, validate_stored
 from favae_cli.data import Dataset, ViewData
@@ -32,14 +32,14 @@ def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | Join
     Raises:
         UserError: an architecture or a likelihood does not fit its data, or a run to load from does not fit the view.
     """
-    if isinstance(config.model, JointModel):
+    if isinstance(config.model, JointModelConfig):
         return build_joint(config, data, runtime)
     views: dict[str, View] = {}
     for name, section in config.views.items():
         part, train = data.views[name], data.having("train", name)
         if section.type == "frozen":
             views[name] = frozen_view(section.run, section.source, name, part, runtime, f"views.{name}.run")
-        elif isinstance(config.model, Fa) and section.type == "vae":
+        elif isinstance(config.model, FaConfig) and section.type == "vae":
             views[name] = linear_view(name, config.model.components, part, train)
         else:
             views[name] = build_view(name, section, part, runtime, torch_generator(config.seed, name, "weights"))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.models import Fa
+from favae_cli.config.models import FaConfig
 from favae_cli.config.run import Config
 from favae_cli.config.stored import stored_config, validate_stored
 from favae_cli.data import SPLITS, Dataset, ViewData
@@ -129,7 +129,7 @@ def _model(
     config: Config, views: dict[str, ViewData], tensors: dict[str, torch.Tensor], runtime: Runtime
 ) -> FAVAE | JointVAE:
     """A model of the config in which the networks of the checkpoint find their places."""
-    if isinstance(config.model, Fa):
+    if isinstance(config.model, FaConfig):
         bases = {name: tensors.get(f"networks/of_{name}.basis.components") for name in views}
         return FAVAE({name: _for_fa(config, name, view, bases[name], runtime) for name, view in views.items()})
     nobody = np.array([], np.int64)
