@@ -187,6 +187,9 @@ class FrozenViewConfig(BaseViewConfig):
     source: Name = Field(description="name of the view in that run")
 
 
+TrainedViewConfig = VaeViewConfig | CountsViewConfig | SequenceViewConfig | TextViewConfig
+"""Views whose networks a run trains."""
+
 ViewConfig = Annotated[
     VaeViewConfig
     | CountsViewConfig

@@ -12,6 +12,7 @@ from favae_cli.common.random_streams import torch_generator
 from favae_cli.common.vision import torchvision
 from favae_cli.config.models import LibraryModelConfig, MultiVaeConfig
 from favae_cli.config.run import Config
+from favae_cli.config.views import VaeViewConfig
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models.joint_vae import JointVAE
@@ -36,7 +37,7 @@ def build_joint(config: Config, data: Dataset, runtime: Runtime) -> JointVAE:
     views = {
         name: VaeView(section, data.views[name].shape, runtime, torch_generator(config.seed, name, "weights"))
         for name, section in config.views.items()
-        if section.type == "vae"
+        if isinstance(section, VaeViewConfig)
     }
     if left_out := [name for name in config.views if name not in views]:
         logger.info("%s is without %s: only vae views take part", settings.name, ", ".join(left_out))

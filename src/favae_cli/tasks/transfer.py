@@ -194,7 +194,8 @@ class _Contest:
         training = Training(FAVAE({name: view}), session.data, config, folder, schedule=alone, world=world)
         training.run(self.stop)
         training.log.close()
-        frozen = FrozenView(config.views[name], part.shape, session.runtime)
+        assert isinstance(view, VaeView)
+        frozen = FrozenView(view.config, part.shape, session.runtime)
         load_networks(frozen, folder / "checkpoints" / "last", name, f"views.{name}")
         return frozen
 

@@ -14,6 +14,7 @@ from favae_cli.common.errors import UserError
 from favae_cli.config.models import FaConfig
 from favae_cli.config.run import Config
 from favae_cli.config.stored import stored_config, validate_stored
+from favae_cli.config.views import VaeViewConfig
 from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models import JointVAE
@@ -94,8 +95,9 @@ def load_run(folder: Path, runtime: Runtime) -> TrainedRun:
     views = {name: _empty(described) for name, described in state["views"].items()}
     model = _model(config, views, tensors, runtime)
     for name, described in state["views"].items():
-        if "section" in described and isinstance(model, FAVAE):
-            model.views[name] = FrozenView(config.views[name], views[name].shape, runtime)
+        section = config.views[name]
+        if "section" in described and isinstance(model, FAVAE) and isinstance(section, VaeViewConfig):
+            model.views[name] = FrozenView(section, views[name].shape, runtime)
     unpack(tensors, {}, model, {})
     numbers = folder / "metrics.json"
     metrics = json.loads(numbers.read_text()) if numbers.is_file() else {}
