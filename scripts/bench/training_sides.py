@@ -31,6 +31,7 @@ from favae_cli.common.vision import torchvision
 from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.run import Config
+from favae_cli.config.views import VaeViewConfig
 from favae_cli.data import ViewData
 from favae_cli.machine.runtime import find_device, prepare
 from favae_cli.nets import Decoder, Encoder
@@ -147,7 +148,9 @@ def make_ours(load: Load, precision: str) -> Work:
     config = load.config(precision)
     runtime = prepare(config.trainer)
     data = ViewData(load.pixels(), np.arange(load.images))
-    view = VaeView(config.views["face"], load.shape, runtime, torch.Generator().manual_seed(0))
+    section = config.views["face"]
+    assert isinstance(section, VaeViewConfig)
+    view = VaeView(section, load.shape, runtime, torch.Generator().manual_seed(0))
     trainer = VaeTrainer("face", view, data, np.arange(load.images), config.trainer, seed=0)
     epochs = iter(range(10**6))
 

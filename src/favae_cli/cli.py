@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from hydra.conf import HydraConf
     from omegaconf import DictConfig
 
-    from favae_cli.config.init_task import Init
+    from favae_cli.config.init_task import InitConfig
     from favae_cli.config.run import Config
-    from favae_cli.config.trained_run_tasks import Use
+    from favae_cli.config.trained_run_tasks import UseConfig
 
 BUG, MISTAKE, INTERRUPTED = 1, 2, 130  # exit codes
 _ASIDE = ("hydra.run.dir=.", "hydra.output_subdir=null")  # leaves no folder
@@ -168,13 +168,13 @@ def _run_of_sweep(config: Config, settings: HydraConf) -> float:
         return _run(config, directory) if score is None else score
 
 
-def _use(config: Use, directory: Path) -> None:
+def _use(config: UseConfig, directory: Path) -> None:
     from favae_cli.tasks.trained_run import use_run
 
     use_run(config, directory)
 
 
-def _init(config: Init) -> None:
+def _init(config: InitConfig) -> None:
     from favae_cli.tasks.init import init
 
     init(config)

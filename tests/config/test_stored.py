@@ -91,3 +91,13 @@ def test_what_a_use_of_a_run_began_is_no_run(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"resume: {tmp_path} holds no run, but what task=add_view began; give that command again"
     )
+
+
+def test_a_key_that_is_gone_is_overlooked_in_a_stored_config_and_refused_in_a_new_one(tmp_path: Path) -> None:
+    earlier = _composed().copy()
+    OmegaConf.update(earlier, "trainer.strategy", "ddp", force_add=True)
+    (tmp_path / ".hydra").mkdir()
+    OmegaConf.save(earlier, tmp_path / ".hydra" / "config.yaml")
+    assert validate_stored(stored_config(tmp_path, "run")) == validate(_composed())
+    with pytest.raises(UserError, match=r"trainer\.strategy: unknown key"):
+        validate(earlier)

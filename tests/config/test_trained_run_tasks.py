@@ -20,16 +20,16 @@ from favae_cli.config.data_sets import DataConfig
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.trained_run_tasks import (
     TASKS,
-    Edit,
-    Evaluate,
-    Interpolate,
-    Translate,
-    Use,
+    EditConfig,
+    EvaluateConfig,
+    InterpolateConfig,
+    TranslateConfig,
+    UseConfig,
     changed_data,
     validate_use,
 )
 
-Uses = list[tuple[Use, Path]]
+Uses = list[tuple[UseConfig, Path]]
 RUN = Path("outputs/avatars_condition/earlier")
 
 
@@ -67,7 +67,7 @@ def composed(*overrides: str) -> DictConfig:
 
 
 def test_every_task_has_a_schema_a_config_and_an_example() -> None:
-    classes = get_args(get_args(Use)[0])
+    classes = get_args(get_args(UseConfig)[0])
     assert {get_args(each.model_fields["task"].annotation)[0] for each in classes} == set(TASKS)
     for task in TASKS:
         text = (shipped_configs() / "task" / f"{task}.yaml").read_text()
@@ -95,7 +95,7 @@ def test_every_key_is_explained_where_its_default_is() -> None:
 def test_a_use_reaches_its_task_and_writes_beside_no_training(uses: Uses) -> None:
     assert main(["task=translate", f"run={RUN}", "input=me (1).jpg", "from=faces", "to=cartoons"]) == 0
     ((config, directory),) = uses
-    assert isinstance(config, Translate)
+    assert isinstance(config, TranslateConfig)
     assert (config.run, config.input) == (RUN, [Path("me (1).jpg")])
     assert (config.source, config.to, config.split) == ("faces", "cartoons", "test")
     assert re.fullmatch(r"outputs/translate/\d{4}-[\d_-]+", directory.relative_to(Path.cwd()).as_posix())
@@ -107,11 +107,11 @@ def test_attributes_and_changes_of_the_data_need_no_plus(uses: Uses) -> None:
     assert main(["task=interpolate", f"run={RUN}", f"input=[{RUN},{RUN}]", "in=g"]) == 0
     assert main(["task=evaluate", f"run={RUN}", "data=avatars", "data.samples=50"]) == 0
     edit, way, scores = (config for config, _ in uses)
-    assert isinstance(edit, Edit)
+    assert isinstance(edit, EditConfig)
     assert (edit.attributes, edit.data) == ({"Smiling": 1, "Male": 0}, {"root": "~/faces"})
-    assert isinstance(way, Interpolate)
+    assert isinstance(way, InterpolateConfig)
     assert (way.input, way.space) == ([RUN, RUN], "g")
-    assert isinstance(scores, Evaluate)
+    assert isinstance(scores, EvaluateConfig)
     assert (scores.data["name"], scores.data["samples"]) == ("avatars", 50)
 
 
@@ -169,7 +169,7 @@ def test_help_lists_the_tasks(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_mistake_found_in_the_run_is_told_the_same_way(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def use_run(config: Use, directory: Path) -> None:
+    def use_run(config: UseConfig, directory: Path) -> None:
         raise UserError("from: no view faces")
 
     monkeypatch.setattr("favae_cli.tasks.trained_run.use_run", use_run)

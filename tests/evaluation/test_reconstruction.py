@@ -10,7 +10,7 @@ import torch
 
 from favae_cli.common.pixels import unit
 from favae_cli.config.views import MlpArch
-from favae_cli.config.views import VaeView as Section
+from favae_cli.config.views import VaeViewConfig as Section
 from favae_cli.data import Dataset, ViewData
 from favae_cli.evaluation.images import r2_per_image
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures

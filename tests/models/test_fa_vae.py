@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from favae_cli.config.views import MlpArch
-from favae_cli.config.views import VaeView as Section
+from favae_cli.config.views import VaeViewConfig as Section
 from favae_cli.data import Dataset, ViewData
 from favae_cli.factors import FactorModel, Gamma, ViewFactors
 from favae_cli.factors.bernoulli import probability

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.models import MultiVae
+from favae_cli.config.models import MultiVaeConfig
 from favae_cli.data import Dataset
 from favae_cli.models import JointVAE
 from favae_cli.models.multi_vae import MultiLoss, MultiVAE, relaxed, uniform_kl
@@ -71,7 +71,7 @@ def test_a_cold_draw_is_one_hot_and_a_hot_one_uniform() -> None:
     ],
 )
 def test_distances_from_growing_capacities_by_hand(epochs: float, expected: float) -> None:
-    settings = MultiVae(
+    settings = MultiVaeConfig(
         name="multi_vae", beta=2.0, classes=3, temperature=1.0, capacity_c=1.0, capacity_z=8.0, growth=4
     )
     loss = MultiLoss(

@@ -14,7 +14,7 @@ import pytest
 
 from favae_cli.cli import main
 from favae_cli.common.errors import UserError
-from favae_cli.config.trained_run_tasks import Evaluate
+from favae_cli.config.trained_run_tasks import EvaluateConfig
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import prepare
 from favae_cli.queries.samples import load_data
@@ -31,7 +31,7 @@ def session(mixed_run: Path, tmp_path: Path) -> Session:
     """A trained model of views of five kinds."""
     machine = {"device": "cpu", "precision": "fp32", "threads": 1}
     asked = {"task": "evaluate", "run": mixed_run, "trainer": machine, "data": {}, "split": "test", "cache": tmp_path}
-    config = Evaluate.model_validate(asked)
+    config = EvaluateConfig.model_validate(asked)
     trained = load_run(mixed_run, prepare(config.trainer))
     return Session(trained.config, tmp_path, trained.runtime, load_data(config, trained), trained.model)
 

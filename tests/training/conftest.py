@@ -14,9 +14,9 @@ import torch
 import yaml
 
 from favae_cli.config.folders import shipped_configs
-from favae_cli.config.run import Config, Schedule, Trainer
+from favae_cli.config.run import Config, ScheduleConfig, TrainerConfig
 from favae_cli.config.views import ConvArch
-from favae_cli.config.views import VaeView as Section
+from favae_cli.config.views import VaeViewConfig as Section
 from favae_cli.data import Dataset, ViewData
 from favae_cli.machine.runtime import Runtime
 from favae_cli.machine.stop_signals import StopRequest
@@ -33,7 +33,7 @@ SAMPLES = 48
 TIMES = ("seconds", "images_per_second")
 
 
-def trainer_section(**changes: object) -> Trainer:
+def trainer_section(**changes: object) -> TrainerConfig:
     keys = yaml.safe_load((shipped_configs() / "trainer" / "default.yaml").read_text()) | {
         "device": "cpu",
         "precision": "fp32",
@@ -44,7 +44,7 @@ def trainer_section(**changes: object) -> Trainer:
         "clip_norm": 10.0,
         "weight_decay": 0.01,
     }
-    return Trainer(**(keys | changes))
+    return TrainerConfig(**(keys | changes))
 
 
 def tiny_dataset() -> Dataset:
@@ -148,7 +148,7 @@ def start(
         folder: str = "run",
         *overrides: str,
         views: tuple[str, ...] = ("face", "attributes"),
-        plan: Callable[[Schedule], Schedule] = lambda schedule: schedule,
+        plan: Callable[[ScheduleConfig], ScheduleConfig] = lambda schedule: schedule,
         watched: tuple[str, ...] = (),
     ) -> Training:
         directory = tmp_path / folder

@@ -11,7 +11,7 @@ import torch
 from omegaconf import OmegaConf
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.models import Fa
+from favae_cli.config.models import FaConfig
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import Runtime
@@ -55,7 +55,7 @@ def test_a_fresh_model_has_the_views_of_the_config_and_the_weights_of_the_seed(
 def test_without_networks_images_are_taken_in_the_basis_of_their_training_samples(
     components: int, size: int, tiny_config: TinyConfig, data: Dataset
 ) -> None:
-    config = tiny_config().model_copy(update={"model": Fa(name="fa", factors=4, components=components)})
+    config = tiny_config().model_copy(update={"model": FaConfig(name="fa", factors=4, components=components)})
     model = build_model(config, data, PLAIN)
     view, train = model.views["face"], data.having("train", "face")
     assert isinstance(view, LinearView)

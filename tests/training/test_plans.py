@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from favae_cli.config.run import Schedule
+from favae_cli.config.run import ScheduleConfig
 from favae_cli.data import Dataset
 from favae_cli.training import checkpoint
 from favae_cli.training.schedule import Training
@@ -89,7 +89,7 @@ def test_rounds_without_a_time_alone_see_what_a_vae_alone_sees(
     runs, rates = [], []
     for folder, views, plan in (
         ("rounds", ("face", "attributes"), lambda schedule: schedule),
-        ("alone", ("face",), Schedule.alone),
+        ("alone", ("face",), ScheduleConfig.alone),
     ):
         with monkeypatch.context() as patch:
             seen = Seen(patch)

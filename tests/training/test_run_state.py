@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from favae_cli.config.views import VaeView as Section
+from favae_cli.config.views import VaeViewConfig as Section
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, fit
 from favae_cli.models.fa_vae import FAVAE

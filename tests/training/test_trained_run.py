@@ -61,7 +61,7 @@ def test_the_loaded_model_says_what_the_trained_one_said(
     loaded = load_run(tmp_path, PLAIN)
     same_answers(model, loaded.model, data)
     assert loaded.config == tiny_config()
-    assert (loaded.images, loaded.attributes) == (["face"], "attributes")
+    assert (loaded.images, loaded.attributes) == (["face"], {"attributes": loaded.views["attributes"].columns})
     assert loaded.views["attributes"].columns == ("Bright", "Striped")
     assert loaded.metrics == {}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from favae_cli.config.views import CountsView as Section
+from favae_cli.config.views import CountsViewConfig as Section
 from favae_cli.config.views import MlpArch
 from favae_cli.machine.runtime import Runtime
 from favae_cli.views import CountsView

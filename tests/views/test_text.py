@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from favae_cli.config.views import TextView as Section
+from favae_cli.config.views import TextViewConfig as Section
 from favae_cli.config.views import TokenArch
 from favae_cli.machine.runtime import Runtime
 from favae_cli.nets.tokens import END

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from favae_cli.config.views import ConvArch, MlpArch
-from favae_cli.config.views import VaeView as Section
+from favae_cli.config.views import VaeViewConfig as Section
 from favae_cli.machine.runtime import BATCH, Runtime
 from favae_cli.views import FrozenView, VaeView
 from favae_cli.views.vae import KLTerm, gaussian_kl

@@ -18,7 +18,7 @@ from favae_cli.api.samples import training_data, views_to_fit
 from favae_cli.api.settings import compose_run, sections_of
 from favae_cli.common.errors import UserError
 from favae_cli.config.contradictions import validate
-from favae_cli.config.run import Machine
+from favae_cli.config.run import MachineConfig
 from favae_cli.config.section import validated
 from favae_cli.machine.runtime import prepare
 from favae_cli.machine.stop_signals import StopRequest
@@ -158,7 +158,7 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
             FAVAE(device='cpu', directory=..., factors=2)
             {'a': 'real'}
         """
-        machine = TypeAdapter(Machine)
+        machine = TypeAdapter(MachineConfig)
         runtime = prepare(
             validated(OmegaConf.create({"device": device, "precision": "auto", "threads": None}), machine)
         )

@@ -10,10 +10,18 @@ from pydantic import TypeAdapter
 from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.data_sets import Kind
-from favae_cli.config.models import BetaVae, Fa, FaVae, JointModel, Vae
-from favae_cli.config.run import Config, Trainer
+from favae_cli.config.models import BetaVaeConfig, FaConfig, FaVaeConfig, JointModelConfig, VaeConfig
+from favae_cli.config.run import Config, TrainerConfig
 from favae_cli.config.section import validated
-from favae_cli.config.views import SEEN_BY, BernoulliView, ConvArch, FrozenView, VaeView, View
+from favae_cli.config.views import (
+    SEEN_BY,
+    BernoulliViewConfig,
+    ConvArch,
+    FrozenViewConfig,
+    NetworkViewConfig,
+    VaeViewConfig,
+    ViewConfig,
+)
 
 
 def validate(composed: DictConfig) -> Config:
@@ -37,7 +45,7 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield "trainer.final_learning_rate: must be no larger than trainer.learning_rate"
     if config.pretrained is not None and not config.pretrained.is_dir():
         yield f"pretrained: there is no folder {config.pretrained}"
-    if config.pretrained is not None and not isinstance(config.model, FaVae | Vae | BetaVae):
+    if config.pretrained is not None and not isinstance(config.model, FaVaeConfig | VaeConfig | BetaVaeConfig):
         yield f"pretrained: model={config.model.name} has no VAEs of its own to load; leave it out"
     loaded, kinds = config.data.loaded_sides(), config.data.kinds()
     sides = {}
@@ -52,7 +60,7 @@ def _contradictions(config: Config) -> Iterator[str]:
     yield from _lacking(config, sides)
 
 
-def _too_many(trainer: Trainer) -> Iterator[str]:
+def _too_many(trainer: TrainerConfig) -> Iterator[str]:
     """Processes that would find nothing to do, or no GPU of their own."""
     count = trainer.devices * trainer.nodes
     if count > 1 and trainer.device.startswith("cuda:"):
@@ -64,15 +72,15 @@ def _too_many(trainer: Trainer) -> Iterator[str]:
         )
 
 
-def _misfits(name: str, view: View, kind: Kind, side: int | None) -> Iterator[str]:
+def _misfits(name: str, view: ViewConfig, kind: Kind, side: int | None) -> Iterator[str]:
     """Mistakes in what `view` asks of its data, which are of this `kind`: images have a `side` in pixels."""
     if view.type not in SEEN_BY[kind]:
         types = " or ".join(SEEN_BY[kind])
         yield f"views.{name}.type: a {view.type} view cannot see {kind} data, which {name} holds; use {types}"
         return
-    if isinstance(view, FrozenView) and not view.run.is_dir():
+    if isinstance(view, FrozenViewConfig) and not view.run.is_dir():
         yield f"views.{name}.run: there is no folder {view.run}"
-    if isinstance(view, VaeView) and isinstance(view.arch, ConvArch):
+    if isinstance(view, VaeViewConfig) and isinstance(view.arch, ConvArch):
         if side is None:
             yield f"views.{name}.arch: conv is for images, {name} is a table; use arch@views.{name}.arch=mlp"
         elif (fitting := view.arch.layers_that_fit(side)) < len(view.arch.channels):
@@ -85,16 +93,16 @@ def _misfits(name: str, view: View, kind: Kind, side: int | None) -> Iterator[st
 def _lacking(config: Config, sides: dict[str, int | None]) -> Iterator[str]:
     """What the task needs among the views and does not find."""
     task = config.task.name
-    images = [name for name, view in config.views.items() if isinstance(view, VaeView) and sides.get(name)]
-    tables = [name for name, view in config.views.items() if isinstance(view, BernoulliView)]
+    images = [name for name, view in config.views.items() if isinstance(view, VaeViewConfig) and sides.get(name)]
+    tables = [name for name, view in config.views.items() if isinstance(view, BernoulliViewConfig)]
     if task == "train":
         if not config.views:
             yield "views: there is none; an experiment names some"
-        if isinstance(config.model, JointModel):
+        if isinstance(config.model, JointModelConfig):
             yield f"model={config.model.name}: task train takes fa_vae, vae, beta_vae or fa"
-        if isinstance(config.model, Fa):
+        if isinstance(config.model, FaConfig):
             for name, view in config.views.items():
-                if view.type in ("counts", "sequence", "text"):
+                if isinstance(view, NetworkViewConfig) and not isinstance(view, VaeViewConfig):
                     yield f"views.{name}.type: model=fa has no network, and so no place for a {view.type} view"
         return
     if task == "transfer":
@@ -106,7 +114,7 @@ def _lacking(config: Config, sides: dict[str, int | None]) -> Iterator[str]:
     if len(tables) > 1 or (task == "condition" and not tables):
         named = f", not {len(tables)} ({', '.join(tables)})" if tables else ""
         yield f"views: task {task} needs {'at most' if task == 'adapt' else 'exactly'} one bernoulli view{named}"
-    if task == "condition" and not isinstance(config.model, FaVae | Vae | BetaVae):
+    if task == "condition" and not isinstance(config.model, FaVaeConfig | VaeConfig | BetaVaeConfig):
         yield f"model={config.model.name}: task condition takes fa_vae, vae or beta_vae"
 
 
@@ -114,7 +122,7 @@ def _lacking(config: Config, sides: dict[str, int | None]) -> Iterator[str]:
 TAKEN = ("transfer", "rival", "small", "checkpoints", "figures", "tables", "tensorboard")
 
 
-def _uneven(config: Config, source: VaeView, target: VaeView) -> Iterator[str]:
+def _uneven(config: Config, source: VaeViewConfig, target: VaeViewConfig) -> Iterator[str]:
     """What keeps the large VAE from taking over what the small one knows."""
     transfer = config.transfer
     if (source.data or transfer.source) != (target.data or transfer.target):
@@ -132,12 +140,12 @@ def _lacking_transfer(config: Config, images: list[str]) -> Iterator[str]:
     source, target = (config.views.get(name) for name in (config.transfer.source, config.transfer.target))
     if config.transfer.source == config.transfer.target:
         yield "transfer.target: must be another view than transfer.source"
-    elif isinstance(source, VaeView) and isinstance(target, VaeView):
+    elif isinstance(source, VaeViewConfig) and isinstance(target, VaeViewConfig):
         yield from _uneven(config, source, target)
     for name in config.transfer.beside:
         if name in TAKEN:
             yield f"transfer.beside.{name}: the name is taken; choose another than {', '.join(TAKEN)}"
-    if not isinstance(config.model, FaVae):
+    if not isinstance(config.model, FaVaeConfig):
         yield f"model={config.model.name}: task transfer takes fa_vae"
     if config.schedule.round_epochs == 0:
         yield "schedule.round_epochs: the large VAE learns in the rounds only; must be at least 1"

@@ -17,18 +17,18 @@ Gap = Annotated[float, Field(ge=0, lt=1)]
 OnBadImage = Literal["skip", "stop"]
 
 
-class Split(Section):
+class SplitConfig(Section):
     validation: Share = Field(description="share of the samples that tune the model")
     test: Share = Field(description="share of the samples that judge it")
 
     @model_validator(mode="after")
-    def _leave_some_to_train(self) -> Split:
+    def _leave_some_to_train(self) -> SplitConfig:
         if self.validation + self.test >= 1:
             raise ValueError("validation and test together must be below 1, or nothing is left to train on")
         return self
 
 
-class RandomSplit(Split):
+class RandomSplitConfig(SplitConfig):
     seed: Seed | None = Field(description="draws the samples and the random split; null takes the run's seed")
 
 
@@ -40,7 +40,7 @@ class Pixels(Section):
     crop: Count | None = Field(description="side of a centre crop before resizing, pixels; null takes all")
 
 
-class Data(Section):
+class BaseDataConfig(Section):
     """What the config of every data set offers to the rest of the config."""
 
     use: Names | None = Field(description="views to load; null takes all")

@@ -8,11 +8,21 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from favae_cli.common.suggestions import did_you_mean
-from favae_cli.config.data_base import Data, Gap, Kind, OnBadImage, Pixels, RandomSplit, Split
-from favae_cli.config.own_files import Manifest
+from favae_cli.config.data_base import BaseDataConfig, Gap, Kind, OnBadImage, Pixels, RandomSplitConfig, SplitConfig
+from favae_cli.config.own_files import ManifestConfig
 from favae_cli.config.section import Count, Folder, Name, Names, Section, Seed, Text
 
-__all__ = ["Arrays", "Avatars", "CartoonSet", "CelebA", "DataConfig", "Kind", "Manifest", "Pairs", "Pixels"]
+__all__ = [
+    "ArraysConfig",
+    "AvatarsConfig",
+    "CartoonSetConfig",
+    "CelebAConfig",
+    "DataConfig",
+    "Kind",
+    "ManifestConfig",
+    "PairsConfig",
+    "Pixels",
+]
 
 AVATAR_BINARY_FACTORS = ("Male", "Smiling", "Eyeglasses", "Wearing_Lipstick", "Wearing_Hat")
 HAIR_COLOURS = ("Black_Hair", "Brown_Hair", "Blond_Hair", "Gray_Hair")
@@ -30,7 +40,7 @@ def _avatar_attributes(names: list[str]) -> list[str]:
 AvatarAttributes = Annotated[Names, AfterValidator(_avatar_attributes)]
 
 
-class Avatars(Data):
+class AvatarsConfig(BaseDataConfig):
     """Faces that the project draws itself."""
 
     name: Literal["avatars"]
@@ -40,7 +50,7 @@ class Avatars(Data):
     views: dict[Name, AvatarSource] = Field(min_length=1, description="what to draw")
     attributes: AvatarAttributes = Field(description="columns of the table")
     missing: dict[Name, Gap] = Field(description="share of samples that lack a view")
-    split: Split
+    split: SplitConfig
 
     def sides(self) -> dict[str, int | None]:
         return {name: None if source == "attributes" else self.size for name, source in self.views.items()}
@@ -59,17 +69,17 @@ class ImageFiles(Pixels):
     on_bad_image: OnBadImage = Field(description="what to do with an image that cannot be read")
 
 
-class CelebASplit(RandomSplit):
+class CelebASplitConfig(RandomSplitConfig):
     official: bool = Field(description="take the split of list_eval_partition.txt where there is one")
 
 
 class CelebAFiles(ImageFiles):
     root: Folder = Field(description="folder of img_align_celeba and the lists")
     download: bool = Field(description="fetch what is missing through torchvision")
-    split: CelebASplit
+    split: CelebASplitConfig
 
 
-class CelebA(Data, CelebAFiles):
+class CelebAConfig(BaseDataConfig, CelebAFiles):
     """CelebA in its official layout, complete or any subset."""
 
     name: Literal["celeba"]
@@ -88,10 +98,10 @@ Variants = dict[Text, Annotated[list[Variant], Field(min_length=1)]]
 
 class CartoonFiles(ImageFiles):
     root: Folder = Field(description="folder of the PNG files with a .csv beside each, or of cartoonset10k")
-    split: RandomSplit
+    split: RandomSplitConfig
 
 
-class CartoonSet(Data, CartoonFiles):
+class CartoonSetConfig(BaseDataConfig, CartoonFiles):
     """The Cartoon Set in its official layout, complete or any subset."""
 
     name: Literal["cartoonset"]
@@ -119,7 +129,7 @@ class PairCount(Section):
     test: Count
 
 
-class Pairing(Section):
+class PairingConfig(Section):
     by: dict[Name, Annotated[dict[Name, PairedClass], Field(min_length=2)]] = Field(
         min_length=1, description="group -> class -> what it is on either side; a pair agrees in every group"
     )
@@ -128,14 +138,14 @@ class Pairing(Section):
     seed: Seed | None = Field(description="draws the pairs; null takes the run's seed")
 
 
-class Pairs(Data):
+class PairsConfig(BaseDataConfig):
     """CelebA faces and Cartoon Set drawings that agree in the classes of `pairing`."""
 
     name: Literal["pairs"]
     faces: CelebAFiles
     cartoons: CartoonFiles
     attributes: Names = Field(description="classes of pairing.by that are columns of the table")
-    pairing: Pairing
+    pairing: PairingConfig
 
     def sides(self) -> dict[str, int | None]:
         return {"face": self.faces.size, "cartoon": self.cartoons.size, "attributes": None}
@@ -158,25 +168,25 @@ class Pairs(Data):
                     yield f"data.pairing.by.{group}: {side} is empty, for the rest, in {' and '.join(rest)}; one may be"
 
 
-class Holes(Section):
+class HolesConfig(Section):
     """What is hidden of complete data, at random."""
 
     views: Gap = Field(description="share of the samples that lack a view")
     entries: Gap = Field(description="share of the entries hidden of the tables")
 
 
-class Complete(Data):
+class CompleteConfig(BaseDataConfig):
     """Data that come with the program, from scikit-learn, and that can be given holes."""
 
-    missing: Holes
+    missing: HolesConfig
     seed: Seed = Field(description="decides on gaps and split")
-    split: Split
+    split: SplitConfig
 
     def sides(self) -> dict[str, int | None]:
         return {name: 8 if kind == "image" else None for name, kind in self.kinds().items()}
 
 
-class Digits(Complete):
+class DigitsConfig(CompleteConfig):
     """Handwritten digits, their Fourier and profile features, and which digits they are."""
 
     name: Literal["digits"]
@@ -185,7 +195,7 @@ class Digits(Complete):
         return {"image": "image", "fourier": "vector", "profile": "vector", "label": "categorical"}
 
 
-class Bundled(Complete):
+class BundledConfig(CompleteConfig):
     """Small tables of numbers and categories."""
 
     name: Literal["bundled"]
@@ -195,7 +205,7 @@ class Bundled(Complete):
         return {"numbers": "real", "categories": "categorical"}
 
 
-class Arrays(Data):
+class ArraysConfig(BaseDataConfig):
     """Arrays in memory, to which `favae_cli.FAVAE` was fitted; a run does not keep them."""
 
     name: Literal["arrays"]
@@ -210,5 +220,13 @@ class Arrays(Data):
 
 
 DataConfig = Annotated[
-    Avatars | Manifest | CelebA | CartoonSet | Pairs | Digits | Bundled | Arrays, Field(discriminator="name")
+    AvatarsConfig
+    | ManifestConfig
+    | CelebAConfig
+    | CartoonSetConfig
+    | PairsConfig
+    | DigitsConfig
+    | BundledConfig
+    | ArraysConfig,
+    Field(discriminator="name"),
 ]

@@ -9,13 +9,13 @@ from pydantic import Field
 from favae_cli.config.section import Count, NotNegative, Positive, Section
 
 
-class FactorModel(Section):
+class FactorModelConfig(Section):
     """Models whose views are tied by factor analysis."""
 
     factors: Count = Field(description="K, the factors to start with")
 
 
-class FaVae(FactorModel):
+class FaVaeConfig(FactorModelConfig):
     """VAEs that learn together with the factors, round by round."""
 
     name: Literal["fa_vae"]
@@ -25,13 +25,13 @@ class FaVae(FactorModel):
     feed_rounds: int | None = Field(ge=0, description="rounds in which they are, the first ones; null: all")
 
 
-class Vae(FactorModel):
+class VaeConfig(FactorModelConfig):
     """VAEs alone for as many epochs, joined by factor analysis once they are trained."""
 
     name: Literal["vae"]
 
 
-class BetaVae(FactorModel):
+class BetaVaeConfig(FactorModelConfig):
     """As `vae`, with beta > 1, or with a capacity that the KL grows along (Burgess et al., 2018)."""
 
     name: Literal["beta_vae"]
@@ -40,14 +40,14 @@ class BetaVae(FactorModel):
     growth: Count = Field(description="epochs in which the capacity grows from 0, linearly")
 
 
-class Fa(FactorModel):
+class FaConfig(FactorModelConfig):
     """No network: factor analysis of the standardised data themselves."""
 
     name: Literal["fa"]
     components: Count = Field(description="dimensions kept of each image view, at most")
 
 
-class MultiVae(Section):
+class MultiVaeConfig(Section):
     """A Gaussian z for each view and one categorical c for all (Xu et al., 2021)."""
 
     name: Literal["multi_vae"]
@@ -59,13 +59,13 @@ class MultiVae(Section):
     growth: Count = Field(description="epochs in which both capacities grow from 0, linearly")
 
 
-class LibraryModel(Section):
+class LibraryModelConfig(Section):
     """A joint VAE of the package multivae, its keys called as they are there."""
 
     name: str
 
 
-class Mvae(LibraryModel):
+class MvaeConfig(LibraryModelConfig):
     """Product of experts (Wu and Goodman, 2018)."""
 
     name: Literal["mvae"]
@@ -73,7 +73,7 @@ class Mvae(LibraryModel):
     use_subsampling: bool = Field(description="add the ELBO of every view alone")
 
 
-class Mmvae(LibraryModel):
+class MmvaeConfig(LibraryModelConfig):
     """Mixture of experts (Shi et al., 2019)."""
 
     name: Literal["mmvae"]
@@ -82,7 +82,7 @@ class Mmvae(LibraryModel):
     learn_prior: bool = Field(description="learn the prior's scale")
 
 
-class Jmvae(LibraryModel):
+class JmvaeConfig(LibraryModelConfig):
     """Joint encoder with one for each view drawn to it (Suzuki et al., 2016)."""
 
     name: Literal["jmvae"]
@@ -90,7 +90,7 @@ class Jmvae(LibraryModel):
     alpha: NotNegative = Field(description="weight of the KLs from each view's encoder")
 
 
-class Dmvae(LibraryModel):
+class DmvaeConfig(LibraryModelConfig):
     """Shared and private parts of z (Lee and Pavlovic, 2021)."""
 
     name: Literal["dmvae"]
@@ -98,14 +98,14 @@ class Dmvae(LibraryModel):
     private: Count = Field(description="dimensions of each view's own part; the shared one has the rest")
 
 
-class Mopoe(LibraryModel):
+class MopoeConfig(LibraryModelConfig):
     """Mixture of products of experts (Sutter et al., 2021)."""
 
     name: Literal["mopoe"]
     beta: NotNegative = Field(description="weight of the KL term")
 
 
-class Mvtcae(LibraryModel):
+class MvtcaeConfig(LibraryModelConfig):
     """Total correlation (Hwang et al., 2021)."""
 
     name: Literal["mvtcae"]
@@ -113,5 +113,7 @@ class Mvtcae(LibraryModel):
     alpha: float = Field(ge=0, le=1, description="share of the total correlation, the rest is the ELBO's")
 
 
-JointModel = MultiVae | Mvae | Mmvae | Jmvae | Dmvae | Mopoe | Mvtcae
-Model = Annotated[FaVae | Vae | BetaVae | Fa | JointModel, Field(discriminator="name")]
+JointModelConfig = MultiVaeConfig | MvaeConfig | MmvaeConfig | JmvaeConfig | DmvaeConfig | MopoeConfig | MvtcaeConfig
+ModelConfig = Annotated[
+    FaVaeConfig | VaeConfig | BetaVaeConfig | FaConfig | JointModelConfig, Field(discriminator="name")
+]

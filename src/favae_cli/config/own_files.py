@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
-from favae_cli.config.data_base import Data, Kind, OnBadImage, Pixels, Split
+from favae_cli.config.data_base import BaseDataConfig, Kind, OnBadImage, Pixels, SplitConfig
 from favae_cli.config.section import Folder, Name, Names, Section, Seed, Text
 
 NPY = ".npy"  # suffix of the files that hold one array
@@ -147,13 +147,13 @@ OwnViewKind = Annotated[
 ]
 
 
-class ManifestSplit(Split):
+class ManifestSplitConfig(SplitConfig):
     by: Text = Field(description="'row', or a column whose equal values stay in one split")
     column: Text | None = Field(description="column that holds train, validation or test")
     seed: Seed | None = Field(description="picks the random split; null takes the run's seed")
 
     @model_validator(mode="after")
-    def _one_way(self) -> ManifestSplit:
+    def _one_way(self) -> ManifestSplitConfig:
         if self.column is not None and self.by != "row":
             raise ValueError("column already says the split, so by must be row")
         return self
@@ -165,7 +165,7 @@ class ManifestSplit(Split):
         return {} if self.by == "row" else {"by": self.by}
 
 
-class Manifest(Data):
+class ManifestConfig(BaseDataConfig):
     """The user's own data: tables, joined by key, with one row a sample."""
 
     name: Literal["manifest"]
@@ -175,7 +175,7 @@ class Manifest(Data):
     how_to_get: str | None = Field(description="where the data come from, said when they are not there")
     missing: list[str] = Field(description="cells that hold no value")
     on_bad_image: OnBadImage = Field(description="what to do with an image that cannot be read")
-    split: ManifestSplit
+    split: ManifestSplitConfig
     views: dict[Name, OwnViewKind] = Field(min_length=1)
 
     def files(self) -> dict[str, str]:

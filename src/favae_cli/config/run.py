@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from favae_cli.config.data_sets import DataConfig
-from favae_cli.config.models import FaVae, Model
+from favae_cli.config.models import FaVaeConfig, ModelConfig
 from favae_cli.config.section import Count, Folder, Name, NotNegative, Positive, Section, Seed, Text
-from favae_cli.config.views import View
+from favae_cli.config.views import ViewConfig
 
 
 def _device(name: str) -> str:
@@ -19,11 +19,11 @@ def _device(name: str) -> str:
     return name
 
 
-class Task(Section):
+class TaskConfig(Section):
     name: Literal["train", "condition", "adapt", "transfer"]
 
 
-class Schedule(Section):
+class ScheduleConfig(Section):
     alone_epochs: int = Field(ge=0, description="epochs of the VAE alone, at most")
     alone_beta: NotNegative = Field(description="weight of the KL term while the VAE trains alone")
     patience: Count | None = Field(description="epochs without a better ELBO that end them; null: never")
@@ -39,16 +39,16 @@ class Schedule(Section):
         """Epochs of each view in all, at most."""
         return self.alone_epochs + self.rounds * self.round_epochs
 
-    def alone(self) -> Schedule:
+    def alone(self) -> ScheduleConfig:
         """All these epochs for the VAEs alone, and no rounds."""
         return self.model_copy(update={"alone_epochs": self.epochs, "rounds": 0, "patience": None})
 
-    def together(self) -> Schedule:
+    def together(self) -> ScheduleConfig:
         """The rounds without the time alone."""
         return self.model_copy(update={"alone_epochs": 0})
 
 
-class Machine(Section):
+class MachineConfig(Section):
     """Where and how networks compute."""
 
     device: Annotated[str, AfterValidator(_device)]
@@ -56,13 +56,12 @@ class Machine(Section):
     threads: Count | None = Field(description="CPU threads; null takes all cores")
 
 
-class Trainer(Machine):
-    devices: Count = Field(description="processes on each machine; on GPUs, one for each")
+class TrainerConfig(MachineConfig):
+    devices: Count = Field(description="processes on each machine, which share every batch; on GPUs, one for each")
     nodes: Count = Field(description="machines")
-    strategy: Literal["ddp"] = Field(description="how they share the work: each takes its part of every batch")
     batch_size: int = Field(ge=2, description="samples; batch norm needs two")
     accumulate: Count = Field(description="batches whose gradients are averaged for one step")
-    learning_rate: Positive = Field(description="of Adam, after the warm-up")
+    learning_rate: Positive = Field(description="of AdamW, after the warm-up")
     rate_schedule: Literal["cosine", "constant", "linear"] = Field(description="of the rate after the warm-up")
     final_learning_rate: NotNegative = Field(description="at the end of the decay, if the schedule has one")
     warm_up_steps: int = Field(ge=0, description="steps")
@@ -72,7 +71,7 @@ class Trainer(Machine):
     profile: bool = Field(description="record a few training steps of each view")
 
 
-class Judge(Section):
+class JudgeConfig(Section):
     """The classifier that says which attributes a made image shows."""
 
     epochs: Count
@@ -81,77 +80,77 @@ class Judge(Section):
     shift: int = Field(ge=0, description="largest random shift, pixels")
 
 
-class Generate(Section):
+class GenerationConfig(Section):
     per_combination: Count = Field(description="images")
     strengths: Annotated[list[Positive], Field(min_length=1)] = Field(description="candidates, of E[g | attributes]")
     show: Count = Field(description="images in the figure")
 
 
-class Edit(Section):
+class EditingConfig(Section):
     strengths: Annotated[list[Positive], Field(min_length=1)] = Field(description="lengths to try")
     images: Count = Field(description="test images")
     show: Count = Field(description="images in the figure")
 
 
-class Translate(Section):
+class TranslationConfig(Section):
     """Figures of one view made from another."""
 
     show: Count = Field(description="test images")
     steps: int = Field(ge=3, description="images of an interpolation, its ends included")
 
 
-class Traverse(Section):
+class TraversalConfig(Section):
     features: Count = Field(description="rows: the factors, or dimensions of z, that matter most")
     reach: Positive = Field(description="how far each way, in standard deviations")
     steps: int = Field(ge=3, description="images of a row")
 
 
-class Evaluation(Section):
-    judge: Judge
-    generate: Generate
-    edit: Edit
-    translate: Translate
-    traverse: Traverse
+class EvaluationConfig(Section):
+    judge: JudgeConfig
+    generate: GenerationConfig
+    edit: EditingConfig
+    translate: TranslationConfig
+    traverse: TraversalConfig
     min_combination: Count = Field(description="fewest training samples of a combination that is generated")
     samples: Count | None = Field(description="of each split that scores go by; null takes all")
     cards: int = Field(ge=0, description="factors that have a card")
     reconstructions: Count = Field(description="images in the figure")
 
 
-class Start(Section):
+class StartConfig(Section):
     """How the large VAE sets out beside the small one."""
 
     warm_start: Literal["layers", "none"] = Field(description="copy the layers that fit, or begin anew")
     rate: float = Field(gt=0, le=1, description="share of trainer.learning_rate for the helped one")
 
 
-class Help(Start):
+class HelpConfig(StartConfig):
     """What the small VAE does for the large one beside the prior."""
 
     feed: float = Field(ge=0, le=1, description="as model.feed")
     feed_rounds: int | None = Field(ge=0, description="as model.feed_rounds")
 
 
-class Transfer(Start):
+class TransferConfig(StartConfig):
     """A large VAE learns beside a small one that is trained already."""
 
     source: Name = Field(description="view of the small VAE")
     target: Name = Field(description="view of the large VAE; it sees the same images")
     share: float = Field(gt=0, le=1, description="share of the training images that the large VAE sees")
-    beside: dict[Name, Help] = Field(description="other ways to help, run as well for comparison")
+    beside: dict[Name, HelpConfig] = Field(description="other ways to help, run as well for comparison")
 
 
 class Config(Section):
     """A whole run, valid in itself; what only the data can show wrong comes up when they are loaded."""
 
-    task: Task
+    task: TaskConfig
     data: DataConfig
-    views: dict[Name, View]
-    model: Model
-    schedule: Schedule
-    trainer: Trainer
-    evaluation: Evaluation
-    transfer: Transfer
+    views: dict[Name, ViewConfig]
+    model: ModelConfig
+    schedule: ScheduleConfig
+    trainer: TrainerConfig
+    evaluation: EvaluationConfig
+    transfer: TransferConfig
     seed: Seed = Field(description="of every random number in the run")
     resume: Folder | None = Field(description="folder of the run that goes on")
     pretrained: Folder | None = Field(description="folder of a run whose VAEs are loaded, not trained")
@@ -159,6 +158,6 @@ class Config(Section):
     score: Text = Field(description="key of metrics.json that a sweep is told")
 
     @property
-    def plan(self) -> Schedule:
+    def plan(self) -> ScheduleConfig:
         """The schedule as the model goes through it: only FA-VAE has rounds."""
-        return self.schedule if isinstance(self.model, FaVae) else self.schedule.alone()
+        return self.schedule if isinstance(self.model, FaVaeConfig) else self.schedule.alone()

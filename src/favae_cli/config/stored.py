@@ -1,4 +1,4 @@
-"""The configs of earlier runs, which may lack keys that are newer than they are."""
+"""The configs of earlier runs, which may lack keys that are newer than they are and have some that are gone."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from favae_cli.config.section import missing_keys, resolved
 logger = logging.getLogger(__name__)
 
 _ABSENT = object()
+_GONE = ("trainer.strategy",)  # keys of earlier versions that said nothing
 
 
 def stored_config(folder: Path, key: str) -> DictConfig:
-    """The composed config of the run in `folder`, as it was written.
+    """The composed config of the run in `folder`, as it was written less the keys that are gone.
 
     Args:
         key: the config key that named the folder, for messages.
@@ -37,6 +38,9 @@ def stored_config(folder: Path, key: str) -> DictConfig:
         raise UserError(f"{key}: {file} holds no config")
     if isinstance(task := composed.get("task"), str):  # that of a training is a section
         raise UserError(f"{key}: {folder} holds no run, but what task={task} began; give that command again")
+    for key in _GONE:
+        section, _, name = key.rpartition(".")
+        OmegaConf.select(composed, section, default={}).pop(name, None)
     return composed
 
 

@@ -11,9 +11,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, Valida
 from favae_cli.common.errors import UserError
 from favae_cli.config.data_sets import DataConfig
 from favae_cli.config.folders import config_of_run
-from favae_cli.config.run import Machine
+from favae_cli.config.run import MachineConfig
 from favae_cli.config.section import Count, Folder, Name, Positive, Section, Seed, Text, problems, validated
-from favae_cli.config.views import View
+from favae_cli.config.views import ViewConfig
 
 
 def _listed(value: Any) -> Any:
@@ -39,14 +39,14 @@ TableFile = Annotated[Folder, AfterValidator(_table_file)]
 Steps = Annotated[int, Field(ge=3)]
 
 
-class Using(Section):
+class UsingConfig(Section):
     """What every use of a trained run has."""
 
     run: Folder = Field(description="folder of the finished run")
-    trainer: Machine
+    trainer: MachineConfig
 
 
-class OnData(Using):
+class OnDataConfig(UsingConfig):
     """A use that looks at the run's data, or at others."""
 
     data: dict[str, Any] = Field(description="changes to the run's data section; with a name, one of its own")
@@ -54,7 +54,7 @@ class OnData(Using):
     cache: Folder = Field(description="folder for decoded images")
 
 
-class OnInput(Using):
+class OnInputConfig(UsingConfig):
     """A use that takes images of the user's own."""
 
     input: Paths | None = Field(description="image files, or folders of them")
@@ -62,47 +62,49 @@ class OnInput(Using):
     crop: Count | None = Field(description="side of a centre crop of each file, pixels; null: as the run's data")
 
 
-class OnSamples(OnInput, OnData):
+class OnSamplesConfig(OnInputConfig, OnDataConfig):
     """A use that takes samples: images of the user's own, or those of a split."""
 
     count: Count | None = Field(description="samples at most; null: all")
     show: Count = Field(description="samples in the figure")
 
 
-class Evaluate(OnData):
+class EvaluateConfig(OnDataConfig):
     """Score again."""
 
     task: Literal["evaluate"]
 
 
-class Translate(OnSamples):
+class TranslateConfig(OnSamplesConfig):
     """Make images of one view from those of another."""
 
     task: Literal["translate"]
     to: Name | None = Field(description="view to make; null: the only one it can be")
 
 
-class Edit(OnSamples):
+class EditConfig(OnSamplesConfig):
     """Change attributes of images."""
 
     task: Literal["edit"]
     attributes: Annotated[Asked, AfterValidator(_something)]
+    view: Name | None = Field(description="binary view of the attributes; null: the only one that has all of them")
     strength: Positive | None = Field(description="times the step; null: what the run found best")
     format: Format
 
 
-class Generate(Using):
+class GenerateConfig(UsingConfig):
     """Draw images with chosen attributes."""
 
     task: Literal["generate"]
     attributes: Asked
+    view: Name | None = Field(description="binary view of the attributes; null: the only one that has all of them")
     count: Count = Field(description="images of each view")
     to: Name | None = Field(description="view to draw; null: all")
     strength: Positive | None = Field(description="times E[g | attributes]; null: what the run found best")
     seed: Seed
 
 
-class Interpolate(OnSamples):
+class InterpolateConfig(OnSamplesConfig):
     """Go from one image to the next."""
 
     task: Literal["interpolate"]
@@ -110,7 +112,7 @@ class Interpolate(OnSamples):
     steps: Steps = Field(description="images of each way, its ends included")
 
 
-class Traverse(OnInput):
+class TraverseConfig(OnInputConfig):
     """Change one factor at a time."""
 
     task: Literal["traverse"]
@@ -120,7 +122,7 @@ class Traverse(OnInput):
     format: Format
 
 
-class Factors(OnData):
+class FactorsConfig(OnDataConfig):
     """Say what each factor means."""
 
     task: Literal["factors"]
@@ -131,7 +133,7 @@ class Factors(OnData):
     format: Format
 
 
-class Impute(OnSamples):
+class ImputeConfig(OnSamplesConfig):
     """Fill in missing views and entries."""
 
     task: Literal["impute"]
@@ -139,15 +141,15 @@ class Impute(OnSamples):
     output: TableFile | None = Field(description="file of all tables with their holes filled; null: none")
 
 
-class NewTrainer(Machine):
+class NewTrainerConfig(MachineConfig):
     """How the network of a new view takes its steps; all else is as in the run."""
 
     batch_size: int = Field(ge=2, description="samples; batch norm needs two")
-    learning_rate: Positive = Field(description="of Adam, after the warm-up")
+    learning_rate: Positive = Field(description="of AdamW, after the warm-up")
     warm_up_steps: int = Field(ge=0, description="steps")
 
 
-class NewSchedule(Section):
+class NewScheduleConfig(Section):
     """How long it learns."""
 
     alone_epochs: int = Field(ge=0, description="epochs alone")
@@ -155,34 +157,42 @@ class NewSchedule(Section):
     round_epochs: int = Field(ge=0, description="epochs in every round")
 
 
-class AddView(OnData):
+class AddViewConfig(OnDataConfig):
     """Join one more view to a trained run."""
 
     task: Literal["add_view"]
-    trainer: NewTrainer
+    trainer: NewTrainerConfig
     name: Name = Field(description="of the new view")
-    new: View = Field(description="the new view")
+    new: ViewConfig = Field(description="the new view")
     warm_start: Name | None = Field(description="view whose layers it begins with; null: anew")
     feed: float = Field(ge=0, le=1, description="share of the samples decoded from the mean of the prior")
-    schedule: NewSchedule
+    schedule: NewScheduleConfig
 
 
-Use = Annotated[
-    Evaluate | Translate | Edit | Generate | Interpolate | Traverse | Factors | Impute | AddView,
+UseConfig = Annotated[
+    EvaluateConfig
+    | TranslateConfig
+    | EditConfig
+    | GenerateConfig
+    | InterpolateConfig
+    | TraverseConfig
+    | FactorsConfig
+    | ImputeConfig
+    | AddViewConfig,
     Field(discriminator="task"),
 ]
 TASKS = ("evaluate", "translate", "edit", "generate", "interpolate", "traverse", "factors", "impute", "add_view")
 
 
-def validate_use(composed: DictConfig) -> Use:
+def validate_use(composed: DictConfig) -> UseConfig:
     """Check a composed config (without its `hydra` node) of one of `TASKS`.
 
     Raises:
         UserError: with every mistake found, one a line, each beginning with its key.
     """
-    config: Use = validated(composed, TypeAdapter(Use))
+    config: UseConfig = validated(composed, TypeAdapter(UseConfig))
     config_of_run(config.run, "run")
-    paths = config.input if isinstance(config, OnInput) else None
+    paths = config.input if isinstance(config, OnInputConfig) else None
     for path in paths or ():
         if not path.exists():
             raise UserError(f"input: there is no file or folder {path}")

@@ -92,7 +92,7 @@ ImageArch = Annotated[ConvArch | MlpArch | OwnArch, Field(discriminator="name"),
 TableArch = Annotated[MlpArch | OwnArch, Field(discriminator="name"), BeforeValidator(_own)]
 
 
-class ViewSection(Section):
+class BaseViewConfig(Section):
     """What every view has."""
 
     data: Name | None = Field(description="view of the data that it sees; null: the one of its own name")
@@ -125,13 +125,13 @@ class TokenArch(Section):
     layers: Count = Field(description="for a whole text, of the encoder and of the decoder")
 
 
-class NetworkView(ViewSection):
+class NetworkViewConfig(BaseViewConfig):
     """What every view with an encoder and a decoder of its own has."""
 
     latent: Count = Field(description="dimensions of z")
 
 
-class VaeView(NetworkView):
+class VaeViewConfig(NetworkViewConfig):
     """Images or vectors."""
 
     type: Literal["vae"]
@@ -142,7 +142,7 @@ class VaeView(NetworkView):
     )
 
 
-class CountsView(NetworkView):
+class CountsViewConfig(NetworkViewConfig):
     """Vectors of counts."""
 
     type: Literal["counts"]
@@ -150,45 +150,55 @@ class CountsView(NetworkView):
     likelihood: Literal["poisson", "negative_binomial"] = Field(description="of the counts given z")
 
 
-class SequenceView(NetworkView):
+class SequenceViewConfig(NetworkViewConfig):
     type: Literal["sequence"]
     arch: Annotated[GruArch | Conv1dArch, Field(discriminator="name")]
     variance: Variance = Field(description="of the gaussian likelihood, for standardised channels")
 
 
-class TextView(NetworkView):
+class TextViewConfig(NetworkViewConfig):
     type: Literal["text"]
     arch: TokenArch
     vocabulary: int = Field(ge=257, description="different tokens at most; the end of a text and 256 bytes are some")
     length: Count = Field(description="tokens of a text at most; what is longer is cut")
 
 
-class FactorView(ViewSection):
+class FactorViewConfig(BaseViewConfig):
     """What every view without networks has: its z is inferred from the factors."""
 
     weight: Positive = Field(description="the view counts as so many copies of itself")
 
 
-class BernoulliView(FactorView):
+class BernoulliViewConfig(FactorViewConfig):
     type: Literal["bernoulli"]
 
 
-class CategoricalView(FactorView):
+class CategoricalViewConfig(FactorViewConfig):
     type: Literal["categorical"]
 
 
-class RealView(FactorView):
+class RealViewConfig(FactorViewConfig):
     type: Literal["real"]
 
 
-class FrozenView(ViewSection):
+class FrozenViewConfig(BaseViewConfig):
     type: Literal["frozen"]
     run: Folder = Field(description="folder of the run that trained it")
     source: Name = Field(description="name of the view in that run")
 
 
-View = Annotated[
-    VaeView | CountsView | SequenceView | TextView | BernoulliView | CategoricalView | RealView | FrozenView,
+TrainedViewConfig = VaeViewConfig | CountsViewConfig | SequenceViewConfig | TextViewConfig
+"""Views whose networks a run trains."""
+
+ViewConfig = Annotated[
+    VaeViewConfig
+    | CountsViewConfig
+    | SequenceViewConfig
+    | TextViewConfig
+    | BernoulliViewConfig
+    | CategoricalViewConfig
+    | RealViewConfig
+    | FrozenViewConfig,
     Field(discriminator="type"),
 ]
 

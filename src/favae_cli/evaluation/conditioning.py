@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from favae_cli.common.pixels import unit
 from favae_cli.common.random_streams import numpy_generator
-from favae_cli.config.run import Evaluation
+from favae_cli.config.run import EvaluationConfig
 from favae_cli.data import Dataset
 from favae_cli.evaluation.generation_and_editing import (
     Combinations,
@@ -82,7 +82,7 @@ class Conditioning:
         split: str,
         view: str,
         attributes: str,
-        settings: Evaluation,
+        settings: EvaluationConfig,
         runtime: Runtime,
         seed: int,
     ) -> None:

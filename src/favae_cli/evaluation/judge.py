@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from favae_cli.common.random_streams import numpy_generator, torch_generator
+from favae_cli.config.run import JudgeConfig
 from favae_cli.machine.runtime import Runtime, send
 from favae_cli.training.to_device import Rows
 
@@ -50,7 +50,7 @@ class Judge:
         return logits.float()
 
 
-def train_judge(images: np.ndarray, labels: np.ndarray, settings: Any, runtime: Runtime, seed: int) -> Judge:
+def train_judge(images: np.ndarray, labels: np.ndarray, settings: JudgeConfig, runtime: Runtime, seed: int) -> Judge:
     """Train a judge.
 
     Args:
@@ -69,7 +69,7 @@ def train_judge(images: np.ndarray, labels: np.ndarray, settings: Any, runtime: 
     return judge
 
 
-def _fit(judge: Judge, images: np.ndarray, labels: np.ndarray, settings: Any, rng: np.random.Generator) -> None:
+def _fit(judge: Judge, images: np.ndarray, labels: np.ndarray, settings: JudgeConfig, rng: np.random.Generator) -> None:
     network, runtime = judge.network, judge.runtime
     size = min(settings.batch_size, len(images))
     steps = len(images) // size

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from scipy.spatial.distance import cdist
 
 from favae_cli.common.pixels import unit
-from favae_cli.config.run import Evaluation, Translate
+from favae_cli.config.run import EvaluationConfig, TranslationConfig
 from favae_cli.data import Dataset
 from favae_cli.evaluation.images import r2_per_image, r2_pooled
 from favae_cli.evaluation.judge import agreement, train_judge
@@ -93,7 +93,7 @@ def agreement_metrics(
     data: Dataset,
     attributes: str,
     split: str,
-    settings: Evaluation,
+    settings: EvaluationConfig,
     runtime: Runtime,
     seed: int,
 ) -> dict[str, float]:
@@ -128,7 +128,9 @@ def agreement_metrics(
     return metrics
 
 
-def translation_pictures(model: FAVAE | JointVAE, data: Dataset, split: str, settings: Translate) -> dict[str, Figure]:
+def translation_pictures(
+    model: FAVAE | JointVAE, data: Dataset, split: str, settings: TranslationConfig
+) -> dict[str, Figure]:
     """Each image, what it is translated into, and the truth (Fig. 8); a figure for every direction."""
     translator, pictures = translator_of(model), {}
     for source, target in permutations(image_views(model, data), 2):

@@ -10,8 +10,9 @@ import torch
 from favae_cli.common.errors import UserError
 from favae_cli.common.random_streams import torch_generator
 from favae_cli.common.vision import torchvision
-from favae_cli.config.models import LibraryModel, MultiVae
+from favae_cli.config.models import LibraryModelConfig, MultiVaeConfig
 from favae_cli.config.run import Config
+from favae_cli.config.views import VaeViewConfig
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models.joint_vae import JointVAE
@@ -32,20 +33,20 @@ def build_joint(config: Config, data: Dataset, runtime: Runtime) -> JointVAE:
         UserError: sizes that do not fit the model, or a package that is not installed.
     """
     settings = config.model
-    assert isinstance(settings, MultiVae | LibraryModel)
+    assert isinstance(settings, MultiVaeConfig | LibraryModelConfig)
     views = {
         name: VaeView(section, data.views[name].shape, runtime, torch_generator(config.seed, name, "weights"))
         for name, section in config.views.items()
-        if section.type == "vae"
+        if isinstance(section, VaeViewConfig)
     }
     if left_out := [name for name in config.views if name not in views]:
         logger.info("%s is without %s: only vae views take part", settings.name, ", ".join(left_out))
-    if isinstance(settings, MultiVae):
+    if isinstance(settings, MultiVaeConfig):
         return MultiVAE(settings, views)
     return _from_library(settings, views, torch_generator(config.seed, "joint", "weights"))
 
 
-def _from_library(settings: LibraryModel, views: dict[str, VaeView], generator: torch.Generator) -> JointVAE:
+def _from_library(settings: LibraryModelConfig, views: dict[str, VaeView], generator: torch.Generator) -> JointVAE:
     torchvision()  # multivae imports it, and here is the only door
     try:
         library = import_module("favae_cli.models.multivae_package")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.models import MultiVae
+from favae_cli.config.models import MultiVaeConfig
 from favae_cli.models.joint_vae import JointVAE
 from favae_cli.views.vae import KLTerm, VaeView, gaussian_kl
 
@@ -33,7 +33,7 @@ class MultiLoss:
     shared_kl: Tensor
     private_kl: dict[str, Tensor]
     present: dict[str, Tensor]
-    settings: MultiVae
+    settings: MultiVaeConfig
 
     @property
     def kl(self) -> Tensor:
@@ -69,7 +69,7 @@ class MultiVAE(JointVAE):
         UserError: a view's latent size leaves no room for z.
     """
 
-    def __init__(self, settings: MultiVae, views: dict[str, VaeView]) -> None:
+    def __init__(self, settings: MultiVaeConfig, views: dict[str, VaeView]) -> None:
         super().__init__(views)
         for name, view in views.items():
             if view.size <= settings.classes:

@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.models import Dmvae, LibraryModel
+from favae_cli.config.models import DmvaeConfig, LibraryModelConfig
 from favae_cli.models.joint_vae import JointVAE
 from favae_cli.views.vae import KLTerm, VaeView
 
@@ -112,14 +112,14 @@ class LibraryVAE(JointVAE):
         UserError: the views' latent sizes differ, or leave no room for private parts.
     """
 
-    def __init__(self, settings: LibraryModel, views: dict[str, VaeView], generator: torch.Generator) -> None:
+    def __init__(self, settings: LibraryModelConfig, views: dict[str, VaeView], generator: torch.Generator) -> None:
         super().__init__(views)
         self.name = settings.name
         self.complete = self.name == "jmvae"
         model, config, fixed = MODELS[self.name]
         size = _common_size(self.name, views)
         arguments = {**settings.model_dump(exclude={"name", "private"}), **fixed}
-        if isinstance(settings, Dmvae):
+        if isinstance(settings, DmvaeConfig):
             if settings.private >= size:
                 raise UserError(
                     f"model.private: must be less than the latent size of the views ({size}), got {settings.private}"

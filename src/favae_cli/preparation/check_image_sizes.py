@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from favae_cli.config.own_files import ImageData, Manifest
+from favae_cli.config.own_files import ImageData, ManifestConfig
 from favae_cli.data.sets.manifest import read_tables
 from favae_cli.preparation.guess_pictures import image_header
 
 
-def mixed_sizes(config: Manifest) -> Iterator[str]:
+def mixed_sizes(config: ManifestConfig) -> Iterator[str]:
     """A line for each view whose files have several sizes or are smaller than what is made of them."""
     for name, view in config.views.items():
         if not isinstance(view, ImageData) or view.column is None:

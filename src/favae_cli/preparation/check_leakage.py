@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from favae_cli.config.own_files import Manifest
+from favae_cli.config.own_files import ManifestConfig
 from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.data.files.join_by_key import positions, sample_keys
 from favae_cli.data.sets.manifest import read_tables
@@ -74,7 +74,7 @@ def split_numbers(data: Dataset) -> np.ndarray:
     return numbers
 
 
-def keys_in_two_splits(config: Manifest) -> Iterator[str]:
+def keys_in_two_splits(config: ManifestConfig) -> Iterator[str]:
     """A line for each key that the split's column puts into two splits; such a table cannot even be loaded."""
     if config.table is None or config.key is None or config.split.column is None:
         return
@@ -91,7 +91,7 @@ def keys_in_two_splits(config: Manifest) -> Iterator[str]:
             )
 
 
-def groups_in_two_splits(config: Manifest, data: Dataset) -> Iterator[str]:
+def groups_in_two_splits(config: ManifestConfig, data: Dataset) -> Iterator[str]:
     """A line for each column of the main table that seems to name groups of rows, some of which are in two splits."""
     if config.table is None or config.split.by != "row":
         return

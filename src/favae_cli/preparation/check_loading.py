@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.data_sets import DataConfig, Manifest
+from favae_cli.config.data_sets import DataConfig, ManifestConfig
 from favae_cli.data import Dataset, load
 from favae_cli.preparation.check_findings import Findings
 
@@ -38,7 +38,7 @@ def load_sound(config: DataConfig, cache: Path, seed: int, findings: Findings) -
         if partial:  # they may have one of the broken views
             lines = [line for line in lines if "have no view at all" not in line]
         findings.refuse(lines)
-        if not isinstance(config, Manifest) or not broken or not broken < {*config.views}:
+        if not isinstance(config, ManifestConfig) or not broken or not broken < {*config.views}:
             return None
         partial = True
         sound = {name: view for name, view in config.views.items() if name not in broken}

@@ -11,11 +11,10 @@ import numpy as np
 from PIL import Image
 
 from favae_cli.data.files.webdataset import Member
-from favae_cli.data.images.decoding import DECODE_ERRORS
+from favae_cli.data.images.decoding import DECODE_ERRORS, is_grey
 
 LOOKED_AT = 200  # files
 SIDES = (64, 32, 16)  # pixels; the largest that most of the files have
-GREY = ("1", "L", "I", "I;16", "F")  # modes of Pillow
 
 
 def image_header(path: Path) -> tuple[int, int, str] | None:
@@ -39,7 +38,7 @@ def guess_pixels(paths: Sequence[Path]) -> tuple[dict[str, Any], str]:
     sides = [min(width, height) for width, height, _ in headers]
     typical = float(np.median(sides)) if sides else 0.0
     size = next((side for side in SIDES if side <= typical), SIDES[-1])
-    grey = bool(headers) and all(mode in GREY for _, _, mode in headers)
+    grey = bool(headers) and all(is_grey(mode) for _, _, mode in headers)
     span = f"{min(sides)} to {max(sides)}" if sides else "of unknown size,"
     why = f"the shorter sides of the files are {span} pixels, and they are {'grey' if grey else 'in colour'}"
     return {"size": size, "channels": 1 if grey else 3, "crop": None}, why

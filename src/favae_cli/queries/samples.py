@@ -11,16 +11,14 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.trained_run_tasks import OnData, OnInput, OnSamples, changed_data
+from favae_cli.config.trained_run_tasks import OnDataConfig, OnInputConfig, OnSamplesConfig, changed_data
 from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.data.align_to_run import aligned
-from favae_cli.data.images.decoding import DECODE_ERRORS, Transform, decode
+from favae_cli.data.images.decoding import DECODE_ERRORS, Transform, decode, is_grey
 from favae_cli.data.loading import loaded
 from favae_cli.training.trained_run import TrainedRun, empty_view
 
 logger = logging.getLogger(__name__)
-
-GREY = ("1", "L", "LA", "La", "I", "F")  # modes of Pillow, beside I;16 and its kin
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Samples:
         return self.data.views[view].gather(self.indices)
 
 
-def chosen_samples(config: OnSamples, trained: TrainedRun, view: str | None) -> Samples:
+def chosen_samples(config: OnSamplesConfig, trained: TrainedRun, view: str | None) -> Samples:
     """What the config asks for: its input as images of `view`, or the samples of the split that have it.
 
     Args:
@@ -80,7 +78,7 @@ def chosen_samples(config: OnSamples, trained: TrainedRun, view: str | None) -> 
     return Samples(data, indices[: config.count])
 
 
-def read_input(config: OnInput, trained: TrainedRun, view: str) -> Dataset:
+def read_input(config: OnInputConfig, trained: TrainedRun, view: str) -> Dataset:
     """The input images, in the form that `view` of the run has; they lack all other views.
 
     Raises:
@@ -100,7 +98,7 @@ def read_input(config: OnInput, trained: TrainedRun, view: str) -> Dataset:
     )
 
 
-def load_data(config: OnData, trained: TrainedRun) -> Dataset:
+def load_data(config: OnDataConfig, trained: TrainedRun) -> Dataset:
     """The data of the run, with the changes of the config, or other data; views that they lack are missing throughout.
 
     Beside their own splits they have "all", with every sample.
@@ -161,7 +159,7 @@ class _Header:
     def read(cls, path: Path) -> _Header:
         try:
             with Image.open(path) as image:
-                return cls(image.size, image.mode in GREY or image.mode.startswith("I;16"))
+                return cls(image.size, is_grey(image.mode))
         except DECODE_ERRORS as error:
             reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
             raise UserError(f"input: {path}: {reason}") from error

@@ -12,10 +12,10 @@ from pydantic import ConfigDict, ValidationError
 from favae_cli.common.errors import UserError
 from favae_cli.common.log_lines import logging_to
 from favae_cli.config.contradictions import validate
-from favae_cli.config.data_sets import DataConfig, Manifest
+from favae_cli.config.data_sets import DataConfig, ManifestConfig
 from favae_cli.config.run import Config
 from favae_cli.config.section import Folder, Section, Seed
-from favae_cli.config.views import NetworkView
+from favae_cli.config.views import NetworkViewConfig
 from favae_cli.data import Dataset
 from favae_cli.preparation.check_cost import costs
 from favae_cli.preparation.check_findings import Findings
@@ -65,19 +65,19 @@ def _look(composed: DictConfig, findings: Findings) -> list[Table]:
     if part is None:
         return []
     data = load_sound(part.data, part.cache, part.seed, findings)
-    if isinstance(part.data, Manifest):
+    if isinstance(part.data, ManifestConfig):
         findings.refuse(_found(keys_in_two_splits(part.data), findings))
         findings.warn(_found(mixed_sizes(part.data), findings))
     if data is None:
         return []
-    if isinstance(part.data, Manifest):
+    if isinstance(part.data, ManifestConfig):
         findings.warn(_found(groups_in_two_splits(part.data, data), findings))
     kinds = part.data.kinds()
     if config is not None:
         sources = {name: view.data or name for name, view in config.views.items()}
         sources = {name: source for name, source in sources.items() if source in data.views}
         data, kinds = data.seen_as(sources), {name: kinds[source] for name, source in sources.items()}
-    networks = {name for name, view in config.views.items() if isinstance(view, NetworkView)} if config else set()
+    networks = {name for name, view in config.views.items() if isinstance(view, NetworkViewConfig)} if config else set()
     check_presence(data, networks, findings)
     findings.warn(copies(data))
     tables = data_tables(data, kinds)

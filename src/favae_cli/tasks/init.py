@@ -11,7 +11,7 @@ from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
 from favae_cli.common.log_lines import logging_to
 from favae_cli.config.folders import shipped_configs
-from favae_cli.config.init_task import Init
+from favae_cli.config.init_task import InitConfig
 from favae_cli.preparation.first_experiment import experiment
 from favae_cli.preparation.guess_files import Found, find_files, guess_files
 from favae_cli.preparation.guess_views import as_name
@@ -21,7 +21,7 @@ from favae_cli.reporting.terminal import tables_as_text
 logger = logging.getLogger(__name__)
 
 
-def init(config: Init) -> Path:
+def init(config: InitConfig) -> Path:
     """Write configs/experiment/NAME.yaml where the user stands, and say what was found.
 
     Returns:

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.random_streams import numpy_generator, torch_generator
-from favae_cli.config.models import FaVae
-from favae_cli.config.run import Config, Help, Schedule
+from favae_cli.config.models import FaVaeConfig
+from favae_cli.config.run import Config, HelpConfig, ScheduleConfig
 from favae_cli.data import Dataset
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
@@ -79,10 +79,10 @@ def evaluate(session: Session, split: str) -> None:
     session.draw(factor_pictures(model, data))
 
 
-def _main_way(config: Config) -> Help:
-    assert isinstance(config.model, FaVae)
+def _main_way(config: Config) -> HelpConfig:
+    assert isinstance(config.model, FaVaeConfig)
     way = config.transfer.model_dump(include={"warm_start", "rate"})
-    return Help.model_validate(way | config.model.model_dump(include={"feed", "feed_rounds"}))
+    return HelpConfig.model_validate(way | config.model.model_dump(include={"feed", "feed_rounds"}))
 
 
 def _require_test(data: Dataset, target: str) -> None:
@@ -123,7 +123,7 @@ class _Contest:
         model = FAVAE({self.target: self._large()})
         self._train(RIVAL, model, self.session.directory / RIVAL, self.config, self.schedule.alone())
 
-    def train_with_help(self, name: str, way: Help, directory: Path) -> Training:
+    def train_with_help(self, name: str, way: HelpConfig, directory: Path) -> Training:
         """The large VAE tied to the small one by factors."""
         large, begun = self._large(), time.perf_counter()
         if way.warm_start == "layers" and not checkpoint.exists(directory / "checkpoints" / "last"):
@@ -193,7 +193,8 @@ class _Contest:
         training = Training(FAVAE({name: view}), session.data, config, folder, schedule=alone, world=world)
         training.run(self.stop)
         training.log.close()
-        frozen = FrozenView(config.views[name], part.shape, session.runtime)
+        assert isinstance(view, VaeView)
+        frozen = FrozenView(view.config, part.shape, session.runtime)
         load_networks(frozen, folder / "checkpoints" / "last", name, f"views.{name}")
         return frozen
 
@@ -212,7 +213,7 @@ class _Contest:
         model: FAVAE,
         directory: Path,
         config: Config,
-        schedule: Schedule,
+        schedule: ScheduleConfig,
         begun: float = 0.0,
     ) -> Training:
         """Train a model that took `begun` seconds to prepare."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.random_streams import torch_generator
-from favae_cli.config.models import Fa, JointModel
+from favae_cli.config.models import FaConfig, JointModelConfig
 from favae_cli.config.run import Config
 from favae_cli.config.stored import stored_config, validate_stored
+from favae_cli.config.views import VaeViewConfig, ViewConfig
 from favae_cli.data import Dataset, ViewData
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models import JointVAE, build_joint
@@ -32,14 +32,14 @@ def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | Join
     Raises:
         UserError: an architecture or a likelihood does not fit its data, or a run to load from does not fit the view.
     """
-    if isinstance(config.model, JointModel):
+    if isinstance(config.model, JointModelConfig):
         return build_joint(config, data, runtime)
     views: dict[str, View] = {}
     for name, section in config.views.items():
         part, train = data.views[name], data.having("train", name)
         if section.type == "frozen":
             views[name] = frozen_view(section.run, section.source, name, part, runtime, f"views.{name}.run")
-        elif isinstance(config.model, Fa) and section.type == "vae":
+        elif isinstance(config.model, FaConfig) and section.type == "vae":
             views[name] = linear_view(name, config.model.components, part, train)
         else:
             views[name] = build_view(name, section, part, runtime, torch_generator(config.seed, name, "weights"))
@@ -95,8 +95,8 @@ def frozen_view(run: Path, source: str, name: str, data: ViewData, runtime: Runt
         UserError: the run has no such VAE, or its networks do not fit the data; names the `key` that chose the run.
     """
     sections = _sections(run, key)
-    section: Any = sections.get(source)
-    if section is None or section.type != "vae":
+    section = sections.get(source)
+    if not isinstance(section, VaeViewConfig):
         vaes = ", ".join(key for key, value in sections.items() if value.type == "vae")
         raise UserError(f"views.{name}.source: {run} has no VAE called {source!r}; it has {vaes}")
     view = FrozenView(section, data.shape, runtime, torch_generator(0, name, "weights"))
@@ -116,7 +116,7 @@ def only_vae(run: Path, key: str) -> str:
     return vaes[0]
 
 
-def _sections(run: Path, key: str) -> dict[str, Any]:
+def _sections(run: Path, key: str) -> dict[str, ViewConfig]:
     return validate_stored(stored_config(run, key)).views
 
 

@@ -7,8 +7,8 @@ from functools import reduce
 
 import numpy as np
 
-from favae_cli.config.models import FaVae, JointModel
-from favae_cli.config.run import Config, Schedule
+from favae_cli.config.models import FaVaeConfig, JointModelConfig
+from favae_cli.config.run import Config, ScheduleConfig
 from favae_cli.data import Dataset
 from favae_cli.factors import fit
 from favae_cli.factors.embeddings import LocalEmbedding
@@ -41,7 +41,7 @@ def rescale(trainers: Mapping[str, Trainer], encodings: Mapping[str, Encodings],
 
 
 def join(
-    model: FAVAE, data: Dataset, config: Config, schedule: Schedule, encodings: Encodings, world: World = ALONE
+    model: FAVAE, data: Dataset, config: Config, schedule: ScheduleConfig, encodings: Encodings, world: World = ALONE
 ) -> None:
     """Fit the factor model anew to the embeddings of the training samples.
 
@@ -52,7 +52,7 @@ def join(
     Raises:
         EngineError: as `fit`.
     """
-    assert not isinstance(config.model, JointModel)
+    assert not isinstance(config.model, JointModelConfig)
     indices = data.split["train"][encodings.own]
     evidence = model.embeddings(data, indices, encodings.encoded, moments=encodings.moments, gather=world.gather)
     model.factors = fit(
@@ -113,7 +113,7 @@ def foretell(
             the means of `encoded` begin: a row is written once it has been read for the last time.
     """
     settings, factors = config.model, model.joined
-    posterior = isinstance(settings, FaVae) and settings.prior == "posterior"
+    posterior = isinstance(settings, FaVaeConfig) and settings.prior == "posterior"
     written = dict.fromkeys(tables, 0)
     for start in range(0, len(indices), CHUNK):
         rows = slice(start, start + CHUNK)
@@ -131,6 +131,6 @@ def foretell(
 def prior_of(model: FAVAE, config: Config, name: str, mean: np.ndarray, stage: int) -> Prior:
     """The prior with these means, (R, D), in a round."""
     settings, feed = config.model, 0.0  # of VAEs that learned alone
-    if isinstance(settings, FaVae):
+    if isinstance(settings, FaVaeConfig):
         feed = settings.feed if settings.feed_rounds is None or stage <= settings.feed_rounds else 0.0
     return Prior(mean, model.joined.views[name].tau, feed)

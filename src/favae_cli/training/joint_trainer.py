@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from functools import reduce
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.random_streams import torch_generator
+from favae_cli.config.run import TrainerConfig
 from favae_cli.data import Dataset, ViewData
 from favae_cli.machine.runtime import send
 from favae_cli.models import JointVAE
@@ -38,7 +38,7 @@ class JointTrainer(Trainer):
             processes, which its losses, each over a batch as a whole, could not share.
     """
 
-    def __init__(self, model: JointVAE, data: Dataset, settings: Any, seed: int) -> None:
+    def __init__(self, model: JointVAE, data: Dataset, settings: TrainerConfig, seed: int) -> None:
         if model.runtime.world.size > 1:
             raise UserError("trainer.devices: a joint VAE trains in one process; use 1, and trainer.nodes=1")
         self.model, self.data = model, data

@@ -147,7 +147,7 @@ def unpack(
 
 
 def _laid_out(slot: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
-    """An optimiser's slot in the memory layout of its parameter: the fused Adam walks through both side by side."""
+    """An optimiser's slot in the memory layout of its parameter: the fused AdamW walks through both side by side."""
     return torch.empty_like(parameter).copy_(slot) if slot.shape == parameter.shape else slot
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from favae_cli.common.errors import Interrupted
-from favae_cli.config.models import BetaVae, FaVae
-from favae_cli.config.run import Config, Schedule
+from favae_cli.config.models import BetaVaeConfig, FaVaeConfig
+from favae_cli.config.run import Config, ScheduleConfig
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel
 from favae_cli.machine.stop_signals import StopRequest
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "validation")  # what training may learn from
 PROBED = 1024  # training samples, at most, whose log-likelihood stands for that of all in the bound of a round
-Tie = Callable[[FAVAE, Dataset, Config, Schedule, Encodings, World], None]
+Tie = Callable[[FAVAE, Dataset, Config, ScheduleConfig, Encodings, World], None]
 
 
 class Training:
@@ -61,7 +61,7 @@ class Training:
         config: Config,
         directory: Path,
         alone: Callable[[], dict[str, float]] = dict,
-        schedule: Schedule | None = None,
+        schedule: ScheduleConfig | None = None,
         watched: tuple[str, ...] = (),
         tie: Tie = join,
         world: World = ALONE,
@@ -224,9 +224,9 @@ class Training:
 
     def _kl_term(self, alone: bool) -> KLTerm:
         model = self.config.model
-        if isinstance(model, BetaVae):
+        if isinstance(model, BetaVaeConfig):
             return KLTerm(model.beta, model.capacity, model.growth)
-        return KLTerm(self.schedule.alone_beta if alone or not isinstance(model, FaVae) else model.beta)
+        return KLTerm(self.schedule.alone_beta if alone or not isinstance(model, FaVaeConfig) else model.beta)
 
     def _test(self, name: str, split: str) -> dict[str, float]:
         """ELBO of a split; of the training samples where the split has none."""

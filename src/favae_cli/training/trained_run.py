@@ -11,9 +11,10 @@ import numpy as np
 import torch
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.models import Fa
+from favae_cli.config.models import FaConfig
 from favae_cli.config.run import Config
 from favae_cli.config.stored import stored_config, validate_stored
+from favae_cli.config.views import VaeViewConfig
 from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models import JointVAE
@@ -21,7 +22,7 @@ from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.build import build_model
 from favae_cli.training.run_state import unpack
-from favae_cli.views import BernoulliView, FrozenView, LinearView, View, build_view
+from favae_cli.views import FrozenView, LinearView, View, build_view
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,15 @@ class TrainedRun:
         return [name for name in self.model.views if self.views[name].is_image]
 
     @property
-    def attributes(self) -> str:
-        """The view of binary attributes.
+    def attributes(self) -> dict[str, tuple[str, ...]]:
+        """Names of the attributes of each binary view, of which there is at least one.
 
         Raises:
-            UserError: it has none.
+            UserError: there is none.
         """
-        for name, view in self.factors.views.items():
-            if isinstance(view, BernoulliView):
-                return name
+        binary = {name for name, view in self.config.views.items() if view.type == "bernoulli"}
+        if binary:
+            return {name: self.views[name].columns for name in self.factors.views if name in binary}
         raise UserError(f"run: {self.folder} has no view of attributes; its views are {', '.join(self.views)}")
 
     @property
@@ -94,8 +95,9 @@ def load_run(folder: Path, runtime: Runtime) -> TrainedRun:
     views = {name: _empty(described) for name, described in state["views"].items()}
     model = _model(config, views, tensors, runtime)
     for name, described in state["views"].items():
-        if "section" in described and isinstance(model, FAVAE):
-            model.views[name] = FrozenView(config.views[name], views[name].shape, runtime)
+        section = config.views[name]
+        if "section" in described and isinstance(model, FAVAE) and isinstance(section, VaeViewConfig):
+            model.views[name] = FrozenView(section, views[name].shape, runtime)
     unpack(tensors, {}, model, {})
     numbers = folder / "metrics.json"
     metrics = json.loads(numbers.read_text()) if numbers.is_file() else {}
@@ -129,7 +131,7 @@ def _model(
     config: Config, views: dict[str, ViewData], tensors: dict[str, torch.Tensor], runtime: Runtime
 ) -> FAVAE | JointVAE:
     """A model of the config in which the networks of the checkpoint find their places."""
-    if isinstance(config.model, Fa):
+    if isinstance(config.model, FaConfig):
         bases = {name: tensors.get(f"networks/of_{name}.basis.components") for name in views}
         return FAVAE({name: _for_fa(config, name, view, bases[name], runtime) for name, view in views.items()})
     nobody = np.array([], np.int64)

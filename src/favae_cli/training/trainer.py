@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.random_streams import numpy_generator, torch_generator
+from favae_cli.config.run import TrainerConfig
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import Runtime, send
 from favae_cli.nets.batch_norm import synchronise
@@ -123,7 +124,7 @@ class Trainer(ABC):
     directory: Path | None = None
 
     def __init__(
-        self, name: str, networks: nn.Module, indices: np.ndarray, settings: Any, seed: int, runtime: Runtime
+        self, name: str, networks: nn.Module, indices: np.ndarray, settings: TrainerConfig, seed: int, runtime: Runtime
     ) -> None:
         self.name, self.networks, self.indices = name, networks, indices
         self.settings, self.seed, self.device, self.world = settings, seed, runtime.device, runtime.world

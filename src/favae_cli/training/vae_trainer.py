@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from favae_cli.common.random_streams import torch_generator
+from favae_cli.config.run import TrainerConfig
 from favae_cli.data import Dataset, ViewData
 from favae_cli.machine.runtime import send
 from favae_cli.machine.world import ALONE, World
@@ -31,7 +30,9 @@ class VaeTrainer(Trainer):
         seed: of the run.
     """
 
-    def __init__(self, name: str, view: VaeView, data: ViewData, indices: np.ndarray, settings: Any, seed: int) -> None:
+    def __init__(
+        self, name: str, view: VaeView, data: ViewData, indices: np.ndarray, settings: TrainerConfig, seed: int
+    ) -> None:
         super().__init__(name, view.networks, indices, settings, seed, view.runtime)
         self.view, self.data = view, data
         self._rows: Rows | None = None

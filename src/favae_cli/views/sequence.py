@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from favae_cli.config.views import SequenceViewConfig
 from favae_cli.nets.sequence import lengths
 from favae_cli.views.likelihoods import Gaussian, Likelihood
 from favae_cli.views.vae import VaeView
@@ -44,6 +45,8 @@ class GaussianSteps(Gaussian):
 
 class SequenceView(VaeView):
     """A VAE of sequences float32 (R, T, C), NaN where an entry is missing and past a sequence's end."""
+
+    config: SequenceViewConfig
 
     likelihood: GaussianSteps
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from favae_cli.config.views import TextViewConfig
 from favae_cli.nets import Decoder, Encoder, build
 from favae_cli.nets.tokens import counted
 from favae_cli.views.likelihoods import Likelihood
@@ -34,6 +35,8 @@ class Categorical(Likelihood):
 
 class TextView(VaeView):
     """A VAE of texts, an object array (R,) of str."""
+
+    config: TextViewConfig
 
     inputs: Vocabulary
 

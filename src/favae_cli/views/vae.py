@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from favae_cli.config.views import TrainedViewConfig, VaeViewConfig
 from favae_cli.machine.runtime import Runtime, send
 from favae_cli.nets import Decoder, Encoder, build
 from favae_cli.views.base import Encoded
@@ -87,11 +88,16 @@ class VaeView:
         inputs: how the encoder sees x: columns standardised, all else as it is.
     """
 
+    config: TrainedViewConfig
     trainable = True
     inferred = False
 
     def __init__(
-        self, config: Any, shape: tuple[int, ...], runtime: Runtime, generator: torch.Generator | None = None
+        self,
+        config: TrainedViewConfig,
+        shape: tuple[int, ...],
+        runtime: Runtime,
+        generator: torch.Generator | None = None,
     ) -> None:
         self.config = config
         self.shape = shape
@@ -107,6 +113,7 @@ class VaeView:
         return build(self.config.arch, self.shape, self.config.latent, generator)
 
     def _likelihood(self) -> Likelihood:
+        assert isinstance(self.config, VaeViewConfig)  # other data have a likelihood of their own
         if self.config.likelihood == "bernoulli":
             return Bernoulli()
         gaussian = PixelGaussian if self._is_image else Gaussian

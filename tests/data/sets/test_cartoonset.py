@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.data_sets import CartoonSet
+from favae_cli.config.data_sets import CartoonSetConfig
 from favae_cli.data import Dataset, load
 
 CONFIG = Path(__file__).parents[3] / "configs" / "data" / "cartoonset.yaml"
@@ -36,7 +36,7 @@ def run(root: Path) -> Load:
 
     def run(**changes: Any) -> Dataset:
         config = yaml.safe_load(CONFIG.read_text()) | {"root": str(root), "size": 10} | changes
-        return load(CartoonSet.model_validate(config), root / "cache", seed=0)
+        return load(CartoonSetConfig.model_validate(config), root / "cache", seed=0)
 
     return run
 

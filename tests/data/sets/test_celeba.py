@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.data_sets import CelebA
+from favae_cli.config.data_sets import CelebAConfig
 from favae_cli.data import Dataset, load
 from favae_cli.data.sets import celeba
 
@@ -60,7 +60,7 @@ def run(root: Path) -> Load:
     def run(split: dict[str, Any] | None = None, seed: int = 0, **changes: Any) -> Dataset:
         config = yaml.safe_load(CONFIG.read_text()) | {"root": str(root), "size": 8} | changes
         config["split"] |= split or {}
-        return load(CelebA.model_validate(config), root.parent / "cache", seed)
+        return load(CelebAConfig.model_validate(config), root.parent / "cache", seed)
 
     return run
 

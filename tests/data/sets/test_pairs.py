@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.data_sets import Pairs
+from favae_cli.config.data_sets import PairsConfig
 from favae_cli.data import SPLITS, Dataset, load
 
 CONFIG = Path(__file__).parents[3] / "configs" / "data" / "celeba_cartoon.yaml"
@@ -61,14 +61,14 @@ def root(tmp_path: Path, write_celeba: Callable[..., None], write_cartoons: Call
     return tmp_path
 
 
-def config(root: Path, count: tuple[int, int, int] = (36, 12, 12), **changes: Any) -> Pairs:
+def config(root: Path, count: tuple[int, int, int] = (36, 12, 12), **changes: Any) -> PairsConfig:
     """The shipped config, images of 10 x 10 pixels, with some keys changed, `_` for a dot."""
     values: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
     for side in ("faces", "cartoons"):
         values[side] |= {"root": str(root), "size": 10} | changes.pop(side, {})
     values["cartoons"]["split"] |= {"validation": 0.2, "test": 0.2}
     values["pairing"] |= {"count": dict(zip(SPLITS, count, strict=True))} | changes.pop("pairing", {})
-    return Pairs.model_validate(values | changes)
+    return PairsConfig.model_validate(values | changes)
 
 
 @pytest.fixture

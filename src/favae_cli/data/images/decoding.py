@@ -13,9 +13,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from favae_cli.common.errors import UserError
 from favae_cli.data.files.webdataset import Member
 
+_GREY = ("1", "L", "LA", "La", "I", "F")  # modes of Pillow, beside I;16 and its kin
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # Pillow's, by channels
 # What Pillow raises on bytes that are no image, or not the whole of one.
 DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+
+
+def is_grey(mode: str) -> bool:
+    """Whether Pillow's `mode` has no colour, with opacity or without."""
+    return mode in _GREY or mode.startswith("I;16")
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from favae_cli.data.masked_tables import masked_view, require_categories, requir
 
 if TYPE_CHECKING:
     from favae_cli.config.data_base import Kind
-    from favae_cli.config.own_files import CountsData, Manifest, RealData, TextData, VectorData
+    from favae_cli.config.own_files import CountsData, ManifestConfig, RealData, TextData, VectorData
 
 
-def source(table: Table, name: str, config: Manifest, cache: Path) -> Source:
+def source(table: Table, name: str, config: ManifestConfig, cache: Path) -> Source:
     """The view `name` of the config, as its file has it.
 
     Raises:

@@ -17,10 +17,10 @@ from favae_cli.data.images.decoding import Transform
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from favae_cli.config.own_files import ImageData, Manifest
+    from favae_cli.config.own_files import ImageData, ManifestConfig
 
 
-def read(table: Table, view: ImageData, key: str, config: Manifest, cache: Path) -> tuple[np.ndarray, Load]:
+def read(table: Table, view: ImageData, key: str, config: ManifestConfig, cache: Path) -> tuple[np.ndarray, Load]:
     """Which rows have an image, bool (N,), and how to get the images.
 
     Raises:

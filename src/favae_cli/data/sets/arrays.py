@@ -18,10 +18,10 @@ from favae_cli.data.masked_tables import listed, masked_view
 
 if TYPE_CHECKING:
     from favae_cli.config.data_base import Kind
-    from favae_cli.config.data_sets import Arrays
+    from favae_cli.config.data_sets import ArraysConfig
 
 
-def load(config: Arrays, cache: Path, seed: int) -> NoReturn:
+def load(config: ArraysConfig, cache: Path, seed: int) -> NoReturn:
     """Arrays are not kept with a run.
 
     Raises:

@@ -26,7 +26,7 @@ from favae_cli.data.sets.random_gaps import hidden_rows, uniform
 from favae_cli.data.split import split_indices
 
 if TYPE_CHECKING:
-    from favae_cli.config.data_sets import Avatars
+    from favae_cli.config.data_sets import AvatarsConfig
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def attribute_table(factors: Mapping[str, np.ndarray], names: Iterable[str]) -> 
     return np.stack([columns[name] for name in names], axis=1).astype(np.float32)
 
 
-def load(config: Avatars, cache: Path, seed: int) -> Dataset:
+def load(config: AvatarsConfig, cache: Path, seed: int) -> Dataset:
     """Draw the data set, or take its pictures from `cache`.
 
     Args:

@@ -14,12 +14,12 @@ from favae_cli.data.masked_tables import masked_view
 from favae_cli.data.sets.random_gaps import dataset_with_holes
 
 if TYPE_CHECKING:
-    from favae_cli.config.data_sets import Bundled
+    from favae_cli.config.data_sets import BundledConfig
 
 LABELS = {"wine": "cultivar", "breast_cancer": "diagnosis", "iris": "species"}
 
 
-def load(config: Bundled, cache: Path, seed: int) -> Dataset:
+def load(config: BundledConfig, cache: Path, seed: int) -> Dataset:
     """The data set that configs/data/bundled.yaml describes.
 
     Its views are `numbers` and `categories`: the class of each sample, or of diabetes the sex, where what is to be

@@ -18,14 +18,14 @@ from favae_cli.data.sets.image_collection import Listing, draw_some
 from favae_cli.data.split import split_indices
 
 if TYPE_CHECKING:
-    from favae_cli.config.data_sets import CartoonFiles, CartoonSet
+    from favae_cli.config.data_sets import CartoonFiles, CartoonSetConfig
 
 FOLDERS = ("cartoonset10k", "cartoonset100k")
 SITE = "https://google.github.io/cartoonset/download.html"
 LINE = re.compile(r'\s*"?(?P<name>\w+)"?\s*,\s*(?P<index>\d+)\s*,\s*(?P<variants>\d+)\s*')
 
 
-def load(config: CartoonSet, cache: Path, seed: int) -> Dataset:
+def load(config: CartoonSetConfig, cache: Path, seed: int) -> Dataset:
     """Build the views `cartoon` (image) and `attributes` (binary) that configs/data/cartoonset.yaml describes.
 
     Args:

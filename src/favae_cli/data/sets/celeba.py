@@ -19,7 +19,7 @@ from favae_cli.data.sets.image_collection import Listing, draw_some
 from favae_cli.data.split import split_indices
 
 if TYPE_CHECKING:
-    from favae_cli.config.data_sets import CelebA, CelebAFiles, CelebASplit
+    from favae_cli.config.data_sets import CelebAConfig, CelebAFiles, CelebASplitConfig
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ SITE = "http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 HOW_TO_GET = f"get {IMAGES}.zip, {ATTRIBUTES} and {PARTITION} from {SITE} and unpack there"
 
 
-def load(config: CelebA, cache: Path, seed: int) -> Dataset:
+def load(config: CelebAConfig, cache: Path, seed: int) -> Dataset:
     """Build the views `face` (image) and `attributes` (binary) that configs/data/celeba.yaml describes.
 
     Args:
@@ -161,7 +161,7 @@ def _samples(folder: Path, listed: pd.Index, key: str) -> tuple[np.ndarray, list
 
 
 def _split(
-    path: Path, names: np.ndarray, config: CelebASplit, seed: int, key: str
+    path: Path, names: np.ndarray, config: CelebASplitConfig, seed: int, key: str
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """The official split where it is wanted and covers the samples, else a random one, and why."""
     if not config.official:

@@ -14,7 +14,7 @@ from favae_cli.data.masked_tables import masked_view
 from favae_cli.data.sets.random_gaps import dataset_with_holes
 
 if TYPE_CHECKING:
-    from favae_cli.config.data_sets import Digits
+    from favae_cli.config.data_sets import DigitsConfig
 
 SIDE = 8  # pixels
 BRIGHTEST = 16
@@ -22,7 +22,7 @@ BRIGHTEST = 16
 FREQUENCIES = [(u, v) for v in range(SIDE // 2 + 1) for u in range(SIDE) if v not in (0, SIDE // 2) or u <= SIDE // 2]
 
 
-def load(config: Digits, cache: Path, seed: int) -> Dataset:
+def load(config: DigitsConfig, cache: Path, seed: int) -> Dataset:
     """The data set that configs/data/digits.yaml describes.
 
     Its views are `image`, uint8 (R, 8, 8, 1); `fourier`, the magnitudes of the 34 frequencies; `profile`, the sums of

@@ -15,7 +15,7 @@ from favae_cli.data.images.cache import cached_images
 from favae_cli.data.masked_tables import masked_view, require_variation
 
 if TYPE_CHECKING:
-    from favae_cli.config.data_sets import CartoonSet, CelebA, ImageFiles
+    from favae_cli.config.data_sets import CartoonSetConfig, CelebAConfig, ImageFiles
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Listing:
         return ViewData(values, row), notes
 
     def dataset(
-        self, config: CelebA | CartoonSet, image: str, attributes: Mapping[str, np.ndarray], cache: Path
+        self, config: CelebAConfig | CartoonSetConfig, image: str, attributes: Mapping[str, np.ndarray], cache: Path
     ) -> Dataset:
         """The images as the view `image` and the binary `attributes`, name to (N,), as the view `attributes`.
 

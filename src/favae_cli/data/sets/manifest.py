@@ -17,12 +17,12 @@ from favae_cli.data.kinds import judge, source
 from favae_cli.data.split import split_indices
 
 if TYPE_CHECKING:
-    from favae_cli.config.own_files import Manifest
+    from favae_cli.config.own_files import ManifestConfig
 
 Tables = dict[str, Table]
 
 
-def load(config: Manifest, cache: Path, seed: int) -> Dataset:
+def load(config: ManifestConfig, cache: Path, seed: int) -> Dataset:
     """Build the data set that a `name: manifest` config describes (keys: configs/data/manifest.yaml).
 
     Every key in any file is a sample; a view whose file does not have it is missing.
@@ -55,7 +55,7 @@ def load(config: Manifest, cache: Path, seed: int) -> Dataset:
     return Dataset(title, keys, views, split, notes=tuple(notes))
 
 
-def read_tables(config: Manifest) -> Tables:
+def read_tables(config: ManifestConfig) -> Tables:
     """The files of the config by the names that it gives them, the main one first.
 
     Raises:
@@ -90,7 +90,7 @@ def read_tables(config: Manifest) -> Tables:
     return tables
 
 
-def _source(tables: Tables, name: str, config: Manifest, cache: Path) -> Source:
+def _source(tables: Tables, name: str, config: ManifestConfig, cache: Path) -> Source:
     try:
         return source(tables[config.files()[name]], name, config, cache)
     except NoSuchColumn as error:
@@ -100,7 +100,7 @@ def _source(tables: Tables, name: str, config: Manifest, cache: Path) -> Source:
         raise UserError(f"{error}; {elsewhere[0]} has it: set data.views.{name}.table={elsewhere[0]}") from error
 
 
-def _split(tables: Tables, config: Manifest, keys: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+def _split(tables: Tables, config: ManifestConfig, keys: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     seed = seed if config.split.seed is None else config.split.seed
     if config.table is None or not config.split.reads():
         # Samples of several files have no order of their own, so their keys decide.

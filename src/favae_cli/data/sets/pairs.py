@@ -20,12 +20,12 @@ from favae_cli.data.sets.image_collection import Listing
 from favae_cli.data.sets.pairing import classify, combine, draw_pairs
 
 if TYPE_CHECKING:
-    from favae_cli.config.data_sets import PairedClass, Pairing, Pairs
+    from favae_cli.config.data_sets import PairedClass, PairingConfig, PairsConfig
 
 Groups = Mapping[str, Mapping[str, "PairedClass"]]
 
 
-def load(config: Pairs, cache: Path, seed: int) -> Dataset:
+def load(config: PairsConfig, cache: Path, seed: int) -> Dataset:
     """Build the views `face`, `cartoon` and `attributes` that configs/data/celeba_cartoon.yaml describes.
 
     Each side is split before it is paired, so that no image is in two splits. Only paired images are decoded.
@@ -95,7 +95,7 @@ def _classes(
 
 
 def _draw(
-    images: tuple[Listing, Listing], combinations: tuple[np.ndarray, np.ndarray], config: Pairing, seed: int
+    images: tuple[Listing, Listing], combinations: tuple[np.ndarray, np.ndarray], config: PairingConfig, seed: int
 ) -> tuple[np.ndarray, dict[str, np.ndarray], list[str]]:
     """Pair each split by itself.
 

@@ -15,7 +15,7 @@ from favae_cli.data.masked_tables import masked_view
 from favae_cli.data.split import split_indices
 
 if TYPE_CHECKING:
-    from favae_cli.config.data_sets import Complete, Holes
+    from favae_cli.config.data_sets import CompleteConfig, HolesConfig
 
 
 def uniform(name: str, shape: int | tuple[int, ...], seed: int) -> np.ndarray:
@@ -32,7 +32,7 @@ def hidden_rows(samples: int, views: Iterable[str], missing: Mapping[str, float]
     return {name: np.where(kept, np.arange(samples), -1) for name, kept in zip(names, present, strict=True)}
 
 
-def with_holes(views: Mapping[str, ViewData], holes: Holes, seed: int) -> dict[str, ViewData]:
+def with_holes(views: Mapping[str, ViewData], holes: HolesConfig, seed: int) -> dict[str, ViewData]:
     """Hide some of the views and of the entries.
 
     Args:
@@ -70,7 +70,7 @@ def _hide(view: ViewData, row: np.ndarray, shown: np.ndarray) -> ViewData:
     return masked_view(values, view.columns, view.groups)
 
 
-def dataset_with_holes(name: str, views: Mapping[str, ViewData], config: Complete) -> Dataset:
+def dataset_with_holes(name: str, views: Mapping[str, ViewData], config: CompleteConfig) -> Dataset:
     """The data set of complete `views` that `config` asks for; the tables' true values are in its `truth`, by view.
 
     Raises:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from favae_cli.common.errors import Interrupted
 from favae_cli.common.log_lines import logging_to
-from favae_cli.config.trained_run_tasks import Use
+from favae_cli.config.trained_run_tasks import UseConfig
 from favae_cli.machine.runtime import prepare
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.training.trained_run import load_run
@@ -16,7 +16,7 @@ from favae_cli.training.trained_run import load_run
 logger = logging.getLogger(__name__)
 
 
-def use_run(config: Use, directory: Path) -> None:
+def use_run(config: UseConfig, directory: Path) -> None:
     """Do `config.task` with the run that it names, and write into `directory`.
 
     Raises:

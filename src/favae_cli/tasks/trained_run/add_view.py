@@ -16,9 +16,9 @@ from favae_cli.common.files import replacing
 from favae_cli.common.random_streams import torch_generator
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.contradictions import validate
-from favae_cli.config.models import FaVae
-from favae_cli.config.run import Config, Schedule
-from favae_cli.config.trained_run_tasks import AddView, changed_data
+from favae_cli.config.models import FaVaeConfig
+from favae_cli.config.run import Config, ScheduleConfig
+from favae_cli.config.trained_run_tasks import AddViewConfig, changed_data
 from favae_cli.data import SPLITS, Dataset
 from favae_cli.data.loading import loaded
 from favae_cli.factors import FactorModel
@@ -39,7 +39,7 @@ from favae_cli.views import Encoded, VaeView, View, build_view
 logger = logging.getLogger(__name__)
 
 
-def use(config: AddView, trained: TrainedRun, directory: Path) -> None:
+def use(config: AddViewConfig, trained: TrainedRun, directory: Path) -> None:
     """Write a run of all views, which every use of a trained run takes: checkpoints, metrics.json, report.html.
 
     Raises:
@@ -62,7 +62,7 @@ def use(config: AddView, trained: TrainedRun, directory: Path) -> None:
     session = Session(whole, directory, trained.runtime, data, joined)
 
     def tie(
-        model: FAVAE, data: Dataset, settings: Config, schedule: Schedule, encodings: Encodings, world: World
+        model: FAVAE, data: Dataset, settings: Config, schedule: ScheduleConfig, encodings: Encodings, world: World
     ) -> None:
         model.factors = _extended(config.name, new, factors, model, data, settings, encodings.encoded)
 
@@ -77,7 +77,7 @@ def use(config: AddView, trained: TrainedRun, directory: Path) -> None:
     session.close(training.log)
 
 
-def _whole(config: AddView, trained: TrainedRun) -> Config:
+def _whole(config: AddViewConfig, trained: TrainedRun) -> Config:
     """The config of a run of all views."""
     own = trained.config
     if config.name in own.views:
@@ -93,7 +93,7 @@ def _whole(config: AddView, trained: TrainedRun) -> Config:
     changes["task"] = {"name": "train"}  # which takes any views
     changes["score"] = "predict/mean"
     changes["schedule"] = config.schedule.model_dump() | {"patience": None}
-    if isinstance(own.model, FaVae):
+    if isinstance(own.model, FaVaeConfig):
         changes["model"] = {"feed": config.feed, "feed_rounds": None}
     final_rate = min(own.trainer.final_learning_rate, config.trainer.learning_rate)
     one = {"devices": 1, "nodes": 1}  # process, whatever the run had
@@ -102,7 +102,7 @@ def _whole(config: AddView, trained: TrainedRun) -> Config:
     return validate(OmegaConf.merge(base, changes))  # type: ignore[arg-type]
 
 
-def _split_as_it_was(config: AddView, trained: TrainedRun, data: Dataset) -> dict[str, np.ndarray]:
+def _split_as_it_was(config: AddViewConfig, trained: TrainedRun, data: Dataset) -> dict[str, np.ndarray]:
     """The split of `data` in which every sample that the run knows stays where it was; a further file could move it."""
     changes = {key: value for key, value in config.data.items() if key not in ("views", "use")}
     own = loaded(changed_data(trained.config.data, changes), config.cache, trained.config.seed)
@@ -119,7 +119,7 @@ def _shared(data: Dataset, name: str, others: Iterable[str]) -> np.ndarray:
     return indices[np.any([data.views[view].present[indices] for view in others], axis=0)]
 
 
-def _built(config: AddView, trained: TrainedRun, whole: Config, data: Dataset) -> View:
+def _built(config: AddViewConfig, trained: TrainedRun, whole: Config, data: Dataset) -> View:
     name = config.name
     part = data.views[name]
     view = build_view(name, config.new, part, trained.runtime, torch_generator(whole.seed, name, "weights"))

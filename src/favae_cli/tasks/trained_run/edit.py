@@ -9,20 +9,20 @@ import numpy as np
 import pandas as pd
 
 from favae_cli.common.pixels import unit
-from favae_cli.config.trained_run_tasks import Edit
+from favae_cli.config.trained_run_tasks import EditConfig
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.queries.generate_and_edit import Editor
 from favae_cli.queries.samples import chosen_samples
 from favae_cli.reporting.grids import as_stored
-from favae_cli.tasks.trained_run.named_choices import asked_labels, chosen_view
+from favae_cli.tasks.trained_run.named_choices import asked_labels, chosen_attributes, chosen_view
 from favae_cli.tasks.trained_run.written_files import save_grid, save_images, save_table
 from favae_cli.training.trained_run import TrainedRun
 
 logger = logging.getLogger(__name__)
 
 
-def use(config: Edit, trained: TrainedRun, directory: Path) -> None:
+def use(config: EditConfig, trained: TrainedRun, directory: Path) -> None:
     """Write images/<sample>.png, a figure, and how probable every attribute is before and after.
 
     What is known of a sample's attributes counts as it is, what is not as the image shows it (P > 1/2).
@@ -30,7 +30,8 @@ def use(config: Edit, trained: TrainedRun, directory: Path) -> None:
     Raises:
         UserError: no such attribute or view, or a mistake in the samples.
     """
-    model, attributes = trained.factors, trained.attributes
+    model = trained.factors
+    attributes = chosen_attributes(config.view, config.attributes, trained.attributes)
     columns = trained.views[attributes].columns
     asked = asked_labels(config.attributes, columns)
     view = chosen_view("from", config.source, trained.images)
@@ -60,7 +61,7 @@ def use(config: Edit, trained: TrainedRun, directory: Path) -> None:
     save_grid(directory / "figures" / "editing.png", rows, samples.names[shown], titles)
 
 
-def _strengths(config: Edit, trained: TrainedRun, columns: tuple[str, ...]) -> np.ndarray:
+def _strengths(config: EditConfig, trained: TrainedRun, columns: tuple[str, ...]) -> np.ndarray:
     if config.strength is not None:
         return np.full(len(columns), config.strength)
     return np.array([trained.metrics.get(f"edit/{name}/strength", 1.0) for name in columns])

@@ -5,14 +5,14 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from favae_cli.config.trained_run_tasks import Evaluate
+from favae_cli.config.trained_run_tasks import EvaluateConfig
 from favae_cli.queries.samples import load_data
 from favae_cli.tasks.session import Session
 from favae_cli.training.run_log import RunLog
 from favae_cli.training.trained_run import TrainedRun
 
 
-def use(config: Evaluate, trained: TrainedRun, directory: Path) -> None:
+def use(config: EvaluateConfig, trained: TrainedRun, directory: Path) -> None:
     """Write what the run's own task reports of a trained model: metrics.json, figures and report.html.
 
     Raises:

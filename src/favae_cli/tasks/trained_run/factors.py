@@ -8,7 +8,7 @@ from pathlib import Path
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
-from favae_cli.config.trained_run_tasks import Factors
+from favae_cli.config.trained_run_tasks import FactorsConfig
 from favae_cli.evaluation.cards import card_name, card_picture, card_record, factor_cards, panels_of
 from favae_cli.evaluation.explained import explained_picture, explained_table
 from favae_cli.queries.factor_reading import Reading
@@ -22,7 +22,7 @@ from favae_cli.training.trained_run import TrainedRun
 logger = logging.getLogger(__name__)
 
 
-def use(config: Factors, trained: TrainedRun, directory: Path) -> None:
+def use(config: FactorsConfig, trained: TrainedRun, directory: Path) -> None:
     """Write factors.csv, cards.json, figures/explained.png, a figure for each card, and report.html.
 
     Raises:

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from favae_cli.common.random_streams import numpy_generator
-from favae_cli.config.trained_run_tasks import Generate
+from favae_cli.config.trained_run_tasks import GenerateConfig
 from favae_cli.queries.generate_and_edit import Editor
-from favae_cli.tasks.trained_run.named_choices import asked_labels, chosen_view
+from favae_cli.tasks.trained_run.named_choices import asked_labels, chosen_attributes, chosen_view
 from favae_cli.tasks.trained_run.written_files import save_grid, save_images
 from favae_cli.training.trained_run import TrainedRun
 
 COLUMNS = 8  # of the figure
 
 
-def use(config: Generate, trained: TrainedRun, directory: Path) -> None:
+def use(config: GenerateConfig, trained: TrainedRun, directory: Path) -> None:
     """Write images/<view>/<number>.png and a figure for each view.
 
     An attribute that is not asked is not known: its factors are drawn from what the asked ones leave open.
@@ -24,7 +24,8 @@ def use(config: Generate, trained: TrainedRun, directory: Path) -> None:
     Raises:
         UserError: no such attribute or view.
     """
-    model, attributes = trained.factors, trained.attributes
+    model = trained.factors
+    attributes = chosen_attributes(config.view, config.attributes, trained.attributes)
     asked = asked_labels(config.attributes, trained.views[attributes].columns)
     labels = np.broadcast_to(asked, (config.count, len(asked)))
     strength = config.strength or trained.metrics.get("generate/strength", 1.0)

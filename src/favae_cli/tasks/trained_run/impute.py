@@ -10,7 +10,7 @@ import numpy as np
 
 from favae_cli.common.files import replacing
 from favae_cli.common.pixels import unit
-from favae_cli.config.trained_run_tasks import Impute
+from favae_cli.config.trained_run_tasks import ImputeConfig
 from favae_cli.queries.filled_tables import Variable, filled_table, missing_entries, variables
 from favae_cli.queries.impute import Made, embedding_of, made_of
 from favae_cli.queries.samples import Samples, chosen_samples
@@ -21,7 +21,7 @@ from favae_cli.training.trained_run import TrainedRun
 logger = logging.getLogger(__name__)
 
 
-def use(config: Impute, trained: TrainedRun, directory: Path) -> None:
+def use(config: ImputeConfig, trained: TrainedRun, directory: Path) -> None:
     """Write what is missing, by kind of data, and the whole tables with their holes filled where `output` asks for it.
 
     Tables and texts have a row of imputed.csv for each missing entry, images are images/<view>/<sample>.png, and

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.trained_run_tasks import Interpolate
+from favae_cli.config.trained_run_tasks import InterpolateConfig
 from favae_cli.queries.interpolate import between
 from favae_cli.queries.samples import chosen_samples
 from favae_cli.tasks.trained_run.named_choices import chosen_view
@@ -16,7 +16,7 @@ from favae_cli.tasks.trained_run.written_files import save_grid, save_images
 from favae_cli.training.trained_run import TrainedRun
 
 
-def use(config: Interpolate, trained: TrainedRun, directory: Path) -> None:
+def use(config: InterpolateConfig, trained: TrainedRun, directory: Path) -> None:
     """Write images/<space>_<view>/<sample>-<next>_<step>.png, and a figure for each space and view.
 
     Raises:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.pixels import unit
-from favae_cli.config.trained_run_tasks import Translate
+from favae_cli.config.trained_run_tasks import TranslateConfig
 from favae_cli.queries.samples import chosen_samples
 from favae_cli.queries.translate import translator_of
 from favae_cli.tasks.trained_run.named_choices import chosen_view
@@ -14,7 +14,7 @@ from favae_cli.tasks.trained_run.written_files import save_grid, save_images
 from favae_cli.training.trained_run import TrainedRun
 
 
-def use(config: Translate, trained: TrainedRun, directory: Path) -> None:
+def use(config: TranslateConfig, trained: TrainedRun, directory: Path) -> None:
     """Write images/<sample>.png, and a figure: original, reconstruction, translation, and the truth where it is known.
 
     Raises:
@@ -36,7 +36,7 @@ def use(config: Translate, trained: TrainedRun, directory: Path) -> None:
     save_grid(directory / "figures" / "translation.png", rows, samples.names[shown], titles)
 
 
-def _direction(config: Translate, trained: TrainedRun) -> tuple[str, str]:
+def _direction(config: TranslateConfig, trained: TrainedRun) -> tuple[str, str]:
     views = trained.images
     reconstructs = config.source is not None and config.source == config.to
     if len(views) < 2 and not reconstructs:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from favae_cli.config.trained_run_tasks import Traverse
+from favae_cli.config.trained_run_tasks import TraverseConfig
 from favae_cli.queries.factor_reading import factor_table
 from favae_cli.queries.samples import Samples, read_input
 from favae_cli.queries.traverse import factor_name, most_relevant, traversed
@@ -16,7 +16,7 @@ from favae_cli.tasks.trained_run.written_files import save_grid, save_images, sa
 from favae_cli.training.trained_run import TrainedRun
 
 
-def use(config: Traverse, trained: TrainedRun, directory: Path) -> None:
+def use(config: TraverseConfig, trained: TrainedRun, directory: Path) -> None:
     """Write images/<sample>/factor<number>_<step>.png, a figure for each sample, and the relevance of all factors.
 
     Of an image what the factors do not explain stays as it is: z' = z + W (g' - g), as in an edit.
@@ -40,7 +40,7 @@ def use(config: Traverse, trained: TrainedRun, directory: Path) -> None:
     save_table(directory, "factors", table, config.format)
 
 
-def _centres(config: Traverse, trained: TrainedRun, view: str) -> Iterator[tuple[str, np.ndarray]]:
+def _centres(config: TraverseConfig, trained: TrainedRun, view: str) -> Iterator[tuple[str, np.ndarray]]:
     """Name and z (D_m,) of what is changed: the inputs, or the mean."""
     if config.input is None:
         yield "mean", trained.factors.joined.views[view].bias
