@@ -100,14 +100,15 @@ def page(title: str, about: str, *sections: Titled) -> str:
 
 def of_union(schema: Schema, node: Node, tag: str, group: str, call: str, prefix: str) -> list[Titled]:
     """A section of a page for each kind in a union: which options make it, and its keys."""
-    sections = []
+    sections: list[Titled] = []
+    without: list[Titled] = []  # which no file makes
     for kind in schema.kinds(node):
         member = schema.resolved({"$ref": node["discriminator"]["mapping"][kind]})
         given = [part for part in options(group) if part.keys.get(tag, Key("", "")).value == kind]
         given.sort(key=lambda part: part.name != kind)  # what it says of a key holds for the others too
         about = [member.get("description", ""), presets(given, call), table(schema, member, given, prefix)]
-        sections.append((f"`{kind}`", "\n\n".join(filter(None, about))))
-    return sections
+        (sections if given else without).append((f"`{kind}`", "\n\n".join(filter(None, about))))
+    return [*sections, *without]
 
 
 def pages() -> dict[str, str]:
