@@ -31,7 +31,7 @@ WRITTEN = DOCS / "reference" / "config"  # from the heads of configs/, by script
 PAGES = [
     TOP / "README.md",
     TOP / "CONTRIBUTING.md",
-    *(page for page in DOCS.rglob("*.md") if WRITTEN not in page.parents),
+    *sorted(page for page in DOCS.rglob("*.md") if WRITTEN not in page.parents),
 ]
 
 FENCE = re.compile(r"^```(?P<language>\w*)(?P<title>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
