@@ -13,7 +13,7 @@ PAPER = $(BIN)/python scripts/paper.py $(if $(CELEBA),--celeba "$(CELEBA)") $(if
 BENCH := engine recovery training phases memory scaling
 
 .DEFAULT_GOAL := help
-.PHONY: help install run paper paper-quick compare test test-fast test-gpu bench lint format wheel clean
+.PHONY: help install run paper paper-quick compare test test-fast test-gpu bench lint docs format wheel clean
 
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,11 @@ bench: $(TOOLS) ## Measure speed, memory and recovery beside other packages, int
 	for topic in $(BENCH); do $(BIN)/python scripts/bench/$$topic.py || exit; done
 	$(BIN)/python scripts/bench/imputation.py
 
+docs: $(TOOLS) ## Build the documentation, with the reference of all keys, into site/
+	$(PIP) -e ".[docs]"
+	$(BIN)/python scripts/docs/reference.py
+	$(BIN)/mkdocs build --strict
+
 format: $(TOOLS) ## Bring the code into the house style
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
@@ -60,7 +65,7 @@ wheel: $(TOOLS) ## Build dist/*.whl
 	$(BIN)/python -m build --wheel
 
 clean: ## Remove what was built and cached; runs and .venv stay
-	rm -rf dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:

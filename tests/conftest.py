@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -40,6 +41,24 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["favae-run"])
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+
+
+@pytest.fixture(scope="session")
+def undocumented() -> Callable[[dict[str, float]], list[str]]:
+    """Names of metrics.json that docs/reference/metrics.md does not have."""
+    page = (Path(__file__).parents[1] / "docs" / "reference" / "metrics.md").read_text()
+    cells = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+    names = [re.escape(name) for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+    fixed = {
+        "<split>": "(train|validation|test|all)",
+        "<model>": "(rival|transfer(/[^/]+)?)",
+        "<score>": "(r2|r2_mean|r2_std|rmse|mae|auc|accuracy|log_loss|f1|exact)",
+        re.escape("..."): ".+",
+    }
+    for placeholder, values in fixed.items():
+        names = [name.replace(placeholder, values) for name in names]
+    known = re.compile("|".join(re.sub("<[a-z]+>", "[^/]+", name) for name in names))
+    return lambda metrics: [name for name in metrics if not known.fullmatch(name)]
 
 
 @cache

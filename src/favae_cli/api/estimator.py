@@ -52,7 +52,7 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
         directory: new folder for the run; None: a temporary one, which goes with the estimator. See `save`.
         overrides: of any other key of a run, as on the command line: ["trainer.batch_size=32", "schedule.sweeps=100"].
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from favae_cli import FAVAE
         >>> rng = np.random.default_rng(0)
@@ -112,7 +112,7 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
         Raises:
             UserError: a mistake in X or in the parameters, or a folder that is not empty.
 
-        Example:
+        Examples:
             >>> import numpy as np
             >>> X = {"a": np.random.default_rng(0).normal(size=(50, 3))}
             >>> FAVAE(factors=2, device="cpu").fit(X).columns_
@@ -149,7 +149,7 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
         Raises:
             UserError: no finished run with factors, or no such device.
 
-        Example:
+        Examples:
             >>> import numpy as np, tempfile
             >>> X = {"a": np.random.default_rng(0).normal(size=(50, 3))}
             >>> with tempfile.TemporaryDirectory() as folder:

@@ -44,7 +44,7 @@ class Fitted:
             UserError: a mistake in X.
             sklearn.exceptions.NotFittedError: neither fitted nor loaded.
 
-        Example:
+        Examples:
             >>> import numpy as np
             >>> from favae_cli import FAVAE
             >>> X = {"a": np.random.default_rng(0).normal(size=(50, 3))}
@@ -87,7 +87,7 @@ class Fitted:
             UserError: a mistake in X, or no such view.
             sklearn.exceptions.NotFittedError: neither fitted nor loaded.
 
-        Example:
+        Examples:
             >>> import numpy as np
             >>> from favae_cli import FAVAE
             >>> a = np.random.default_rng(0).normal(size=(60, 1))
@@ -124,7 +124,7 @@ class Fitted:
             UserError: a mistake in X, or nothing to judge by.
             sklearn.exceptions.NotFittedError: neither fitted nor loaded.
 
-        Example:
+        Examples:
             >>> import numpy as np
             >>> from favae_cli import FAVAE
             >>> a = np.random.default_rng(0).normal(size=(60, 1))
@@ -148,7 +148,7 @@ class Fitted:
             UserError: it is not, or this is a copy of an estimator that is gone together with its temporary folder.
             sklearn.exceptions.NotFittedError: neither fitted nor loaded.
 
-        Example:
+        Examples:
             >>> import numpy as np, tempfile
             >>> from favae_cli import FAVAE
             >>> X = {"a": np.random.default_rng(0).normal(size=(50, 3))}
