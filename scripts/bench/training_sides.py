@@ -36,7 +36,7 @@ from favae_cli.data import ViewData
 from favae_cli.machine.runtime import find_device, prepare
 from favae_cli.nets import Decoder, Encoder
 from favae_cli.nets.conv_layers import Conv2d, ConvTranspose2d
-from favae_cli.training.trainer import Position, Prior
+from favae_cli.training.epoch_state import Position, Prior
 from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import VaeView
 from favae_cli.views.vae import KLTerm

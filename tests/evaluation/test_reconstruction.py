@@ -17,7 +17,7 @@ from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstr
 from favae_cli.evaluation.scores import score
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models.fa_vae import FAVAE
-from favae_cli.training.trainer import Prior
+from favae_cli.training.epoch_state import Prior
 from favae_cli.views import BernoulliView, VaeView
 
 SHAPE = (6, 5, 3)

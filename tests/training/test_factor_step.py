@@ -17,8 +17,8 @@ from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import encodings as encodings_module
 from favae_cli.training import factor_step
 from favae_cli.training.encodings import Encodings, Tables, encode
+from favae_cli.training.epoch_state import Prior
 from favae_cli.training.factor_step import foretell, foretold, join, rescale
-from favae_cli.training.trainer import Prior
 from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import Encoded
 

@@ -14,8 +14,8 @@ from favae_cli.common.errors import UserError
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
 from favae_cli.models import JointVAE
+from favae_cli.training.epoch_state import Position, Prior, Totals
 from favae_cli.training.joint_trainer import JointTrainer, gathered
-from favae_cli.training.trainer import Position, Prior, Totals
 from favae_cli.views.vae import KLTerm
 
 MODELS = ("multi_vae", "mvae", "jmvae")

@@ -20,9 +20,10 @@ from favae_cli.config.run import Config
 from favae_cli.data import Dataset
 from favae_cli.models import JointVAE
 from favae_cli.training import trainer as training_loop
+from favae_cli.training.epoch_state import Moment, Position, Prior
 from favae_cli.training.joint_trainer import JointTrainer
 from favae_cli.training.recorded import Recorded, recorded
-from favae_cli.training.trainer import Moment, Position, Prior, Trainer
+from favae_cli.training.trainer import Trainer
 from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views.vae import KLTerm
 

@@ -16,8 +16,8 @@ from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, fit
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
+from favae_cli.training.epoch_state import Position, Prior, Totals
 from favae_cli.training.run_state import Priors, Progress, described, pack, pack_means, unpack
-from favae_cli.training.trainer import Position, Prior, Totals
 from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import FrozenView
 from favae_cli.views.vae import KLTerm

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from favae_cli.common.errors import UserError
 from favae_cli.machine.world import World
 from favae_cli.training.compiled import Compiled
-from favae_cli.training.trainer import Position, Prior
+from favae_cli.training.epoch_state import Position, Prior
 from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views.vae import KLTerm
 

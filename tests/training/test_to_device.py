@@ -12,7 +12,7 @@ import torch
 
 from favae_cli.training import to_device
 from favae_cli.training import trainer as training_loop
-from favae_cli.training.trainer import Position, Prior
+from favae_cli.training.epoch_state import Position, Prior
 from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views.vae import KLTerm
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from favae_cli.common.errors import UserError
-from favae_cli.training.trainer import Position, Prior, Totals
+from favae_cli.training.epoch_state import Position, Prior, Totals
 from favae_cli.training.vae_trainer import VaeTrainer, held_out
 from favae_cli.views import VaeView
 from favae_cli.views.vae import KLTerm, VaeLoss

@@ -12,7 +12,7 @@ from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.translate import image_views, translator_of
 from favae_cli.reporting.grids import image_grid
-from favae_cli.training.trainer import Prior
+from favae_cli.training.epoch_state import Prior
 from favae_cli.training.vae_trainer import held_out
 from favae_cli.views import VaeView
 

@@ -9,7 +9,8 @@ from favae_cli.config.run import Config
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import prepare
 from favae_cli.training.build import build_model, make_trainers
-from favae_cli.training.trainer import Position, Prior, Trainer
+from favae_cli.training.epoch_state import Position, Prior
+from favae_cli.training.trainer import Trainer
 from favae_cli.views.vae import KLTerm
 
 COPIES = 4  # of every parameter: itself, its gradient and the optimiser's two moments

@@ -27,9 +27,9 @@ from favae_cli.reporting.report import write_report
 from favae_cli.reporting.style import pixels, save
 from favae_cli.reporting.terminal import as_text
 from favae_cli.training.build import build_model
+from favae_cli.training.epoch_state import Prior
 from favae_cli.training.run_log import RunLog, read_records
 from favae_cli.training.schedule import Training
-from favae_cli.training.trainer import Prior
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from favae_cli.evaluation.prediction import prediction_metrics, prediction_pictu
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.tasks.session import Session, complete
+from favae_cli.training.epoch_state import Prior
 from favae_cli.training.factor_step import foretold
-from favae_cli.training.trainer import Prior
 
 FEWEST = 2  # samples with two views, in a split
 

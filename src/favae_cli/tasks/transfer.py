@@ -24,9 +24,9 @@ from favae_cli.nets.warm_start import warm_start
 from favae_cli.tasks.session import Session
 from favae_cli.training import checkpoint
 from favae_cli.training.build import frozen_view, load_networks, only_vae
+from favae_cli.training.epoch_state import Prior
 from favae_cli.training.factor_step import foretold
 from favae_cli.training.schedule import Training
-from favae_cli.training.trainer import Prior
 from favae_cli.views import FrozenView, VaeView, build_view
 
 logger = logging.getLogger(__name__)

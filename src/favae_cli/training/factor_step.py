@@ -17,7 +17,8 @@ from favae_cli.factors.real import RealEmbedding
 from favae_cli.machine.world import ALONE, World
 from favae_cli.models.fa_vae import CHUNK, FAVAE
 from favae_cli.training.encodings import Encodings
-from favae_cli.training.trainer import Prior, Trainer
+from favae_cli.training.epoch_state import Prior
+from favae_cli.training.trainer import Trainer
 from favae_cli.views import Encoded, RealView, View
 
 

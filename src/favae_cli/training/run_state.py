@@ -13,7 +13,8 @@ from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, ViewFactors
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
-from favae_cli.training.trainer import Position, Prior, Totals, Trainer
+from favae_cli.training.epoch_state import Position, Prior, Totals
+from favae_cli.training.trainer import Trainer
 from favae_cli.views import FrozenView
 
 Priors = dict[str, dict[str, Prior]]

@@ -22,10 +22,10 @@ from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.build import make_trainers
 from favae_cli.training.encodings import Encodings, Tables, encode
+from favae_cli.training.epoch_state import Position, Prior
 from favae_cli.training.factor_step import foretell, join, prior_of, rescale
 from favae_cli.training.run_log import RunLog, SilentLog
 from favae_cli.training.run_state import Priors, Progress, described, pack, pack_factors, pack_means, unpack
-from favae_cli.training.trainer import Position, Prior
 from favae_cli.views import Encoded
 from favae_cli.views.vae import KLTerm
 
