@@ -23,6 +23,7 @@ from favae_cli.training.feed import Rows, ahead
 from favae_cli.training.profiling import profiled
 from favae_cli.training.seeds import numpy_generator, torch_generator
 from favae_cli.views.vae import KLTerm, Loss
+from favae_cli.world import World
 
 AGREED = 16  # steps after which several processes ask each other whether to stop
 
@@ -72,6 +73,19 @@ class Totals:
 def summed(loss: Loss) -> Tensor:
     """Float64 (2,), log-likelihood and KL over the samples of a batch; they stay on the device."""
     return torch.stack([loss.log_likelihood.detach(), loss.kl.detach()]).double().sum(1)
+
+
+def agreed(world: World, step: int, stop: Callable[[], bool]) -> bool:
+    """Whether all processes stop after this step, because `stop` says so in one of them.
+
+    Several do not ask each other after every step: they would wait for each other once more.
+    """
+    return (world.size == 1 or step % AGREED == 0) and world.any(stop())
+
+
+def never() -> bool:
+    """Nobody asks to stop."""
+    return False
 
 
 @dataclass
@@ -153,8 +167,12 @@ class Trainer(ABC):
         """
 
     @abstractmethod
-    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior) -> Totals:
-        """Log-likelihood and KL of samples that are not trained on; the same draws whenever it is asked."""
+    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never) -> Totals:
+        """Log-likelihood and KL of samples that are not trained on; the same draws whenever it is asked.
+
+        Raises:
+            Interrupted: `stop`, which is asked as in `epoch`, said so.
+        """
 
     def scale_embedding(self, scale: float) -> None:
         """Make z `scale` times what it was; only a view whose prior is learned has that freedom."""
@@ -232,8 +250,7 @@ class Trainer(ABC):
                 at.step += 1
                 at.totals.count += size
                 note_step()
-                # Not after every step: the processes would wait for each other once more.
-                if (self.world.size == 1 or at.step % AGREED == 0) and self.world.any(stop()):
+                if agreed(self.world, at.step, stop):
                     break
         at.totals.log_likelihood, at.totals.kl = self.world.add(sums).tolist()
         if not math.isfinite(at.totals.log_likelihood + at.totals.kl):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
@@ -10,10 +11,10 @@ import torch
 from torch import Tensor
 
 from favae_cli.data import Dataset, ViewData
-from favae_cli.errors import UserError
+from favae_cli.errors import Interrupted, UserError
 from favae_cli.rivals import JointVAE
 from favae_cli.runtime import send
-from favae_cli.training.epochs import Prior, Totals, Trainer, summed
+from favae_cli.training.epochs import Prior, Totals, Trainer, never, summed
 from favae_cli.training.seeds import torch_generator
 from favae_cli.views.vae import BATCH, Loss
 
@@ -63,13 +64,15 @@ class JointTrainer(Trainer):
         return self.model.loss(*batch, torch.Generator().manual_seed(int(drawn)))
 
     @torch.inference_mode()
-    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior) -> Totals:
+    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never) -> Totals:
         self.networks.eval()
         noise = torch_generator(self.seed, self.name, "held out")
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         for start in range(0, len(indices), BATCH):
             rows = np.arange(start, min(start + BATCH, len(indices)))
             sums += summed(self.loss(rows, self._batch(data, indices[rows]), self.draw(noise), prior))
+            if stop():
+                raise Interrupted
         log_likelihood, kl = sums.tolist()
         return Totals(log_likelihood, kl, len(indices))
 

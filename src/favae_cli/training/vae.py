@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ import torch
 from torch import Tensor
 
 from favae_cli.data import Dataset, ViewData
+from favae_cli.errors import Interrupted
 from favae_cli.runtime import send
-from favae_cli.training.epochs import Prior, Totals, Trainer, summed
+from favae_cli.training.epochs import Prior, Totals, Trainer, agreed, never, summed
 from favae_cli.training.feed import Rows
 from favae_cli.training.seeds import torch_generator
 from favae_cli.views import VaeView
@@ -52,8 +54,8 @@ class VaeTrainer(Trainer):
         fed = max(round(prior.feed * self.batch_size) - self.share.start, 0)
         return self.view.loss(batch, send(drawn[self.share], self.device), mean, prior.precision, fed)
 
-    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior) -> Totals:
-        return held_out(self.name, self.view, data.views[self.name], indices, prior, self.seed, self.world)
+    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never) -> Totals:
+        return held_out(self.name, self.view, data.views[self.name], indices, prior, self.seed, self.world, stop)
 
     @torch.no_grad()
     def scale_embedding(self, scale: float) -> None:
@@ -74,7 +76,14 @@ class VaeTrainer(Trainer):
 
 @torch.inference_mode()
 def held_out(
-    name: str, view: VaeView, data: ViewData, indices: np.ndarray, prior: Prior, seed: int, world: World = ALONE
+    name: str,
+    view: VaeView,
+    data: ViewData,
+    indices: np.ndarray,
+    prior: Prior,
+    seed: int,
+    world: World = ALONE,
+    stop: Callable[[], bool] = never,
 ) -> Totals:
     """Log-likelihood (at one fixed draw of z a sample) and KL of samples that are not trained on.
 
@@ -82,11 +91,15 @@ def held_out(
         indices: samples that have the view; `prior` is in their order.
         seed: of the run; the draws are the same whenever it is asked.
         world: the processes that share the samples, all of which then know the sums.
+        stop: asked after every batch; where there are several processes, after some.
+
+    Raises:
+        Interrupted: it said so, in one of the processes.
     """
     view.networks.eval()
     noise = torch_generator(seed, name, "held out")
     sums = torch.zeros(2, dtype=torch.float64, device=view.runtime.device)
-    for start in range(0, len(indices), BATCH):
+    for done, start in enumerate(range(0, len(indices), BATCH), start=1):
         rows = np.arange(start, min(start + BATCH, len(indices)))
         share = world.share(len(rows))
         drawn, rows = torch.randn(len(rows), view.size, generator=noise)[share], rows[share]
@@ -94,5 +107,7 @@ def held_out(
             mean = prior.of(rows, view.size, view.runtime.device)
             x = view.batch(data.gather(indices[rows]))
             sums += summed(view.loss(x, send(drawn, view.runtime.device), mean, prior.precision))
+        if agreed(world, done, stop):
+            raise Interrupted
     log_likelihood, kl = world.add(sums).tolist()
     return Totals(log_likelihood, kl, len(indices))
