@@ -85,8 +85,6 @@ class _Processes:
     def start(self, config: Config, directory: Path) -> None:
         context, count = multiprocessing.get_context("spawn"), config.trainer.devices
         for rank in range(count):
-            if self._stopped:
-                raise Interrupted
             report, end = context.Pipe(duplex=False)
             place = Place(rank, count, rank, _HERE, self._meeting.port, hosted=True)
             process = context.Process(target=_work, args=(place, config, directory, end), name=f"process {rank}")
@@ -94,8 +92,8 @@ class _Processes:
             end.close()
             self._processes[report] = process
             self._running.append(report)
-            if self._stopped:  # while this one began, which may not have heard it
-                process.terminate()
+            if self._stopped:  # the one that has just begun may not have heard it
+                raise Interrupted
 
     def stop(self, number: int, frame: FrameType | None) -> None:
         """Pass a signal on: each process takes it as a run of one would."""
