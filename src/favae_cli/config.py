@@ -67,7 +67,7 @@ class Machine(Section):
 
     device: Annotated[str, AfterValidator(_device)]
     precision: Literal["auto", "fp32", "bf16"]
-    threads: Count | None = Field(description="CPU threads; null takes all cores")
+    threads: Count | None = Field(description="of torch and BLAS, on the CPU; null takes all cores")
 
 
 class Trainer(Machine):
