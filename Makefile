@@ -10,7 +10,7 @@ SOURCES := src tests $(wildcard scripts)
 PAPER = $(BIN)/python scripts/paper.py $(if $(CELEBA),--celeba "$(CELEBA)") $(if $(CARTOONS),--cartoons "$(CARTOONS)") \
 	$(if $(EMOJI),--emoji "$(EMOJI)")
 
-BENCH := engine recovery training phases memory scaling
+BENCH := engine threads recovery training phases memory scaling
 
 .DEFAULT_GOAL := help
 .PHONY: help install run paper paper-quick compare test test-fast test-gpu bench lint docs format wheel clean

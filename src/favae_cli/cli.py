@@ -14,6 +14,7 @@ from favae_cli.command_line.help_text import help_text
 from favae_cli.common.errors import Interrupted, UserError
 from favae_cli.config.folders import config_folders, shipped_configs
 from favae_cli.machine.launcher_environment import Place, find_place
+from favae_cli.machine.stop_signals import StopRequest
 
 if TYPE_CHECKING:
     from hydra.conf import HydraConf
@@ -46,10 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"favae-run {__version__}\n")
         return 0
     try:
-        place = find_place(os.environ)
-        if place is not None:
-            return _in_company(arguments, place)
-        _dispatch(arguments)
+        with StopRequest().handling():  # a run has one of its own, which knows what is to be saved
+            place = find_place(os.environ)
+            if place is not None:
+                return _in_company(arguments, place)
+            _dispatch(arguments)
     except (UserError, Interrupted) as ending:
         return _tell(ending)
     return 0
@@ -187,7 +189,7 @@ def _check(composed: DictConfig) -> None:
 
 
 def _tell(ending: UserError | Interrupted) -> int:
-    for line in str(ending).splitlines():
+    for line in (str(ending) or "stopped").splitlines():
         sys.stderr.write(f"favae-run: {line}\n")
     return _code(ending)
 

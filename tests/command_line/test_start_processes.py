@@ -117,10 +117,13 @@ def test_a_signal_reaches_every_process_and_all_may_save(run: Run, tmp_path: Pat
             try:
                 with stop.patiently():
                     (folder / f"ready{place.rank}").touch()
+                    while place.leads and not (folder / "ready1").exists():
+                        time.sleep(0.01)
+                    time.sleep(0.1)
+                    if place.leads:
+                        os.kill(os.getppid(), number)
                     while not stop.asked:
-                        if place.leads and (folder / "ready1").exists():
-                            os.kill(os.getppid(), number)
-                            time.sleep(0.1)
+                        time.sleep(0.01)
             except Interrupted:
                 if place.leads:
                     time.sleep(1.0)  # longer than others are waited for who lost touch
@@ -131,6 +134,21 @@ def test_a_signal_reaches_every_process_and_all_may_save(run: Run, tmp_path: Pat
     with pytest.raises(Interrupted, match="stopped and saved"):
         run(act)
     assert {path.name for path in tmp_path.glob("saved*")} == {"saved0", "saved1"}
+
+
+@pytest.mark.parametrize("waits", [0, 1])
+def test_nobody_waits_for_good_for_one_that_was_interrupted(
+    run: Run, waits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start_processes, "SAVING", 0.5)
+
+    def act(place: Place, folder: Path) -> BaseException:
+        if place.rank == waits:
+            time.sleep(LONG)
+        return Interrupted("stopped")
+
+    with pytest.raises(Interrupted, match="stopped"):
+        run(act)
 
 
 def test_a_signal_before_they_can_take_it_is_no_bug(run: Run) -> None:

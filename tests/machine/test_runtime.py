@@ -3,14 +3,18 @@
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from favae_cli.common.errors import UserError
+from favae_cli.factors import FactorModel, fit, moments
+from favae_cli.factors.bernoulli import BernoulliEmbedding
+from favae_cli.factors.embeddings import Embeddings
 from favae_cli.machine import runtime
 from favae_cli.machine.world import World
 from favae_cli.nets import build
@@ -102,14 +106,46 @@ def test_a_precision_the_gpu_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -
     assert runtime.use_bf16("auto", CUDA) is False
 
 
-def test_prepare_sets_the_threads() -> None:
-    threads = torch.get_num_threads()
-    try:
-        chosen = runtime.prepare(SimpleNamespace(device="cpu", precision="fp32", threads=1))
+def blas_threads() -> set[int]:
+    return {library.num_threads for library in ThreadpoolController().select(user_api="blas").lib_controllers}
+
+
+@pytest.fixture
+def threads_as_before() -> Iterator[None]:
+    before = torch.get_num_threads()
+    with threadpool_limits():
+        yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads_as_before")
+def test_prepare_sets_the_threads_of_torch_and_of_every_blas() -> None:
+    for count in (2, 1):
+        chosen = runtime.prepare(SimpleNamespace(device="cpu", precision="fp32", threads=count))
         assert chosen == runtime.Runtime(CPU)
-        assert torch.get_num_threads() == 1
-    finally:
-        torch.set_num_threads(threads)
+        assert torch.get_num_threads() == count
+        assert blas_threads() == {count}
+    runtime.prepare(SimpleNamespace(device="cpu", precision="fp32", threads=None))
+    assert (torch.get_num_threads(), blas_threads()) == (1, {1})
+
+
+@pytest.mark.usefixtures("threads_as_before")
+def test_the_engine_takes_one_thread_whatever_the_run_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[set[int]] = []
+    for owner, name in ((moments, "sums"), (FactorModel, "precision")):
+        work = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *given, work=work: seen.append(blas_threads()) or work(*given))
+    runtime.use_threads(2)
+    z = {name: np.random.default_rng(0).standard_normal((20, 3)) for name in "ab"}
+    model = fit(moments.Moments.from_arrays(z), 2, sweeps=2)
+    model.posterior(z)
+    evidence = Embeddings({"a": z["a"]}, {}, {"b": BernoulliEmbedding(1.0 * (z["b"] > 0))}, ("a", "b"))
+    evidence.moments()
+    evidence.settle(model)
+    evidence.expect(model, "b")
+    assert len(seen) > 6
+    assert set.union(*seen) == {1}
+    assert blas_threads() == {2}, "all else has its own back"
 
 
 @pytest.mark.parametrize(("device", "precision"), [(CUDA, "high"), (CPU, "highest")])

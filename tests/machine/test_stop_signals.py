@@ -48,6 +48,25 @@ def test_after_the_patient_part_it_stops_at_once_again() -> None:
             send(signal.SIGTERM)
 
 
+def test_in_a_part_where_nothing_is_lost_it_stops_at_once_and_then_insists() -> None:
+    with StopRequest().handling() as stop, pytest.raises(Interrupted), stop.patiently():  # noqa: PT012
+        with pytest.raises(Interrupted), stop.at_once():
+            send(signal.SIGTERM)
+        assert stop.asked
+        send(signal.SIGTERM)
+        pytest.fail("the second signal has to interrupt")
+
+
+def test_patience_comes_back_after_such_a_part_and_one_begun_with_a_wish_ends_there() -> None:
+    with StopRequest().handling() as stop, pytest.raises(Interrupted), stop.patiently():  # noqa: PT012
+        with stop.at_once():
+            pass
+        send(signal.SIGTERM)
+        assert stop.asked
+        with stop.at_once():
+            pytest.fail("there is a wish already")
+
+
 def test_the_handlers_of_before_come_back() -> None:
     before = [signal.getsignal(number) for number in SIGNALS]
     with StopRequest().handling():

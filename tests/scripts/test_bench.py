@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from favae_cli.factors import linalg
+
 Script = Callable[[str], ModuleType]
 
 
@@ -89,6 +91,7 @@ def test_the_memory_of_a_command_is_its_own(script: Script, tmp_path: Path) -> N
     ("name", "asked", "told"),
     [
         ("engine", ["--samples", "1"], "--samples"),
+        ("threads", ["--sizes", "1x5"], "--sizes"),
         ("recovery", ["--seeds", "0"], "--seeds"),
         ("training", ["--kernel", "4"], "--kernel"),
         ("training", ["--device", "abacus"], "--device abacus"),
@@ -123,6 +126,23 @@ def test_engine(script: Script, page: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert apart is not None
     assert float(apart[1]) < 1e-9  # the three forms are one
     assert drawn(page, "engine")
+
+
+def test_threads(script: Script, page: Path) -> None:
+    threads = script("threads")
+    small = "--sizes", "6x3", "--threads", "1", "2", "--samples", "50", "--repeats", "1"
+    threads.main([*small, "--page", str(page)])
+    header, *lines = rows(page)
+    assert header == ["D, K: stage", "1", "2", "2 is x"]
+    assert len(lines) == 6
+    assert all(float(cell) > 0 for line in lines for cell in line[1:])
+
+
+def test_threads_are_set_for_a_stage_and_no_longer(script: Script) -> None:
+    threads, seen = script("threads"), []
+    before = linalg.THREADS
+    threads.with_threads(lambda: seen.append(linalg.THREADS), 3)
+    assert (seen, linalg.THREADS) == ([3], before)
 
 
 def test_moments_of_many_samples_are_those_of_the_first_several_times(

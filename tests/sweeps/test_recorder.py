@@ -13,17 +13,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
-from hydra import initialize_config_dir
+from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
+from joblib import Parallel, cpu_count, delayed
 from matplotlib.image import imread
+from threadpoolctl import ThreadpoolController
 
 from favae_cli.cli import main
 from favae_cli.common.errors import Interrupted, UserError
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.overrides import combinations, parse_overrides, samples
-from favae_cli.config.run import Config
+from favae_cli.config.run import Config, MachineConfig
+from favae_cli.machine.runtime import prepare
 from favae_cli.reporting.report import write_report
 from favae_cli.sweeps.recorder import end_resumed
 from favae_cli.sweeps.table import SweepTable
@@ -321,3 +325,32 @@ def test_without_its_plugin_a_line_says_how_to_get_a_launcher(
     assert told.startswith(f"hydra/launcher={launcher}: ")
     assert told.endswith(f" is not installed; pip install 'favae-run[{extra}]'")
     assert runs.configs == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "side_by_side"),
+    [(["sweep=beta_grid"], -1), (["hydra.launcher.n_jobs=4"], 4), (["sweep=beta_optuna", "hydra.sweeper.n_jobs=3"], 3)],
+)
+def test_joblib_has_as_many_runs_side_by_side_as_are_drawn_together_and_leaves_their_threads_to_it(
+    asked: list[str], side_by_side: int
+) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    with initialize_config_dir(str(shipped_configs()), version_base="1.3"):
+        made = compose("run", ["experiment=avatars_condition", "launch=joblib", *asked], return_hydra_config=True)
+    assert made.hydra.launcher.n_jobs == side_by_side
+    assert made.trainer.threads is None
+
+
+def threads_of_a_run() -> set[int]:
+    """Of torch and of every BLAS, in a process that prepares for a run."""
+    prepare(MachineConfig(device="cpu", precision="fp32", threads=None))
+    libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+    return {torch.get_num_threads(), *(library.num_threads for library in libraries)}
+
+
+@pytest.mark.slow
+def test_runs_that_joblib_has_side_by_side_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    share = max(1, cpu_count() // 2)
+    assert Parallel(n_jobs=2, backend="loky")(delayed(threads_of_a_run)() for _ in range(2)) == [{share}, {share}]

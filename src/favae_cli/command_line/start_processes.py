@@ -22,6 +22,7 @@ from favae_cli.machine.stop_signals import told_to_stop
 from favae_cli.machine.world import World
 
 ENDING = 5.0  # seconds for the others to end by themselves once one has failed
+SAVING = 60.0  # seconds for the leading process to save once another was interrupted
 
 _HERE = "127.0.0.1"
 _Ending = tuple[float, float | BaseException]
@@ -84,8 +85,6 @@ class _Processes:
     def start(self, config: Config, directory: Path) -> None:
         context, count = multiprocessing.get_context("spawn"), config.trainer.devices
         for rank in range(count):
-            if self._stopped:
-                raise Interrupted
             report, end = context.Pipe(duplex=False)
             place = Place(rank, count, rank, _HERE, self._meeting.port, hosted=True)
             process = context.Process(target=_work, args=(place, config, directory, end), name=f"process {rank}")
@@ -93,6 +92,8 @@ class _Processes:
             end.close()
             self._processes[report] = process
             self._running.append(report)
+            if self._stopped:  # the one that has just begun may not have heard it
+                raise Interrupted
 
     def stop(self, number: int, frame: FrameType | None) -> None:
         """Pass a signal on: each process takes it as a run of one would."""
@@ -113,8 +114,10 @@ class _Processes:
                     score = outcome if report is leading else score
                     continue
                 failures.append((when, outcome))
-                if not isinstance(outcome, Interrupted):  # others may still be saving
+                if report is leading or not isinstance(outcome, Interrupted):
                     left = ENDING
+                elif left is None:
+                    left = SAVING
         if failures:  # the others fail because of the first
             raise min(failures, key=lambda failure: failure[0])[1]
         return score

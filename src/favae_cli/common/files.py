@@ -10,7 +10,13 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A place to write what is to stand at `path`: it gets there at once, so that a reader never sees half of it."""
+    """A place to write what is to stand at `path`: it gets there at once, so that a reader never sees half of it.
+
+    Where writing ends early, nothing of it stays.
+    """
     unfinished = path.with_name(f".{path.name}.part")
-    yield unfinished
-    os.replace(unfinished, path)
+    try:
+        yield unfinished
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)

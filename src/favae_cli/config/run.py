@@ -53,7 +53,7 @@ class MachineConfig(Section):
 
     device: Annotated[str, AfterValidator(_device)]
     precision: Literal["auto", "fp32", "bf16"]
-    threads: Count | None = Field(description="CPU threads; null takes all cores")
+    threads: Count | None = Field(description="of torch and BLAS, on the CPU; null takes all cores")
 
 
 class TrainerConfig(MachineConfig):

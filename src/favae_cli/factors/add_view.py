@@ -8,7 +8,7 @@ import numpy as np
 
 from favae_cli.factors.bound import bias_kl, embedding_term, weights_kl
 from favae_cli.factors.embeddings import Embeddings, LocalEmbedding
-from favae_cli.factors.linalg import EngineError
+from favae_cli.factors.linalg import EngineError, few_threads
 from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, FactorModel, Gamma, ViewFactors
 from favae_cli.factors.moments import gaussian_entropy
 from favae_cli.factors.updates import ViewSums, update_view
@@ -29,6 +29,7 @@ class NewView:
     local: LocalEmbedding | None = None
 
 
+@few_threads()
 def extend(
     model: FactorModel,
     name: str,

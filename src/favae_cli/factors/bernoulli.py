@@ -7,6 +7,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit
 
 from favae_cli.factors.bound import scale_kl
+from favae_cli.factors.missing_entries import CHUNK
 from favae_cli.factors.model import ViewFactors
 from favae_cli.factors.moments import Total
 
@@ -58,8 +59,11 @@ class BernoulliEmbedding:
         if coupling is None:
             self.mean[rows] = pull / precisions
         else:
-            system = precisions[:, :, None] * np.eye(x.shape[1]) - precision * coupling
-            self.mean[rows] = np.linalg.solve(system, pull[:, :, None])[:, :, 0]
+            step = max(1, CHUNK // coupling.size)
+            for start in range(0, len(rows), step):
+                part = slice(start, start + step)
+                system = precisions[part, :, None] * np.eye(x.shape[1]) - precision * coupling
+                self.mean[rows[part]] = np.linalg.solve(system, pull[part, :, None])[:, :, 0]
 
     def shares(self, rows: np.ndarray, precision: float) -> np.ndarray:
         """tau / (tau + 2 lambda(xi)) of each entry, (R, D): how far z follows g; 1 where x is missing."""

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from favae_cli.factors.linalg import symmetrize
+from favae_cli.factors.linalg import few_threads, symmetrize
 from favae_cli.factors.missing_entries import Holes
 from favae_cli.factors.model import FactorModel, ViewFactors
 from favae_cli.factors.moments import (
@@ -203,6 +203,7 @@ class Embeddings:
                 )
         return {view: self._total(total) for view, total in totals.items()}
 
+    @few_threads()
     def moments(self, model: FactorModel | None = None) -> Moments:
         """Moments of the embeddings as they stand; only the rows of local views that are open are summed again.
 
@@ -251,6 +252,7 @@ class Embeddings:
             outer[:, where[view]] = outer[where[view]].T
         return PatternMoments(0, total, outer, variance, entropy)
 
+    @few_threads()
     def latents(self, model: FactorModel) -> np.ndarray:
         """<g> of every sample as (N, K); the prior's where a sample has no view."""
         mean = np.zeros((self.count, model.factors))
@@ -285,6 +287,7 @@ class Embeddings:
                 open_entries = Holes(shares, np.arange(len(shares))) if shares.any() else None
                 yield from _spreads(model, pattern, rows, open_entries)
 
+    @few_threads()
     def expect(self, model: FactorModel, view: str) -> np.ndarray:
         """(N, D) mean of the embedding of `view` that q(g) foretells for every sample; as `predict`, but sooner."""
         part = model.views[view]
@@ -293,6 +296,7 @@ class Embeddings:
             mean[rows] = latent @ part.weights.T + part.bias
         return mean
 
+    @few_threads()
     def predict(self, model: FactorModel, view: str) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance, each (N, D), of the embedding of `view` that q(g) foretells for every sample.
 
@@ -304,6 +308,7 @@ class Embeddings:
             mean[rows], variance[rows] = model.predict(view, latent[rows], covariance)
         return mean, variance
 
+    @few_threads()
     def settle(self, model: FactorModel, tolerance: float = 1e-6, steps: int = 200) -> None:
         """Iterate local q(z) and q(g) to their fixed point with the model's parameters held as they are."""
         for _ in range(steps):

@@ -7,10 +7,9 @@ from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from favae_cli.factors.bound import bound_terms
-from favae_cli.factors.linalg import EngineError
+from favae_cli.factors.linalg import EngineError, few_threads
 from favae_cli.factors.model import FactorModel
 from favae_cli.factors.moments import Moments
 from favae_cli.factors.rotation import rotate
@@ -71,7 +70,7 @@ def fit(
     """
     if factors < 1:
         raise ValueError(f"factors must be at least 1, got {factors}")
-    with threadpool_limits(limits=1):  # matrices this small lose more to threads than they gain
+    with few_threads():
         model = start or spectral_start(moments, factors, seed, weights or {})
         bounds: list[float] = []
         terms: dict[str, float] = {}

@@ -1,13 +1,36 @@
-"""The few guarded linear-algebra steps that every update goes through."""
+"""The few guarded linear-algebra steps that every update goes through, and how many threads they take."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotri
+from threadpoolctl import ThreadpoolController
+
+THREADS = 1  # of BLAS: the engine's matrices lose more to threads than they gain (docs/benchmarks.md)
 
 
 class EngineError(ArithmeticError):
     """A step of the engine left the numbers in an impossible state; says which view and variable, and when."""
+
+
+@contextmanager
+def few_threads() -> Iterator[None]:
+    """Have BLAS take `THREADS`, for as long as the context or the function that this decorates lasts.
+
+    So the engine's numbers do not depend on how many cores there are, either.
+    """
+    with _blas().limit(limits=THREADS):
+        yield
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """That of NumPy and that of SciPy, both loaded by now; to look for them takes milliseconds."""
+    return ThreadpoolController().select(user_api="blas")
 
 
 def symmetrize(matrix: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import digamma, gammaln
 
-from favae_cli.factors.linalg import psd_inverse
+from favae_cli.factors.linalg import few_threads, psd_inverse
 from favae_cli.factors.moments import Pattern, group_by_pattern
 
 PRIOR_SHAPE = PRIOR_RATE = 1e-6  # a0, b0 of every Gamma prior: as good as flat on a log scale
@@ -209,6 +209,7 @@ class FactorModel:
         """(D_p,) the stacked bias of the views `pattern`."""
         return np.concatenate([self.views[name].bias for name in pattern]) if pattern else np.zeros(0)
 
+    @few_threads()
     def posterior(self, embeddings: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """q(g) given the embeddings of some views.
 
@@ -242,6 +243,7 @@ class FactorModel:
             spread[rows] = covariance
         return mean, spread
 
+    @few_threads()
     def predict(self, view: str, mean: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The embedding of `view` that q(g) foretells: p(z) with g, W and b integrated out.
 

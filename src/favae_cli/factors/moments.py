@@ -8,6 +8,8 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from favae_cli.factors.linalg import few_threads
+
 Pattern = tuple[str, ...]
 """The views that a sample has, in the order of the model's views."""
 
@@ -102,6 +104,7 @@ class Moments:
     patterns: dict[Pattern, PatternMoments]
 
     @classmethod
+    @few_threads()
     def from_arrays(cls, means: Mapping[str, np.ndarray], variances: Mapping[str, np.ndarray] | None = None) -> Moments:
         """Moments of embeddings held in memory.
 

@@ -12,6 +12,7 @@ from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-
 
 from favae_cli.common.errors import UserError
 from favae_cli.machine.launcher_environment import Place
+from favae_cli.machine.runtime import use_threads
 from favae_cli.machine.world import World
 
 JOINING = timedelta(minutes=10)  # for all processes to be there
@@ -38,7 +39,7 @@ def join(place: Place) -> Store:
     # The arrays of the factor engine are on the CPU, networks on the GPU if there is one.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, store=store, rank=place.rank, world_size=place.size, timeout=WORKING)
-    torch.set_num_threads(_share_of_cores(World.here()))
+    use_threads(_share_of_cores(World.here()))
     return store
 
 

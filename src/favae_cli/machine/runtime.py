@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
+import scipy.linalg  # noqa: F401  its BLAS is another than NumPy's, and only what is loaded can be limited
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from favae_cli.common.errors import UserError
@@ -83,12 +85,14 @@ def prepare(machine: MachineSettings, world: World = ALONE) -> Runtime:
     """Set up this process, one of a `world`, for a run: memory, threads (None leaves them as they are), device,
     precision.
 
+    It stays so for the life of the process.
+
     Raises:
         UserError: the device or the precision is not to be had here.
     """
     keep_memory()
     if machine.threads is not None:
-        torch.set_num_threads(machine.threads)
+        use_threads(machine.threads)
     device = find_device(machine.device)
     if device.type == "cuda":
         if world.size > 1:
@@ -96,6 +100,12 @@ def prepare(machine: MachineSettings, world: World = ALONE) -> Runtime:
         torch.cuda.set_device(device)  # graphs and streams are those of the current one
         use_tensor_cores()
     return Runtime(device, use_bf16(machine.precision, device), world)
+
+
+def use_threads(count: int) -> None:
+    """Have torch and the BLAS of NumPy and SciPy take no more than `count` threads, from now on."""
+    torch.set_num_threads(count)
+    threadpool_limits(count, user_api="blas")
 
 
 def use_tensor_cores() -> None:

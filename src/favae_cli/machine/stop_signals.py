@@ -15,6 +15,9 @@ class StopRequest:
     """Turns SIGTERM and SIGINT into `Interrupted`, or, under `patiently`, into a wish that the caller grants.
 
     A second signal interrupts at once. Outside of the main thread, where no handlers can be set, it never asks.
+
+    Attributes:
+        asked: whether there was a signal.
     """
 
     def __init__(self) -> None:
@@ -38,10 +41,21 @@ class StopRequest:
         if self.asked:
             raise Interrupted
 
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Inside of `patiently`, for a part in which nothing is lost: the first signal interrupts it."""
+        patient = self._patient
+        try:
+            self._patient = False
+            if self.asked:
+                raise Interrupted
+            yield
+        finally:
+            self._patient = patient
+
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self._patient and not self.asked:
-            self.asked = True
-        else:
+        first, self.asked = not self.asked, True
+        if not (self._patient and first):
             raise Interrupted
 
 

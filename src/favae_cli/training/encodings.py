@@ -46,8 +46,7 @@ class Tables:
         return np.lib.format.open_memmap(path, "r+")
 
     def clear(self) -> None:
-        """Remove the files; what is mapped stays readable."""
-        self.world.wait()
+        """Remove the files; what is mapped stays readable. To be called by the process that leads, or by all."""
         if self.world.leads:
             shutil.rmtree(self.folder, ignore_errors=True)
 

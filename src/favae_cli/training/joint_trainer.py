@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import reduce
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from favae_cli.common.errors import UserError
+from favae_cli.common.errors import Interrupted, UserError
 from favae_cli.common.random_streams import torch_generator
 from favae_cli.config.run import TrainerConfig
 from favae_cli.data import Dataset, ViewData
@@ -18,7 +19,7 @@ from favae_cli.models import JointVAE
 from favae_cli.training.epoch_state import Moment, Prior, Totals, summed
 from favae_cli.training.recorded import Inputs
 from favae_cli.training.run_state import under
-from favae_cli.training.trainer import Trainer
+from favae_cli.training.trainer import Trainer, never
 from favae_cli.views.vae import Loss
 
 Batch = tuple[dict[str, Tensor], dict[str, Tensor]]
@@ -74,12 +75,14 @@ class JointTrainer(Trainer):
         return self.model.loss_of(*(under(inputs, part) for part in ("x/", "present/", "drawn/")))
 
     @torch.inference_mode()
-    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior) -> Totals:
+    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never) -> Totals:
         self.networks.eval()
         noise = torch_generator(self.seed, self.name, "held out")
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         for part in next(iter(self.model.views.values())).parts(len(indices)):
             sums += summed(self.model.loss(*self._batch(data, indices[part]), _next(noise)))
+            if stop():
+                raise Interrupted
         log_likelihood, kl = sums.tolist()
         return Totals(log_likelihood, kl, len(indices))
 

@@ -94,14 +94,15 @@ class Training:
         Raises:
             Interrupted: as `stop` asked, after saving.
         """
-        with stop.patiently():
-            while not self.progress.finished:
-                self._advance(stop)
-                if self.world.leads:
-                    self._save()
-                if self.world.any(stop.asked):
-                    self._tables.clear()
-                    raise Interrupted
+        try:
+            with stop.patiently():
+                while not self.progress.finished:
+                    self._advance(stop)
+                    if self.world.leads:
+                        self._save()
+                    if self.world.any(stop.asked):
+                        raise Interrupted
+        finally:
             self._tables.clear()
 
     def _save(self) -> None:
@@ -124,28 +125,25 @@ class Training:
             checkpoint.duplicate(self.last, self.alone)
 
     def _advance(self, stop: StopRequest) -> None:
-        """The next step of the schedule that is worth a checkpoint."""
+        """The next step of the schedule that is worth a checkpoint.
+
+        Raises:
+            Interrupted: between the epochs, where the last checkpoint has all that there is to lose; what is in memory
+                is then no good any more.
+        """
         progress = self.progress
         progress.improved = False
         names = list(self.trainers)
         if not progress.entered:
-            self._enter()
+            with stop.at_once():
+                self._enter()
         elif progress.view < len(names) and not self._view_is_done(names[progress.view]):
             self._epoch(names[progress.view], stop)
         elif progress.view < len(names):
             progress.view, progress.epoch = progress.view + 1, 0
         else:
-            if progress.stage == 0:
-                with self._timed("before"):
-                    progress.before = self._alone() if self.world.leads else {}
-            # Without a network to train in them, rounds would only fit the same factors again.
-            if progress.stage >= self.schedule.rounds or not names or self._settled():
-                if self.model.joins:
-                    self.priors = self._fit_factors(progress.stage + 1)
-                progress.finished = True
-            if progress.stage == 0:
-                progress.best, progress.stale = {}, {}  # the ELBO of the rounds has another prior
-            progress.stage, progress.entered, progress.view, progress.epoch = progress.stage + 1, False, 0, 0
+            with stop.at_once():
+                self._leave()
 
     def _enter(self) -> None:
         """Begin a stage: from round 1 on, the factors and what they foretell."""
@@ -154,6 +152,21 @@ class Training:
             self.priors = {name: {split: Prior() for split in self.splits} for name in self.trainers}
             return
         self.priors = self._fit_factors(self.progress.stage)
+
+    def _leave(self) -> None:
+        """End a stage: the first by judging the VAEs alone, the last by the factors that stay."""
+        progress = self.progress
+        if progress.stage == 0:
+            with self._timed("before"):
+                progress.before = self._alone() if self.world.leads else {}
+        # Without a network to train in them, rounds would only fit the same factors again.
+        if progress.stage >= self.schedule.rounds or not self.trainers or self._settled():
+            if self.model.joins:
+                self.priors = self._fit_factors(progress.stage + 1)
+            progress.finished = True
+        if progress.stage == 0:
+            progress.best, progress.stale = {}, {}  # the ELBO of the rounds has another prior
+        progress.stage, progress.entered, progress.view, progress.epoch = progress.stage + 1, False, 0, 0
 
     def _view_is_done(self, name: str) -> bool:
         progress, schedule = self.progress, self.schedule
@@ -196,7 +209,10 @@ class Training:
             return
         speed = (position.totals.count - seen) / seconds
         learned = {f"train/{key}": value for key, value in position.totals.means().items()}
-        tested = {split: self._test(name, split) for split in self.splits if split != "train"}
+        try:
+            tested = {split: self._test(name, split, stop) for split in self.splits if split != "train"}
+        except Interrupted:
+            return  # whoever goes on stands at the end of the epoch and tests anew
         progress.epoch, progress.position = progress.epoch + 1, Position()
         progress.epochs[name] = progress.epochs.get(name, 0) + 1
         record = {
@@ -228,13 +244,17 @@ class Training:
             return KLTerm(model.beta, model.capacity, model.growth)
         return KLTerm(self.schedule.alone_beta if alone or not isinstance(model, FaVaeConfig) else model.beta)
 
-    def _test(self, name: str, split: str) -> dict[str, float]:
-        """ELBO of a split; of the training samples where the split has none."""
+    def _test(self, name: str, split: str, stop: StopRequest) -> dict[str, float]:
+        """ELBO of a split; of the training samples where the split has none.
+
+        Raises:
+            Interrupted: as `stop` asked, in all processes.
+        """
         trainer = self.trainers[name]
         indices = trainer.samples(self.data, split)
         if not len(indices):
             split, indices = "train", trainer.indices
-        return trainer.held_out(self.data, indices, self.priors[name][split]).means()
+        return trainer.held_out(self.data, indices, self.priors[name][split], lambda: stop.asked).means()
 
     def _remember(self, name: str, elbo: float) -> None:
         """Count the epochs without progress."""

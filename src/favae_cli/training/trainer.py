@@ -19,6 +19,7 @@ from favae_cli.common.random_streams import numpy_generator, torch_generator
 from favae_cli.config.run import TrainerConfig
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import Runtime, send
+from favae_cli.machine.world import World
 from favae_cli.nets.batch_norm import synchronise
 from favae_cli.training.compiled import Compiled
 from favae_cli.training.epoch_state import Fed, Moment, Position, Prior, Totals, summed
@@ -28,6 +29,19 @@ from favae_cli.training.to_device import delivered
 from favae_cli.views.vae import KLTerm, Loss
 
 AGREED = 16  # steps after which several processes ask each other whether to stop
+
+
+def agreed(world: World, step: int, stop: Callable[[], bool]) -> bool:
+    """Whether all processes stop after this step, because `stop` says so in one of them.
+
+    Several do not ask each other after every step: they would wait for each other once more.
+    """
+    return (world.size == 1 or step % AGREED == 0) and world.any(stop())
+
+
+def never() -> bool:
+    """Nobody asks to stop."""
+    return False
 
 
 class Trainer(ABC):
@@ -116,8 +130,12 @@ class Trainer(ABC):
         return max(round(prior.feed * self.batch_size) - self.share.start, 0)
 
     @abstractmethod
-    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior) -> Totals:
-        """Log-likelihood and KL of samples that are not trained on; the same draws whenever it is asked."""
+    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never) -> Totals:
+        """Log-likelihood and KL of samples that are not trained on; the same draws whenever it is asked.
+
+        Raises:
+            Interrupted: `stop`, which is asked as in `epoch`, said so.
+        """
 
     def scale_embedding(self, scale: float) -> None:
         """Make z `scale` times what it was; only a view whose prior is learned has that freedom."""
@@ -189,8 +207,7 @@ class Trainer(ABC):
                 at.step += 1
                 at.totals.count += size
                 note_step()
-                # Not after every step: the processes would wait for each other once more.
-                if (self.world.size == 1 or at.step % AGREED == 0) and self.world.any(stop()):
+                if agreed(self.world, at.step, stop):
                     break
         at.totals.log_likelihood, at.totals.kl = self.world.add(self._sums).tolist()
         if not math.isfinite(at.totals.log_likelihood + at.totals.kl):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from favae_cli.common.errors import Interrupted
 from favae_cli.common.random_streams import torch_generator
 from favae_cli.config.run import TrainerConfig
 from favae_cli.data import Dataset, ViewData
@@ -14,7 +17,7 @@ from favae_cli.machine.world import ALONE, World
 from favae_cli.training.epoch_state import Moment, Prior, Totals, summed
 from favae_cli.training.recorded import Inputs
 from favae_cli.training.to_device import Rows
-from favae_cli.training.trainer import Trainer
+from favae_cli.training.trainer import Trainer, agreed, never
 from favae_cli.views import VaeView
 from favae_cli.views.vae import Loss
 
@@ -56,8 +59,8 @@ class VaeTrainer(Trainer):
     def loss(self, inputs: Inputs, moment: Moment) -> Loss:
         return self.view.loss(inputs["x"], inputs["noise"], inputs["prior_mean"], moment.precision, moment.fed)
 
-    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior) -> Totals:
-        return held_out(self.name, self.view, data.views[self.name], indices, prior, self.seed, self.world)
+    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never) -> Totals:
+        return held_out(self.name, self.view, data.views[self.name], indices, prior, self.seed, self.world, stop)
 
     @torch.no_grad()
     def scale_embedding(self, scale: float) -> None:
@@ -78,7 +81,14 @@ class VaeTrainer(Trainer):
 
 @torch.inference_mode()
 def held_out(
-    name: str, view: VaeView, data: ViewData, indices: np.ndarray, prior: Prior, seed: int, world: World = ALONE
+    name: str,
+    view: VaeView,
+    data: ViewData,
+    indices: np.ndarray,
+    prior: Prior,
+    seed: int,
+    world: World = ALONE,
+    stop: Callable[[], bool] = never,
 ) -> Totals:
     """Log-likelihood (at one fixed draw of z a sample) and KL of samples that are not trained on.
 
@@ -86,11 +96,15 @@ def held_out(
         indices: samples that have the view; `prior` is in their order.
         seed: of the run; the draws are the same whenever it is asked.
         world: the processes that share the samples, all of which then know the sums.
+        stop: asked after every batch; where there are several processes, after some.
+
+    Raises:
+        Interrupted: it said so, in one of the processes.
     """
     view.networks.eval()
     noise = torch_generator(seed, name, "held out")
     sums = torch.zeros(2, dtype=torch.float64, device=view.runtime.device)
-    for part in view.parts(len(indices)):
+    for done, part in enumerate(view.parts(len(indices)), start=1):
         rows = np.arange(part.start, part.stop)
         share = world.share(len(rows))
         drawn, rows = torch.randn(len(rows), view.size, generator=noise)[share], rows[share]
@@ -98,5 +112,7 @@ def held_out(
             mean = prior.of(rows, view.size, view.runtime.device)
             x = view.batch(data.gather(indices[rows]))
             sums += summed(view.loss(x, send(drawn, view.runtime.device), mean, prior.precision))
+        if agreed(world, done, stop):
+            raise Interrupted
     log_likelihood, kl = world.add(sums).tolist()
     return Totals(log_likelihood, kl, len(indices))

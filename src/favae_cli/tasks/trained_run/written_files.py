@@ -21,7 +21,8 @@ def save_images(folder: Path, names: Sequence[str], images: np.ndarray) -> None:
     """Each of the images (R, H, W, C) in [0, 1] as `folder`/<name>.png, pixel by pixel."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, image in zip(names, as_stored(images), strict=True):
-        Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).save(folder / f"{name}.png")
+        with replacing(folder / f"{name}.png") as file:
+            Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).save(file, "png")
     logger.info("%-10s %s (%d)", "images", folder, len(images))
 
 

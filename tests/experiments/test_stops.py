@@ -1,0 +1,116 @@
+"""SIGTERM and Ctrl-C are heard in whatever the command line does, and nothing half-written stays."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from favae_cli.data import loading
+from favae_cli.evaluation import prediction
+from favae_cli.preparation import check_loading
+from favae_cli.reporting import report, style
+from favae_cli.tasks import init, session
+from favae_cli.training import schedule
+
+Begin = Callable[..., subprocess.Popen[str]]
+Metrics = dict[str, float]
+Run = Callable[..., int]
+
+SOON, PATIENCE = 5.0, 300.0  # seconds
+TABLE = [
+    "experiment=wine_views",
+    "model.factors=2",
+    "schedule.sweeps=2",
+    "schedule.rounds=1",
+    "trainer.threads=1",
+    "evaluation.cards=1",
+]
+
+
+def half_written(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob(".*") if path.name != ".hydra"]
+
+
+@pytest.fixture
+def stopped(favae_run: Run, capfd: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs a command line, to which a signal comes in that function; returns the last line that it says."""
+
+    def run(number: int, owner: Any, name: str, *arguments: str) -> str:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(owner, name, lambda *given, **named: signal.raise_signal(number))
+            assert favae_run(*arguments) == 130
+        told = capfd.readouterr().err
+        assert "Traceback" not in told
+        return told.splitlines()[-1]
+
+    return run
+
+
+@pytest.mark.slow
+def test_a_run_stopped_in_every_phase_ends_with_the_same_numbers(
+    stopped: Callable[..., str],
+    favae_run: Run,
+    metrics_of: Callable[[Path], Metrics],
+    untimed: Callable[[Metrics], Metrics],
+) -> None:
+    assert favae_run(*TABLE, "hydra.run.dir=whole") == 0
+    command = [*TABLE, "hydra.run.dir=run"]
+    for owner, name in (
+        (loading, "load"),
+        (session, "build_model"),
+        (schedule, "encode"),
+        (prediction, "score"),
+        (style.Figure, "savefig"),
+        (report, "_figures"),
+    ):
+        told = stopped(signal.SIGTERM, owner, name, *command)
+        assert told.startswith("favae-run: stopped and saved; go on with: favae-run resume="), name
+        assert not half_written(Path("run")), name
+        command = ["resume=run"]
+    assert favae_run(*command) == 0
+    assert untimed(metrics_of(Path("run"))) == untimed(metrics_of(Path("whole")))
+
+    told = stopped(signal.SIGINT, style.Figure, "savefig", "task=factors", "run=run", "hydra.run.dir=used")
+    assert told.startswith("favae-run: stopped; what was made until then is in")
+    assert not half_written(Path("used"))
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "arguments"),
+    [
+        (check_loading, "load", ["task=check", *TABLE]),
+        (init, "guess_files", ["task=init", "input=table.csv"]),
+    ],
+)
+def test_looking_at_data_stops_without_a_traceback(
+    owner: Any, name: str, arguments: list[str], stopped: Callable[..., str]
+) -> None:
+    Path("table.csv").write_text("id,a\n1,2\n2,3\n")
+    before = {*Path().rglob("*")}
+    assert stopped(signal.SIGINT, owner, name, *arguments) == "favae-run: stopped"
+    assert {*Path().rglob("*")} == before
+
+
+@pytest.mark.slow
+def test_a_process_in_sweeps_without_end_hears_a_signal_soon(begin: Begin, favae_run: Run) -> None:
+    process = begin(*TABLE, "schedule.sweeps=1000000000", "schedule.rotate_every=1000000000", "hydra.run.dir=run")
+    until(Path("run/checkpoints/last").is_dir, PATIENCE)
+    time.sleep(1)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    until(lambda: "stopped" in Path("run/run.log").read_text(), SOON)
+    assert process.wait(PATIENCE) == 130
+    assert not half_written(Path("run"))
+
+
+def until(condition: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)

@@ -1,0 +1,84 @@
+"""A stop is heard in every phase of training, leaves nothing half-written, and costs no digit of the result."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from favae_cli.common.errors import Interrupted
+from favae_cli.factors import bernoulli, embeddings, rotation, spectral_start
+from favae_cli.machine import runtime
+from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.training import encodings, factor_step, schedule, vae_trainer
+from favae_cli.training.schedule import Training
+from favae_cli.views import VaeView
+
+Tensors = dict[str, torch.Tensor]
+Finish = Callable[[Training], tuple[Tensors, list[dict[str, Any]], dict[str, Any]]]
+
+# In the order in which a run comes through them: what is at work, and whose which call is the one that hears it.
+PHASES: dict[str, tuple[ModuleType | type, str, int]] = {
+    "a step": (vae_trainer.VaeTrainer, "loss", 2),
+    "the test after an epoch": (vae_trainer, "summed", 1),
+    "the judgement of the VAEs alone": (schedule.Training, "_leave", 1),
+    "encoding": (VaeView, "encode", 2),
+    "the spectral start": (spectral_start, "pooled_covariance", 1),
+    "a sweep": (bernoulli.BernoulliEmbedding, "update", 3),
+    "a rotation": (rotation, "_negative_gain", 4),
+    "settling": (embeddings.Embeddings, "settle", 2),
+    "the bound of a round": (schedule.Training, "_log_round", 1),
+}
+
+
+@contextmanager
+def signalled_at(owner: ModuleType | type, name: str, call: int) -> Iterator[Callable[[], int]]:
+    """Have SIGTERM arrive at that call of a function; gives the number of calls so far."""
+    calls, work = 0, getattr(owner, name)
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            signal.raise_signal(signal.SIGTERM)
+        return work(*arguments, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, name, counted)
+        yield lambda: calls
+
+
+def half_written(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.name.startswith(".") or path.name == "tables"]
+
+
+@pytest.fixture(autouse=True)
+def several_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even these few samples are worked on in several parts, and their tables are files."""
+    monkeypatch.setattr(runtime, "BATCH", 4)
+    monkeypatch.setattr(factor_step, "CHUNK", 16)
+    monkeypatch.setattr(encodings, "LARGEST", 0)
+
+
+def test_stopped_in_every_phase_it_ends_with_the_same_numbers(
+    start: Callable[..., Training], identical: Callable[[Tensors, Tensors], bool], finish: Finish, tmp_path: Path
+) -> None:
+    tensors, records, state = finish(start("whole"))
+    for phase, (owner, name, call) in PHASES.items():
+        training = start("stopped")
+        with StopRequest().handling() as stop, signalled_at(owner, name, call) as calls, pytest.raises(Interrupted):
+            training.run(stop)
+        assert calls() == call, f"{phase} goes on"
+        assert not half_written(tmp_path / "stopped"), phase
+        if owner is vae_trainer:
+            assert training.progress.position.step == training.trainers["face"].steps, "the epoch is not lost"
+    its_tensors, its_records, its_state = finish(start("stopped"))
+    assert identical(its_tensors, tensors)
+    assert its_records == records
+    assert its_state == state
