@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from favae_cli.common.errors import UserError
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.models import FaConfig
 from favae_cli.config.run import Config
 from favae_cli.config.stored import stored_config, validate_stored
@@ -99,7 +100,7 @@ def load_run(folder: Path, runtime: Runtime) -> TrainedRun:
         if "section" in described and isinstance(model, FAVAE) and isinstance(section, VaeViewConfig):
             model.views[name] = FrozenView(section, views[name].shape, runtime)
     unpack(tensors, {}, model, {})
-    numbers = folder / "metrics.json"
+    numbers = RunFolder(folder).metrics
     metrics = json.loads(numbers.read_text()) if numbers.is_file() else {}
     return TrainedRun(folder, config, model, views, runtime, metrics)
 
@@ -119,7 +120,7 @@ def _empty(described: dict[str, Any]) -> ViewData:
 
 def _finished(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """The last checkpoint of a run that has nothing left to train."""
-    last = folder / "checkpoints" / "last"
+    last = RunFolder(folder).last
     if checkpoint.exists(last):
         tensors, state = checkpoint.load(last)
         if state["finished"]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from favae_cli.common.files import replacing
 from favae_cli.common.pixels import unit
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.trained_run_tasks import ImputeConfig
 from favae_cli.queries.filled_tables import Variable, filled_table, missing_entries, variables
 from favae_cli.queries.impute import Made, embedding_of, made_of
@@ -92,4 +93,4 @@ def _save_images(directory: Path, made: Mapping[str, Mapping[int, np.ndarray]], 
     shown = lacking[:show]
     labels = [f"{names[row]}, made: {', '.join(view for view in made if row in made[view])}" for row in shown]
     rows = [[picture(view, row) for view in made] for row in shown]
-    save_grid(directory / "figures" / "imputed.png", rows, labels, list(made))
+    save_grid(RunFolder(directory).figures / "imputed.png", rows, labels, list(made))
