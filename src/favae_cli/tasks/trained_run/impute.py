@@ -38,7 +38,6 @@ def use(config: ImputeConfig, trained: TrainedRun, directory: Path) -> None:
     evidence = model.embeddings(samples.data, samples.indices, encoded)
     evidence.settle(model.joined)
 
-    kinds = trained.config.data.kinds()
     found: list[Variable] = []
     images: dict[str, dict[int, np.ndarray]] = {}
     for name, part in trained.views.items():
@@ -50,8 +49,7 @@ def use(config: ImputeConfig, trained: TrainedRun, directory: Path) -> None:
         elif part.is_sequence:
             _save_sequences(directory / f"{name}.npz", made_of(model, samples, embedding, name), samples)
         else:
-            binary = kinds[trained.config.views[name].data or name] == "binary"
-            found += variables(made_of(model, samples, embedding, name), part, binary)
+            found += variables(made_of(model, samples, embedding, name), part)
     if found:
         save_table(directory, "imputed", missing_entries(found, samples.keys), config.format)
         if config.output is not None:
