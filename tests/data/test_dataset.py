@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from favae_cli.config.run import Config
-from favae_cli.data import Dataset, ViewData, load
+from favae_cli.data import Dataset, ViewData
 from favae_cli.data.dataset import measured_as
 from favae_cli.data.files.table import NoSuchColumn
 
@@ -69,20 +68,14 @@ def test_a_column_that_is_not_there_can_be_told_by_another_process() -> None:
 
 
 def test_views_carry_the_kind_of_the_config_whatever_their_values(
-    config_of: Callable[..., Config], tmp_path: Path
+    load_manifest: Callable[..., Dataset], tmp_path: Path
 ) -> None:
     rows = "\n".join(f"{i % 2},{i % 2}" for i in range(20))
     (tmp_path / "t.csv").write_text(f"dose,smokes\n{rows}\n")
-    config = config_of(
-        "task=train",
-        "data=manifest",
-        f"data.root={tmp_path}",
-        "data.table=t.csv",
-        "+data.views.d={kind: real, columns: [dose]}",
-        "+data.views.s={kind: binary, columns: [smokes], binarise: {}, empty: missing}",
-        "+view@views.d=real",
-        "+view@views.s=bernoulli",
-    )
-    found = load(config.data, tmp_path, 0)
-    assert {name: view.kind for name, view in found.views.items()} == {"d": "real", "s": "binary"}
-    assert (measured_as(found.views["d"]), measured_as(found.views["s"])) == ("real", "binary")
+    views = {
+        "dose": {"kind": "real", "columns": ["dose"]},
+        "habits": {"kind": "binary", "columns": ["smokes"], "binarise": {}, "empty": "missing"},
+    }
+    found = load_manifest(views, table="t.csv")
+    assert {name: view.kind for name, view in found.views.items()} == {"dose": "real", "habits": "binary"}
+    assert [measured_as(view) for view in found.views.values()] == ["real", "binary"]
