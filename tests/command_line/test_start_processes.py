@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import multiprocessing
 import os
@@ -43,6 +44,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Run]:
 
     def start(act: Act) -> float:
         def work(place: Place, config: Config, directory: Path, report: Connection) -> None:
+            gc.disable()  # what earlier tests left, threads among it, is not a fork's to end
             ending = act(place, directory)
             report.send(ending if isinstance(ending, tuple) else (time.monotonic(), ending))
 

@@ -10,7 +10,7 @@ from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from favae_cli.factors import FactorModel, fit
+from favae_cli.factors import FactorModel, bernoulli, fit
 from favae_cli.factors.bernoulli import BernoulliEmbedding, curvature, probability
 from favae_cli.factors.bound import bound_terms
 from favae_cli.factors.embeddings import Embeddings
@@ -207,3 +207,15 @@ def test_prediction_for_every_sample_is_that_of_its_pattern(plant):
     found = Embeddings(arrays, {}, {}, ("a", "b", "c")).predict(model, "b")
     for whole, single in zip(found, expected, strict=True):
         np.testing.assert_allclose(whole[[row]], single, atol=1e-12)
+
+
+def test_how_many_samples_are_solved_for_at_a_time_does_not_change_a_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    x, prior, coupling = 1.0 * (rng.random((50, 3)) < 0.4), rng.standard_normal((50, 3)), 0.2 * np.eye(3) + 0.1
+    found = []
+    for numbers in (bernoulli.CHUNK, 4 * coupling.size):
+        monkeypatch.setattr(bernoulli, "CHUNK", numbers)
+        embedding = BernoulliEmbedding(x)
+        embedding.update(np.arange(1, 50), prior[1:], 1.5, coupling)
+        found.append(embedding.mean)
+    np.testing.assert_array_equal(*found)
