@@ -13,7 +13,7 @@ PAPER = $(BIN)/python scripts/paper.py $(if $(CELEBA),--celeba "$(CELEBA)") $(if
 BENCH := engine threads recovery training phases memory scaling
 
 .DEFAULT_GOAL := help
-.PHONY: help install run paper paper-quick compare test test-fast bench lint format wheel clean
+.PHONY: help install run paper paper-quick compare test test-fast test-gpu bench lint docs format wheel clean
 
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,15 +38,24 @@ test: $(TOOLS) ## Run the whole test suite
 test-fast: $(TOOLS) ## Run the tests without the whole runs
 	$(PYTEST) -m "not slow"
 
-lint: $(TOOLS) ## Check style and types
+test-gpu: $(TOOLS) ## Run the tests that need a GPU; skipped where there is none
+	$(BIN)/python -m pytest -m gpu -rs
+
+lint: $(TOOLS) ## Check style, types and layers
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: $(TOOLS) ## Measure speed, memory and recovery beside other packages, into docs/benchmarks.md
 	$(PIP) -e ".[bench]"
 	for topic in $(BENCH); do $(BIN)/python scripts/bench/$$topic.py || exit; done
 	$(BIN)/python scripts/bench/imputation.py
+
+docs: $(TOOLS) ## Build the documentation, with the reference of all keys, into site/
+	$(PIP) -e ".[docs]"
+	$(BIN)/python scripts/docs/reference.py
+	$(BIN)/mkdocs build --strict
 
 format: $(TOOLS) ## Bring the code into the house style
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -56,7 +65,7 @@ wheel: $(TOOLS) ## Build dist/*.whl
 	$(BIN)/python -m build --wheel
 
 clean: ## Remove what was built and cached; runs and .venv stay
-	rm -rf dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:

@@ -19,7 +19,7 @@ from pathlib import Path
 import pandas as pd
 import steps
 
-from favae_cli.evaluation.table import Metrics, number, unique
+from favae_cli.reporting.table import Metrics, number, unique
 
 MODELS = (
     "fa_vae_tight",

@@ -19,10 +19,10 @@ from paper_items import SECTIONS, Item, Row
 from paper_plan import PLAN, Roots, Step, why_not
 from PIL import Image
 
-from favae_cli.evaluation.report import CAPTIONS
-from favae_cli.evaluation.table import Metrics, Table, number, unique
-from favae_cli.evaluation.tables import tables
-from favae_cli.files import replacing
+from favae_cli.common.files import replacing
+from favae_cli.reporting.report import CAPTIONS
+from favae_cli.reporting.table import Metrics, Table, number, unique
+from favae_cli.reporting.tables import tables
 
 COLOURS = 256  # of an embedded figure, to keep the page small
 
@@ -84,7 +84,7 @@ def write_page(out: Path, roots: Roots, quick: bool, failures: Mapping[Path, int
         failures: runs that failed, and their exit codes.
     """
     outcomes = [Outcome.of(step, out, roots, quick, failures) for step in PLAN]
-    loader = ChoiceLoader([FileSystemLoader(Path(__file__).parent), PackageLoader("favae_cli.evaluation", "")])
+    loader = ChoiceLoader([FileSystemLoader(Path(__file__).parent), PackageLoader("favae_cli.reporting", "")])
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

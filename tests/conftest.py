@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -11,12 +12,17 @@ import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from torch import nn
 
-from favae_cli.config import Config, validate
+from favae_cli.config.contradictions import validate
+from favae_cli.config.folders import shipped_configs
+from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
-from favae_cli.folders import shipped_configs
-from favae_cli.rivals import JointVAE, build_joint
-from favae_cli.runtime import Runtime
+from favae_cli.factors import FactorModel, Gamma, ViewFactors
+from favae_cli.machine.runtime import Runtime
+from favae_cli.models import JointVAE, build_joint
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.views import BernoulliView, Encoded
 
 LIBRARY = ("mvae", "mmvae", "jmvae", "dmvae", "mopoe", "mvtcae")
 
@@ -35,6 +41,24 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["favae-run"])
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+
+
+@pytest.fixture(scope="session")
+def undocumented() -> Callable[[dict[str, float]], list[str]]:
+    """Names of metrics.json that docs/reference/metrics.md does not have."""
+    page = (Path(__file__).parents[1] / "docs" / "reference" / "metrics.md").read_text()
+    cells = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+    names = [re.escape(name) for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+    fixed = {
+        "<split>": "(train|validation|test|all)",
+        "<model>": "(rival|transfer(/[^/]+)?)",
+        "<score>": "(r2|r2_mean|r2_std|rmse|mae|auc|accuracy|log_loss|f1|exact)",
+        re.escape("..."): ".+",
+    }
+    for placeholder, values in fixed.items():
+        names = [name.replace(placeholder, values) for name in names]
+    known = re.compile("|".join(re.sub("<[a-z]+>", "[^/]+", name) for name in names))
+    return lambda metrics: [name for name in metrics if not known.fullmatch(name)]
 
 
 @cache
@@ -100,3 +124,137 @@ def joint() -> Callable[..., JointVAE]:
         return build_joint(config, planted_pairs(False), Runtime(torch.device("cpu"), bf16))
 
     return make
+
+
+SIDE = 4
+PIXELS = SIDE * SIDE
+
+
+class PixelView:
+    """An image view whose embedding is its pixels: nothing is lost on the way."""
+
+    trainable = False
+    inferred = False
+    size = PIXELS
+
+    def __init__(self) -> None:
+        self.networks = nn.ModuleDict({"encoder": nn.Identity()})
+
+    def encode(self, values: np.ndarray) -> Encoded:
+        flat = values.reshape(len(values), PIXELS).astype(np.float32) / 255
+        return Encoded(flat, np.full_like(flat, 1e-6))
+
+    def local(self, values: np.ndarray) -> None:
+        return None
+
+    def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
+        return np.asarray(mean, np.float32).reshape(-1, SIDE, SIDE, 1)
+
+
+def known(weights: np.ndarray, bias: np.ndarray, precision: float) -> ViewFactors:
+    """W, b and tau known for sure."""
+    factors = weights.shape[1]
+    return ViewFactors(
+        weights=weights,
+        weights_cov=np.zeros((factors, factors)),
+        bias=bias,
+        bias_var=0.0,
+        noise=Gamma(1.0, np.asarray(1 / precision)),
+        ard=Gamma(1.0, np.ones(factors)),
+        count=100,
+        usage=np.full(factors, 100.0),
+        variance=1.0,
+    )
+
+
+def planted_model() -> FAVAE:
+    """Each of two attributes has a factor that brightens its half of the image; a third factor is the image's own."""
+    patterns = np.zeros((PIXELS, 3))
+    patterns[: PIXELS // 2, 0] = patterns[PIXELS // 2 :, 1] = 0.1
+    patterns[::2, 2] = 0.1
+    loadings = np.array([[4.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
+    views = {
+        "face": known(patterns, np.full(PIXELS, 0.5), 400.0),
+        "attributes": known(loadings, np.zeros(2), 4.0),
+    }
+    return FAVAE({"face": PixelView(), "attributes": BernoulliView(2)}, FactorModel(views))
+
+
+def planted_dataset(model: FAVAE, count: int = 300, seed: int = 0) -> Dataset:
+    """Drawn from the model; every tenth face and every eleventh row of attributes is missing."""
+    rng = np.random.default_rng(seed)
+    latent = rng.standard_normal((count, 3))
+    parts = model.joined.views
+    z = latent @ parts["face"].weights.T + parts["face"].bias + 0.05 * rng.standard_normal((count, PIXELS))
+    logits = latent @ parts["attributes"].weights.T
+    labels = (rng.random((count, 2)) < 1 / (1 + np.exp(-logits))).astype(np.float32)
+    images = np.clip(np.round(255 * z), 0, 255).astype(np.uint8).reshape(count, SIDE, SIDE, 1)
+    faces, table = np.arange(count), np.arange(count)
+    faces[::10], table[::11] = -1, -1
+    views = {"face": ViewData(images, faces), "attributes": ViewData(labels, table, ("Top", "Bottom"))}
+    cuts = np.split(np.arange(count), [count // 2, count * 3 // 4])
+    return Dataset(
+        "planted", np.arange(count).astype(str), views, dict(zip(("train", "validation", "test"), cuts, strict=True))
+    )
+
+
+def paired_model() -> FAVAE:
+    """Two image views that share two factors; a third is the photo's own, and a fourth the sketch's."""
+    rng = np.random.default_rng(0)
+    own = {"photo": [1, 1, 1, 0], "sketch": [1, 1, 0, 1]}
+    precision = {"photo": 400.0, "sketch": 100.0}
+    parts = {
+        name: known(0.08 * rng.standard_normal((PIXELS, 4)) * used, rng.uniform(0.4, 0.6, PIXELS), precision[name])
+        for name, used in own.items()
+    }
+    return FAVAE({name: PixelView() for name in own}, FactorModel(parts))
+
+
+def paired_dataset(model: FAVAE, count: int = 120, seed: int = 0) -> Dataset:
+    """Drawn from the model, with attributes that say which shared factors are positive; some of each view is missing.
+
+    Every sixth sample lacks the photo, every seventh the sketch and every eighth the attributes; every ninth does
+    not know the second of them.
+    """
+    rng = np.random.default_rng(seed)
+    latent, everyone = rng.standard_normal((count, 4)), np.arange(count)
+    views = {}
+    for (name, part), every in zip(model.joined.views.items(), (6, 7), strict=True):
+        z = latent @ part.weights.T + part.bias + rng.standard_normal((count, PIXELS)) / np.sqrt(part.tau)
+        stored = np.clip(np.round(255 * z), 0, 255).astype(np.uint8).reshape(count, SIDE, SIDE, 1)
+        views[name] = ViewData(stored, np.where(everyone % every, everyone, -1))
+    labels = (latent[:, :2] > 0).astype(np.float32)
+    labels[::9, 1] = np.nan
+    views["attributes"] = ViewData(labels, np.where(everyone % 8, everyone, -1), ("First", "Second"))
+    cuts = np.split(everyone, [count // 2, count * 5 // 8])
+    return Dataset("pairs", everyone.astype(str), views, dict(zip(("train", "validation", "test"), cuts, strict=True)))
+
+
+@pytest.fixture
+def paired() -> FAVAE:
+    return paired_model()
+
+
+@pytest.fixture
+def paired_data(paired: FAVAE) -> Dataset:
+    return paired_dataset(paired)
+
+
+@pytest.fixture
+def planted() -> FAVAE:
+    return planted_model()
+
+
+@pytest.fixture
+def planted_data(planted: FAVAE) -> Callable[..., Dataset]:
+    """`planted_data(count=300, seed=0)`."""
+
+    def make(count: int = 300, seed: int = 0) -> Dataset:
+        return planted_dataset(planted, count, seed)
+
+    return make
+
+
+@pytest.fixture
+def known_factors() -> Callable[[np.ndarray, np.ndarray, float], ViewFactors]:
+    return known

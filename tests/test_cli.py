@@ -12,10 +12,10 @@ import pytest
 
 import favae_cli
 from favae_cli.cli import main
-from favae_cli.config import Config
-from favae_cli.errors import UserError
-from favae_cli.folders import config_folders, shipped_configs
-from favae_cli.help import GROUPS
+from favae_cli.command_line.help_text import GROUPS
+from favae_cli.common.errors import UserError
+from favae_cli.config.folders import config_folders, shipped_configs
+from favae_cli.config.run import Config
 
 TIME = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d{6}"
 Runs = list[tuple[Config, Path]]

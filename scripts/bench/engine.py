@@ -23,11 +23,11 @@ from measure import interleaved, ratio, seconds
 from page import Page, table, write
 from threadpoolctl import threadpool_limits
 
-from favae_cli.evaluation.style import blank, colour, dress
 from favae_cli.factors import FactorModel, Moments, fit
 from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, Gamma, ViewFactors
-from favae_cli.factors.start import spectral_start
+from favae_cli.factors.spectral_start import spectral_start
 from favae_cli.factors.updates import ViewSums, update_ard, update_view
+from favae_cli.reporting.style import blank, colour, dress
 
 SIZES = {"a": 120, "b": 80}
 TRUE_FACTORS = 20

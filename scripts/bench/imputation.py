@@ -23,10 +23,10 @@ from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer
 from threadpoolctl import threadpool_limits
 
-from favae_cli.evaluation.style import INK, colour, dress, panels, save
-from favae_cli.evaluation.table import number
 from favae_cli.factors import fit
 from favae_cli.factors.embeddings import Embeddings
+from favae_cli.reporting.style import INK, colour, dress, panels, save
+from favae_cli.reporting.table import number
 from favae_cli.views import RealView
 
 SETS = ("wine", "diabetes", "breast_cancer", "iris")

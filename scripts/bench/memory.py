@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from measure import MIB, memory
 from page import Page, table, write
 
-from favae_cli.evaluation.style import blank, colour, dress
+from favae_cli.reporting.style import blank, colour, dress
 
 LATENT, NUMBERS = 64, 8
 HELD_OUT = 200  # samples of the validation and of the test split

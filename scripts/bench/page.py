@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 from matplotlib.figure import Figure
 
-from favae_cli.evaluation.style import save
-from favae_cli.files import replacing
+from favae_cli.common.files import replacing
+from favae_cli.reporting.style import save
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 

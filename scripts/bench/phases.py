@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from measure import MIB, Sample, memory
 from page import Page, table, write
 
-from favae_cli.evaluation.style import blank, colour, dress
+from favae_cli.reporting.style import blank, colour, dress
 from favae_cli.training.run_log import read_records
 
 QUICK = (

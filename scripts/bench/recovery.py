@@ -27,9 +27,9 @@ from page import Page, table, write
 from sklearn.decomposition import FactorAnalysis
 from threadpoolctl import threadpool_limits
 
-from favae_cli.evaluation.style import INK, blank, colour, dress
-from favae_cli.evaluation.table import number
 from favae_cli.factors import Moments, fit
+from favae_cli.reporting.style import INK, blank, colour, dress
+from favae_cli.reporting.table import number
 
 OURS, SKLEARN, MOFA = "FA-VAE's engine", "FactorAnalysis", "mofapy2"
 SIZES = (60, 40)

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from measure import interleaved, ratio
 from page import Page, table, write
 
-from favae_cli.evaluation.style import INK, blank, colour, dress
+from favae_cli.reporting.style import INK, blank, colour, dress
 from favae_cli.training.run_log import read_records
 
 QUICK = (

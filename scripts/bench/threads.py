@@ -21,7 +21,7 @@ from favae_cli.factors import Moments, fit, linalg
 from favae_cli.factors.bernoulli import BernoulliEmbedding
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.factors.rotation import rotate
-from favae_cli.factors.start import spectral_start
+from favae_cli.factors.spectral_start import spectral_start
 from favae_cli.factors.updates import update_latents
 
 TRUE_FACTORS = 20

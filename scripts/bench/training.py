@@ -24,10 +24,10 @@ from measure import Apart, interleaved, ratio
 from page import Page, table, write
 from training_sides import Load, make_convolution, make_multivae, make_ours, make_plain, make_product, make_pythae
 
-from favae_cli.errors import UserError
-from favae_cli.evaluation.style import blank, colour, dress
-from favae_cli.evaluation.table import number
-from favae_cli.runtime import find_device
+from favae_cli.common.errors import UserError
+from favae_cli.machine.runtime import find_device
+from favae_cli.reporting.style import blank, colour, dress
+from favae_cli.reporting.table import number
 
 PRECISIONS = {"fp32": "ours, fp32", "bf16": "ours, bf16"}
 PLAIN = "plain loop, fp32"

@@ -27,17 +27,19 @@ from torch.distributions import Normal, kl_divergence
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from favae_cli.config import Config, validate
+from favae_cli.common.vision import torchvision
+from favae_cli.config.contradictions import validate
+from favae_cli.config.folders import shipped_configs
+from favae_cli.config.run import Config
+from favae_cli.config.views import VaeViewConfig
 from favae_cli.data import ViewData
-from favae_cli.folders import shipped_configs
+from favae_cli.machine.runtime import find_device, prepare
 from favae_cli.nets import Decoder, Encoder
-from favae_cli.nets.convolution import Conv2d, ConvTranspose2d
-from favae_cli.runtime import find_device, prepare
-from favae_cli.training.epochs import Position, Prior
-from favae_cli.training.vae import VaeTrainer
+from favae_cli.nets.conv_layers import Conv2d, ConvTranspose2d
+from favae_cli.training.epoch_state import Position, Prior
+from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import VaeView
 from favae_cli.views.vae import KLTerm
-from favae_cli.vision import torchvision
 
 VARIANCE = 0.01  # of the Gaussian likelihood
 REPEATS = 5  # products between two looks at the clock
@@ -146,7 +148,9 @@ def make_ours(load: Load, precision: str) -> Work:
     config = load.config(precision)
     runtime = prepare(config.trainer)
     data = ViewData(load.pixels(), np.arange(load.images))
-    view = VaeView(config.views["face"], load.shape, runtime, torch.Generator().manual_seed(0))
+    section = config.views["face"]
+    assert isinstance(section, VaeViewConfig)
+    view = VaeView(section, load.shape, runtime, torch.Generator().manual_seed(0))
     trainer = VaeTrainer("face", view, data, np.arange(load.images), config.trainer, seed=0)
     epochs = iter(range(10**6))
 

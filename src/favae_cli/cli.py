@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from favae_cli import __version__
-from favae_cli.errors import Interrupted, UserError
-from favae_cli.folders import config_folders, shipped_configs
-from favae_cli.help import help_text
-from favae_cli.place import Place, find_place
-from favae_cli.training.interrupt import StopRequest
+from favae_cli.command_line.help_text import help_text
+from favae_cli.common.errors import Interrupted, UserError
+from favae_cli.config.folders import config_folders, shipped_configs
+from favae_cli.machine.launcher_environment import Place, find_place
+from favae_cli.machine.stop_signals import StopRequest
 
 if TYPE_CHECKING:
     from hydra.conf import HydraConf
     from omegaconf import DictConfig
 
-    from favae_cli.config import Config
-    from favae_cli.init_config import Init
-    from favae_cli.use_config import Use
+    from favae_cli.config.init_task import InitConfig
+    from favae_cli.config.run import Config
+    from favae_cli.config.trained_run_tasks import UseConfig
 
 BUG, MISTAKE, INTERRUPTED = 1, 2, 130  # exit codes
 _ASIDE = ("hydra.run.dir=.", "hydra.output_subdir=null")  # leaves no folder
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _in_company(arguments: list[str], place: Place) -> int:
     """Be one of the processes that torchrun or srun started: the first of them to fail says why, for all."""
-    from favae_cli.meet import is_first_to_fail, join
+    from favae_cli.machine.rendezvous import is_first_to_fail, join
 
     store = join(place)
     try:
@@ -75,20 +75,14 @@ def _in_company(arguments: list[str], place: Place) -> int:
 
 def _dispatch(arguments: list[str], place: Place | None = None) -> None:
     # Hydra and the schema take most of a second to import: --help does without them.
-    from favae_cli.compose import (
-        CHECK,
-        TRAINING,
-        checked_overrides,
-        composition_mistakes,
-        parse_arguments,
-        primary_config,
-    )
-    from favae_cli.resume import resume, resumed_folder
+    from favae_cli.command_line.compose import checked_overrides, parse_arguments, primary_config
+    from favae_cli.command_line.resume_run import resume, resumed_folder
+    from favae_cli.config.composition import CHECK, TRAINING, composition_mistakes
 
     parsed = parse_arguments(arguments)
     folder = resumed_folder(parsed)
     if folder is not None:
-        from favae_cli.sweep import end_resumed
+        from favae_cli.sweeps.recorder import end_resumed
 
         config = resume(folder, parsed)
         score = _run(config, folder)
@@ -96,7 +90,7 @@ def _dispatch(arguments: list[str], place: Place | None = None) -> None:
             end_resumed(folder, score, config.score)
         return
     if parsed.multirun:
-        from favae_cli.resume_sweep import with_folder
+        from favae_cli.command_line.resume_sweep import with_folder
 
         flags = [argument for argument in arguments if argument not in parsed.overrides]
         parsed.overrides = with_folder(parsed.overrides)
@@ -134,10 +128,10 @@ def _job(composed: DictConfig) -> float | None:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from favae_cli.compose import CHECK, INIT, USE
-    from favae_cli.config import validate
-    from favae_cli.init_config import validate_init
-    from favae_cli.use_config import validate_use
+    from favae_cli.config.composition import CHECK, INIT, USE
+    from favae_cli.config.contradictions import validate
+    from favae_cli.config.init_task import validate_init
+    from favae_cli.config.trained_run_tasks import validate_use
 
     settings = HydraConfig.get()
     directory = Path(settings.runtime.output_dir)
@@ -161,13 +155,13 @@ def _job(composed: DictConfig) -> float | None:
 
 
 def _run(config: Config, directory: Path) -> float:
-    from favae_cli.launch import run
+    from favae_cli.command_line.start_processes import run
 
     return run(config, directory)
 
 
 def _run_of_sweep(config: Config, settings: HydraConf) -> float:
-    from favae_cli.sweep import own_run
+    from favae_cli.sweeps.recorder import own_run
 
     directory = Path(settings.runtime.output_dir)
     changes = " ".join(override.lstrip("+") for override in settings.overrides.task)
@@ -176,20 +170,20 @@ def _run_of_sweep(config: Config, settings: HydraConf) -> float:
         return _run(config, directory) if score is None else score
 
 
-def _use(config: Use, directory: Path) -> None:
-    from favae_cli.tasks.use import use_run
+def _use(config: UseConfig, directory: Path) -> None:
+    from favae_cli.tasks.trained_run import use_run
 
     use_run(config, directory)
 
 
-def _init(config: Init) -> None:
-    from favae_cli.tasks.own.init import init
+def _init(config: InitConfig) -> None:
+    from favae_cli.tasks.init import init
 
     init(config)
 
 
 def _check(composed: DictConfig) -> None:
-    from favae_cli.tasks.own.check import check
+    from favae_cli.tasks.check import check
 
     check(composed)
 

@@ -11,8 +11,8 @@ import yaml
 from PIL import Image
 from pydantic import TypeAdapter
 
+from favae_cli.config.data_sets import DataConfig
 from favae_cli.data import Dataset, load
-from favae_cli.data_config import DataConfig
 
 WriteCelebA = Callable[[Path, Mapping[str, Sequence[bool]], Sequence[int], Sequence[int]], None]
 WriteCartoons = Callable[[Path, Sequence[Mapping[str, int]]], list[str]]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from favae_cli.data import Dataset, ViewData
-from favae_cli.data.table import NoSuchColumn
+from favae_cli.data.files.table import NoSuchColumn
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
+from favae_cli.common.errors import UserError
+from favae_cli.config.data_sets import DataConfig
 from favae_cli.data import Dataset, ViewData
-from favae_cli.data.cache import cached_images
-from favae_cli.data_config import DataConfig
-from favae_cli.errors import UserError
+from favae_cli.data.images.cache import cached_images
 
 ROWS = 20
 NAN = np.nan

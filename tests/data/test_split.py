@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from favae_cli.common.errors import UserError
 from favae_cli.data.split import split_indices
-from favae_cli.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from favae_cli.evaluation.attributes import (
     predicted_attributes,
     probe_auc,
 )
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.views import Encoded
 
 MEASURES = {"auc", "accuracy", "average_precision", "ece", "auc_probe"}

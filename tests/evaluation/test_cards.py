@@ -24,9 +24,9 @@ from favae_cli.evaluation.cards import (
     factor_cards,
     panels_of,
 )
-from favae_cli.evaluation.factors import Reading
 from favae_cli.factors import FactorModel, ViewFactors
-from favae_cli.model import FAVAE, observed_table
+from favae_cli.models.fa_vae import FAVAE, observed_table
+from favae_cli.queries.factor_reading import Reading
 from favae_cli.views import BernoulliView, CategoricalView, Encoded, RealView, View
 
 Known = Callable[[np.ndarray, np.ndarray, float], ViewFactors]

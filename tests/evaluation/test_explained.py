@@ -18,10 +18,10 @@ from favae_cli.evaluation.explained import (
     in_embedding,
     numbers,
 )
-from favae_cli.evaluation.factors import Reading
 from favae_cli.factors import FactorModel, ViewFactors
 from favae_cli.factors.updates import ViewSums
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.factor_reading import Reading
 from favae_cli.views import View
 
 Known = Callable[[np.ndarray, np.ndarray, float], ViewFactors]

@@ -9,7 +9,7 @@ import numpy as np
 from favae_cli.data import Dataset
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.factors import FactorModel, ViewFactors
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
 
 Known = Callable[[np.ndarray, np.ndarray, float], ViewFactors]
 

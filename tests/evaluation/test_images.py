@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score
 
-from favae_cli.evaluation.images import r2_per_image, r2_pooled, unit
+from favae_cli.common.pixels import unit
+from favae_cli.evaluation.images import r2_per_image, r2_pooled
 
 SHAPE = (6, 5, 3)
 

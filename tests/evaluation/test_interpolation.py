@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 
 from favae_cli.data import Dataset, ViewData
 from favae_cli.evaluation import interpolation
-from favae_cli.evaluation.interpolation import between, interpolation_pictures, path
-from favae_cli.model import FAVAE
+from favae_cli.evaluation.interpolation import interpolation_pictures
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.interpolate import between, path
 
 STEPS = 5
 points = arrays(float, 3, elements=st.floats(-100, 100))

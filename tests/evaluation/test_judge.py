@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from favae_cli.evaluation.judge import Judge, agreement, blurred, shifted, train_judge
-from favae_cli.runtime import Runtime
+from favae_cli.machine.runtime import Runtime
 
 PLAIN = Runtime(torch.device("cpu"))
 SIDE = 16

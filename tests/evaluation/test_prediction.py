@@ -8,14 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from favae_cli.common.pixels import unit
 from favae_cli.data import Dataset, ViewData
 from favae_cli.evaluation.attributes import predicted_attributes
-from favae_cli.evaluation.images import unit
-from favae_cli.evaluation.prediction import predicted, prediction_metrics, prediction_pictures
+from favae_cli.evaluation.prediction import prediction_metrics, prediction_pictures
 from favae_cli.evaluation.prediction_figures import comparison
 from favae_cli.evaluation.scores import score
 from favae_cli.factors import FactorModel
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.predict import predicted
 
 MakeData = Callable[..., Dataset]
 RNG = np.random.default_rng(0)

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 import torch
 
+from favae_cli.common.pixels import unit
+from favae_cli.config.views import MlpArch
+from favae_cli.config.views import VaeViewConfig as Section
 from favae_cli.data import Dataset, ViewData
-from favae_cli.evaluation.images import r2_per_image, unit
+from favae_cli.evaluation.images import r2_per_image
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
 from favae_cli.evaluation.scores import score
-from favae_cli.model import FAVAE
-from favae_cli.runtime import Runtime
-from favae_cli.training.epochs import Prior
-from favae_cli.view_config import MlpArch
-from favae_cli.view_config import VaeView as Section
+from favae_cli.machine.runtime import Runtime
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.training.epoch_state import Prior
 from favae_cli.views import BernoulliView, VaeView
 
 SHAPE = (6, 5, 3)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, r2_score, roc_auc_score
 
+from favae_cli.common.pixels import unit
 from favae_cli.data import ViewData
-from favae_cli.evaluation.images import r2_per_image, r2_pooled, unit
-from favae_cli.evaluation.scores import Measured, measured_as, score
+from favae_cli.data.dataset import Measured, measured_as
+from favae_cli.evaluation.images import r2_per_image, r2_pooled
+from favae_cli.evaluation.scores import score
 
 RNG = np.random.default_rng(0)
 

@@ -12,7 +12,7 @@ import torch
 from matplotlib.figure import Figure
 from sklearn.metrics import r2_score
 
-from favae_cli.config import Config
+from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
 from favae_cli.evaluation import translation
 from favae_cli.evaluation.images import r2_per_image
@@ -21,10 +21,10 @@ from favae_cli.evaluation.translation import (
     translation_metrics,
     translation_pictures,
 )
-from favae_cli.evaluation.translator import translator_of
-from favae_cli.model import FAVAE
-from favae_cli.rivals import JointVAE
-from favae_cli.runtime import Runtime
+from favae_cli.machine.runtime import Runtime
+from favae_cli.models import JointVAE
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.translate import translator_of
 from favae_cli.views.vae import Loss
 
 DIRECTIONS = ["photo-sketch", "sketch-photo"]

@@ -136,6 +136,12 @@ def favae_run_fixture() -> Run:
     return favae_run
 
 
+@pytest.fixture(scope="session")
+def favae_run_anywhere() -> Run:
+    """As `favae_run`, for runs that several tests look at."""
+    return favae_run
+
+
 @pytest.fixture(name="tiny", scope="session")
 def tiny_fixture() -> Callable[..., list[str]]:
     return tiny
@@ -166,8 +172,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(name="metrics_of", scope="session")
-def metrics_of_fixture() -> Callable[[Path], Metrics]:
-    return metrics_of
+def metrics_of_fixture(undocumented: Callable[[Metrics], list[str]]) -> Callable[[Path], Metrics]:
+    """metrics.json of a run, whose names are all in the documentation."""
+
+    def read(directory: Path) -> Metrics:
+        metrics = metrics_of(directory)
+        assert undocumented(metrics) == []
+        return metrics
+
+    return read
 
 
 @pytest.fixture(name="untimed", scope="session")

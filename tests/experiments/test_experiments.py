@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from favae_cli.folders import shipped_configs
+from favae_cli.config.folders import shipped_configs
 from favae_cli.training import checkpoint
 
 Metrics = dict[str, float]

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from favae_cli.checks import loading
-from favae_cli.evaluation import prediction, report, style
-from favae_cli.tasks import session
-from favae_cli.tasks.own import init
-from favae_cli.training import rounds
+from favae_cli.evaluation import prediction
+from favae_cli.preparation import check_loading
+from favae_cli.reporting import report, style
+from favae_cli.tasks import init, session
+from favae_cli.training import schedule
 
 Begin = Callable[..., subprocess.Popen[str]]
 Metrics = dict[str, float]
@@ -61,9 +61,9 @@ def test_a_run_stopped_in_every_phase_ends_with_the_same_numbers(
     assert favae_run(*TABLE, "hydra.run.dir=whole") == 0
     command = [*TABLE, "hydra.run.dir=run"]
     for owner, name in (
-        (session, "load"),
+        (session, "loaded"),
         (session, "build_model"),
-        (rounds, "encode"),
+        (schedule, "encode"),
         (prediction, "score"),
         (style.Figure, "savefig"),
         (report, "_figures"),
@@ -83,7 +83,7 @@ def test_a_run_stopped_in_every_phase_ends_with_the_same_numbers(
 @pytest.mark.parametrize(
     ("owner", "name", "arguments"),
     [
-        (loading, "load", ["task=check", *TABLE]),
+        (check_loading, "load", ["task=check", *TABLE]),
         (init, "guess_files", ["task=init", "input=table.csv"]),
     ],
 )

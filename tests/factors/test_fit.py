@@ -13,7 +13,7 @@ from favae_cli.factors import EngineError, FactorModel, Moments, fit
 from favae_cli.factors.bernoulli import BernoulliEmbedding
 from favae_cli.factors.bound import bound_terms
 from favae_cli.factors.embeddings import Embeddings
-from favae_cli.factors.start import spectral_start
+from favae_cli.factors.spectral_start import spectral_start
 from favae_cli.factors.updates import update_latents, update_view
 
 SIZES = {"a": 6, "b": 5, "x": 4}

@@ -11,7 +11,7 @@ from scipy.optimize import approx_fprime
 from favae_cli.factors import FactorModel, Moments
 from favae_cli.factors.bound import bound_terms
 from favae_cli.factors.rotation import _negative_gain, rotate
-from favae_cli.factors.start import spectral_start
+from favae_cli.factors.spectral_start import spectral_start
 from favae_cli.factors.updates import LatentSums, ViewSums, update_ard, update_latents, update_view
 
 SIZES = {"a": 7, "b": 6}

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from favae_cli.factors import FactorModel, Moments
-from favae_cli.factors.start import spectral_start
+from favae_cli.factors.spectral_start import spectral_start
 from favae_cli.factors.updates import update_latents, update_view
 
 SIZES = {"a": 5, "b": 4, "c": 3}

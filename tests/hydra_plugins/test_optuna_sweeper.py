@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from favae_cli.cli import main
-from favae_cli.config import Config
-from favae_cli.sweep_table import run_lock
+from favae_cli.config.run import Config
+from favae_cli.sweeps.table import run_lock
 
 optuna = pytest.importorskip("optuna")
 

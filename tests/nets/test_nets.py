@@ -7,9 +7,9 @@ import pytest
 import torch
 import yaml
 
-from favae_cli.errors import UserError
+from favae_cli.common.errors import UserError
+from favae_cli.config.views import ConvArch
 from favae_cli.nets import Decoder, Encoder, build
-from favae_cli.view_config import ConvArch
 
 
 def conv(*channels: int, batch_norm: bool = True) -> SimpleNamespace:

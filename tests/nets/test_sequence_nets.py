@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from favae_cli.config.views import Conv1dArch, GruArch, TokenArch
 from favae_cli.nets import Decoder, Encoder, build
 from favae_cli.nets.sequence import lengths
 from favae_cli.nets.tokens import counted
-from favae_cli.view_config import Conv1dArch, GruArch, TokenArch
 
 Arch = GruArch | Conv1dArch | TokenArch
 STEPS, CHANNELS, LATENT, VOCABULARY = 11, 2, 4, 9

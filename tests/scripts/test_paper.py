@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from favae_cli.config import Config
+from favae_cli.config.run import Config
 
 Script = Callable[[str], ModuleType]
 

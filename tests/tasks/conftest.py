@@ -17,15 +17,15 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from favae_cli.config import validate
+from favae_cli.config.contradictions import validate
+from favae_cli.config.folders import shipped_configs
+from favae_cli.config.trained_run_tasks import validate_use
 from favae_cli.data import Dataset, load
-from favae_cli.folders import shipped_configs
-from favae_cli.runtime import prepare
-from favae_cli.tasks.use import use_run
-from favae_cli.training.interrupt import StopRequest
-from favae_cli.training.rounds import Training
-from favae_cli.training.setup import build_model
-from favae_cli.use_config import validate_use
+from favae_cli.machine.runtime import prepare
+from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.tasks.trained_run import use_run
+from favae_cli.training.build import build_model
+from favae_cli.training.schedule import Training
 
 Using = Callable[..., Path]
 SIZE = 16

@@ -12,15 +12,15 @@ import pytest
 import torch
 import yaml
 
+from favae_cli.common.errors import UserError
+from favae_cli.config.folders import shipped_configs
+from favae_cli.config.trained_run_tasks import Machine
 from favae_cli.data import SPLITS, Dataset, load
-from favae_cli.errors import UserError
 from favae_cli.factors.embeddings import Embeddings
-from favae_cli.folders import shipped_configs
-from favae_cli.runtime import prepare
-from favae_cli.tasks.use import add_view
+from favae_cli.machine.runtime import prepare
+from favae_cli.tasks.trained_run import add_view
 from favae_cli.training import checkpoint
-from favae_cli.training.trained import TrainedRun, load_run
-from favae_cli.use_config import Machine
+from favae_cli.training.trained_run import TrainedRun, load_run
 
 Using = Callable[..., Path]
 SHIPPED = yaml.safe_load((shipped_configs() / "task" / "add_view.yaml").read_text())["trainer"]

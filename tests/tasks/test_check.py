@@ -15,9 +15,9 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from favae_cli.cli import main
-from favae_cli.errors import UserError
-from favae_cli.folders import shipped_configs
-from favae_cli.tasks.own.check import check
+from favae_cli.common.errors import UserError
+from favae_cli.config.folders import shipped_configs
+from favae_cli.tasks.check import check
 
 ROWS = 120
 BINARY = {"kind": "binary", "binarise": {}, "empty": "missing"}

@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 import torch
 
+from favae_cli.common.errors import UserError
 from favae_cli.data import Dataset, ViewData
-from favae_cli.data.attributes import masked_view
-from favae_cli.errors import UserError
-from favae_cli.runtime import Runtime
-from favae_cli.tasks.use.filled import Made, filled_table, missing_entries, variables
-from favae_cli.tasks.use.impute import made_of
-from favae_cli.tasks.use.samples import Samples
-from favae_cli.training.trained import empty_view, load_run
+from favae_cli.data.masked_tables import masked_view
+from favae_cli.machine.runtime import Runtime
+from favae_cli.queries.filled_tables import filled_table, missing_entries, variables
+from favae_cli.queries.impute import Made, made_of
+from favae_cli.queries.samples import Samples
+from favae_cli.training.trained_run import empty_view, load_run
 from favae_cli.views import Encoded
 
 Using = Callable[..., Path]

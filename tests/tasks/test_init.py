@@ -14,13 +14,13 @@ import yaml
 from PIL import Image
 
 from favae_cli.cli import main
-from favae_cli.config import Config
+from favae_cli.common.errors import UserError
+from favae_cli.config.init_task import InitConfig
+from favae_cli.config.run import Config
 from favae_cli.data import Dataset, load
-from favae_cli.errors import UserError
-from favae_cli.guess.columns import Guess, find_key, guess_column
-from favae_cli.guess.files import Found, find_files, guess_files
-from favae_cli.init_config import Init
-from favae_cli.tasks.own.init import init
+from favae_cli.preparation.guess_columns import Guess, find_key, guess_column
+from favae_cli.preparation.guess_files import Found, find_files, guess_files
+from favae_cli.tasks.init import init
 
 ROWS = 90
 MISSING = ("", "NA")
@@ -218,6 +218,15 @@ def test_images_are_as_large_as_their_files() -> None:
     assert scan.why[1] == "the shorter sides of the files are 40 to 40 pixels, and they are grey"
 
 
+@pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("LA", 1), ("I;16", 1), ("P", 3), ("RGB", 3)])
+def test_images_without_colour_get_one_channel(mode: str, channels: int) -> None:
+    for i in range(ROWS):
+        Image.new(mode, (16, 16)).save(f"{i}.png")
+    write(mixed() | {"scan": [f"{i}.png" for i in range(ROWS)]})
+    (scan,) = (view for view in found_in("mine.csv").views if view.name == "scan")
+    assert scan.source["channels"] == channels
+
+
 def test_arrays_are_views_by_their_shape() -> None:
     draw = rng()
     np.savez(
@@ -277,7 +286,7 @@ def loads(config: Config) -> Dataset:
 
 def test_what_is_written_is_a_valid_run_of_these_views(configs: Configs) -> None:
     write(mixed())
-    assert init(Init(task="init", input=[Path("mine.csv")], name=None, overwrite=False)) == Path(
+    assert init(InitConfig(task="init", input=[Path("mine.csv")], name=None, overwrite=False)) == Path(
         "configs/experiment/mine.yaml"
     )
     config = configs("mine")
@@ -301,7 +310,7 @@ def test_what_is_written_is_a_valid_run_of_these_views(configs: Configs) -> None
 
 def test_every_line_says_why() -> None:
     write(mixed())
-    text = init(Init(task="init", input=[Path("mine.csv")], name=None, overwrite=False)).read_text()
+    text = init(InitConfig(task="init", input=[Path("mine.csv")], name=None, overwrite=False)).read_text()
     assert "# age has numbers, " in text
     assert "#   site is 'Oslo' wherever it is filled" in text
     for key in ("key", "split", "latent", "length", "factors", "beta", "alone_epochs", "rounds", "score"):
@@ -310,7 +319,7 @@ def test_every_line_says_why() -> None:
 
 def test_without_networks_the_factors_are_fitted_once(configs: Configs) -> None:
     write({name: cells for name, cells in mixed().items() if name != "note"})
-    init(Init(task="init", input=[Path("mine.csv")], name="plain", overwrite=False))
+    init(InitConfig(task="init", input=[Path("mine.csv")], name="plain", overwrite=False))
     config = configs("plain")
     assert (config.schedule.alone_epochs, config.schedule.rounds, config.schedule.round_epochs) == (0, 1, 0)
     assert config.views["flags"].weight == config.views["categories"].weight == 1.0
@@ -325,7 +334,7 @@ def test_every_kind_of_view_runs_as_it_is_written(configs: Configs) -> None:
     for i in range(ROWS):
         Image.fromarray(draw.integers(0, 256, (20, 20, 3), np.uint8)).save(f"{i}.png")
     write(table | {"scan": [f"{i}.png" for i in range(ROWS)]})
-    init(Init(task="init", input=[Path("mine.csv").absolute()], name=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("mine.csv").absolute()], name=None, overwrite=False))
     config = configs("mine")
     assert {view.type for view in config.views.values()} == {
         "real",
@@ -347,13 +356,13 @@ def test_names_that_YAML_would_misread_stay_as_they_are(configs: Configs) -> Non
     draw = rng()
     columns = ["no", "1e3", "a: b", "it's", 'say "x"', "#5", "é"]
     write({name: draw.normal(size=ROWS) for name in columns} | {"ok": draw.choice(["yes", "no"], ROWS)}, "my data.csv")
-    init(Init(task="init", input=[Path("my data.csv")], name=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("my data.csv")], name=None, overwrite=False))
     assert loads(configs("my_data")).views["numbers"].columns == tuple(columns)
 
 
 def test_columns_that_a_manifest_refuses_are_left_out(configs: Configs) -> None:
     write(mixed() | {name: mixed()["age"] for name in ("mg/l", "a=b")} | {"c=d": mixed()["colour"]})
-    init(Init(task="init", input=[Path("mine.csv")], name=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, overwrite=False))
     assert loads(configs("mine")).views["numbers"].columns == ("age", "weight [kg]", "a=b")
     told = found_in("mine.csv").left_out[-2:]
     assert [line.split()[0] for line in told] == ["mg/l", "c=d"]
@@ -363,7 +372,7 @@ def test_columns_that_a_manifest_refuses_are_left_out(configs: Configs) -> None:
 def test_views_and_experiments_have_names_that_yaml_reads_as_text(configs: Configs) -> None:
     draw = rng()
     write({name: draw.normal(size=ROWS) for name in ("2019", "null", "true", "1e3", "plain")}, "2020.csv")
-    init(Init(task="init", input=[Path("2020.csv")], name=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("2020.csv")], name=None, overwrite=False))
     config = configs("x2020")
     assert [*loads(config).views] == [*config.views] == ["x2019", "xnull", "xtrue", "x1e3", "plain"]
 
@@ -378,26 +387,26 @@ def test_views_and_experiments_have_names_that_yaml_reads_as_text(configs: Confi
 )
 def test_the_score_is_one_that_the_run_reports(table: dict[str, Any], score: str, configs: Configs) -> None:
     write(table)
-    init(Init(task="init", input=[Path("mine.csv")], name=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, overwrite=False))
     assert configs("mine").score == score
 
 
 def test_long_lists_are_broken_into_lines(configs: Configs) -> None:
     columns = [f"a rather long name, number {name}" for name in "abcdefghijklmnop"]
     write({name: rng().normal(size=ROWS) for name in columns} | {"ok": rng().choice(["yes", "no"], ROWS)})
-    text = init(Init(task="init", input=[Path("mine.csv")], name=None, overwrite=False)).read_text()
+    text = init(InitConfig(task="init", input=[Path("mine.csv")], name=None, overwrite=False)).read_text()
     assert max(map(len, text.splitlines())) <= 130
     assert yaml.safe_load(text)["data"]["views"]["numbers"]["columns"] == columns
 
 
 def test_nothing_is_overwritten_unasked() -> None:
     write(mixed())
-    target = init(Init(task="init", input=[Path("mine.csv")], name=None, overwrite=False))
+    target = init(InitConfig(task="init", input=[Path("mine.csv")], name=None, overwrite=False))
     target.write_text("# my own work")
     with pytest.raises(UserError, match=r"name: configs/experiment/mine\.yaml is there already; overwrite=true"):
-        init(Init(task="init", input=[Path("mine.csv")], name=None, overwrite=False))
+        init(InitConfig(task="init", input=[Path("mine.csv")], name=None, overwrite=False))
     assert target.read_text() == "# my own work"
-    init(Init(task="init", input=[Path("mine.csv")], name=None, overwrite=True))
+    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, overwrite=True))
     assert "views" in target.read_text()
 
 
@@ -412,7 +421,7 @@ def test_files_of_which_nothing_can_be_made() -> None:
         ("mine.csv", "input: no view could be made of any column of mine.csv\nsite is 'Oslo' wherever it is filled"),
     ):
         with pytest.raises(UserError) as refused:
-            init(Init(task="init", input=[Path(path)], name=None, overwrite=False))
+            init(InitConfig(task="init", input=[Path(path)], name=None, overwrite=False))
         assert str(refused.value) == told
     assert not Path("configs").exists()
 

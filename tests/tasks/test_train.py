@@ -13,14 +13,14 @@ import pandas as pd
 import pytest
 
 from favae_cli.cli import main
+from favae_cli.common.errors import UserError
+from favae_cli.config.trained_run_tasks import EvaluateConfig
 from favae_cli.data import Dataset
-from favae_cli.errors import UserError
-from favae_cli.runtime import prepare
+from favae_cli.machine.runtime import prepare
+from favae_cli.queries.samples import load_data
 from favae_cli.tasks.session import Session
 from favae_cli.tasks.train import evaluate
-from favae_cli.tasks.use.samples import load_data
-from favae_cli.training.trained import load_run
-from favae_cli.use_config import Evaluate
+from favae_cli.training.trained_run import load_run
 
 Using = Callable[..., Path]
 VIEWS = {"numbers": "r2", "bits": "auc", "labels": "accuracy", "course": "r2", "remark": "f1"}
@@ -31,7 +31,7 @@ def session(mixed_run: Path, tmp_path: Path) -> Session:
     """A trained model of views of five kinds."""
     machine = {"device": "cpu", "precision": "fp32", "threads": 1}
     asked = {"task": "evaluate", "run": mixed_run, "trainer": machine, "data": {}, "split": "test", "cache": tmp_path}
-    config = Evaluate.model_validate(asked)
+    config = EvaluateConfig.model_validate(asked)
     trained = load_run(mixed_run, prepare(config.trainer))
     return Session(trained.config, tmp_path, trained.runtime, load_data(config, trained), trained.model)
 

@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 from scipy.special import expit
 
+from favae_cli.common.pixels import unit
 from favae_cli.data import Dataset
-from favae_cli.evaluation.images import r2_per_image, unit
-from favae_cli.model import observed_table
+from favae_cli.evaluation.images import r2_per_image
+from favae_cli.models.fa_vae import observed_table
 
 Using = Callable[..., Path]
 COLUMNS = ("Smiling", "Eyeglasses", "Male")

@@ -13,11 +13,11 @@ import pytest
 import torch
 from PIL import Image
 
+from favae_cli.common.errors import UserError
 from favae_cli.data import Dataset
-from favae_cli.errors import UserError
 from favae_cli.evaluation.explained import QUANTITIES
-from favae_cli.runtime import Runtime
-from favae_cli.training.trained import load_run
+from favae_cli.machine.runtime import Runtime
+from favae_cli.training.trained_run import load_run
 
 Using = Callable[..., Path]
 
@@ -64,6 +64,6 @@ def test_traversal_and_factors_write_the_same_of_a_factor(using: Using) -> None:
 
 def test_a_split_without_samples_is_refused(using: Using, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     nobody = replace(data, split=data.split | {"test": data.split["test"][:0]})
-    monkeypatch.setattr("favae_cli.tasks.use.factors.load_data", lambda config, trained: nobody)
+    monkeypatch.setattr("favae_cli.tasks.trained_run.factors.load_data", lambda config, trained: nobody)
     with pytest.raises(UserError, match=r"^split: no test sample has any of the views face, cartoon, attributes$"):
         using("task=factors")

@@ -11,12 +11,13 @@ import pytest
 import torch
 from PIL import Image
 
+from favae_cli.common.errors import UserError
+from favae_cli.common.pixels import unit
 from favae_cli.data import Dataset
-from favae_cli.errors import UserError
-from favae_cli.evaluation.images import r2_per_image, unit
+from favae_cli.evaluation.images import r2_per_image
 from favae_cli.factors.embeddings import Embeddings
-from favae_cli.runtime import Runtime
-from favae_cli.training.trained import TrainedRun, load_run
+from favae_cli.machine.runtime import Runtime
+from favae_cli.training.trained_run import TrainedRun, load_run
 
 Using = Callable[..., Path]
 SIZE = 16

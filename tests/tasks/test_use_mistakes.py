@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from favae_cli.errors import UserError
+from favae_cli.common.errors import UserError
 
 Using = Callable[..., Path]
 

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from favae_cli.common.errors import UserError
+from favae_cli.config.trained_run_tasks import TranslateConfig
 from favae_cli.data import Dataset, ViewData
-from favae_cli.errors import UserError
-from favae_cli.runtime import Runtime
-from favae_cli.tasks.use.samples import Samples, chosen_samples, read_input
-from favae_cli.training.trained import TrainedRun, load_run
-from favae_cli.use_config import Translate
+from favae_cli.machine.runtime import Runtime
+from favae_cli.queries.samples import Samples, chosen_samples, read_input
+from favae_cli.training.trained_run import TrainedRun, load_run
 
 SIZE = 16
 
@@ -29,7 +29,7 @@ def loaded(run: Path) -> TrainedRun:
     return load_run(run, Runtime(torch.device("cpu")))
 
 
-def asked(run: Path, *paths: Path, **keys: object) -> Translate:
+def asked(run: Path, *paths: Path, **keys: object) -> TranslateConfig:
     plain: dict[str, object] = {
         "crop": None,
         "data": {},
@@ -41,7 +41,7 @@ def asked(run: Path, *paths: Path, **keys: object) -> Translate:
     }
     machine = {"device": "cpu", "precision": "fp32", "threads": None}
     shown = {"task": "translate", "run": run, "trainer": machine, "input": list(map(str, paths)), "from": "face"}
-    return Translate.model_validate(plain | shown | keys)
+    return TranslateConfig.model_validate(plain | shown | keys)
 
 
 def write(path: Path, width: int, height: int, mode: str = "RGB", seed: int = 0) -> Path:

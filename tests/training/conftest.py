@@ -13,18 +13,18 @@ import pytest
 import torch
 import yaml
 
-from favae_cli.config import Config, Schedule, Trainer
+from favae_cli.config.folders import shipped_configs
+from favae_cli.config.run import Config, ScheduleConfig, TrainerConfig
+from favae_cli.config.views import ConvArch
+from favae_cli.config.views import VaeViewConfig as Section
 from favae_cli.data import Dataset, ViewData
-from favae_cli.folders import shipped_configs
-from favae_cli.model import FAVAE
-from favae_cli.runtime import Runtime
+from favae_cli.machine.runtime import Runtime
+from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
-from favae_cli.training.interrupt import StopRequest
-from favae_cli.training.rounds import Training
 from favae_cli.training.run_log import read_records
-from favae_cli.training.vae import VaeTrainer
-from favae_cli.view_config import ConvArch
-from favae_cli.view_config import VaeView as Section
+from favae_cli.training.schedule import Training
+from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import BernoulliView, VaeView
 
 LATENT = 3
@@ -33,7 +33,7 @@ SAMPLES = 48
 TIMES = ("seconds", "images_per_second")
 
 
-def trainer_section(**changes: object) -> Trainer:
+def trainer_section(**changes: object) -> TrainerConfig:
     keys = yaml.safe_load((shipped_configs() / "trainer" / "default.yaml").read_text()) | {
         "device": "cpu",
         "precision": "fp32",
@@ -44,7 +44,7 @@ def trainer_section(**changes: object) -> Trainer:
         "clip_norm": 10.0,
         "weight_decay": 0.01,
     }
-    return Trainer(**(keys | changes))
+    return TrainerConfig(**(keys | changes))
 
 
 def tiny_dataset() -> Dataset:
@@ -148,7 +148,7 @@ def start(
         folder: str = "run",
         *overrides: str,
         views: tuple[str, ...] = ("face", "attributes"),
-        plan: Callable[[Schedule], Schedule] = lambda schedule: schedule,
+        plan: Callable[[ScheduleConfig], ScheduleConfig] = lambda schedule: schedule,
         watched: tuple[str, ...] = (),
     ) -> Training:
         directory = tmp_path / folder

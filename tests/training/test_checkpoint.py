@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from favae_cli.errors import UserError
+from favae_cli.common.errors import UserError
 from favae_cli.training import checkpoint
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from favae_cli.config import Schedule
+from favae_cli.config.run import ScheduleConfig
 from favae_cli.data import Dataset
 from favae_cli.training import checkpoint
-from favae_cli.training.rounds import Training
-from favae_cli.training.vae import VaeTrainer
-from favae_cli.views.vae import KLTerm, Loss
+from favae_cli.training.schedule import Training
+from favae_cli.training.vae_trainer import VaeTrainer
+from favae_cli.views.vae import KLTerm
 
 Identical = Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], bool]
 Finish = Callable[[Training], tuple[dict[str, torch.Tensor], list[dict[str, Any]], dict[str, Any]]]
@@ -62,14 +62,14 @@ class Seen:
         self.rows: list[list[int]] = []
         self.noise: list[torch.Tensor] = []
         self.terms: list[KLTerm] = []
-        loss, epoch = VaeTrainer.loss, VaeTrainer.epoch
+        inputs, epoch = VaeTrainer.inputs, VaeTrainer.epoch
 
-        def watched_loss(
-            trainer: VaeTrainer, rows: np.ndarray, batch: torch.Tensor, drawn: torch.Tensor, prior: Any
-        ) -> Loss:
+        def watched_inputs(
+            trainer: VaeTrainer, rows: np.ndarray, drawn: torch.Tensor, prior: Any
+        ) -> dict[str, torch.Tensor]:
             self.rows.append(rows.tolist())
             self.noise.append(drawn)
-            return loss(trainer, rows, batch, drawn, prior)
+            return inputs(trainer, rows, drawn, prior)
 
         def watched_epoch(
             trainer: VaeTrainer, stage: int, number: int, epochs: int, prior: Any, term: KLTerm, *rest: Any
@@ -77,7 +77,7 @@ class Seen:
             self.terms.append(term)
             return epoch(trainer, stage, number, epochs, prior, term, *rest)
 
-        monkeypatch.setattr(VaeTrainer, "loss", watched_loss)
+        monkeypatch.setattr(VaeTrainer, "inputs", watched_inputs)
         monkeypatch.setattr(VaeTrainer, "epoch", watched_epoch)
 
 
@@ -89,7 +89,7 @@ def test_rounds_without_a_time_alone_see_what_a_vae_alone_sees(
     runs, rates = [], []
     for folder, views, plan in (
         ("rounds", ("face", "attributes"), lambda schedule: schedule),
-        ("alone", ("face",), Schedule.alone),
+        ("alone", ("face",), ScheduleConfig.alone),
     ):
         with monkeypatch.context() as patch:
             seen = Seen(patch)

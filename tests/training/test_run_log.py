@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from favae_cli.training.run_log import RunLog, SilentLog, logging_to, read_records, silent
+from favae_cli.common.log_lines import logging_to, silent
+from favae_cli.training.run_log import RunLog, SilentLog, read_records
 
 
 def epoch(number: int, elbo: float) -> dict[str, object]:

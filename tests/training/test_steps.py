@@ -14,12 +14,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from favae_cli.errors import UserError
+from favae_cli.common.errors import UserError
+from favae_cli.machine.world import World
 from favae_cli.training.compiled import Compiled
-from favae_cli.training.epochs import Position, Prior
-from favae_cli.training.vae import VaeTrainer
+from favae_cli.training.epoch_state import Position, Prior
+from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views.vae import KLTerm
-from favae_cli.world import World
 
 MakeTrainer = Callable[..., VaeTrainer]
 
@@ -255,7 +255,7 @@ def test_several_processes_ask_each_other_to_stop_only_now_and_then(
     without_batch_norm: MakeTrainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = apart(without_batch_norm(batch_size=4), 0)
-    monkeypatch.setattr("favae_cli.training.epochs.AGREED", 4)
+    monkeypatch.setattr("favae_cli.training.epoch_state.AGREED", 4)
     assert trainer.steps == 6
     assert epoch(trainer, stop=lambda: True).step == 4
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import torch
 
-from favae_cli.errors import Interrupted
-from favae_cli.factors import bernoulli, embeddings, rotation
-from favae_cli.factors import start as spectral
-from favae_cli.training import encodings, joining, rounds, vae
-from favae_cli.training.interrupt import StopRequest
-from favae_cli.training.rounds import Training
+from favae_cli.common.errors import Interrupted
+from favae_cli.factors import bernoulli, embeddings, rotation, spectral_start
+from favae_cli.machine.runtime import Runtime
+from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.training import encodings, factor_step, vae_trainer
+from favae_cli.training.schedule import Training
 from favae_cli.views import VaeView
 
 Tensors = dict[str, torch.Tensor]
@@ -25,15 +25,15 @@ Finish = Callable[[Training], tuple[Tensors, list[dict[str, Any]], dict[str, Any
 
 # In the order in which a run comes through them: what is at work, and whose which call is the one that hears it.
 PHASES: dict[str, tuple[ModuleType | type, str, int]] = {
-    "a step": (vae.VaeTrainer, "loss", 2),
-    "the test after an epoch": (vae, "summed", 1),
-    "the judgement of the VAEs alone": (rounds.Training, "_leave", 1),
+    "a step": (vae_trainer.VaeTrainer, "loss", 2),
+    "the test after an epoch": (vae_trainer, "summed", 1),
+    "the judgement of the VAEs alone": (Training, "_leave", 1),
     "encoding": (VaeView, "encode", 2),
-    "the spectral start": (spectral, "pooled_covariance", 1),
+    "the spectral start": (spectral_start, "pooled_covariance", 1),
     "a sweep": (bernoulli.BernoulliEmbedding, "update", 3),
     "a rotation": (rotation, "_negative_gain", 4),
     "settling": (embeddings.Embeddings, "settle", 2),
-    "the bound of a round": (rounds.Training, "_log_round", 1),
+    "the bound of a round": (Training, "_log_round", 1),
 }
 
 
@@ -61,8 +61,8 @@ def half_written(folder: Path) -> list[Path]:
 @pytest.fixture(autouse=True)
 def several_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even these few samples are worked on in several parts, and their tables are files."""
-    monkeypatch.setattr(vae, "BATCH", 4)
-    monkeypatch.setattr(joining, "CHUNK", 16)
+    monkeypatch.setattr(Runtime, "at_once", lambda runtime, shape: 4)
+    monkeypatch.setattr(factor_step, "CHUNK", 16)
     monkeypatch.setattr(encodings, "LARGEST", 0)
 
 
@@ -76,7 +76,7 @@ def test_stopped_in_every_phase_it_ends_with_the_same_numbers(
             training.run(stop)
         assert calls() == call, f"{phase} goes on"
         assert not half_written(tmp_path / "stopped"), phase
-        if owner is vae:
+        if owner is vae_trainer:
             assert training.progress.position.step == training.trainers["face"].steps, "the epoch is not lost"
     its_tensors, its_records, its_state = finish(start("stopped"))
     assert identical(its_tensors, tensors)

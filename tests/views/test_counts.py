@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from favae_cli.runtime import Runtime
-from favae_cli.view_config import CountsView as Section
-from favae_cli.view_config import MlpArch
+from favae_cli.config.views import CountsViewConfig as Section
+from favae_cli.config.views import MlpArch
+from favae_cli.machine.runtime import Runtime
 from favae_cli.views import CountsView
 from favae_cli.views.vae import KLTerm
 

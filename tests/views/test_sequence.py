@@ -10,10 +10,10 @@ import torch
 from scipy import stats
 from scipy.special import expit
 
-from favae_cli.runtime import Runtime
+from favae_cli.config.views import Conv1dArch, GruArch
+from favae_cli.config.views import SequenceViewConfig as Section
+from favae_cli.machine.runtime import Runtime
 from favae_cli.training import checkpoint
-from favae_cli.view_config import Conv1dArch, GruArch
-from favae_cli.view_config import SequenceView as Section
 from favae_cli.views.sequence import SequenceView
 from favae_cli.views.vae import KLTerm
 

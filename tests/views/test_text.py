@@ -11,11 +11,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from favae_cli.config.views import TextViewConfig as Section
+from favae_cli.config.views import TokenArch
+from favae_cli.machine.runtime import Runtime
 from favae_cli.nets.tokens import END
-from favae_cli.runtime import Runtime
 from favae_cli.training import checkpoint
-from favae_cli.view_config import TextView as Section
-from favae_cli.view_config import TokenArch
 from favae_cli.views.text import Categorical, TextView
 from favae_cli.views.vae import KLTerm
 from favae_cli.views.vocabulary import FEWEST, Vocabulary

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from favae_cli.runtime import Runtime
-from favae_cli.view_config import ConvArch, MlpArch
-from favae_cli.view_config import VaeView as Section
+from favae_cli.config.views import ConvArch, MlpArch
+from favae_cli.config.views import VaeViewConfig as Section
+from favae_cli.machine.runtime import BATCH, Runtime
 from favae_cli.views import FrozenView, VaeView
-from favae_cli.views.vae import BATCH, KLTerm, gaussian_kl
+from favae_cli.views.vae import KLTerm, gaussian_kl
 
 IMAGE, TABLE = (8, 6, 3), (5,)
 LATENT = 4

@@ -185,3 +185,15 @@ def test_the_probabilities_of_a_category_sum_to_1(make_case: Callable[[str, bool
     found = view.decode(*an_embedding(case, view))
     np.testing.assert_allclose(found[:, :3].sum(axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(found[:, 3:].sum(axis=1), 1, rtol=1e-5)
+
+
+def test_what_the_decoder_is_fed_is_chosen_on_the_device(vae_case: Case) -> None:
+    """The number of samples fed and the prior's precision may be tensors: the same loss as with plain numbers."""
+    view = vae_case.view()
+    x = view.batch(vae_case.values)
+    noise = torch.randn(len(vae_case.values), view.size, generator=torch.Generator().manual_seed(0))
+    prior_mean = noise.roll(1, 0)
+    plain = view.loss(x, noise, prior_mean, 2.5, 3)
+    told = view.loss(x, noise, prior_mean, *(torch.tensor(value, dtype=torch.float64) for value in (2.5, 3.0)))
+    assert torch.equal(plain.kl, told.kl)
+    assert torch.equal(plain.log_likelihood, told.log_likelihood)

@@ -13,18 +13,19 @@ from omegaconf import OmegaConf
 from pydantic import TypeAdapter
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from favae_cli import model as models
 from favae_cli.api.fitted import Fitted, new_folder
 from favae_cli.api.samples import training_data, views_to_fit
 from favae_cli.api.settings import compose_run, sections_of
-from favae_cli.config import Machine, validate
-from favae_cli.errors import UserError
-from favae_cli.runtime import prepare
-from favae_cli.schema import validated
-from favae_cli.training.interrupt import StopRequest
-from favae_cli.training.rounds import Training
-from favae_cli.training.setup import build_model
-from favae_cli.training.trained import load_run
+from favae_cli.common.errors import UserError
+from favae_cli.config.contradictions import validate
+from favae_cli.config.run import MachineConfig
+from favae_cli.config.section import validated
+from favae_cli.machine.runtime import prepare
+from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.models import fa_vae
+from favae_cli.training.build import build_model
+from favae_cli.training.schedule import Training
+from favae_cli.training.trained_run import load_run
 
 
 class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
@@ -32,7 +33,7 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
 
     `X` is a dict of views of the same N samples, in the same order: NumPy arrays, lists, or pandas tables. NaN, None
     or a mask says that an entry is missing; a sample need not have every view. Mistakes are told as
-    `favae_cli.errors.UserError`, in a line each. Progress is logged to the logger `favae_cli`.
+    `favae_cli.common.errors.UserError`, in a line each. Progress is logged to the logger `favae_cli`.
 
     Args:
         views: by view, what it is: "image" (N, H, W) or (N, H, W, C), uint8 or float from 0 to 1; "real" or "vector"
@@ -51,7 +52,7 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
         directory: new folder for the run; None: a temporary one, which goes with the estimator. See `save`.
         overrides: of any other key of a run, as on the command line: ["trainer.batch_size=32", "schedule.sweeps=100"].
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from favae_cli import FAVAE
         >>> rng = np.random.default_rng(0)
@@ -111,7 +112,7 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
         Raises:
             UserError: a mistake in X or in the parameters, or a folder that is not empty.
 
-        Example:
+        Examples:
             >>> import numpy as np
             >>> X = {"a": np.random.default_rng(0).normal(size=(50, 3))}
             >>> FAVAE(factors=2, device="cpu").fit(X).columns_
@@ -124,7 +125,7 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
         data = training_data(views, kinds, config.seed)
         runtime = prepare(config.trainer)
         model = build_model(config, data, runtime)
-        if not isinstance(model, models.FAVAE) or not model.joins:
+        if not isinstance(model, fa_vae.FAVAE) or not model.joins:
             raise UserError("X: one view with a network has nothing to share its factors with; give another view too")
         folder = self._new_folder()
         (folder / ".hydra").mkdir()
@@ -148,7 +149,7 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
         Raises:
             UserError: no finished run with factors, or no such device.
 
-        Example:
+        Examples:
             >>> import numpy as np, tempfile
             >>> X = {"a": np.random.default_rng(0).normal(size=(50, 3))}
             >>> with tempfile.TemporaryDirectory() as folder:
@@ -157,7 +158,7 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
             FAVAE(device='cpu', directory=..., factors=2)
             {'a': 'real'}
         """
-        machine = TypeAdapter(Machine)
+        machine = TypeAdapter(MachineConfig)
         runtime = prepare(
             validated(OmegaConf.create({"device": device, "precision": "auto", "threads": None}), machine)
         )

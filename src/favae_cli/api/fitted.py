@@ -10,17 +10,17 @@ from typing import Any, Literal, overload
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from favae_cli import model as models
 from favae_cli.api.samples import filled, kinds_of_run, samples_of
-from favae_cli.data_section import Kind
-from favae_cli.errors import UserError
-from favae_cli.evaluation.factors import factor_use
+from favae_cli.common.errors import UserError
+from favae_cli.common.suggestions import did_you_mean
+from favae_cli.config.data_base import Kind
+from favae_cli.data.dataset import blocks
 from favae_cli.evaluation.prediction import prediction_metrics
-from favae_cli.evaluation.scores import blocks
 from favae_cli.factors.embeddings import Embeddings
-from favae_cli.schema import did_you_mean
-from favae_cli.tasks.use.samples import Samples
-from favae_cli.training.trained import TrainedRun
+from favae_cli.models import fa_vae
+from favae_cli.queries.factor_reading import factor_use
+from favae_cli.queries.samples import Samples
+from favae_cli.training.trained_run import TrainedRun
 from favae_cli.views import Encoded
 
 Arrays = dict[str, np.ndarray]
@@ -44,7 +44,7 @@ class Fitted:
             UserError: a mistake in X.
             sklearn.exceptions.NotFittedError: neither fitted nor loaded.
 
-        Example:
+        Examples:
             >>> import numpy as np
             >>> from favae_cli import FAVAE
             >>> X = {"a": np.random.default_rng(0).normal(size=(50, 3))}
@@ -87,7 +87,7 @@ class Fitted:
             UserError: a mistake in X, or no such view.
             sklearn.exceptions.NotFittedError: neither fitted nor loaded.
 
-        Example:
+        Examples:
             >>> import numpy as np
             >>> from favae_cli import FAVAE
             >>> a = np.random.default_rng(0).normal(size=(60, 1))
@@ -124,7 +124,7 @@ class Fitted:
             UserError: a mistake in X, or nothing to judge by.
             sklearn.exceptions.NotFittedError: neither fitted nor loaded.
 
-        Example:
+        Examples:
             >>> import numpy as np
             >>> from favae_cli import FAVAE
             >>> a = np.random.default_rng(0).normal(size=(60, 1))
@@ -148,7 +148,7 @@ class Fitted:
             UserError: it is not, or this is a copy of an estimator that is gone together with its temporary folder.
             sklearn.exceptions.NotFittedError: neither fitted nor loaded.
 
-        Example:
+        Examples:
             >>> import numpy as np, tempfile
             >>> from favae_cli import FAVAE
             >>> X = {"a": np.random.default_rng(0).normal(size=(50, 3))}
@@ -210,7 +210,7 @@ class Fitted:
         return self._run
 
     @property
-    def _model(self) -> models.FAVAE:
+    def _model(self) -> fa_vae.FAVAE:
         return self._trained.factors
 
     def _evidence(self, X: Mapping[str, Any]) -> tuple[Samples, dict[str, Encoded], Embeddings]:

@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 
 from favae_cli.api.kinds import kinds_of
+from favae_cli.common.errors import UserError
+from favae_cli.common.pixels import unit
+from favae_cli.common.random_streams import numpy_generator
+from favae_cli.common.suggestions import did_you_mean
+from favae_cli.config.data_base import Kind
 from favae_cli.data import Dataset, ViewData
-from favae_cli.data.arrays import as_view
 from favae_cli.data.cells import Cells
 from favae_cli.data.kinds import judge
-from favae_cli.data_section import Kind
-from favae_cli.errors import UserError
-from favae_cli.evaluation.images import unit
+from favae_cli.data.sets.arrays import as_view
 from favae_cli.factors.embeddings import Embeddings
-from favae_cli.model import FAVAE
-from favae_cli.schema import did_you_mean
-from favae_cli.tasks.use.impute import embedding_of, made_of
-from favae_cli.tasks.use.samples import Samples
-from favae_cli.training.seeds import numpy_generator
-from favae_cli.training.trained import TrainedRun, empty_view
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.impute import embedding_of, made_of
+from favae_cli.queries.samples import Samples
+from favae_cli.training.trained_run import TrainedRun, empty_view
 from favae_cli.views import Encoded
 
 logger = logging.getLogger(__name__)

@@ -9,14 +9,14 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from pydantic import TypeAdapter
 
-from favae_cli.compose import TRAINING, composition_mistakes
+from favae_cli.common.errors import UserError
+from favae_cli.config.composition import TRAINING, composition_mistakes
+from favae_cli.config.data_base import Kind
+from favae_cli.config.data_sets import ArraysConfig
+from favae_cli.config.folders import shipped_configs
+from favae_cli.config.section import validated
 from favae_cli.data.dataset import ViewData
-from favae_cli.data_config import Arrays
-from favae_cli.data_section import Kind
-from favae_cli.errors import UserError
-from favae_cli.folders import shipped_configs
-from favae_cli.guess.recipe import NETWORKS, PRESETS, image_arch
-from favae_cli.schema import validated
+from favae_cli.preparation.first_experiment import NETWORKS, PRESETS, image_arch
 
 
 def sections_of(views: Mapping[str, str | Mapping[str, Any]] | None) -> dict[str, dict[str, Any]]:
@@ -56,7 +56,7 @@ def compose_run(
     """
     sizes = {name: min(view.shape[:2]) for name, view in data.items() if view.is_image}
     arrays = {"name": "arrays", "use": None, "views": dict(kinds), "size": sizes}
-    validated(OmegaConf.create(arrays), TypeAdapter(Arrays))
+    validated(OmegaConf.create(arrays), TypeAdapter(ArraysConfig))
     presets, changes = [], {}
     for name, kind in kinds.items():
         own = {key: value for key, value in sections.get(name, {}).items() if key != "type"}

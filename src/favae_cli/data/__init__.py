@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from favae_cli.data.dataset import SPLITS, Dataset, ViewData
-from favae_cli.data.samples import without_empty
+from favae_cli.data.empty_samples import without_empty
 
 if TYPE_CHECKING:
-    from favae_cli.data_config import DataConfig
+    from favae_cli.config.data_sets import DataConfig
 
 __all__ = ["SPLITS", "Dataset", "ViewData", "load"]
 
@@ -26,5 +26,5 @@ def load(config: DataConfig, cache: Path, seed: int) -> Dataset:
     Raises:
         UserError: a mistake in the config or the data.
     """
-    dataset: Dataset = import_module(f"{__name__}.{config.name}").load(config, cache, seed)
+    dataset: Dataset = import_module(f"{__name__}.sets.{config.name}").load(config, cache, seed)
     return without_empty(dataset)

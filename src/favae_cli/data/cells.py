@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from favae_cli.common.errors import UserError
 from favae_cli.data.kinds.numbers import LARGEST
-from favae_cli.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 
@@ -110,3 +111,26 @@ class Dataset:
         for view in views:
             indices = indices[self.views[view].present[indices]]
         return indices
+
+
+Measured = Literal["image", "text", "sequence", "categorical", "binary", "real"]
+"""Kinds of data that are scored, and drawn, in different ways; counts and vectors are real."""
+
+
+def measured_as(view: ViewData) -> Measured:
+    """The kind of the data; a table in which there is nothing but 0 and 1 is binary."""
+    if view.is_image:
+        return "image"
+    if view.is_text:
+        return "text"
+    if view.is_sequence:
+        return "sequence"
+    if view.groups:
+        return "categorical"
+    return "binary" if np.isin(view.values[~np.isnan(view.values)], (0, 1)).all() else "real"
+
+
+def blocks(groups: tuple[int, ...]) -> list[slice]:
+    """Where the columns of each variable of a categorical table are."""
+    ends = np.cumsum(groups)
+    return [slice(end - size, end) for size, end in zip(groups, ends.tolist(), strict=True)]

@@ -6,8 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+from favae_cli.common.errors import UserError
 from favae_cli.data.dataset import SPLITS
-from favae_cli.errors import UserError
 
 # How tables say the split, CelebA's numbers among them.
 LABELS = {

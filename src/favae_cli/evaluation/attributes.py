@@ -12,8 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from favae_cli.data import Dataset
-from favae_cli.evaluation.figures import reliability
-from favae_cli.model import FAVAE, observed_table
+from favae_cli.models.fa_vae import FAVAE, observed_table
+from favae_cli.reporting.figures import reliability
 from favae_cli.views import Encoded
 
 logger = logging.getLogger(__name__)

@@ -9,13 +9,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from favae_cli.common.pixels import unit
 from favae_cli.data import Dataset
-from favae_cli.evaluation.factors import Reading, factor_use
-from favae_cli.evaluation.images import unit
-from favae_cli.evaluation.shown import HIGH, LOW, WIDTH, Panel, panel, strip
-from favae_cli.evaluation.style import INK, blank, clipped, dress
-from favae_cli.evaluation.traversal import most_relevant, traversed
-from favae_cli.model import FAVAE, observed_table
+from favae_cli.models.fa_vae import FAVAE, observed_table
+from favae_cli.queries.factor_reading import Reading, factor_use
+from favae_cli.queries.traverse import most_relevant, traversed
+from favae_cli.reporting.panels import HIGH, LOW, WIDTH, Panel, panel, strip
+from favae_cli.reporting.style import INK, blank, clipped, dress
 
 EXTREMES = 6  # samples at each end
 COMPANIONS = 6  # columns at most

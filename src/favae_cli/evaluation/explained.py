@@ -12,12 +12,12 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from sklearn.feature_extraction.text import HashingVectorizer
 
-from favae_cli.evaluation.factors import Reading, factor_table
-from favae_cli.evaluation.images import unit
-from favae_cli.evaluation.shown import units
-from favae_cli.evaluation.style import FAINT, INK, blank, dress
+from favae_cli.common.pixels import unit
 from favae_cli.factors import ViewFactors
 from favae_cli.factors.updates import ViewSums
+from favae_cli.queries.factor_reading import Reading, factor_table
+from favae_cli.reporting.panels import units
+from favae_cli.reporting.style import FAINT, INK, blank, dress
 from favae_cli.views import View
 
 CHUNK = 64  # samples decoded at a time, with every factor once kept and once left out

@@ -5,11 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 
-def unit(images: np.ndarray) -> np.ndarray:
-    """Stored uint8 images as float32 in [0, 1]."""
-    return images.astype(np.float32) / 255
-
-
 def r2_per_image(images: np.ndarray, others: np.ndarray) -> np.ndarray:
     """(R,) coefficient of determination of `others` for each image, around the image's own mean; (R, H, W, C) each."""
     axes = tuple(range(1, images.ndim))

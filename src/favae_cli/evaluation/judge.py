@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from favae_cli.runtime import Runtime
-from favae_cli.training.seeds import numpy_generator, torch_generator
+from favae_cli.common.random_streams import numpy_generator, torch_generator
+from favae_cli.config.run import JudgeConfig
+from favae_cli.machine.runtime import Runtime, send
+from favae_cli.training.to_device import Rows
 
 logger = logging.getLogger(__name__)
 
 WIDTHS = (32, 64, 128)
-BATCH = 256  # images judged at a time
 
 
 class Judge:
@@ -37,9 +37,10 @@ class Judge:
     def read(self, images: np.ndarray) -> np.ndarray:
         """Attributes (R, D) bool that the images (R, H, W, C) float in [0, 1] show."""
         self.network.eval()
+        size = self.runtime.at_once(images.shape[1:])
         logits = [
-            self._logits(_batch(images[start : start + BATCH], self.runtime)).cpu()
-            for start in range(0, len(images), BATCH)
+            self._logits(_batch(images[start : start + size], self.runtime)).cpu()
+            for start in range(0, len(images), size)
         ]
         return torch.cat(logits).numpy() > 0
 
@@ -49,7 +50,7 @@ class Judge:
         return logits.float()
 
 
-def train_judge(images: np.ndarray, labels: np.ndarray, settings: Any, runtime: Runtime, seed: int) -> Judge:
+def train_judge(images: np.ndarray, labels: np.ndarray, settings: JudgeConfig, runtime: Runtime, seed: int) -> Judge:
     """Train a judge.
 
     Args:
@@ -68,22 +69,23 @@ def train_judge(images: np.ndarray, labels: np.ndarray, settings: Any, runtime: 
     return judge
 
 
-def _fit(judge: Judge, images: np.ndarray, labels: np.ndarray, settings: Any, rng: np.random.Generator) -> None:
+def _fit(judge: Judge, images: np.ndarray, labels: np.ndarray, settings: JudgeConfig, rng: np.random.Generator) -> None:
     network, runtime = judge.network, judge.runtime
     size = min(settings.batch_size, len(images))
     steps = len(images) // size
     optimizer = torch.optim.Adam(network.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps * settings.epochs)
-    targets = torch.from_numpy(np.nan_to_num(labels).astype(np.float32)).to(runtime.device)
-    seen = torch.from_numpy((~np.isnan(labels)).astype(np.float32)).to(runtime.device)
+    shown = Rows(images, np.arange(len(images)), runtime.device)
+    targets = send(np.nan_to_num(labels).astype(np.float32), runtime.device)
+    seen = send((~np.isnan(labels)).astype(np.float32), runtime.device)
     network.train()
     for _ in range(settings.epochs):
         order = rng.permutation(len(images))
         for step in range(steps):
-            rows = order[step * size : (step + 1) * size]
-            x = _batch(images[np.sort(rows)], runtime)
+            rows = np.sort(order[step * size : (step + 1) * size])
+            x = _batch(shown.gather(rows), runtime)
             x = shifted(blurred(x, rng.uniform(0, settings.blur)), settings.shift, rng)
-            where = torch.from_numpy(np.sort(rows)).to(runtime.device)
+            where = send(rows, runtime.device)
             loss = functional.binary_cross_entropy_with_logits(judge._logits(x), targets[where], seen[where])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -117,8 +119,8 @@ def shifted(x: Tensor, reach: int, rng: np.random.Generator) -> Tensor:
     return padded[:, :, down : down + x.shape[2], right : right + x.shape[3]]
 
 
-def _batch(images: np.ndarray, runtime: Runtime) -> Tensor:
-    x = torch.from_numpy(np.ascontiguousarray(images)).to(runtime.device).permute(0, 3, 1, 2)
+def _batch(images: np.ndarray | Tensor, runtime: Runtime) -> Tensor:
+    x = send(images, runtime.device).permute(0, 3, 1, 2)
     x = x.float() / 255 if x.dtype == torch.uint8 else x
     return x.contiguous(memory_format=runtime.memory_format)
 

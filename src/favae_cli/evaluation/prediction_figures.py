@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from favae_cli.data import ViewData
-from favae_cli.evaluation.grids import image_grid
-from favae_cli.evaluation.scores import blocks, column_aucs, measured_as
-from favae_cli.evaluation.style import FAINT, INK, blank, colour, dress, panels, say_which
+from favae_cli.data.dataset import blocks, measured_as
+from favae_cli.evaluation.scores import column_aucs
+from favae_cli.reporting.grids import image_grid
+from favae_cli.reporting.style import FAINT, INK, blank, colour, dress, panels, say_which
 
 PANELS, BARS, CHANNELS = 12, 40, 4  # at most
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 
 from favae_cli.data import Dataset
-from favae_cli.evaluation.grids import image_grid
 from favae_cli.evaluation.scores import score
-from favae_cli.evaluation.translator import image_views, translator_of
-from favae_cli.model import FAVAE
-from favae_cli.rivals import JointVAE
-from favae_cli.training.epochs import Prior
-from favae_cli.training.vae import held_out
+from favae_cli.models import JointVAE
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.translate import image_views, translator_of
+from favae_cli.reporting.grids import image_grid
+from favae_cli.training.epoch_state import Prior
+from favae_cli.training.vae_trainer import held_out
 from favae_cli.views import VaeView
 
 

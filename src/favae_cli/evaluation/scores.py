@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from favae_cli.common.pixels import unit
 from favae_cli.data import ViewData
-from favae_cli.evaluation.images import r2_per_image, r2_pooled, unit
-
-Measured = Literal["image", "text", "sequence", "categorical", "binary", "real"]
-"""Kinds of data that are scored, and drawn, in different ways; counts and vectors are real."""
-
-
-def measured_as(view: ViewData) -> Measured:
-    """The kind of the data; a table in which there is nothing but 0 and 1 is binary."""
-    if view.is_image:
-        return "image"
-    if view.is_text:
-        return "text"
-    if view.is_sequence:
-        return "sequence"
-    if view.groups:
-        return "categorical"
-    return "binary" if np.isin(view.values[~np.isnan(view.values)], (0, 1)).all() else "real"
+from favae_cli.data.dataset import blocks, measured_as
+from favae_cli.evaluation.images import r2_per_image, r2_pooled
 
 
 def score(view: ViewData, truth: np.ndarray, made: np.ndarray) -> dict[str, float]:
@@ -51,12 +36,6 @@ def score(view: ViewData, truth: np.ndarray, made: np.ndarray) -> dict[str, floa
         case "real":
             found = _real_scores(truth, made)
     return {name: float(value) for name, value in found.items() if np.isfinite(value)}
-
-
-def blocks(groups: tuple[int, ...]) -> list[slice]:
-    """Where the columns of each variable of a categorical table are."""
-    ends = np.cumsum(groups)
-    return [slice(end - size, end) for size, end in zip(groups, ends.tolist(), strict=True)]
 
 
 def _image_scores(truth: np.ndarray, made: np.ndarray) -> dict[str, float]:

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from favae_cli.config import Traverse
+from favae_cli.config.run import TraversalConfig
 from favae_cli.data import Dataset
 from favae_cli.evaluation.disentanglement import disentanglement_metrics
-from favae_cli.evaluation.grids import image_grid
-from favae_cli.evaluation.style import INK, blank, colour, dress
-from favae_cli.evaluation.traversal import factor_name, most_relevant, most_used, traversal, traversed
-from favae_cli.model import FAVAE
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.traverse import factor_name, most_relevant, most_used, traversed
+from favae_cli.reporting.grids import image_grid, traversal
+from favae_cli.reporting.style import INK, blank, colour, dress
 from favae_cli.training.run_log import read_records
 from favae_cli.views import VaeView
 
@@ -131,7 +131,7 @@ def _read_off(model: FAVAE, target: str, stored: np.ndarray) -> np.ndarray:
     return z if model.factors is None else model.factors.posterior({target: z})[0]
 
 
-def traversals(main: FAVAE, rival: FAVAE, data: Dataset, target: str, settings: Traverse) -> dict[str, Figure]:
+def traversals(main: FAVAE, rival: FAVAE, data: Dataset, target: str, settings: TraversalConfig) -> dict[str, Figure]:
     """The most relevant factors of the helped VAE, and the most used dimensions of its rival's z, around the mean."""
     factors, view, alone = main.joined, main.views[target], rival.views[target]
     chosen = most_relevant(factors, target, settings.features)

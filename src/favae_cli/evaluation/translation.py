@@ -9,15 +9,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.spatial.distance import cdist
 
-from favae_cli.config import Evaluation, Translate
+from favae_cli.common.pixels import unit
+from favae_cli.config.run import EvaluationConfig, TranslationConfig
 from favae_cli.data import Dataset
-from favae_cli.evaluation.grids import image_grid
-from favae_cli.evaluation.images import r2_per_image, r2_pooled, unit
+from favae_cli.evaluation.images import r2_per_image, r2_pooled
 from favae_cli.evaluation.judge import agreement, train_judge
-from favae_cli.evaluation.translator import image_views, translator_of
-from favae_cli.model import FAVAE, observed_table
-from favae_cli.rivals import JointVAE
-from favae_cli.runtime import Runtime
+from favae_cli.machine.runtime import Runtime
+from favae_cli.models import JointVAE
+from favae_cli.models.fa_vae import FAVAE, observed_table
+from favae_cli.queries.translate import image_views, translator_of
+from favae_cli.reporting.grids import image_grid
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def agreement_metrics(
     data: Dataset,
     attributes: str,
     split: str,
-    settings: Evaluation,
+    settings: EvaluationConfig,
     runtime: Runtime,
     seed: int,
 ) -> dict[str, float]:
@@ -127,7 +128,9 @@ def agreement_metrics(
     return metrics
 
 
-def translation_pictures(model: FAVAE | JointVAE, data: Dataset, split: str, settings: Translate) -> dict[str, Figure]:
+def translation_pictures(
+    model: FAVAE | JointVAE, data: Dataset, split: str, settings: TranslationConfig
+) -> dict[str, Figure]:
     """Each image, what it is translated into, and the truth (Fig. 8); a figure for every direction."""
     translator, pictures = translator_of(model), {}
     for source, target in permutations(image_views(model, data), 2):

@@ -7,7 +7,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit
 
 from favae_cli.factors.bound import scale_kl
-from favae_cli.factors.holes import CHUNK
+from favae_cli.factors.missing_entries import CHUNK
 from favae_cli.factors.model import ViewFactors
 from favae_cli.factors.moments import Total
 

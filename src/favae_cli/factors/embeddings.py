@@ -10,8 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
-from favae_cli.factors.holes import Holes
 from favae_cli.factors.linalg import few_threads, symmetrize
+from favae_cli.factors.missing_entries import Holes
 from favae_cli.factors.model import FactorModel, ViewFactors
 from favae_cli.factors.moments import (
     CHUNK,

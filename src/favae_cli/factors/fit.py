@@ -13,7 +13,7 @@ from favae_cli.factors.linalg import EngineError, few_threads
 from favae_cli.factors.model import FactorModel
 from favae_cli.factors.moments import Moments
 from favae_cli.factors.rotation import rotate
-from favae_cli.factors.start import spectral_start
+from favae_cli.factors.spectral_start import spectral_start
 from favae_cli.factors.updates import LatentSums, update_latents, update_view
 
 SLACK = 1e-9  # share of the terms' size that the bound may fall by rounding and pruning

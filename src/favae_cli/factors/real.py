@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from favae_cli.factors.holes import Holes
+from favae_cli.factors.missing_entries import Holes
 from favae_cli.factors.model import ViewFactors
 from favae_cli.factors.moments import Total
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from favae_cli.nets import conv, mlp, own, sequence, tokens
+from favae_cli.nets import image_conv, mlp, sequence, tokens, user_class
 from favae_cli.nets.base import Decoder, Encoder, initialise
 
 if TYPE_CHECKING:
-    from favae_cli.view_config import Conv1dArch, ConvArch, GruArch, MlpArch, OwnArch, TokenArch
+    from favae_cli.config.views import Conv1dArch, ConvArch, GruArch, MlpArch, OwnArch, TokenArch
 
 __all__ = ["Decoder", "Encoder", "build"]
 
@@ -37,10 +37,10 @@ def build(
         UserError: the family cannot take data of this shape; the message begins with the key below the view's.
     """
     if arch.name == "own":
-        return own.build(arch, shape, latent, generator)
+        return user_class.build(arch, shape, latent, generator)
     leak = 1.0 if arch.name == "gru" else getattr(arch, "leak", 0.0)  # no ReLU before a linear layer; a plain one
     if arch.name == "conv":
-        encoder, decoder = conv.build(arch, shape, latent)
+        encoder, decoder = image_conv.build(arch, shape, latent)
     elif arch.name == "mlp":
         encoder, decoder = mlp.build(arch, shape, latent)
     elif arch.name == "gru":

@@ -11,7 +11,7 @@ from torch import nn
 from favae_cli.nets.base import Decoder, Encoder
 
 if TYPE_CHECKING:
-    from favae_cli.view_config import MlpArch
+    from favae_cli.config.views import MlpArch
 
 
 def build(arch: MlpArch, shape: tuple[int, ...], latent: int) -> tuple[Encoder, Decoder]:

@@ -17,7 +17,7 @@ from favae_cli.nets.base import Decoder, Encoder
 from favae_cli.nets.recurrent import Summary, Unrolled
 
 if TYPE_CHECKING:
-    from favae_cli.view_config import Conv1dArch, GruArch
+    from favae_cli.config.views import Conv1dArch, GruArch
 
 
 def build_gru(arch: GruArch, shape: tuple[int, ...], latent: int) -> tuple[Encoder, Decoder]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from favae_cli.nets.base import Decoder, Encoder
 
 if TYPE_CHECKING:
-    from favae_cli.view_config import TokenArch
+    from favae_cli.config.views import TokenArch
 
 END = 0
 """The token behind a text's last."""

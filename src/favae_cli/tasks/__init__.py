@@ -7,11 +7,11 @@ import math
 from importlib import import_module
 from pathlib import Path
 
-from favae_cli.config import Config
-from favae_cli.errors import Interrupted, UserError
-from favae_cli.training.interrupt import StopRequest
-from favae_cli.training.run_log import logging_to, silent
-from favae_cli.world import World
+from favae_cli.common.errors import Interrupted, UserError
+from favae_cli.common.log_lines import logging_to, silent
+from favae_cli.config.run import Config
+from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.machine.world import World
 
 logger = logging.getLogger(__name__)
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from itertools import combinations
 from pathlib import Path
 
-from favae_cli.config import Config
-from favae_cli.errors import UserError
+from favae_cli.common.errors import UserError
+from favae_cli.config.run import Config
 from favae_cli.evaluation.attributes import attribute_metrics
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.interpolation import interpolation_pictures
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
 from favae_cli.evaluation.translation import agreement_metrics, translation_metrics, translation_pictures
-from favae_cli.evaluation.translator import image_views
-from favae_cli.model import FAVAE
+from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.translate import image_views
 from favae_cli.tasks.session import Session, complete
-from favae_cli.training.interrupt import StopRequest
-from favae_cli.training.joining import foretold
+from favae_cli.training.factor_step import foretold
 
 FEWEST = 2  # pairs in a split
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from favae_cli.config import Config
-from favae_cli.errors import UserError
+from favae_cli.common.errors import UserError
+from favae_cli.config.run import Config
 from favae_cli.evaluation.attributes import attribute_metrics, attribute_pictures
-from favae_cli.evaluation.condition import Conditioning
+from favae_cli.evaluation.conditioning import Conditioning
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
-from favae_cli.model import observed_table
+from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.models.fa_vae import observed_table
 from favae_cli.tasks.session import Session, complete
-from favae_cli.training.interrupt import StopRequest
-from favae_cli.training.joining import foretold
+from favae_cli.training.factor_step import foretold
 
 
 def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:

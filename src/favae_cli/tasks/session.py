@@ -12,24 +12,24 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from favae_cli.config import Config
-from favae_cli.data import Dataset, load
-from favae_cli.data_config import DataConfig
-from favae_cli.evaluation import figures
+from favae_cli.common.files import replacing
+from favae_cli.config.run import Config
+from favae_cli.data import Dataset
+from favae_cli.data.loading import loaded
 from favae_cli.evaluation.reconstruction import reconstruction_metrics
-from favae_cli.evaluation.report import write_report
-from favae_cli.evaluation.style import pixels, save
-from favae_cli.evaluation.terminal import as_text
-from favae_cli.files import replacing
-from favae_cli.model import FAVAE
-from favae_cli.rivals import JointVAE
-from favae_cli.runtime import Runtime, prepare
-from favae_cli.training.epochs import Prior
-from favae_cli.training.interrupt import StopRequest
-from favae_cli.training.rounds import Training
+from favae_cli.machine.runtime import Runtime, prepare
+from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.machine.world import World
+from favae_cli.models import JointVAE
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.reporting import figures
+from favae_cli.reporting.report import write_report
+from favae_cli.reporting.style import pixels, save
+from favae_cli.reporting.terminal import as_text
+from favae_cli.training.build import build_model
+from favae_cli.training.epoch_state import Prior
 from favae_cli.training.run_log import RunLog, read_records
-from favae_cli.training.setup import build_model
-from favae_cli.world import World
+from favae_cli.training.schedule import Training
 
 logger = logging.getLogger(__name__)
 
@@ -191,17 +191,3 @@ def complete(
         return session.metrics
     evaluate(session, "test")
     return session.close(training.log)
-
-
-def loaded(config: DataConfig, cache: Path, seed: int) -> Dataset:
-    """The data set of the config; says how large it is, and what its loader had to skip or repair.
-
-    Raises:
-        UserError: a mistake in the config or the data.
-    """
-    data = load(config, cache.expanduser(), seed)
-    sizes = ", ".join(f"{len(indices)} {split}" for split, indices in data.split.items())
-    logger.info("%s: %d samples (%s)", data.name, len(data.keys), sizes)
-    for note in data.notes:
-        logger.info("%s: %s", data.name, note)
-    return data

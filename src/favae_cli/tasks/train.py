@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from favae_cli.config import Config
-from favae_cli.errors import UserError
+from favae_cli.common.errors import UserError
+from favae_cli.config.run import Config
 from favae_cli.evaluation.attributes import attribute_metrics, attribute_pictures
 from favae_cli.evaluation.cards import card_pictures
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.prediction import prediction_metrics, prediction_pictures
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
+from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.tasks.session import Session, complete
-from favae_cli.training.epochs import Prior
-from favae_cli.training.interrupt import StopRequest
-from favae_cli.training.joining import foretold
+from favae_cli.training.epoch_state import Prior
+from favae_cli.training.factor_step import foretold
 
 FEWEST = 2  # samples with two views, in a split
 

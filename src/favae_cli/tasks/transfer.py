@@ -10,25 +10,24 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from favae_cli.config import Config, Help, Schedule
+from favae_cli.common.errors import UserError
+from favae_cli.common.random_streams import numpy_generator, torch_generator
+from favae_cli.config.models import FaVaeConfig
+from favae_cli.config.run import Config, HelpConfig, ScheduleConfig
 from favae_cli.data import Dataset
-from favae_cli.errors import UserError
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
 from favae_cli.evaluation.transfer import Course, disentanglement, race, race_metrics, side_by_side, traversals
-from favae_cli.model import FAVAE
-from favae_cli.model_config import FaVae
-from favae_cli.nets.grow import warm_start
+from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.nets.warm_start import warm_start
 from favae_cli.tasks.session import Session
 from favae_cli.training import checkpoint
-from favae_cli.training.epochs import Prior
-from favae_cli.training.interrupt import StopRequest
-from favae_cli.training.joining import foretold
-from favae_cli.training.rounds import Training
-from favae_cli.training.seeds import numpy_generator, torch_generator
-from favae_cli.training.setup import frozen_view, load_networks, only_vae
+from favae_cli.training.build import frozen_view, load_networks, only_vae
+from favae_cli.training.epoch_state import Prior
+from favae_cli.training.factor_step import foretold
+from favae_cli.training.schedule import Training
 from favae_cli.views import FrozenView, VaeView, build_view
-from favae_cli.views.vae import BATCH
 
 logger = logging.getLogger(__name__)
 
@@ -80,10 +79,10 @@ def evaluate(session: Session, split: str) -> None:
     session.draw(factor_pictures(model, data))
 
 
-def _main_way(config: Config) -> Help:
-    assert isinstance(config.model, FaVae)
+def _main_way(config: Config) -> HelpConfig:
+    assert isinstance(config.model, FaVaeConfig)
     way = config.transfer.model_dump(include={"warm_start", "rate"})
-    return Help.model_validate(way | config.model.model_dump(include={"feed", "feed_rounds"}))
+    return HelpConfig.model_validate(way | config.model.model_dump(include={"feed", "feed_rounds"}))
 
 
 def _require_test(data: Dataset, target: str) -> None:
@@ -124,7 +123,7 @@ class _Contest:
         model = FAVAE({self.target: self._large()})
         self._train(RIVAL, model, self.session.directory / RIVAL, self.config, self.schedule.alone())
 
-    def train_with_help(self, name: str, way: Help, directory: Path) -> Training:
+    def train_with_help(self, name: str, way: HelpConfig, directory: Path) -> Training:
         """The large VAE tied to the small one by factors."""
         large, begun = self._large(), time.perf_counter()
         if way.warm_start == "layers" and not checkpoint.exists(directory / "checkpoints" / "last"):
@@ -194,7 +193,8 @@ class _Contest:
         training = Training(FAVAE({name: view}), session.data, config, folder, schedule=alone, world=world)
         training.run(self.stop)
         training.log.close()
-        frozen = FrozenView(config.views[name], part.shape, session.runtime)
+        assert isinstance(view, VaeView)
+        frozen = FrozenView(view.config, part.shape, session.runtime)
         load_networks(frozen, folder / "checkpoints" / "last", name, f"views.{name}")
         return frozen
 
@@ -203,7 +203,7 @@ class _Contest:
         indices = data.having("train", self.target)
         chosen = numpy_generator(self.config.seed, "calibration").permutation(indices)[:CALIBRATION]
         images = data.views[self.target].gather(np.sort(chosen))
-        batches = (large.batch(images[start : start + BATCH]) for start in range(0, len(images), BATCH))
+        batches = (large.batch(images[part]) for part in large.parts(len(images)))
         done = warm_start((self.small.encoder, self.small.decoder), (large.encoder, large.decoder), batches)
         logger.info("warm start: %d layers copied, %d more refitted", len(done.copied), len(done.refitted))
 
@@ -213,7 +213,7 @@ class _Contest:
         model: FAVAE,
         directory: Path,
         config: Config,
-        schedule: Schedule,
+        schedule: ScheduleConfig,
         begun: float = 0.0,
     ) -> Training:
         """Train a model that took `begun` seconds to prepare."""

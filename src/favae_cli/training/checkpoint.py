@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from favae_cli.errors import UserError
+from favae_cli.common.errors import UserError
 
 SCHEMA = 3
 READABLE = (2, 3)  # schema 2 had its tables among the tensors

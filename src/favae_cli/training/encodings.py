@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from favae_cli.common.errors import UserError
 from favae_cli.data import Dataset
-from favae_cli.errors import UserError
 from favae_cli.factors.moments import Moments
-from favae_cli.model import CHUNK, FAVAE
+from favae_cli.machine.world import World
+from favae_cli.models.fa_vae import CHUNK, FAVAE
 from favae_cli.views import Encoded
-from favae_cli.world import World
 
 LARGEST = 1 << 26  # bytes of a table that stays in memory; larger ones are files, mapped into it
 

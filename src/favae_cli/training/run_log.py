@@ -3,48 +3,14 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
-
-
-@contextmanager
-def logging_to(directory: Path | None) -> Iterator[None]:
-    """Send the program's log lines to standard error and, where there is a directory, to its run.log."""
-    package = logging.getLogger("favae_cli")
-    handlers: list[logging.Handler] = [logging.StreamHandler()]
-    handlers[0].setFormatter(logging.Formatter("%(message)s"))
-    if directory is not None:
-        handlers.append(logging.FileHandler(directory / "run.log"))
-        handlers[1].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for handler in handlers:
-        package.addHandler(handler)
-    package.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        for handler in handlers:
-            package.removeHandler(handler)
-            handler.close()
-
-
-@contextmanager
-def silent() -> Iterator[None]:
-    """Drop the program's log lines: another process says the same."""
-    package = logging.getLogger("favae_cli")
-    nowhere = logging.NullHandler()
-    package.addHandler(nowhere)
-    try:
-        yield
-    finally:
-        package.removeHandler(nowhere)
 
 
 class RunLog:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
+from favae_cli.common.errors import UserError
+from favae_cli.config.views import (
+    BernoulliViewConfig,
+    CategoricalViewConfig,
+    FrozenViewConfig,
+    RealViewConfig,
+    ViewConfig,
+)
 from favae_cli.data import ViewData
-from favae_cli.errors import UserError
-from favae_cli.runtime import Runtime
+from favae_cli.machine.runtime import Runtime
 from favae_cli.views.base import Encoded, View
 from favae_cli.views.bernoulli import BernoulliView
 from favae_cli.views.categorical import CategoricalView
 from favae_cli.views.counts import CountsView
 from favae_cli.views.frozen import FrozenView
-from favae_cli.views.linear import LinearView
+from favae_cli.views.principal_components import LinearView
 from favae_cli.views.real import RealView
 from favae_cli.views.sequence import SequenceView
 from favae_cli.views.text import TextView
@@ -38,7 +43,7 @@ __all__ = [
 _WITH_NETWORKS = {"vae": VaeView, "counts": CountsView, "sequence": SequenceView, "text": TextView}
 
 
-def build_view(name: str, config: Any, data: ViewData, runtime: Runtime, generator: torch.Generator) -> View:
+def build_view(name: str, config: ViewConfig, data: ViewData, runtime: Runtime, generator: torch.Generator) -> View:
     """The view that `config.type` asks for, with fresh weights where it has networks.
 
     Args:
@@ -57,11 +62,12 @@ def build_view(name: str, config: Any, data: ViewData, runtime: Runtime, generat
         raise UserError(f"views.{name}.{error}") from error
 
 
-def _built(config: Any, data: ViewData, runtime: Runtime, generator: torch.Generator) -> View:
-    if config.type == "bernoulli":
+def _built(config: ViewConfig, data: ViewData, runtime: Runtime, generator: torch.Generator) -> View:
+    if isinstance(config, BernoulliViewConfig):
         return BernoulliView(data.shape[0])
-    if config.type == "categorical":
+    if isinstance(config, CategoricalViewConfig):
         return CategoricalView(data.groups)
-    if config.type == "real":
+    if isinstance(config, RealViewConfig):
         return RealView(data.shape[0])
+    assert not isinstance(config, FrozenViewConfig)  # its networks come from another run
     return _WITH_NETWORKS[config.type](config, data.shape, runtime, generator)

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from favae_cli.errors import UserError
-from favae_cli.views.standard import Standard
+from favae_cli.common.errors import UserError
+from favae_cli.views.standardise import Standard
 
 _FLOOR = 1e-4  # of a learned variance, which a column that does not vary would drive to 0
 _HIGHEST = 20.0  # log of a rate over its column's mean; far beyond all data, and short of infinity in float32

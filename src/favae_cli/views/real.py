@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from favae_cli.factors.real import RealEmbedding
-from favae_cli.views.standard import Standard
+from favae_cli.views.standardise import Standard
 
 
 class RealView:

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from favae_cli.config.views import SequenceViewConfig
 from favae_cli.nets.sequence import lengths
 from favae_cli.views.likelihoods import Gaussian, Likelihood
-from favae_cli.views.vae import BATCH, VaeView
+from favae_cli.views.vae import VaeView
 
 
 class GaussianSteps(Gaussian):
@@ -45,6 +46,8 @@ class GaussianSteps(Gaussian):
 class SequenceView(VaeView):
     """A VAE of sequences float32 (R, T, C), NaN where an entry is missing and past a sequence's end."""
 
+    config: SequenceViewConfig
+
     likelihood: GaussianSteps
 
     def _likelihood(self) -> Likelihood:
@@ -62,8 +65,7 @@ class SequenceView(VaeView):
         """
         self.networks.eval()
         decoded = np.empty((len(mean), *self.shape), np.float32)
-        for start in range(0, len(mean), BATCH):
-            part = slice(start, start + BATCH)
+        for part in self.parts(len(mean)):
             output = self.generative(self._embedding(mean[part]))
             x = self.likelihood.mean(output)
             if ended:

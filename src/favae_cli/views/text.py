@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from favae_cli.config.views import TextViewConfig
 from favae_cli.nets import Decoder, Encoder, build
 from favae_cli.nets.tokens import counted
 from favae_cli.views.likelihoods import Likelihood
-from favae_cli.views.vae import BATCH, VaeView
+from favae_cli.views.vae import VaeView
 from favae_cli.views.vocabulary import Vocabulary
 
 
@@ -35,6 +36,8 @@ class Categorical(Likelihood):
 class TextView(VaeView):
     """A VAE of texts, an object array (R,) of str."""
 
+    config: TextViewConfig
+
     inputs: Vocabulary
 
     def _networks(self, generator: torch.Generator | None) -> tuple[Encoder, Decoder]:
@@ -56,8 +59,7 @@ class TextView(VaeView):
         """The most probable tokens at z = `mean`, as texts: an object array (R,) of str."""
         self.networks.eval()
         texts = np.empty(len(mean), object)
-        for start in range(0, len(mean), BATCH):
-            part = slice(start, start + BATCH)
+        for part in self.parts(len(mean)):
             probabilities = self.likelihood.mean(self.generative(self._embedding(mean[part])))
             texts[part] = self.inputs.texts(probabilities.argmax(2).tolist())
         return texts

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from favae_cli.config.views import TrainedViewConfig, VaeViewConfig
+from favae_cli.machine.runtime import Runtime, send
 from favae_cli.nets import Decoder, Encoder, build
-from favae_cli.runtime import Runtime, send
 from favae_cli.views.base import Encoded
 from favae_cli.views.likelihoods import Bernoulli, Gaussian, Likelihood, PixelGaussian
-from favae_cli.views.standard import Standard, Unchanged
+from favae_cli.views.standardise import Standard, Unchanged
 
-BATCH = 256  # samples encoded or decoded at a time, outside of training
 DRAWS = 16  # of z, for a deviation
 
 
@@ -35,9 +34,10 @@ class KLTerm:
     capacity: float = 0.0
     growth: int = 1
 
-    def penalty(self, kl: Tensor, epochs: float) -> Tensor:
+    def penalty(self, kl: Tensor, epochs: Tensor | float) -> Tensor:
         """Of the mean of `kl` (B,), after so many epochs; nats."""
-        return self.beta * (kl.mean() - self.capacity * min(1.0, epochs / self.growth)).abs()
+        grown = torch.as_tensor(epochs / self.growth, dtype=torch.float64).clamp(max=1.0)
+        return self.beta * (kl.mean() - (self.capacity * grown).to(kl.dtype)).abs()
 
 
 class Loss(Protocol):
@@ -49,7 +49,7 @@ class Loss(Protocol):
     @property
     def kl(self) -> Tensor: ...
 
-    def objective(self, term: KLTerm, epochs: float) -> Tensor:
+    def objective(self, term: KLTerm, epochs: Tensor | float) -> Tensor:
         """A scalar, after so many epochs."""
         ...
 
@@ -66,7 +66,7 @@ class VaeLoss:
     log_likelihood: Tensor
     kl: Tensor
 
-    def objective(self, term: KLTerm, epochs: float) -> Tensor:
+    def objective(self, term: KLTerm, epochs: Tensor | float) -> Tensor:
         """What the KL costs after so many epochs, less the mean log-likelihood of the batch."""
         return term.penalty(self.kl, epochs) - self.log_likelihood.mean()
 
@@ -88,11 +88,16 @@ class VaeView:
         inputs: how the encoder sees x: columns standardised, all else as it is.
     """
 
+    config: TrainedViewConfig
     trainable = True
     inferred = False
 
     def __init__(
-        self, config: Any, shape: tuple[int, ...], runtime: Runtime, generator: torch.Generator | None = None
+        self,
+        config: TrainedViewConfig,
+        shape: tuple[int, ...],
+        runtime: Runtime,
+        generator: torch.Generator | None = None,
     ) -> None:
         self.config = config
         self.shape = shape
@@ -108,6 +113,7 @@ class VaeView:
         return build(self.config.arch, self.shape, self.config.latent, generator)
 
     def _likelihood(self) -> Likelihood:
+        assert isinstance(self.config, VaeViewConfig)  # other data have a likelihood of their own
         if self.config.likelihood == "bernoulli":
             return Bernoulli()
         gaussian = PixelGaussian if self._is_image else Gaussian
@@ -150,7 +156,14 @@ class VaeView:
             output: Tensor = self.decoder(z)
         return output.float()
 
-    def loss(self, x: Tensor, noise: Tensor, prior_mean: Tensor, prior_precision: float, fed: int = 0) -> VaeLoss:
+    def loss(
+        self,
+        x: Tensor,
+        noise: Tensor,
+        prior_mean: Tensor,
+        prior_precision: Tensor | float,
+        fed: Tensor | int = 0,
+    ) -> VaeLoss:
         """log p(x | z) and KL(N(mu, sigma^2) || N(r, 1/tau)) for a batch.
 
         Args:
@@ -161,9 +174,8 @@ class VaeView:
             fed: so many samples at the beginning are decoded from r, which then has to be near their z.
         """
         mean, log_variance = self.inference(x)
-        z = mean + noise * (log_variance / 2).exp()
-        if fed:
-            z = torch.cat([prior_mean[:fed], z[fed:]])
+        from_prior = torch.arange(len(x), device=x.device) < fed
+        z = torch.where(from_prior[:, None], prior_mean, mean + noise * (log_variance / 2).exp())
         kl = gaussian_kl(mean, log_variance, prior_mean, prior_precision)
         return VaeLoss(self.log_likelihood(x, self.generative(z)), kl)
 
@@ -177,7 +189,7 @@ class VaeView:
         self.networks.eval()
         mean = np.empty((len(values), self.size), np.float32)
         variance = np.empty_like(mean)
-        for part in _parts(len(values)):
+        for part in self.parts(len(values)):
             batch_mean, log_variance = self.inference(self.batch(values[part]))
             mean[part] = batch_mean.cpu().numpy()
             variance[part] = log_variance.exp().cpu().numpy()
@@ -191,7 +203,7 @@ class VaeView:
         """E[x | z] at z = `mean`: (R, H, W, C) in [0, 1], or (R, D) in the data's units."""
         self.networks.eval()
         decoded = np.empty((len(mean), *self.shape), np.float32)
-        for part in _parts(len(mean)):
+        for part in self.parts(len(mean)):
             x = self.likelihood.mean(self.generative(self._embedding(mean[part]))).cpu()
             decoded[part] = (x.permute(0, 2, 3, 1) if x.ndim == 4 else x).numpy()
         return decoded
@@ -209,13 +221,18 @@ class VaeView:
         noise = torch.randn(DRAWS, self.size, generator=torch.Generator().manual_seed(0))
         noise = ((noise - noise.mean(0)) / noise.std(0)).to(self.runtime.device)  # of so few draws, the exact moments
         found = np.empty((len(mean), *self.shape), np.float32)
-        for part in _parts(len(mean)):
+        for part in self.parts(len(mean)):
             z, spread = self._embedding(mean[part]), self._embedding(variance[part]).sqrt()
             outputs = [self.generative(z + spread * draw) for draw in noise]
             expected = torch.stack([self.likelihood.mean(output) for output in outputs])
             remaining = torch.stack([self.likelihood.variance(output) for output in outputs])
             found[part] = (remaining.mean(0) + expected.var(0)).sqrt().cpu().numpy()
         return found
+
+    def parts(self, count: int) -> Iterator[slice]:
+        """`count` samples, as many at a time as the device is to see at once."""
+        size = self.runtime.at_once(self.shape)
+        return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
     def _embedding(self, values: np.ndarray) -> Tensor:
         return torch.from_numpy(np.asarray(values, np.float32)).to(self.runtime.device)
@@ -226,13 +243,9 @@ class VaeView:
         self.decoder.scale_embedding(scale)
 
 
-def _parts(count: int) -> Iterator[slice]:
-    """Of `BATCH` samples each, all of them together."""
-    return (slice(start, start + BATCH) for start in range(0, count, BATCH))
-
-
-def gaussian_kl(mean: Tensor, log_variance: Tensor, prior_mean: Tensor, prior_precision: float) -> Tensor:
+def gaussian_kl(mean: Tensor, log_variance: Tensor, prior_mean: Tensor, prior_precision: Tensor | float) -> Tensor:
     """KL(N(mean, exp(log_variance)) || N(prior_mean, 1/prior_precision)), summed over the last axis, nats."""
+    precision = torch.as_tensor(prior_precision, dtype=torch.float64)
     squares = log_variance.exp() + (mean - prior_mean).square()
-    terms = prior_precision * squares - 1 - log_variance - math.log(prior_precision)
+    terms = precision * squares - 1 - log_variance - precision.log()
     return 0.5 * terms.sum(-1)

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 
 from favae_cli.nets.tokens import END
-from favae_cli.views.standard import Unchanged
+from favae_cli.views.standardise import Unchanged
 
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())  # a letter for each, as the tokenizer writes them
 FEWEST = 1 + len(BYTES)  # tokens: the end, and every byte, so that no text is out of reach

@@ -15,9 +15,9 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from favae_cli.files import replacing
-from favae_cli.overrides import sweep_overrides
-from favae_cli.sweep_table import lock, under_way
+from favae_cli.common.files import replacing
+from favae_cli.config.overrides import sweep_overrides
+from favae_cli.sweeps.table import lock, under_way
 
 if TYPE_CHECKING:  # Hydra loads its plugins whenever it starts
     from optuna import Study, Trial
@@ -103,7 +103,7 @@ class OptunaSweeper(Sweeper):
             return [self._draw(study, swept) for _ in range(min(self.n_jobs, missing))]
 
     def _draw(self, study: Study, swept: Sequence[Override]) -> Trial:
-        from favae_cli.training.seeds import numpy_generator  # loads torch
+        from favae_cli.common.random_streams import numpy_generator  # loads torch
 
         trial = study.ask()
         generator = numpy_generator(self.seed, "trial", trial.number)

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
-from favae_cli.data.attributes import masked_view, require_categories, require_numbers, require_variation
+from favae_cli.common.errors import UserError
 from favae_cli.data.dataset import ViewData
-from favae_cli.data.joining import Source, distinct_keys
+from favae_cli.data.files.join_by_key import Source, distinct_keys
+from favae_cli.data.files.table import Table
 from favae_cli.data.kinds import binary, categorical, image, sequence
 from favae_cli.data.kinds.numbers import array_numbers, column_numbers
-from favae_cli.data.table import Table
-from favae_cli.errors import UserError
+from favae_cli.data.masked_tables import masked_view, require_categories, require_numbers, require_variation
 
 if TYPE_CHECKING:
-    from favae_cli.data_section import Kind
-    from favae_cli.manifest_config import CountsData, Manifest, RealData, TextData, VectorData
+    from favae_cli.config.data_base import Kind
+    from favae_cli.config.own_files import CountsData, ManifestConfig, RealData, TextData, VectorData
 
 
-def source(table: Table, name: str, config: Manifest, cache: Path) -> Source:
+def source(table: Table, name: str, config: ManifestConfig, cache: Path) -> Source:
     """The view `name` of the config, as its file has it.
 
     Raises:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from favae_cli.data.attributes import SHOWN, masked_view
+from favae_cli.common.errors import UserError, gather
 from favae_cli.data.dataset import ViewData
+from favae_cli.data.files.table import Table
 from favae_cli.data.kinds.numbers import refuse_cells
-from favae_cli.data.table import Table
-from favae_cli.errors import UserError, gather
+from favae_cli.data.masked_tables import SHOWN, masked_view
 
 if TYPE_CHECKING:
-    from favae_cli.manifest_config import BinaryData
+    from favae_cli.config.own_files import BinaryData
 
 BINARY = {"": np.nan} | dict.fromkeys(("0", "0.0", "false", "no"), 0.0)
 BINARY |= dict.fromkeys(("1", "1.0", "true", "yes"), 1.0)

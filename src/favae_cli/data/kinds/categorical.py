@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from favae_cli.data.attributes import masked_view
+from favae_cli.common.errors import UserError
 from favae_cli.data.dataset import ViewData
-from favae_cli.data.table import Table
-from favae_cli.errors import UserError
+from favae_cli.data.files.table import Table
+from favae_cli.data.masked_tables import masked_view
 
 if TYPE_CHECKING:
-    from favae_cli.manifest_config import CategoricalData
+    from favae_cli.config.own_files import CategoricalData
 
 MOST = 100  # categories of a variable
 

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from favae_cli.data.cache import cached_array, cached_images
+from favae_cli.common.errors import UserError
 from favae_cli.data.dataset import ViewData
-from favae_cli.data.decoding import Transform
-from favae_cli.data.joining import Load
-from favae_cli.data.table import Table
-from favae_cli.errors import UserError
+from favae_cli.data.files.join_by_key import Load
+from favae_cli.data.files.table import Table
+from favae_cli.data.images.cache import cached_array, cached_images
+from favae_cli.data.images.decoding import Transform
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from favae_cli.manifest_config import ImageData, Manifest
+    from favae_cli.config.own_files import ImageData, ManifestConfig
 
 
-def read(table: Table, view: ImageData, key: str, config: Manifest, cache: Path) -> tuple[np.ndarray, Load]:
+def read(table: Table, view: ImageData, key: str, config: ManifestConfig, cache: Path) -> tuple[np.ndarray, Load]:
     """Which rows have an image, bool (N,), and how to get the images.
 
     Raises:

@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from favae_cli.data.table import Table
-from favae_cli.errors import UserError, gather
+from favae_cli.common.errors import UserError, gather
+from favae_cli.data.files.table import Table
 
 LARGEST = float(np.finfo(np.float32).max)
 COUNTS = "whole numbers from 0"

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from favae_cli.data.attributes import masked_view
+from favae_cli.common.errors import UserError
 from favae_cli.data.dataset import ViewData
-from favae_cli.data.joining import distinct_keys, sample_keys, union
+from favae_cli.data.files.join_by_key import distinct_keys, sample_keys, union
+from favae_cli.data.files.table import Table
 from favae_cli.data.kinds.numbers import array_numbers, column_numbers, refuse_cells
-from favae_cli.data.table import Table
-from favae_cli.errors import UserError
+from favae_cli.data.masked_tables import masked_view
 
 if TYPE_CHECKING:
-    from favae_cli.manifest_config import SequenceData
+    from favae_cli.config.own_files import SequenceData
 
 
 def read(table: Table, view: SequenceData, name: str, key: str) -> tuple[np.ndarray, ViewData]:

@@ -1,0 +1,154 @@
+"""From the command line to valid configs, with every mistake told before anything is computed."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import ClassVar, NoReturn
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from favae_cli.common.errors import UserError
+from favae_cli.common.suggestions import did_you_mean
+from favae_cli.config.composition import CHECK, INIT, PLUGINS, TRAINING, USE, composition_mistakes, not_installed
+from favae_cli.config.contradictions import validate
+from favae_cli.config.folders import shipped_configs, user_configs
+from favae_cli.config.init_task import validate_init
+from favae_cli.config.overrides import (
+    changes_a_value,
+    combinations,
+    parse_overrides,
+    require_options,
+    samples,
+    sweep_params,
+)
+from favae_cli.config.run import Config
+from favae_cli.config.trained_run_tasks import TASKS, validate_use
+
+_NEW = object()
+
+
+class UserFolders(SearchPathPlugin):
+    """Lets Hydra search `--config-dir` and the user's own `configs` before the shipped folder."""
+
+    extra: ClassVar[Path | None] = None
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        for folder in (self.extra, user_configs()):
+            if folder is not None:
+                search_path.prepend("user", f"file://{folder}", anchor="main")
+
+
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """Hydra's own reading of the command line; from here on its searches include the user's folders.
+
+    Raises:
+        UserError: a flag that does not exist or lacks its value.
+    """
+
+    def refuse(message: str) -> NoReturn:
+        raise UserError(f"{message}; see favae-run --help")
+
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    parsed = parser.parse_args(arguments)
+    if parsed.config_path is not None:
+        raise UserError("--config-path: would hide the shipped configs; use --config-dir")
+    Plugins.instance().register(UserFolders)
+    UserFolders.extra = Path(parsed.config_dir).resolve() if parsed.config_dir else None
+    return parsed
+
+
+def primary_config(parsed: argparse.Namespace) -> str:
+    """Name of the primary config of the command line: that of a training, of the use of a trained run, or of what
+    comes before both.
+
+    Raises:
+        UserError: a trained run without a task that uses one, or a sweep over what is done once.
+    """
+    # Not parsed as overrides: what the grammar makes of them depends on the primary config.
+    values = dict(line.split("=", 1) for line in parsed.overrides if "=" in line)
+    task = values.get("task")
+    if task in (*TASKS, INIT, CHECK):
+        if parsed.multirun:
+            raise UserError(f"task={task}: is done once; leave out -m")
+        return parsed.config_name or {INIT: INIT, CHECK: CHECK}.get(task, USE)
+    if "run" in values:
+        told = "run: say what to do with it, as task=translate" if task is None else f"task={task}: takes no run"
+        raise UserError(f"{told}; {did_you_mean(task or '', TASKS)}")
+    return parsed.config_name or TRAINING
+
+
+def checked_overrides(parsed: argparse.Namespace, primary: str) -> list[str]:
+    """The overrides in the form that Hydra is to apply, once every config they make is known to be valid.
+
+    What is only to be shown, by --cfg or --info, need not be valid, and task=check tells the mistakes itself.
+
+    Raises:
+        UserError: with every mistake, one a line.
+    """
+    with initialize_config_dir(str(shipped_configs()), version_base="1.3"), composition_mistakes():
+        given = parse_overrides(parsed.overrides)
+        require_options(given)
+        overrides = _added_where_new(primary, given)
+        mistakes: dict[str, None] = {}
+        unjudged = parsed.cfg or parsed.info or primary == CHECK
+        for composed in () if unjudged else _configs(primary, overrides, parsed.multirun):
+            mistakes |= dict.fromkeys(_mistakes(composed, primary))
+    if mistakes:
+        raise UserError("\n".join(mistakes))
+    return [str(override.input_line) for override in overrides]
+
+
+def _configs(primary: str, overrides: list[Override], multirun: bool) -> Iterator[DictConfig]:
+    """The config of a run, or those of all runs of a sweep."""
+    fixed = [str(override.input_line) for override in overrides if not override.is_sweep_override()]
+    base = compose(primary, fixed, return_hydra_config=True)
+    if not multirun and base.hydra.mode != RunMode.MULTIRUN:
+        for override in overrides:
+            if override.is_sweep_override():
+                key, _, values = str(override.input_line).lstrip("+").partition("=")
+                raise UserError(f"{key}: several values need -m (a sweep); a list is {key}=[{values}]")
+        for group in ("sweep", "launch"):
+            if (choice := base.hydra.runtime.choices.get(group)) is not None:
+                raise UserError(f"{group}={choice}: needs -m (a sweep)")
+        with open_dict(base):
+            del base["hydra"]
+        yield base
+        return
+    for choice, (package, _) in PLUGINS.items():
+        group, name = choice.split("=")
+        if base.hydra.runtime.choices[group] == name and find_spec(package) is None:
+            raise UserError(not_installed(choice))
+    spread = combinations if base.hydra.runtime.choices["hydra/sweeper"] == "basic" else samples
+    for combination in spread([*parse_overrides(sweep_params(base.hydra.sweeper)), *overrides]):
+        yield compose(primary, combination)
+
+
+def _mistakes(composed: DictConfig, primary: str) -> list[str]:
+    try:
+        config = {USE: validate_use, INIT: validate_init}.get(primary, validate)(composed)
+    except UserError as error:
+        return str(error).splitlines()
+    resumed = isinstance(config, Config) and config.resume is not None
+    return ["resume: belongs on the command line, not in a config file"] if resumed else []
+
+
+def _added_where_new(primary: str, overrides: list[Override]) -> list[Override]:
+    """Let plain values add keys that are new: the schema, not Hydra, is to judge them."""
+    plain = [override for override in overrides if changes_a_value(override)]
+    others = [str(o.input_line) for o in overrides if o not in plain and not o.is_sweep_override()]
+    known = compose(primary, others)
+    new = [override for override in plain if OmegaConf.select(known, override.key_or_group, default=_NEW) is _NEW]
+    parser = OverridesParser.create()
+    return [parser.parse_override(f"++{o.input_line}") if o in new else o for o in overrides]

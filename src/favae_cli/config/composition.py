@@ -1,0 +1,48 @@
+"""The primary configs, and what can go wrong while Hydra composes one, told in the user's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import yaml
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf.errors import OmegaConfBaseException
+
+from favae_cli.common.errors import UserError
+from favae_cli.common.suggestions import did_you_mean
+
+TRAINING, USE, INIT, CHECK = "run", "use", "init", "check"  # the primary configs
+PLUGINS = {  # the package that each needs, and the extra that brings it
+    "hydra/sweeper=optuna": ("optuna", "optuna"),
+    "hydra/launcher=joblib": ("hydra_plugins.hydra_joblib_launcher", "joblib"),
+    "hydra/launcher=submitit_local": ("hydra_plugins.hydra_submitit_launcher", "slurm"),
+    "hydra/launcher=submitit_slurm": ("hydra_plugins.hydra_submitit_launcher", "slurm"),
+    "hydra/launcher=ray": ("ray", "ray"),
+}
+
+
+@contextmanager
+def composition_mistakes() -> Iterator[None]:
+    """Turn what Hydra raises while it composes into a UserError of one line."""
+    try:
+        yield
+    except MissingConfigException as error:
+        raise UserError(_no_option(error)) from error
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        causes = [str(error)] + ([str(error.__cause__)] if error.__cause__ else [])
+        raise UserError(" ".join(" ".join(causes).split())) from error
+
+
+def _no_option(error: MissingConfigException) -> str:
+    group, _, name = (error.missing_cfg_file or "").rpartition("/")
+    if f"{group}={name}" in PLUGINS:
+        return not_installed(f"{group}={name}")
+    if not group or error.options is None:
+        return " ".join(str(error).split("Config search path")[0].split())
+    return f"{group}={name}: no such option; {did_you_mean(name, error.options)}"
+
+
+def not_installed(choice: str) -> str:
+    package, extra = PLUGINS[choice]
+    return f"{choice}: {package} is not installed; pip install 'favae-run[{extra}]'"

@@ -1,0 +1,27 @@
+"""Typed schema of task init, which writes a first experiment. Defaults live in `configs/` alone."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from omegaconf import DictConfig
+from pydantic import Field, TypeAdapter
+
+from favae_cli.config.section import Name, Section, validated
+from favae_cli.config.trained_run_tasks import Paths
+
+
+class InitConfig(Section):
+    task: Literal["init"]
+    input: Paths = Field(description="CSV, Parquet or .npz files, or folders of them")
+    name: Name | None = Field(description="of the experiment; null: as the first file")
+    overwrite: bool = Field(description="replace an experiment that is there")
+
+
+def validate_init(composed: DictConfig) -> InitConfig:
+    """Check a composed config (without its `hydra` node) of task init.
+
+    Raises:
+        UserError: with every mistake found, one a line, each beginning with its key.
+    """
+    return validated(composed, TypeAdapter(InitConfig))

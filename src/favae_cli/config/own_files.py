@@ -1,0 +1,212 @@
+"""Typed schema of the user's own data: which columns of which files make which view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, Field, model_validator
+
+from favae_cli.config.data_base import BaseDataConfig, Kind, OnBadImage, Pixels, SplitConfig
+from favae_cli.config.section import Folder, Name, Names, Section, Seed, Text
+
+NPY = ".npy"  # suffix of the files that hold one array
+
+
+def _without_slash(columns: list[str]) -> list[str]:
+    for column in columns:
+        if "/" in column:
+            raise ValueError(f"the slash in {column!r} would split the names of metrics; rename the column")
+    return columns
+
+
+def _without_equals(columns: list[str]) -> list[str]:
+    for column in columns:
+        if "=" in column:
+            raise ValueError(f"the = in {column!r} is to part a column from its categories; rename the column")
+    return columns
+
+
+Columns = Annotated[Names, AfterValidator(_without_slash)]
+
+
+class OwnView(Section):
+    """A view of the user's own data. Its keys that may be null may be left out: no YAML could give them."""
+
+    table: Text | None = Field(description="file of the view, relative to root; null: data.table")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _left_out_is_null(cls, given: Any) -> Any:
+        may_be_null = [name for name, key in cls.model_fields.items() if NoneType in get_args(key.annotation)]
+        return dict.fromkeys(may_be_null) | given if isinstance(given, dict) else given
+
+    def reads(self) -> list[str]:
+        """The columns and arrays that it needs of its file; patterns among them."""
+        named = [getattr(self, key, None) for key in ("column", "array", "time")]
+        return [name for name in named if name] + [*(getattr(self, "columns", None) or ())]
+
+    @property
+    def own_array(self) -> str | None:
+        """The .npy file that holds all of the view, relative to root, if it is one."""
+        name: str = getattr(self, "array", None) or ""
+        return name if name.endswith(NPY) else None
+
+    def _one_of(self, *keys: str) -> None:
+        given = [key for key in keys if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give {' or '.join(keys)}" + (", not both" if given else ""))
+
+
+class ImageData(OwnView, Pixels):
+    kind: Literal["image"]
+    column: Text | None = Field(description="image paths, relative to root")
+    array: Text | None = Field(description="of an .npz file, or an .npy file: uint8 (N, H, W) or (N, H, W, C)")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> ImageData:
+        self._one_of("column", "array")
+        return self
+
+
+class BinaryData(OwnView):
+    kind: Literal["binary"]
+    columns: Annotated[list[Text], AfterValidator(_without_slash)] = Field(
+        description="columns of 0/1, true/false or yes/no"
+    )
+    binarise: dict[str, dict[Name, Annotated[list[Text], Field(min_length=1)]]] = Field(
+        description="column of categories -> attribute -> the values that count as 1"
+    )
+    empty: Literal["missing", "zero"] = Field(description="what an empty category cell means")
+
+    def reads(self) -> list[str]:
+        return [*self.columns, *self.binarise]
+
+
+class RealData(OwnView):
+    kind: Literal["real"]
+    columns: Columns = Field(description="columns of numbers")
+
+
+class CategoricalData(OwnView):
+    kind: Literal["categorical"]
+    columns: Annotated[Columns, AfterValidator(_without_equals)] = Field(
+        description="columns of categories, a variable each"
+    )
+
+
+class TextData(OwnView):
+    kind: Literal["text"]
+    column: Text = Field(description="texts")
+
+
+class _Numbers(OwnView):
+    columns: Columns | None = Field(description="columns of numbers")
+    array: Text | None = Field(description="of an .npz file, or an .npy file")
+
+
+class _Rows(_Numbers):
+    """Numbers of one length."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> _Rows:
+        self._one_of("columns", "array")
+        return self
+
+
+class VectorData(_Rows):
+    kind: Literal["vector"]
+
+
+class CountsData(_Rows):
+    kind: Literal["counts"]
+
+
+class SequenceData(_Numbers):
+    """Numbers over time.
+
+    One channel whose steps are `columns`, in order; or an `array` (N, T) or (N, T, C); or with `time` a long table:
+    a row a step, in which `columns` are the channels.
+    """
+
+    kind: Literal["sequence"]
+    time: Text | None = Field(description="column of a long table that orders the steps of each key")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> SequenceData:
+        self._one_of("columns", "array")
+        if self.time is not None and self.columns is None:
+            raise ValueError("time orders the rows of a long table, so columns must name its channels")
+        return self
+
+
+OwnViewKind = Annotated[
+    ImageData | BinaryData | RealData | CategoricalData | CountsData | VectorData | SequenceData | TextData,
+    Field(discriminator="kind"),
+]
+
+
+class ManifestSplitConfig(SplitConfig):
+    by: Text = Field(description="'row', or a column whose equal values stay in one split")
+    column: Text | None = Field(description="column that holds train, validation or test")
+    seed: Seed | None = Field(description="picks the random split; null takes the run's seed")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ManifestSplitConfig:
+        if self.column is not None and self.by != "row":
+            raise ValueError("column already says the split, so by must be row")
+        return self
+
+    def reads(self) -> dict[str, str]:
+        """The column of the main table that it needs, by its key."""
+        if self.column is not None:
+            return {"column": self.column}
+        return {} if self.by == "row" else {"by": self.by}
+
+
+class ManifestConfig(BaseDataConfig):
+    """The user's own data: tables, joined by key, with one row a sample."""
+
+    name: Literal["manifest"]
+    root: Folder = Field(description="folder of the tables and the images")
+    table: Text | None = Field(description="CSV, Parquet or .npz file; null where every view has its own")
+    key: Text | None = Field(description="column, or array, that names the samples; null takes row numbers")
+    how_to_get: str | None = Field(description="where the data come from, said when they are not there")
+    missing: list[str] = Field(description="cells that hold no value")
+    on_bad_image: OnBadImage = Field(description="what to do with an image that cannot be read")
+    split: ManifestSplitConfig
+    views: dict[Name, OwnViewKind] = Field(min_length=1)
+
+    def files(self) -> dict[str, str]:
+        """The file of every view, relative to root; "" for one that has none.
+
+        Without a table, .npy files have the same samples, those of the first of them.
+        """
+        first = next((view.own_array for view in self.views.values() if view.own_array and not view.table), None)
+        return {name: view.table or self.table or (view.own_array and first) or "" for name, view in self.views.items()}
+
+    def sides(self) -> dict[str, int | None]:
+        return {name: getattr(view, "size", None) for name, view in self.views.items()}
+
+    def pixels(self) -> dict[str, Pixels]:
+        return {name: view for name, view in self.views.items() if isinstance(view, ImageData)}
+
+    def kinds(self) -> dict[str, Kind]:
+        return {name: view.kind for name, view in self.views.items()}
+
+    def contradictions(self) -> Iterator[str]:
+        yield from super().contradictions()
+        for name, view in self.views.items():
+            if isinstance(view, BinaryData) and not (view.columns or view.binarise):
+                yield f"data.views.{name}: has no attribute; list some under columns or binarise"
+            if isinstance(view, SequenceData) and view.time is not None and self.key is None:
+                yield f"data.key: must name the column that says which rows of a sequence in {name} belong together"
+            if not self.files()[name]:
+                yield f"data.views.{name}.table: must be given where data.table is null"
+        if self.table is None:
+            for key, column in self.split.reads().items():
+                yield f"data.split.{key}: {column} would be a column of data.table, which is null"
+        files = {file for file in (self.table, *self.files().values()) if file}
+        if self.key is None and len(files) > 1:
+            yield f"data.key: must name the column by which {', '.join(sorted(files))} are joined"

@@ -1,0 +1,96 @@
+"""The configs of earlier runs, which may lack keys that are newer than they are and have some that are gone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from functools import reduce
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+from pydantic import ValidationError
+
+from favae_cli.common.errors import UserError
+from favae_cli.config.contradictions import validate
+from favae_cli.config.folders import config_of_run, shipped_configs
+from favae_cli.config.run import Config
+from favae_cli.config.section import missing_keys, resolved
+
+logger = logging.getLogger(__name__)
+
+_ABSENT = object()
+_GONE = ("trainer.strategy",)  # keys of earlier versions that said nothing
+
+
+def stored_config(folder: Path, key: str) -> DictConfig:
+    """The composed config of the run in `folder`, as it was written less the keys that are gone.
+
+    Args:
+        key: the config key that named the folder, for messages.
+
+    Raises:
+        UserError: there is no run in the folder, or a use of one that has left none.
+    """
+    file = config_of_run(folder, key)
+    composed = OmegaConf.load(file)
+    if not isinstance(composed, DictConfig):
+        raise UserError(f"{key}: {file} holds no config")
+    if isinstance(task := composed.get("task"), str):  # that of a training is a section
+        raise UserError(f"{key}: {folder} holds no run, but what task={task} began; give that command again")
+    for key in _GONE:
+        section, _, name = key.rpartition(".")
+        OmegaConf.select(composed, section, default={}).pop(name, None)
+    return composed
+
+
+def validate_stored(composed: DictConfig) -> Config:
+    """As `validate`, once each key that the config lacks has the default of today.
+
+    Raises:
+        UserError: with every mistake found, one a line, each beginning with its key.
+    """
+    filled, data = composed.copy(), resolved(composed)
+    try:
+        Config.model_validate(data)
+    except ValidationError as error:
+        for path in missing_keys(error, data):
+            default = next(_defaults(path, data), _ABSENT)
+            if default is not _ABSENT:
+                key = ".".join(path)
+                logger.info("%s is newer than the run; it is %s, as by default", key, default)
+                OmegaConf.update(filled, key, default, force_add=True)
+    return validate(filled)
+
+
+def _defaults(path: list[str], data: dict[str, Any]) -> Iterator[Any]:
+    """What the shipped configs say of the key at `path`; those first that have most in common with the stored one."""
+    for depth in range(len(path) + 1):
+        section, rest = path[:depth], ".".join(path[depth:])
+        stored: dict[str, Any] = reduce(lambda node, key: node.get(key, {}), section, data)
+        for choice in _choices(section, stored):
+            value = OmegaConf.select(choice, rest, default=_ABSENT)
+            if value is not _ABSENT:
+                yield value
+
+
+def _choices(section: list[str], stored: dict[str, Any]) -> list[DictConfig]:
+    """What a section's config group ships of the kind that is stored, the most alike first."""
+    loaded = [cast(DictConfig, OmegaConf.load(file)) for file in _files(section)]
+    same = [choice for choice in loaded if all(choice.get(key) == stored.get(key) for key in ("name", "type"))]
+    return sorted(same, key=lambda choice: -sum(choice.get(key) == value for key, value in stored.items()))
+
+
+def _files(section: list[str]) -> list[Path]:
+    match section:
+        case []:
+            return [shipped_configs() / "run.yaml"]
+        case ["views", _]:
+            group = "view"
+        case ["views", _, "arch"]:
+            group = "arch"
+        case [group]:
+            pass
+        case _:
+            return []
+    return sorted((shipped_configs() / group).glob("*.yaml"))

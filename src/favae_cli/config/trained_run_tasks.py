@@ -1,0 +1,221 @@
+"""Typed schema of every key of the tasks that use a trained run. Defaults live in `configs/` alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from omegaconf import DictConfig, OmegaConf
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
+
+from favae_cli.common.errors import UserError
+from favae_cli.config.data_sets import DataConfig
+from favae_cli.config.folders import config_of_run
+from favae_cli.config.run import MachineConfig
+from favae_cli.config.section import Count, Folder, Name, Positive, Section, Seed, Text, problems, validated
+from favae_cli.config.views import ViewConfig
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _something(asked: dict[str, int]) -> dict[str, int]:
+    if not asked:
+        raise ValueError("say what to change, as attributes.NAME=1 or attributes.NAME=0")
+    return asked
+
+
+def _table_file(path: Path) -> Path:
+    if path.suffix not in (".csv", ".parquet"):
+        raise ValueError(f"must end in .csv or .parquet, got {path}")
+    return path
+
+
+Paths = Annotated[list[Folder], Field(min_length=1), BeforeValidator(_listed)]
+Asked = dict[Text, Literal[0, 1]]
+Format = Literal["csv", "parquet"]
+TableFile = Annotated[Folder, AfterValidator(_table_file)]
+Steps = Annotated[int, Field(ge=3)]
+
+
+class UsingConfig(Section):
+    """What every use of a trained run has."""
+
+    run: Folder = Field(description="folder of the finished run")
+    trainer: MachineConfig
+
+
+class OnDataConfig(UsingConfig):
+    """A use that looks at the run's data, or at others."""
+
+    data: dict[str, Any] = Field(description="changes to the run's data section; with a name, one of its own")
+    split: Literal["train", "validation", "test", "all"]
+    cache: Folder = Field(description="folder for decoded images")
+
+
+class OnInputConfig(UsingConfig):
+    """A use that takes images of the user's own."""
+
+    input: Paths | None = Field(description="image files, or folders of them")
+    source: Name | None = Field(alias="from", description="view that the samples show; null: the only one it can be")
+    crop: Count | None = Field(description="side of a centre crop of each file, pixels; null: as the run's data")
+
+
+class OnSamplesConfig(OnInputConfig, OnDataConfig):
+    """A use that takes samples: images of the user's own, or those of a split."""
+
+    count: Count | None = Field(description="samples at most; null: all")
+    show: Count = Field(description="samples in the figure")
+
+
+class EvaluateConfig(OnDataConfig):
+    """Score again."""
+
+    task: Literal["evaluate"]
+
+
+class TranslateConfig(OnSamplesConfig):
+    """Make images of one view from those of another."""
+
+    task: Literal["translate"]
+    to: Name | None = Field(description="view to make; null: the only one it can be")
+
+
+class EditConfig(OnSamplesConfig):
+    """Change attributes of images."""
+
+    task: Literal["edit"]
+    attributes: Annotated[Asked, AfterValidator(_something)]
+    view: Name | None = Field(description="binary view of the attributes; null: the only one that has all of them")
+    strength: Positive | None = Field(description="times the step; null: what the run found best")
+    format: Format
+
+
+class GenerateConfig(UsingConfig):
+    """Draw images with chosen attributes."""
+
+    task: Literal["generate"]
+    attributes: Asked
+    view: Name | None = Field(description="binary view of the attributes; null: the only one that has all of them")
+    count: Count = Field(description="images of each view")
+    to: Name | None = Field(description="view to draw; null: all")
+    strength: Positive | None = Field(description="times E[g | attributes]; null: what the run found best")
+    seed: Seed
+
+
+class InterpolateConfig(OnSamplesConfig):
+    """Go from one image to the next."""
+
+    task: Literal["interpolate"]
+    space: Literal["z", "g", "both"] = Field(alias="in")
+    steps: Steps = Field(description="images of each way, its ends included")
+
+
+class TraverseConfig(OnInputConfig):
+    """Change one factor at a time."""
+
+    task: Literal["traverse"]
+    features: Count = Field(description="rows: the factors that matter most")
+    reach: Positive = Field(description="how far each way, in standard deviations")
+    steps: Steps = Field(description="images of a row")
+    format: Format
+
+
+class FactorsConfig(OnDataConfig):
+    """Say what each factor means."""
+
+    task: Literal["factors"]
+    count: Count = Field(description="samples decoded of each view, at most")
+    cards: Count = Field(description="factors that have a card")
+    reach: Positive = Field(description="how far each way, in standard deviations")
+    steps: Steps = Field(description="places along the factor")
+    format: Format
+
+
+class ImputeConfig(OnSamplesConfig):
+    """Fill in missing views and entries."""
+
+    task: Literal["impute"]
+    format: Format
+    output: TableFile | None = Field(description="file of all tables with their holes filled; null: none")
+
+
+class NewTrainerConfig(MachineConfig):
+    """How the network of a new view takes its steps; all else is as in the run."""
+
+    batch_size: int = Field(ge=2, description="samples; batch norm needs two")
+    learning_rate: Positive = Field(description="of AdamW, after the warm-up")
+    warm_up_steps: int = Field(ge=0, description="steps")
+
+
+class NewScheduleConfig(Section):
+    """How long it learns."""
+
+    alone_epochs: int = Field(ge=0, description="epochs alone")
+    rounds: Count = Field(description="rounds beside the factors, which stay")
+    round_epochs: int = Field(ge=0, description="epochs in every round")
+
+
+class AddViewConfig(OnDataConfig):
+    """Join one more view to a trained run."""
+
+    task: Literal["add_view"]
+    trainer: NewTrainerConfig
+    name: Name = Field(description="of the new view")
+    new: ViewConfig = Field(description="the new view")
+    warm_start: Name | None = Field(description="view whose layers it begins with; null: anew")
+    feed: float = Field(ge=0, le=1, description="share of the samples decoded from the mean of the prior")
+    schedule: NewScheduleConfig
+
+
+UseConfig = Annotated[
+    EvaluateConfig
+    | TranslateConfig
+    | EditConfig
+    | GenerateConfig
+    | InterpolateConfig
+    | TraverseConfig
+    | FactorsConfig
+    | ImputeConfig
+    | AddViewConfig,
+    Field(discriminator="task"),
+]
+TASKS = ("evaluate", "translate", "edit", "generate", "interpolate", "traverse", "factors", "impute", "add_view")
+
+
+def validate_use(composed: DictConfig) -> UseConfig:
+    """Check a composed config (without its `hydra` node) of one of `TASKS`.
+
+    Raises:
+        UserError: with every mistake found, one a line, each beginning with its key.
+    """
+    config: UseConfig = validated(composed, TypeAdapter(UseConfig))
+    config_of_run(config.run, "run")
+    paths = config.input if isinstance(config, OnInputConfig) else None
+    for path in paths or ():
+        if not path.exists():
+            raise UserError(f"input: there is no file or folder {path}")
+    return config
+
+
+class _DataSection(Section):
+    data: DataConfig
+
+
+def changed_data(own: DataConfig, changes: dict[str, Any]) -> DataConfig:
+    """The data section of a trained run with these changes, or the changes alone if they name a data set.
+
+    Raises:
+        UserError: what they make is not valid; a line for each mistake.
+    """
+    base = {} if "name" in changes else own.model_dump(mode="json")
+    data = {"data": OmegaConf.to_container(OmegaConf.merge(base, changes))}
+    try:
+        config = _DataSection.model_validate(data).data
+    except ValidationError as error:
+        raise UserError("\n".join(problems(error, data))) from error
+    mistakes = list(config.contradictions())
+    if mistakes:
+        raise UserError("\n".join(mistakes))
+    return config

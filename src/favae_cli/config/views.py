@@ -1,0 +1,215 @@
+"""Typed schema of the views and of their networks."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    model_serializer,
+)
+
+from favae_cli.config.section import Count, Folder, Name, Positive, Section
+
+
+class ConvArch(Section):
+    """Strided convolutions and a linear layer; the decoder is their mirror."""
+
+    name: Literal["conv"]
+    channels: Annotated[list[Count], Field(min_length=1)] = Field(description="of the encoder's layers")
+    kernel: Count = Field(description="side, pixels")
+    stride: Count = Field(description="pixels")
+    padding: int = Field(ge=0, description="pixels")
+    batch_norm: bool
+    leak: float = Field(ge=0, lt=1, description="slope of the leaky ReLU below zero")
+
+    def layers_that_fit(self, side: int) -> int:
+        """How many of the convolutions leave something of an image of `side` pixels."""
+        for depth in range(len(self.channels)):
+            side = (side + 2 * self.padding - self.kernel) // self.stride + 1
+            if side < 1:
+                return depth
+        return len(self.channels)
+
+
+class MlpArch(Section):
+    """Fully connected layers."""
+
+    name: Literal["mlp"]
+    hidden: list[Count] = Field(description="units of the encoder's layers")
+    leak: float = Field(ge=0, lt=1, description="slope of the leaky ReLU below zero")
+
+
+# Tagged, so that a mistake is told once and not for either side of the union.
+Variance = Annotated[
+    Annotated[Positive, Tag("number")] | Annotated[Literal["learned"], Tag("learned")],
+    Discriminator(lambda value: "learned" if value == "learned" else "number"),
+]
+
+
+def _dotted(path: str) -> str:
+    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", path):
+        raise ValueError("must be the dotted path of a class, such as mypackage.MyNets")
+    return path
+
+
+class OwnArch(Section):
+    """A class of the user's; what it is called with are keys that only it knows."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Literal["own"]
+    class_path: Annotated[str, AfterValidator(_dotted)] = Field(alias="_target_", description="dotted path")
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What it is called with, beside the shape."""
+        return dict(self.model_extra or {})
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = dump(self)
+        return {"_target_" if key == "class_path" else key: value for key, value in written.items()}
+
+
+def _own(arch: Any) -> Any:
+    """`name: own` may be left out, as only that arch has a _target_."""
+    if not isinstance(arch, dict) or "_target_" not in arch:
+        return arch
+    if arch.get("name", "own") != "own":
+        raise ValueError(f"{arch['name']} has no _target_; a class of your own needs arch@views.VIEW.arch=own")
+    return {"name": "own", **arch}
+
+
+ImageArch = Annotated[ConvArch | MlpArch | OwnArch, Field(discriminator="name"), BeforeValidator(_own)]
+TableArch = Annotated[MlpArch | OwnArch, Field(discriminator="name"), BeforeValidator(_own)]
+
+
+class BaseViewConfig(Section):
+    """What every view has."""
+
+    data: Name | None = Field(description="view of the data that it sees; null: the one of its own name")
+
+
+class GruArch(Section):
+    """Gated recurrent units over time, in both directions."""
+
+    name: Literal["gru"]
+    hidden: Count = Field(description="units of each direction")
+    layers: Count = Field(description="of the encoder and of the decoder")
+
+
+class Conv1dArch(Section):
+    """Strided convolutions over time; the decoder is their mirror."""
+
+    name: Literal["conv1d"]
+    channels: Annotated[list[Count], Field(min_length=1)] = Field(description="of the encoder's layers")
+    kernel: Count = Field(description="length, steps")
+    stride: Count = Field(description="steps")
+    leak: float = Field(ge=0, lt=1, description="slope of the leaky ReLU below zero")
+
+
+class TokenArch(Section):
+    """Fully connected layers over tokens in their places; the decoder makes all tokens at once."""
+
+    name: Literal["tokens"]
+    embedding: Count = Field(description="dimensions of a token")
+    hidden: Count = Field(description="units of the layers for a whole text")
+    layers: Count = Field(description="for a whole text, of the encoder and of the decoder")
+
+
+class NetworkViewConfig(BaseViewConfig):
+    """What every view with an encoder and a decoder of its own has."""
+
+    latent: Count = Field(description="dimensions of z")
+
+
+class VaeViewConfig(NetworkViewConfig):
+    """Images or vectors."""
+
+    type: Literal["vae"]
+    arch: ImageArch
+    likelihood: Literal["gaussian", "bernoulli"] = Field(description="of the data given z")
+    variance: Variance = Field(
+        description="of the gaussian likelihood: for pixels in [0, 1], or for standardised columns"
+    )
+
+
+class CountsViewConfig(NetworkViewConfig):
+    """Vectors of counts."""
+
+    type: Literal["counts"]
+    arch: TableArch
+    likelihood: Literal["poisson", "negative_binomial"] = Field(description="of the counts given z")
+
+
+class SequenceViewConfig(NetworkViewConfig):
+    type: Literal["sequence"]
+    arch: Annotated[GruArch | Conv1dArch, Field(discriminator="name")]
+    variance: Variance = Field(description="of the gaussian likelihood, for standardised channels")
+
+
+class TextViewConfig(NetworkViewConfig):
+    type: Literal["text"]
+    arch: TokenArch
+    vocabulary: int = Field(ge=257, description="different tokens at most; the end of a text and 256 bytes are some")
+    length: Count = Field(description="tokens of a text at most; what is longer is cut")
+
+
+class FactorViewConfig(BaseViewConfig):
+    """What every view without networks has: its z is inferred from the factors."""
+
+    weight: Positive = Field(description="the view counts as so many copies of itself")
+
+
+class BernoulliViewConfig(FactorViewConfig):
+    type: Literal["bernoulli"]
+
+
+class CategoricalViewConfig(FactorViewConfig):
+    type: Literal["categorical"]
+
+
+class RealViewConfig(FactorViewConfig):
+    type: Literal["real"]
+
+
+class FrozenViewConfig(BaseViewConfig):
+    type: Literal["frozen"]
+    run: Folder = Field(description="folder of the run that trained it")
+    source: Name = Field(description="name of the view in that run")
+
+
+TrainedViewConfig = VaeViewConfig | CountsViewConfig | SequenceViewConfig | TextViewConfig
+"""Views whose networks a run trains."""
+
+ViewConfig = Annotated[
+    VaeViewConfig
+    | CountsViewConfig
+    | SequenceViewConfig
+    | TextViewConfig
+    | BernoulliViewConfig
+    | CategoricalViewConfig
+    | RealViewConfig
+    | FrozenViewConfig,
+    Field(discriminator="type"),
+]
+
+SEEN_BY: dict[str, tuple[str, ...]] = {
+    "image": ("vae", "frozen"),
+    "vector": ("vae", "real", "frozen"),
+    "real": ("real", "vae", "frozen"),
+    "binary": ("bernoulli", "vae", "frozen"),
+    "categorical": ("categorical",),
+    "counts": ("counts",),
+    "sequence": ("sequence",),
+    "text": ("text",),
+}
+"""By kind of data (`Kind` of data_config.py), the types of view that can see them; the usual one first."""

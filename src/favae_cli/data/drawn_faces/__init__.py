@@ -1,0 +1,1 @@
+"""Faces in two styles, drawn from factors that are known."""

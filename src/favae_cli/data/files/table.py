@@ -1,0 +1,209 @@
+"""A user's file as columns of text and arrays of numbers, with errors that name the file, the column and the row."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from favae_cli.common.errors import UserError
+from favae_cli.common.suggestions import did_you_mean
+from favae_cli.config.own_files import NPY
+from favae_cli.data.files.numpy_arrays import mapped_part, memory_mapped
+from favae_cli.data.files.webdataset import TAR, read_shards
+
+PARQUET = (".parquet", ".pq")
+NUMPY = ".npz"
+
+
+class NoSuchColumn(UserError):
+    """A table lacks the column or array `name`, which another may have."""
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+    def __reduce__(self) -> tuple[type[NoSuchColumn], tuple[str, str]]:
+        """Another process may hear of it."""
+        return type(self), (str(self), self.name)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file with one row a sample. Rows count from 1, the first under the header.
+
+    Attributes:
+        path: of the file.
+        frame: its columns; of an .npz file the arrays (N,).
+        arrays: of an .npz file the arrays of two dimensions or more, (N, ...); and .npy files that have a row for each
+            of its own, by their names.
+        unread: names of the arrays that were not asked for.
+        key: the column that names the samples; None: their row does.
+        missing: cells that hold no value.
+    """
+
+    path: Path
+    frame: pd.DataFrame
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+    key: str | None = None
+    missing: Collection[str] = ("",)
+
+    @property
+    def names(self) -> list[str]:
+        """Of all columns and arrays."""
+        return [*map(str, self.frame.columns), *self.arrays, *self.unread]
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def column(self, name: str, key: str) -> np.ndarray:
+        """The cells of a column as text without blanks around it: (N,) of str, "" where the cell is empty.
+
+        Args:
+            name: the column.
+            key: the config key that asked for it, for the message.
+
+        Raises:
+            NoSuchColumn: there is no such column.
+            UserError: it is an array of more than one dimension.
+        """
+        if name not in self.frame.columns:
+            raise self._lacks("column", name, key)
+        cells = self.frame[name].convert_dtypes()
+        return cells.astype("string").fillna("").str.strip().to_numpy(dtype=object)
+
+    def values(self, name: str, key: str) -> np.ndarray:
+        """As `column`, "" also where the cell says that a value is missing."""
+        cells = self.column(name, key)
+        return np.where(np.isin(cells.astype(str), list(self.missing)), "", cells)
+
+    def array(self, name: str, key: str) -> np.ndarray:
+        """An array of an .npz file, or one of an .npy file that goes with the table, (N, ...).
+
+        Raises:
+            NoSuchColumn: the file has no such array.
+            UserError: it is no .npz file, or the array is a column.
+        """
+        if self.path.suffix.lower() != NUMPY and name not in self.arrays:
+            raise UserError(f"{key}: {self.path} holds no arrays, only columns; use columns, or an .npz or .npy file")
+        if name in self.frame.columns:
+            raise UserError(f"{key}: array {name!r} of {self.path} has one number a sample; use columns: [{name}]")
+        if name not in self.arrays:
+            raise self._lacks("array", name, key)
+        return self.arrays[name]
+
+    def matching(self, patterns: Iterable[str], key: str) -> list[str]:
+        """The columns that `patterns` name, such as "pixel_*", each once; those of a pattern in the file's order.
+
+        Raises:
+            NoSuchColumn: a name or a pattern that fits no column.
+            UserError: a column whose name has a slash, or an array of more than one dimension.
+        """
+        names = [str(name) for name in self.frame.columns]
+        found: dict[str, None] = {}
+        for pattern in patterns:
+            fitting = [name for name in names if name != self.key and fnmatchcase(name, pattern)]
+            if pattern in names:
+                fitting = [pattern]
+            if not fitting:
+                raise self._lacks("column", pattern, key)
+            found |= dict.fromkeys(fitting)
+        for name in found:
+            if "/" in name:
+                raise UserError(f"{key}: the slash in column {name!r} would split the names of metrics; rename it")
+        return list(found)
+
+    def _lacks(self, what: str, name: str, key: str) -> UserError:
+        if name in self.arrays:
+            shape = self.arrays[name].shape
+            return UserError(f"{key}: {name!r} of {self.path} is an array {shape}, no column; use array: {name}")
+        return NoSuchColumn(f"{key}: no {what} {name!r}; {did_you_mean(name, self.names)} (in {self.path})", name)
+
+
+def read_table(
+    path: Path, wanted: Sequence[str] = ("*",), key: str | None = None, missing: Collection[str] = ("",)
+) -> Table:
+    """Read a Parquet, .npz or .npy file (by its suffix) or a CSV file; a named index of Parquet is a column.
+
+    An .npy file is a table without columns; its array is added by `with_array`. A .tar file, or a name of several, is
+    read as `read_shards` says.
+
+    Args:
+        path: of the file.
+        wanted: names and patterns of the arrays to read of an .npz file; of other files all columns are read.
+        key, missing: as `Table` has them.
+
+    Raises:
+        UserError: the file is no such table, is empty, or has rows longer than its header, or arrays of other lengths.
+    """
+    suffix = path.suffix.lower()
+    if suffix == NPY:
+        return Table(path, pd.DataFrame(index=pd.RangeIndex(len(memory_mapped(path)))), key=key, missing=missing)
+    if suffix == TAR:
+        return Table(path, read_shards(path), key=key, missing=missing)
+    if suffix == NUMPY:
+        found, unread = _read_arrays(path, [*wanted, *([key] if key else [])])
+        frame = pd.DataFrame(
+            {name: array for name, array in found.items() if array.ndim == 1},
+            index=pd.RangeIndex(max(map(len, found.values()), default=0)),
+        )
+        arrays = {name: array for name, array in found.items() if array.ndim > 1}
+        return Table(path, frame, arrays, unread, key, missing)
+    try:
+        if suffix in PARQUET:
+            frame = pd.read_parquet(path)
+            frame = frame.reset_index() if any(frame.index.names) else frame
+        else:
+            frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (ValueError, OSError) as error:
+        kind = "Parquet" if suffix in PARQUET else "CSV (UTF-8, comma-separated)"
+        raise UserError(f"{path}: cannot be read as {kind}: {str(error).splitlines()[0]}") from error
+    if not isinstance(frame.index, pd.RangeIndex) and suffix not in PARQUET:
+        raise UserError(f"{path}: its rows have more cells than its header has names")
+    if frame.empty:
+        raise UserError(f"{path}: the table has no row")
+    return Table(path, frame, key=key, missing=missing)
+
+
+def with_array(table: Table, name: str, path: Path) -> Table:
+    """The table with the array of an .npy file, memory-mapped, whose rows are those of the table.
+
+    Args:
+        table: of N rows.
+        name: to call the array by.
+        path: of the .npy file.
+
+    Raises:
+        UserError: it holds no array of N rows.
+    """
+    array = memory_mapped(path)
+    if len(array) != len(table):
+        raise UserError(f"{path}: has {len(array)} rows, but {table.path} has {len(table)}; row n of both is a sample")
+    return replace(table, arrays=table.arrays | {name: array})
+
+
+def _read_arrays(path: Path, wanted: Sequence[str]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """The wanted arrays, all of the same length, and the names of the others."""
+    try:
+        with np.load(path) as file:
+            names = [name for name in file.files if any(name == want or fnmatchcase(name, want) for want in wanted)]
+            parts = {name: mapped_part(path, name) for name in names}
+            found = {name: file[name] if part is None else part for name, part in parts.items()}
+            there = file.files
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path}: cannot be read as .npz of numbers and texts: {reason}") from error
+    for name, array in found.items():
+        if array.ndim == 0 or not len(array):
+            raise UserError(f"{path}: array {name!r} has no row")
+    lengths = {name: len(array) for name, array in found.items()}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise UserError(f"{path}: the arrays must have a row for each sample, but their lengths differ: {told}")
+    return found, tuple(name for name in there if name not in found)

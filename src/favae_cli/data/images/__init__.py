@@ -1,0 +1,1 @@
+"""Image files, decoded once and kept as memory-mapped arrays."""

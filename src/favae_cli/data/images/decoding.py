@@ -1,0 +1,89 @@
+"""Image files as pixels: what is done to each of them, and what the bad ones say."""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from favae_cli.common.errors import UserError
+from favae_cli.data.files.webdataset import Member
+
+_GREY = ("1", "L", "LA", "La", "I", "F")  # modes of Pillow, beside I;16 and its kin
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # Pillow's, by channels
+# What Pillow raises on bytes that are no image, or not the whole of one.
+DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+
+
+def is_grey(mode: str) -> bool:
+    """Whether Pillow's `mode` has no colour, with opacity or without."""
+    return mode in _GREY or mode.startswith("I;16")
+
+
+@dataclass(frozen=True)
+class Transform:
+    """What is done to every image: a centre crop of `crop` pixels (None: none), then a square resize."""
+
+    size: int
+    channels: int
+    crop: int | None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of what comes out."""
+        return self.size, self.size, self.channels
+
+
+@dataclass(frozen=True)
+class BadImage:
+    """A file that gave no pixels, and why."""
+
+    path: str
+    reason: str
+
+
+def decode(path: Path | str, transform: Transform) -> np.ndarray | BadImage:
+    """One image as uint8 (size, size, channels), or why there is none.
+
+    Args:
+        path: of a file, or what names a member of a tar shard (`Member`).
+        transform: what to do to the image.
+
+    Raises:
+        UserError: the file is there but the system does not let it be read.
+    """
+    member = Member.named(str(path))
+    try:
+        data = member.read() if member else Path(path).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return BadImage(str(path), "no such file")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return pixels(image, transform)
+    except DECODE_ERRORS as error:
+        reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
+        return BadImage(str(path), reason)
+
+
+def pixels(image: Image.Image, transform: Transform) -> np.ndarray:
+    """An image as uint8 (size, size, channels); where no channel holds its opacity it is laid on white."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):  # Pillow would clip 16 bits to 8, not scale them
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        if transform.channels in (1, 3):
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert(MODES[transform.channels])
+    if transform.crop is not None:
+        side = min(transform.crop, *image.size)
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        image = image.crop((left, top, left + side, top + side))
+    image = image.resize((transform.size, transform.size), Image.Resampling.BILINEAR)
+    return np.asarray(image).reshape(transform.shape)

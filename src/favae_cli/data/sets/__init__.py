@@ -1,0 +1,1 @@
+"""The data sets, one module each, called as `data.name` is; each has a function `load`."""

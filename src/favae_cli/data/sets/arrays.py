@@ -1,0 +1,156 @@
+"""Arrays in memory as views: NumPy arrays, lists and pandas tables, where NaN, None or a mask says what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, assert_never
+
+import numpy as np
+
+from favae_cli.common.errors import UserError
+from favae_cli.data.align_to_run import aligned
+from favae_cli.data.cells import Cells
+from favae_cli.data.dataset import ViewData
+from favae_cli.data.kinds.categorical import MOST, one_hot
+from favae_cli.data.kinds.numbers import COUNTS
+from favae_cli.data.masked_tables import listed, masked_view
+
+if TYPE_CHECKING:
+    from favae_cli.config.data_base import Kind
+    from favae_cli.config.data_sets import ArraysConfig
+
+
+def load(config: ArraysConfig, cache: Path, seed: int) -> NoReturn:
+    """Arrays are not kept with a run.
+
+    Raises:
+        UserError: always; says so.
+    """
+    raise UserError("data: this run was fitted on arrays in memory; name others, as data=manifest ...")
+
+
+def as_view(name: str, cells: Cells, kind: Kind, like: ViewData | None = None) -> ViewData:
+    """The view that a model can be fitted on, or one of the same form as that of a model.
+
+    Args:
+        name: of the view.
+        cells: of N samples: images (N, H, W) or (N, H, W, C), sequences (N, T) or (N, T, C), texts (N,), and of other
+            kinds (N,) or (N, D).
+        kind: what they are.
+        like: the view of a model, whose shape, columns and categories these must have.
+
+    Raises:
+        UserError: values that are not of this kind, or not like those.
+    """
+    match kind:
+        case "image":
+            view = _images(cells)
+        case "text":
+            view = _texts(cells)
+        case "categorical":
+            view = _categories(name, cells, like)
+        case "sequence":
+            view = _sequences(name, cells)
+        case "real" | "vector" | "counts" | "binary":
+            view = _table(name, cells, kind, like)
+        case _:
+            assert_never(kind)
+    if like is None:
+        return view
+    view = aligned(view, like, cells.key)
+    if view.shape != like.shape:
+        raise UserError(f"{cells.key}: a sample has shape {view.shape}; the model was fitted on {like.shape}")
+    return view
+
+
+def _images(cells: Cells) -> ViewData:
+    shapes = "(N, H, W) or (N, H, W, C) with 1 to 4 channels"
+    values, missing = cells.of_dimensions(shapes, 3, 4).values, cells.missing.reshape(len(cells), -1)
+    channels = 1 if values.ndim == 3 else values.shape[3]
+    if not 1 <= channels <= 4:
+        raise UserError(f"{cells.key}: has shape {values.shape}; it must be {shapes}")
+    absent = np.all(missing, axis=1)
+    for sample in np.flatnonzero(np.any(missing, axis=1) & ~absent)[:1]:
+        raise UserError(f"{cells.key}: pixels of sample {sample} are missing; an image is there as a whole or not")
+    pixels = values[~absent] if absent.any() else values
+    if values.dtype != np.uint8:
+        if values.dtype.kind != "f":
+            raise UserError(f"{cells.key}: holds {values.dtype}; images are uint8, 0 to 255, or float, 0 to 1")
+        cells.refuse((values < 0) | (values > 1), "uint8 images, 0 to 255, or float ones, 0 to 1")
+        pixels = np.round(255 * pixels).astype(np.uint8)
+    return ViewData(pixels.reshape(*pixels.shape[:3], channels), _rows(absent))
+
+
+def _texts(cells: Cells) -> ViewData:
+    cells.of_dimensions("(N,)", 1)
+    cells.refuse(
+        np.array([not (isinstance(value, str) or gap) for value, gap in zip(cells.values, cells.missing, strict=True)]),
+        "texts, or None for missing",
+    )
+    return ViewData(cells.seen.astype(object), _rows(cells.missing))
+
+
+def _rows(absent: np.ndarray) -> np.ndarray:
+    present = ~absent
+    return np.where(present, np.cumsum(present) - 1, -1).astype(np.int64)
+
+
+def _table(name: str, cells: Cells, kind: Kind, like: ViewData | None) -> ViewData:
+    cells = _ordered(cells.two_dimensional(), like.columns if like is not None else ())
+    values = cells.numbers()
+    if kind == "binary":
+        cells.refuse(~(np.isnan(values) | np.isin(values, (0, 1))), "0 and 1, or False and True")
+    if kind == "counts":
+        cells.refuse((values < 0) | (np.round(values) != values) & ~np.isnan(values), COUNTS)
+    return masked_view(values, cells.names(name) if like is None else like.columns)
+
+
+def _sequences(name: str, cells: Cells) -> ViewData:
+    cells = cells.of_dimensions("(N, T) or (N, T, C)", 2, 3)
+    values = cells.numbers().reshape(*cells.values.shape[:2], -1)
+    channels = values.shape[2]
+    return masked_view(values, [name] if channels == 1 else [f"{name}_{index}" for index in range(channels)])
+
+
+def _categories(name: str, cells: Cells, like: ViewData | None) -> ViewData:
+    """One-hot; of a model's view its variables, with the categories that are there."""
+    variables = like and dict.fromkeys(column.partition("=")[0] for column in like.columns)
+    cells = _ordered(cells.two_dimensional(), tuple(variables or ()))
+    words = np.vectorize(_word, otypes=[object])(cells.values)
+    words[cells.missing] = ""
+    names = tuple(variables or cells.names(name))
+    found = one_hot(dict(zip(names, words.T, strict=True)))
+    if like is None:
+        for variable, size in zip(names, found.groups, strict=True):
+            if size > MOST:
+                raise UserError(
+                    f"{cells.key}: {variable} has {size} categories, and {MOST} is the most; is it real, or text?"
+                )
+    return found
+
+
+def _word(value: Any) -> str:
+    """A category as text; whole numbers alike whether they come as integers or as floats, beside NaN."""
+    return str(int(value)) if isinstance(value, float | np.floating) and value.is_integer() else str(value)
+
+
+def _ordered(cells: Cells, wanted: tuple[str, ...]) -> Cells:
+    """A table with the columns that a model was fitted on, by name where they have names.
+
+    Raises:
+        UserError: it has other columns.
+    """
+    if not wanted:
+        return cells
+    if cells.columns is None:
+        if cells.values.shape[1] != len(wanted):
+            raise UserError(
+                f"{cells.key}: has {cells.values.shape[1]} columns; the model was fitted on {len(wanted)} "
+                f"({listed(wanted)})"
+            )
+        return cells
+    if sorted(cells.columns) != sorted(wanted):
+        raise UserError(f"{cells.key}: has columns {listed(cells.columns)}; the model was fitted on {listed(wanted)}")
+    order = [cells.columns.index(column) for column in wanted]
+    return replace(cells, values=cells.values[:, order], missing=cells.missing[:, order], columns=wanted)

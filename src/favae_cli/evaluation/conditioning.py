@@ -1,0 +1,199 @@
+"""All that is measured of a conditioned image VAE."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from favae_cli.common.pixels import unit
+from favae_cli.common.random_streams import numpy_generator
+from favae_cli.config.run import EvaluationConfig
+from favae_cli.data import Dataset
+from favae_cli.evaluation.generation_and_editing import (
+    Combinations,
+    EditScores,
+    edit_metrics,
+    edit_scores,
+    enough,
+    generation_metrics,
+    generation_scores,
+)
+from favae_cli.evaluation.judge import Judge, agreement, train_judge
+from favae_cli.machine.runtime import Runtime
+from favae_cli.models.fa_vae import FAVAE, observed_table
+from favae_cli.queries.generate_and_edit import Editor
+from favae_cli.reporting.grids import image_grid
+
+logger = logging.getLogger(__name__)
+
+MOST_COLUMNS = 10  # combinations in a figure
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Samples of one split that have the image and the attribute view.
+
+    Attributes:
+        images: uint8 (R, H, W, C).
+        labels: (R, D) of 0 and 1, and of NaN where an attribute is missing.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    @classmethod
+    def of(
+        cls, data: Dataset, split: str, view: str, attributes: str, rng: np.random.Generator | None = None
+    ) -> Labelled:
+        """The split's labelled images; with `rng` only those that have every attribute, in random order."""
+        indices = data.having(split, view, attributes)
+        labels = observed_table(data, attributes, indices)
+        if rng is not None:
+            whole = rng.permutation(np.flatnonzero(~np.isnan(labels).any(axis=1)))
+            indices, labels = indices[whole], labels[whole]
+        return cls(data.views[view].gather(indices), labels)
+
+    def first(self, count: int) -> Labelled:
+        """The first `count` samples."""
+        return Labelled(self.images[:count], self.labels[:count])
+
+
+class Conditioning:
+    """Judges what a joined model does with one image view and its attributes.
+
+    Args:
+        model: joined and trained.
+        data: with its split.
+        split: whose samples are judged.
+        view: the image view.
+        attributes: the bernoulli view.
+        settings: the `evaluation` section.
+        runtime: device and precision.
+        seed: of the run.
+    """
+
+    def __init__(
+        self,
+        model: FAVAE,
+        data: Dataset,
+        split: str,
+        view: str,
+        attributes: str,
+        settings: EvaluationConfig,
+        runtime: Runtime,
+        seed: int,
+    ) -> None:
+        self.names = data.views[attributes].columns
+        self.settings, self.runtime, self.seed = settings, runtime, seed
+        self.train = Labelled.of(data, "train", view, attributes)
+        self.editor = Editor(model, view, attributes)
+        self.test, self.chosen_on = (
+            Labelled.of(data, part, view, attributes, numpy_generator(seed, "judged", part))
+            for part in (split, "validation")
+        )
+        self.edited, self.chosen_on = (part.first(settings.edit.images) for part in (self.test, self.chosen_on))
+        self.combinations = Combinations.of(self.train.labels, settings.min_combination)
+        self.generating = settings.generate.strengths[0]
+        self.strengths = np.full(len(self.names), settings.edit.strengths[0])
+
+    def metrics(self) -> dict[str, float]:
+        """Flat metrics of the judge, of reconstructions, of generated and of edited images."""
+        judge = train_judge(self.train.images, self.train.labels, self.settings.judge, self.runtime, self.seed)
+        return {
+            **self._judged(judge),
+            **self._generated(judge),
+            **self._edits(judge),
+        }
+
+    def _judged(self, judge: Judge) -> dict[str, float]:
+        """The judge on real test images, and on their plain reconstructions."""
+        view = self.editor.model.views[self.editor.view]
+        z = self.editor.model.embed(self.editor.view, self.test.images)
+        real = agreement(judge.read(unit(self.test.images)), self.test.labels)
+        kept = agreement(judge.read(view.decode(z)), self.test.labels)
+        present = self.test.labels == 1
+        metrics = {
+            "judge/accuracy": float(real.mean()),
+            "judge/present": float(real[present].mean()),
+            "reconstruction/accuracy": float(kept.mean()),
+            "reconstruction/present": float(kept[present].mean()),
+            "edit/ceiling": self._ceiling(kept),
+        }
+        for column, name in enumerate(self.names):
+            metrics[f"judge/{name}/accuracy"] = float(real[:, column].mean())
+            metrics[f"reconstruction/{name}/accuracy"] = float(kept[:, column].mean())
+        return metrics
+
+    def _ceiling(self, kept: np.ndarray) -> float:
+        """How often the edits could flip at best: reconstructions of images that have what is wanted, judged.
+
+        Args:
+            kept: (R, D) whether each attribute of the test images survives reconstruction.
+        """
+        shares = []
+        for column in range(len(self.names)):
+            present = self.test.labels[:, column] == 1
+            wanted = self.edited.labels[:, column] == 0
+            survive = {value: kept[present == value, column] for value in (True, False)}
+            shares += [survive[value].mean() for value in wanted if survive[value].size]
+        return float(np.mean(shares))
+
+    def _generated(self, judge: Judge) -> dict[str, float]:
+        """Images of every combination, at the strength that does best on others, generated for the choice alone."""
+        candidates, each = self.settings.generate.strengths, self.settings.generate.per_combination
+        asked = np.repeat(self.combinations.values, each, axis=0)
+
+        def scores(strength: float, purpose: str) -> np.ndarray:
+            return generation_scores(self.editor, judge, asked, strength, numpy_generator(self.seed, purpose))
+
+        tried = np.array([scores(strength, "generate to choose").min() for strength in candidates])
+        self.generating = float(enough(candidates, tried))
+        return generation_metrics(scores(self.generating, "generate"), self.generating, self.names)
+
+    def _edits(self, judge: Judge) -> dict[str, float]:
+        """Edits of test images, for each attribute at the strength that the validation split picks."""
+        candidates = self.settings.edit.strengths
+        if len(self.chosen_on.images):
+            tried = [self._scores(judge, self.chosen_on, np.full(len(self.names), s)).score for s in candidates]
+            self.strengths = enough(candidates, np.array(tried))
+        chosen = ", ".join(f"{name} {s:g}" for name, s in zip(self.names, self.strengths, strict=True))
+        how = "chosen on the validation split" if len(self.chosen_on.images) else "not chosen, for want of samples"
+        logger.info("edit strengths, %s: %s", how, chosen)
+        return edit_metrics(self._scores(judge, self.edited, self.strengths), self.strengths, self.names)
+
+    def _scores(self, judge: Judge, samples: Labelled, strengths: np.ndarray) -> EditScores:
+        return edit_scores(self.editor, judge, self.combinations, samples.images, samples.labels, strengths)
+
+    def pictures(self) -> dict[str, Figure]:
+        """Edits of test images to every known combination (Fig. 5), and random images of each (A.15)."""
+        return {"editing": self._edit_grid(), "generated": self._generated_grid()}
+
+    def _edit_grid(self) -> Figure:
+        """Original, reconstruction, then the combinations: one column each, the asked attributes in its title."""
+        count = min(self.settings.edit.show, len(self.test.images))
+        originals, labels = self.test.images[:count], self.test.labels[:count]
+        view = self.editor.model.views[self.editor.view]
+        z = self.editor.model.embed(self.editor.view, originals)
+        shown = self.combinations.values[:MOST_COLUMNS]
+        columns = [unit(originals), view.decode(z)]
+        for wanted in shown:
+            target = np.broadcast_to(wanted, labels.shape)
+            columns.append(self.editor.edit(z, labels, target, self.strengths))
+        titles = ["original", "reconstruction", *map(self._title, shown)]
+        has = [self._title(label) for label in labels]
+        return image_grid(list(zip(*columns, strict=True)), has, titles)
+
+    def _generated_grid(self) -> Figure:
+        """A row of random images for each combination."""
+        count, shown = self.settings.generate.show, self.combinations.values[:MOST_COLUMNS]
+        rng = numpy_generator(self.seed, "generated figure")
+        images = self.editor.generate(np.repeat(shown, count, axis=0), rng, self.generating)
+        rows = [list(images[start : start + count]) for start in range(0, len(images), count)]
+        return image_grid(rows, [self._title(wanted) for wanted in shown])
+
+    def _title(self, labels: np.ndarray) -> str:
+        """The attributes that are present, or "none"."""
+        return ", ".join(name for name, value in zip(self.names, labels, strict=True) if value == 1) or "none"

@@ -1,0 +1,60 @@
+"""FA-VAE, and the joint VAEs to compare it with, which are trained, tested and used as it is."""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+
+import torch
+
+from favae_cli.common.errors import UserError
+from favae_cli.common.random_streams import torch_generator
+from favae_cli.common.vision import torchvision
+from favae_cli.config.models import LibraryModelConfig, MultiVaeConfig
+from favae_cli.config.run import Config
+from favae_cli.config.views import VaeViewConfig
+from favae_cli.data import Dataset
+from favae_cli.machine.runtime import Runtime
+from favae_cli.models.joint_vae import JointVAE
+from favae_cli.models.multi_vae import MultiVAE
+from favae_cli.views import VaeView
+
+__all__ = ["JointVAE", "build_joint"]
+
+logger = logging.getLogger(__name__)
+
+
+def build_joint(config: Config, data: Dataset, runtime: Runtime) -> JointVAE:
+    """The joint VAE that `config.model` asks for, over the config's `vae` views, with fresh weights.
+
+    Each view's networks begin with the weights that they would have in FA-VAE.
+
+    Raises:
+        UserError: sizes that do not fit the model, or a package that is not installed.
+    """
+    settings = config.model
+    assert isinstance(settings, MultiVaeConfig | LibraryModelConfig)
+    views = {
+        name: VaeView(section, data.views[name].shape, runtime, torch_generator(config.seed, name, "weights"))
+        for name, section in config.views.items()
+        if isinstance(section, VaeViewConfig)
+    }
+    if left_out := [name for name in config.views if name not in views]:
+        logger.info("%s is without %s: only vae views take part", settings.name, ", ".join(left_out))
+    if isinstance(settings, MultiVaeConfig):
+        return MultiVAE(settings, views)
+    return _from_library(settings, views, torch_generator(config.seed, "joint", "weights"))
+
+
+def _from_library(settings: LibraryModelConfig, views: dict[str, VaeView], generator: torch.Generator) -> JointVAE:
+    torchvision()  # multivae imports it, and here is the only door
+    try:
+        library = import_module("favae_cli.models.multivae_package")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("multivae", "pythae"):
+            raise
+        raise UserError(
+            f"model={settings.name}: needs the package multivae; pip install 'favae-run[multivae]'"
+        ) from error
+    model: JointVAE = library.LibraryVAE(settings, views, generator)
+    return model

@@ -1,0 +1,63 @@
+"""What a run will need, roughly: parameters, memory and time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from favae_cli.config.run import Config
+from favae_cli.data import Dataset
+from favae_cli.machine.runtime import prepare
+from favae_cli.training.build import build_model, make_trainers
+from favae_cli.training.epoch_state import Position, Prior
+from favae_cli.training.trainer import Trainer
+from favae_cli.views.vae import KLTerm
+
+COPIES = 4  # of every parameter: itself, its gradient and the optimiser's two moments
+STEPS = 3  # timed; the quickest counts, as the first finds nothing in place
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one set of networks.
+
+    Attributes:
+        parameters: that are trained.
+        bytes: of parameters, gradients and optimiser.
+        seconds: an epoch, by a few steps taken here and now.
+        epochs: in all, at most.
+    """
+
+    parameters: int
+    bytes: int
+    seconds: float
+    epochs: int
+
+
+def costs(config: Config, data: Dataset) -> dict[str, Cost]:
+    """What the networks of each view, or of a joint model, cost; nothing of views without networks.
+
+    Args:
+        config: of the run.
+        data: seen as its views.
+
+    Raises:
+        UserError: networks that do not fit the data or the machine.
+    """
+    model = build_model(config, data, prepare(config.trainer))
+    found = {}
+    for name, trainer in make_trainers(model, data, config).items():
+        size = sum(parameter.numel() for parameter in trainer.parameters)
+        weights = sum(parameter.numel() * parameter.element_size() for parameter in trainer.parameters)
+        found[name] = Cost(size, COPIES * weights, _seconds(trainer), config.plan.epochs)
+    return found
+
+
+def _seconds(trainer: Trainer) -> float:
+    """Of an epoch, by the quickest of a few steps."""
+    taken = []
+    for _ in range(STEPS):
+        begun = time.perf_counter()
+        trainer.epoch(0, 0, 1, Prior(), KLTerm(1.0), Position(), lambda: True)
+        taken.append(time.perf_counter() - begun)
+    return min(taken) * trainer.steps

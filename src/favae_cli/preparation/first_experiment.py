@@ -1,0 +1,102 @@
+"""Sizes for a first experiment, and the experiment as commented YAML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from favae_cli.config.data_base import Kind
+from favae_cli.preparation.guess_files import Found
+from favae_cli.preparation.guess_views import GuessedView
+
+PRESETS: dict[Kind, str] = {"binary": "bernoulli"}  # of configs/view; others are called like the kind
+NETWORKS: tuple[Kind, ...] = ("image", "vector", "counts", "sequence", "text")
+SIDES = (8, 16, 32, 64, 128, 256)  # of images in pixels, that a preset of configs/arch is for
+TRAINED = 0.7  # share of the rows
+STEPS = 2000  # of a VAE alone, about
+BATCH = 64  # samples, as configs/trainer/default.yaml has it
+FEW_ROWS = 1000  # to train on; below, networks and embeddings are smaller
+LONG_SEQUENCE = 200  # steps, from which convolutions are quicker
+WIDTH = 110  # characters of a line of names
+
+
+def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
+    """The YAML of configs/experiment/`name`.yaml.
+
+    Args:
+        found: what the files hold.
+        name: of the experiment.
+        files: that it was made from.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # it makes no HTML
+    )
+    environment.filters |= {"flow": _flow, "shown": _shown}
+    rows = max(int(TRAINED * found.rows), 1)
+    networks = [view for view in found.views if view.kind in NETWORKS]
+    latents = {view.name: _latent(view, rows) for view in networks}
+    size = sum(latents.get(view.name, view.size) for view in found.views)
+    alone = min(max(round(STEPS / max(rows // BATCH, 1)), 10), 150)
+    return environment.get_template("first_experiment.yaml.j2").render(
+        found=found,
+        name=name,
+        files=[*files],
+        presets={view.name: PRESETS.get(view.kind, view.kind) for view in found.views},
+        archs={view.name: _arch(view, rows) for view in networks},
+        latents=latents,
+        networks=networks,
+        factors=min(50, max(2, rows // 10), size),
+        alone=alone,
+        round_epochs=max(alone // 8, 2),
+        score=f"test/{networks[0].name}/log_likelihood" if len(networks) == len(found.views) == 1 else "predict/mean",
+    )
+
+
+def image_arch(side: int) -> str:
+    """The preset in configs/arch for images of `side` pixels."""
+    return f"conv{max(fitting for fitting in SIDES if fitting <= max(side, SIDES[0]))}"
+
+
+def _latent(view: GuessedView, rows: int) -> int:
+    """Dimensions of z: fewer than the data have, and fewer where there is little to learn them from."""
+    if view.kind == "image":
+        return 32 if rows >= FEW_ROWS else 16
+    return 16 if view.kind == "text" else min(16, max(2, view.size // 2))
+
+
+def _arch(view: GuessedView, rows: int) -> str:
+    """The network's preset in configs/arch."""
+    if view.kind == "image":
+        return image_arch(view.source["size"])
+    if view.kind == "sequence":
+        return "gru" if view.size < LONG_SEQUENCE else "conv1d"
+    if view.kind == "text":
+        return "tokens"
+    return "mlp_small" if rows < FEW_ROWS or view.size <= 32 else "mlp"
+
+
+def _flow(value: Any, indent: int) -> str:
+    """As one line of YAML, or where that is too long a line for every few items of the list, `indent` characters in."""
+    if not isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False)
+    lines = [""]
+    for item in (json.dumps(item, ensure_ascii=False) for item in value):
+        if lines[-1] and len(lines[-1]) + len(item) + indent > WIDTH:
+            lines.append("")
+        lines[-1] += f"{item}, "
+    return "[" + f"\n{' ' * indent}".join(lines).removesuffix(", ").replace(", \n", ",\n") + "]"
+
+
+def _shown(lines: Iterable[str], most: int) -> list[str]:
+    """The first lines, and how many more there are; in one line each."""
+    told = [" ".join(line.split()) for line in lines]
+    return told if len(told) <= most + 1 else [*told[:most], f"and {len(told) - most} more alike"]

@@ -1,0 +1,193 @@
+"""What the user's files hold together: whose rows are the same samples, how they are split, which views there are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from os.path import commonpath
+from pathlib import Path
+
+import numpy as np
+
+from favae_cli.common.errors import UserError
+from favae_cli.data.files.table import NUMPY, PARQUET, Table, read_table
+from favae_cli.preparation.guess_columns import (
+    KEY_NAME,
+    ColumnKind,
+    Guess,
+    find_key,
+    guess_column,
+    is_unique,
+    less_misnamed,
+)
+from favae_cli.preparation.guess_views import GuessedView, apart, as_name, guess_views
+
+SUFFIXES = (".csv", *PARQUET, NUMPY)
+
+
+@dataclass(frozen=True)
+class File:
+    """One file and what its columns hold.
+
+    Attributes:
+        name: relative to the folder of all files.
+        table: its rows.
+        cells: of every column, (N,) of str.
+        guesses: of every column but the key.
+    """
+
+    name: str
+    table: Table
+    cells: dict[str, np.ndarray]
+    guesses: dict[str, Guess]
+
+    def first(self, kind: ColumnKind) -> str | None:
+        """The first column that holds this."""
+        return next((name for name, guess in self.guesses.items() if guess.kind == kind), None)
+
+    def knows(self, other: File, key: str) -> bool:
+        """Whether it has every sample of the other."""
+        return set(other.cells[key]) <= set(self.cells[key])
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is to make an experiment of.
+
+    Attributes:
+        root: folder of all files; image paths are relative to it.
+        table: the main file, relative to root: the only one, or the one whose column splits the samples.
+        rows: of the longest file.
+        key, split, group: columns that name the samples, say their split, or name groups of them.
+        views: those of several files have their `table` in their source.
+        left_out: a line on each column that no view has.
+    """
+
+    root: Path
+    table: str | None
+    rows: int
+    key: str | None
+    split: str | None
+    group: str | None
+    views: tuple[GuessedView, ...]
+    left_out: tuple[str, ...]
+
+
+def find_files(paths: Sequence[Path]) -> list[Path]:
+    """The tables among `paths`, and those in folders among them.
+
+    Raises:
+        UserError: a path that is not there, is no table, or a folder without one.
+    """
+    files: dict[Path, None] = {}
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"input: there is no file or folder {path}")
+        tables = [each for each in (sorted(path.iterdir()) if path.is_dir() else [path]) if _is_table(each)]
+        if not tables:
+            raise UserError(f"input: {path} {'holds' if path.is_dir() else 'is'} no {', '.join(SUFFIXES)} file")
+        files |= dict.fromkeys(tables)
+    return [*files]
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
+
+
+def guess_files(paths: Sequence[Path], missing: Collection[str]) -> Found:
+    """Look at every column of every file.
+
+    Args:
+        paths: at least one file; several are joined by the column that names their samples.
+        missing: cells that hold no value.
+
+    Raises:
+        UserError: a file that cannot be read, several that share no column to be joined by, or not one view.
+    """
+    if any(path.is_absolute() for path in paths):
+        paths = [path.absolute() for path in paths]
+    root = Path(commonpath([path.parent for path in paths]))
+    tables = {path.relative_to(root).as_posix(): read_table(path, missing=missing) for path in paths}
+    cells = {name: _cells(table) for name, table in tables.items()}
+    key = find_key(*cells.values()) if len(paths) == 1 else _shared_key(cells)
+    files = [_file(name, table, cells[name], key, root) for name, table in tables.items()]
+    main, split, group = _split(files, key)
+    views: list[GuessedView] = []
+    left_out: list[str] = []
+    for file in files:
+        rest = {name: guess for name, guess in file.guesses.items() if name not in (split, group)}
+        own = guess_views(file.table, rest, file.cells, root)
+        if len(files) == len(own) == 1:
+            own = apart(own[0], rest, file.cells)
+        views += own if len(files) == 1 else [_of_file(view, file, alone=len(own) == 1) for view in own]
+        left_out += _left_out(file, rest, own)
+    if not views:
+        told = f"input: no view could be made of any column of {', '.join(tables)}"
+        raise UserError("\n".join([told, *left_out]))
+    return Found(root, main, max(map(len, tables.values())), key, split, group, _distinct(views), tuple(left_out))
+
+
+def _cells(table: Table) -> dict[str, np.ndarray]:
+    return {str(name): table.values(str(name), "input") for name in table.frame.columns}
+
+
+def _file(name: str, table: Table, cells: dict[str, np.ndarray], key: str | None, root: Path) -> File:
+    columns = {column: values for column, values in cells.items() if column != key}
+    guesses = {column: guess_column(column, values, root) for column, values in columns.items()}
+    return File(name, table, cells, {column: less_misnamed(column, guess) for column, guess in guesses.items()})
+
+
+def _shared_key(cells: dict[str, dict[str, np.ndarray]]) -> str:
+    """The column that every file has with another value in each row."""
+    first, *others = cells.values()
+    shared = [name for name in first if all(is_unique(file.get(name)) for file in (first, *others))]
+    if not shared:
+        raise UserError(
+            f"input: {', '.join(cells)} share no column that is filled and another in every row, to join them by; "
+            "add one to each, or give one file at a time"
+        )
+    return next((name for name in shared if KEY_NAME.search(name)), shared[0])
+
+
+def _split(files: Sequence[File], key: str | None) -> tuple[str | None, str | None, str | None]:
+    """The main file, its column that says the split, and its column of groups; never both columns."""
+    # What splits the samples has to know all of them.
+    knowing = [file for file in files if key is None or all(file.knows(other, key) for other in files)]
+    for file in knowing:
+        if (split := file.first("split")) is not None:
+            return file.name, split, None
+    for file in knowing:
+        if (group := file.first("group")) is not None:
+            return file.name, None, group
+    return files[0].name if len(files) == 1 else None, None, None
+
+
+def _of_file(view: GuessedView, file: File, alone: bool) -> GuessedView:
+    """A view of one file among several, called after the file as well."""
+    stem = as_name(Path(file.name).stem)
+    source = {"kind": view.kind, "table": file.name} | view.source
+    return replace(view, name=stem if alone else f"{stem}_{view.name}", source=source)
+
+
+def _left_out(file: File, guesses: dict[str, Guess], views: Sequence[GuessedView]) -> Iterator[str]:
+    used = {column for view in views for column in view.columns}
+    for name, guess in guesses.items():
+        if name not in used:
+            again = guess.kind in ("split", "group")
+            yield f"{name} {guess.why}" + ("; another column splits the samples already" if again else "")
+    arrays = {view.source.get("array") for view in views}
+    for name, array in file.table.arrays.items():
+        if name not in arrays:
+            yield f"{name} is an array {array.shape} of {array.dtype}, which fits no kind of view"
+
+
+def _distinct(views: Sequence[GuessedView]) -> tuple[GuessedView, ...]:
+    """The views, a number after the names that come again."""
+    named: dict[str, GuessedView] = {}
+    for view in views:
+        name, number = view.name, 1
+        while name in named:
+            number += 1
+            name = f"{view.name}_{number}"
+        named[name] = replace(view, name=name)
+    return tuple(named.values())

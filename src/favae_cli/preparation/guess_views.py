@@ -1,0 +1,173 @@
+"""Which columns of a file make which view."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import OmegaConf
+
+from favae_cli.config.data_base import Kind
+from favae_cli.data.files.table import Table
+from favae_cli.preparation.guess_columns import Guess, are_counts, mean_words, parse_numbers
+from favae_cli.preparation.guess_pictures import guess_pixels
+
+NUMBERED = re.compile(r"^(?P<stem>.*?[^\d])(?P<number>\d+)$")
+TIME = re.compile(r"^(t|time|step|hour|day|week|month|frame)[_ .-]?$", re.IGNORECASE)
+MANY = 8  # numbered columns that make a vector
+MOST_VIEWS = 20  # that are single columns
+ENOUGH = 4  # columns of counts that are worth a network of their own
+
+Cells = Mapping[str, np.ndarray]  # a column's name to its cells, (N,) of str
+Guesses = Mapping[str, Guess]
+
+
+@dataclass(frozen=True)
+class GuessedView:
+    """A view that the data seem to hold.
+
+    Attributes:
+        name: a suggestion, made of letters, digits and _.
+        source: its section in data.views.
+        columns: those that it is made of.
+        size: values of a sample: pixels of a channel, numbers, steps, categories, or words of a text.
+        why: a line on each thing that it is made of.
+    """
+
+    name: str
+    source: dict[str, Any]
+    columns: tuple[str, ...]
+    size: int
+    why: tuple[str, ...]
+
+    @property
+    def kind(self) -> Kind:
+        kind: Kind = self.source["kind"]
+        return kind
+
+
+def guess_views(table: Table, guesses: Guesses, cells: Cells, folder: Path) -> list[GuessedView]:
+    """The views of a file: its arrays, its runs of numbered columns, then what is left, one kind a view.
+
+    Args:
+        table: the file.
+        guesses: what each of its columns holds, less those that name or split the samples.
+        cells: of the same columns.
+        folder: what image paths are relative to.
+    """
+    return [*_arrays(table), *_of_columns(table, guesses, cells, folder)]
+
+
+def apart(view: GuessedView, guesses: Guesses, cells: Cells) -> list[GuessedView]:
+    """What to make of the only view there is: nothing predicts a table but its own columns, each a view then."""
+    if view.kind not in ("real", "binary", "categorical") or len(view.columns) == 1:
+        return [view]
+    if len(view.columns) > MOST_VIEWS:
+        return [replace(view, source={"kind": "vector", "columns": [*view.columns]})] if view.kind == "real" else [view]
+    singles = [next(_groups({column: guesses[column]}, cells)) for column in view.columns]
+    return [replace(single, name=as_name(single.columns[0])) for single in singles]
+
+
+def _arrays(table: Table) -> Iterator[GuessedView]:
+    for name, array in table.arrays.items():
+        view = _array(name, array)
+        if view is not None:
+            yield view
+
+
+def _of_columns(table: Table, guesses: Guesses, cells: Cells, folder: Path) -> Iterator[GuessedView]:
+    taken: set[str] = set()
+    for view in _runs(table, guesses, cells):
+        taken |= {*view.columns}
+        yield view
+    left = {name: guess for name, guess in guesses.items() if name not in taken}
+    yield from _groups(left, cells)
+    for name, guess in left.items():
+        if guess.kind == "image":
+            pixels, why = guess_pixels([folder / cell for cell in cells[name] if cell])
+            source = {"kind": "image", "column": name, **pixels}
+            yield GuessedView(as_name(name), source, (name,), pixels["size"] ** 2, (_line(name, guess), why))
+        if guess.kind == "text":
+            words = ceil(mean_words(cells[name][cells[name] != ""]))
+            yield GuessedView(as_name(name), {"kind": "text", "column": name}, (name,), words, (_line(name, guess),))
+
+
+def as_name(text: str) -> str:
+    """`text` as a name of a view or an experiment, after an x where YAML would read a number, a truth value or null."""
+    name = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_") or "own"
+    return name if isinstance(OmegaConf.create(f"- {name}")[0], str) else f"x{name}"
+
+
+def _line(name: str, guess: Guess) -> str:
+    return f"{name} {guess.why}"
+
+
+def _array(name: str, array: np.ndarray) -> GuessedView | None:
+    """What an array of two dimensions or more is, if anything that a view can be made of."""
+    numeric, pixels = array.dtype.kind in "iuf", array.dtype == np.uint8
+    made = {"array": name}
+    shape = " x ".join(map(str, array.shape[1:]))
+    if pixels and array.ndim in (3, 4):
+        channels = 1 if array.ndim == 3 else array.shape[3]
+        source = {"kind": "image", **made, "size": min(array.shape[1:3]), "channels": channels, "crop": None}
+        return GuessedView(as_name(name), source, (), source["size"] ** 2, (f"{name} has pixels, {shape} a sample",))
+    if numeric and array.ndim == 2:
+        kind = "counts" if are_counts(array[np.isfinite(array)]) else "vector"
+        why = f"{name} has {shape} numbers a sample"
+        return GuessedView(as_name(name), {"kind": kind, **made}, (), array.shape[1], (why,))
+    if numeric and array.ndim == 3:
+        why = f"{name} has {shape} numbers a sample: steps and channels"
+        return GuessedView(as_name(name), {"kind": "sequence", **made}, (), array.shape[1], (why,))
+    return None
+
+
+def _runs(table: Table, guesses: Guesses, cells: Cells) -> Iterator[GuessedView]:
+    """Many columns of numbers that are called alike and numbered."""
+    runs: dict[str, dict[int, str]] = {}
+    for name in guesses:
+        match = NUMBERED.match(name)
+        if match and _is_numeric(cells[name]):
+            runs.setdefault(match["stem"], {})[int(match["number"])] = name
+    for stem, numbered in runs.items():
+        columns = tuple(numbered[number] for number in sorted(numbered))
+        kinds = [guesses[name].kind for name in columns]
+        if len(columns) < MANY or set(kinds) <= {"binary", "none"}:
+            continue
+        kind = "sequence" if TIME.match(stem) else "counts" if 2 * kinds.count("counts") > len(kinds) else "vector"
+        source = {"kind": kind, "columns": _pattern(table, stem, columns)}
+        why = f"{columns[0]} to {columns[-1]} are {len(columns)} numbered columns of numbers"
+        yield GuessedView(as_name(stem), source, columns, len(columns), (why,))
+
+
+def _is_numeric(cells: np.ndarray) -> bool:
+    filled = cells[cells != ""]
+    return len(filled) > 0 and parse_numbers(filled) is not None
+
+
+def _pattern(table: Table, stem: str, columns: tuple[str, ...]) -> list[str]:
+    """The columns as one pattern, where it means these in this order, or else one by one."""
+    alike = [str(name) for name in table.frame.columns if str(name).startswith(stem)]
+    return [f"{stem}*"] if alike == [*columns] and not set(stem) & set("*?[") else [*columns]
+
+
+def _groups(guesses: Guesses, cells: Cells) -> Iterator[GuessedView]:
+    """Columns of one kind, all together: numbers, counts, categories and yes or no."""
+    counts = [name for name, guess in guesses.items() if guess.kind == "counts"]
+    numeric = ("real",) if len(counts) >= ENOUGH else ("real", "counts")
+    for kind, name, kinds, more in (
+        ("real", "numbers", numeric, {}),
+        ("counts", "counts", () if "counts" in numeric else ("counts",), {}),
+        ("categorical", "categories", ("categorical",), {}),
+        ("binary", "flags", ("binary",), {"binarise": {}, "empty": "missing"}),
+    ):
+        columns = tuple(column for column, guess in guesses.items() if guess.kind in kinds)
+        if columns:
+            classes = sum(len(set(cells[column]) - {""}) for column in columns)
+            size = classes if kind == "categorical" else len(columns)
+            why = tuple(_line(column, guesses[column]) for column in columns)
+            yield GuessedView(name, {"kind": kind, "columns": [*columns], **more}, columns, size, why)

@@ -1,0 +1,123 @@
+"""Tables and texts of some samples with their holes filled by a model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import pandas as pd
+
+from favae_cli.data import ViewData
+from favae_cli.data.dataset import blocks
+from favae_cli.queries.impute import Made
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable, its holes filled.
+
+    Attributes:
+        view, name: of the view, and of the variable in it.
+        missing: bool (R,).
+        said: columns (R,) of what the model says where it is missing.
+        filled: (R,) what is known, and the model's best guess elsewhere.
+        doubt: "std" or "probability", and how sure each value of `filled` is: 0 and 1 where it is known. None of texts.
+    """
+
+    view: str
+    name: str
+    missing: np.ndarray
+    said: dict[str, np.ndarray]
+    filled: np.ndarray
+    doubt: tuple[str, np.ndarray] | None
+
+
+def variables(made: Made, data: ViewData, binary: bool) -> Iterator[Variable]:
+    """The variables of a table, or the one of texts.
+
+    Real columns are filled with their mean, binary and categorical ones with the most probable value.
+
+    Args:
+        made: of the view.
+        data: of the view; its columns are looked at.
+        binary: whether a table holds 0 and 1 alone.
+    """
+    if data.is_text:
+        filled = np.where(made.missing, made.value, made.known)
+        yield Variable(made.view, made.view, made.missing, {"text": made.value}, filled, None)
+    elif data.groups:
+        for block in blocks(data.groups):
+            yield _category(made, data.columns[block], block)
+    else:
+        for column, name in enumerate(data.columns):
+            yield (_bit if binary else _number)(made, name, column)
+
+
+def _category(made: Made, columns: Sequence[str], block: slice) -> Variable:
+    pairs = [column.partition("=") for column in columns]
+    categories = np.array([category for _, _, category in pairs], dtype=object)
+    missing = np.any(made.missing[:, block], axis=1)
+    probability = np.where(missing[:, None], made.value[:, block], made.known[:, block])
+    chosen, sure = categories[probability.argmax(axis=1)], probability.max(axis=1)
+    said = {"category": chosen, "probability": sure}
+    return Variable(made.view, pairs[0][0], missing, said, chosen, ("probability", sure))
+
+
+def _bit(made: Made, name: str, column: int) -> Variable:
+    missing, value = made.missing[:, column], made.value[:, column]
+    filled = np.where(missing, value > 0.5, made.known[:, column] == 1).astype(np.int8)
+    said = {"value": value}
+    if made.logit is not None:
+        mean, variance = made.logit
+        said |= {"logit_mean": mean[:, column], "logit_std": np.sqrt(variance[:, column])}
+    sure = np.where(missing, np.maximum(value, 1 - value), 1)
+    return Variable(made.view, name, missing, said, filled, ("probability", sure))
+
+
+def _number(made: Made, name: str, column: int) -> Variable:
+    missing, value = made.missing[:, column], made.value[:, column]
+    deviation = np.full(len(value), np.nan) if made.deviation is None else made.deviation[:, column]
+    # As the data set holds it: in float64 what is known would show digits that nobody entered.
+    filled = np.where(missing, value, made.known[:, column]).astype(np.float32)
+    std = np.where(missing, deviation, 0)
+    return Variable(made.view, name, missing, {"value": value, "std": deviation}, filled, ("std", std))
+
+
+def missing_entries(found: Sequence[Variable], keys: Sequence[str]) -> pd.DataFrame:
+    """A row for each missing entry, view by view: key, view, column, and what `Variable.said` has of it."""
+    parts = []
+    for view, members in groupby(found, lambda variable: variable.view):
+        own = [
+            pd.DataFrame(
+                {"view": view, "column": one.name, **{name: values[one.missing] for name, values in one.said.items()}},
+                index=np.flatnonzero(one.missing),
+            )
+            for one in members
+        ]
+        parts.append(pd.concat(own).sort_index(kind="stable"))
+    table = pd.concat(parts)
+    table.insert(0, "key", np.array(keys, dtype=object)[table.index])
+    return table
+
+
+def filled_table(found: Sequence[Variable], keys: Sequence[str]) -> pd.DataFrame:
+    """A row for each sample: its key, and each variable with the column of its doubt beside it.
+
+    A name that several views have stands with its view, as view/name, and so does a doubt that is called like a
+    variable.
+    """
+    shared = Counter(["key", *(part.name for part in found)])
+    names = [part.name if shared[part.name] == 1 else f"{part.view}/{part.name}" for part in found]
+    columns: dict[str, np.ndarray] = {"key": np.array(keys, dtype=object)}
+    for name, part in zip(names, found, strict=True):
+        columns[name] = part.filled
+        if part.doubt is not None:
+            kind, doubt = part.doubt
+            title = f"{name}_{kind}"
+            while title in names or title in columns:
+                title = f"{part.view}/{title}"
+            columns[title] = doubt
+    return pd.DataFrame(columns)

@@ -1,0 +1,97 @@
+"""What is missing of samples, made of what they have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from favae_cli.factors.embeddings import Embeddings
+from favae_cli.models.fa_vae import FAVAE, observed_table
+from favae_cli.queries.samples import Samples
+from favae_cli.views import BernoulliView, Encoded, SequenceView
+
+
+def embedding_of(
+    model: FAVAE, samples: Samples, evidence: Embeddings, encoded: Mapping[str, Encoded], name: str
+) -> Encoded:
+    """z of a view as far as it is known: what the factors foretell, or the sample's own where it has an encoder."""
+    mean, variance = evidence.predict(model.joined, name)
+    if name in encoded:
+        own, seen = samples.data.views[name].present[samples.indices], encoded[name]
+        mean[own] = seen.mean[own]
+        variance[own] = 0.0 if seen.variance is None else seen.variance[own]
+    return Encoded(mean, variance)
+
+
+def made_of(model: FAVAE, samples: Samples, embedding: Encoded, name: str) -> Made:
+    """What is known and what is made of a table, of texts or of sequences."""
+    view = model.views[name]
+    known, missing = _known(samples, name)
+    rows = np.flatnonzero(missing.reshape(len(missing), -1).any(axis=1))
+    part = embedding.at(rows)
+    assert part.variance is not None
+    assert embedding.variance is not None
+
+    def everywhere(some: np.ndarray) -> np.ndarray:
+        whole = np.zeros((len(missing), *some.shape[1:]), some.dtype)
+        whole[rows] = some
+        return whole
+
+    value, deviation = view.decode(part.mean, part.variance), view.deviation(part.mean, part.variance)
+    if isinstance(view, SequenceView):
+        # A sample's own sequence goes on to its last step that was seen, whatever the decoder makes of its length.
+        own = samples.data.views[name].present[samples.indices[rows]]
+        z = part.at(own)
+        assert deviation is not None
+        assert z.variance is not None
+        value[own] = view.decode(z.mean, ended=False)
+        deviation[own] = view.deviation(z.mean, z.variance, ended=False)
+    return Made(
+        name,
+        known,
+        missing,
+        everywhere(value),
+        None if deviation is None else everywhere(deviation),
+        (embedding.mean, embedding.variance) if isinstance(view, BernoulliView) else None,
+    )
+
+
+def _known(samples: Samples, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """What the samples have of a view, and what is missing of it, as in `Made`."""
+    data = samples.data.views[name]
+    here = data.present[samples.indices]
+    if data.is_text:
+        texts = np.full(len(here), "", dtype=object)
+        texts[here] = data.gather(samples.indices[here])
+        return texts, ~here
+    known = observed_table(samples.data, name, samples.indices)
+    missing = np.isnan(known)
+    if data.is_sequence:
+        # What comes after the last step that was seen is past the end, unless nothing was seen.
+        seen = ~missing.all(axis=2)
+        within = np.flip(np.maximum.accumulate(np.flip(seen, axis=1), axis=1), axis=1)
+        missing &= (within | ~here[:, None])[:, :, None]
+    return known, missing
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a model says of one view, beside what is known of it, for R samples.
+
+    Attributes:
+        view: its name.
+        known: (R, ...) as the data set stores it, NaN where it is missing; of texts, "" where the sample has none.
+        missing: (R, ...) what of it is to be made.
+        value: (R, ...) as `View.decode` gives it; anything where nothing is missing.
+        deviation: (R, ...) as `View.deviation` gives it; None where it has no meaning.
+        logit: mean and variance (R, D) of the logits of a binary view that has them.
+    """
+
+    view: str
+    known: np.ndarray
+    missing: np.ndarray
+    value: np.ndarray
+    deviation: np.ndarray | None
+    logit: tuple[np.ndarray, np.ndarray] | None = None

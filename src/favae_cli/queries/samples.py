@@ -1,0 +1,188 @@
+"""The samples that a trained run is used on: images of the user's own, or those of its data."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from favae_cli.common.errors import UserError
+from favae_cli.config.trained_run_tasks import OnDataConfig, OnInputConfig, OnSamplesConfig, changed_data
+from favae_cli.data import SPLITS, Dataset, ViewData
+from favae_cli.data.align_to_run import aligned
+from favae_cli.data.images.decoding import DECODE_ERRORS, Transform, decode, is_grey
+from favae_cli.data.loading import loaded
+from favae_cli.training.trained_run import TrainedRun, empty_view
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Some samples of a data set.
+
+    Attributes:
+        data: has every view of the run; a sample may lack it.
+        indices: (R,) of the samples.
+    """
+
+    data: Dataset
+    indices: np.ndarray
+
+    @property
+    def keys(self) -> list[str]:
+        """(R,) what the samples are called: file names of inputs, keys of the data."""
+        return [str(key) for key in self.data.keys[self.indices]]
+
+    @property
+    def names(self) -> list[str]:
+        """(R,) names for files: the keys without slashes and the suffixes of images, and each one once."""
+        names: dict[str, None] = {}
+        for key in self.keys:
+            plain = key.removesuffix(Path(key).suffix) if _is_image(Path(key)) else key
+            plain = name = plain.replace("/", "_").replace("\\", "_")
+            number = 1
+            while name in names:
+                number += 1
+                name = f"{plain}-{number}"
+            names[name] = None
+        return list(names)
+
+    def stored(self, view: str) -> np.ndarray:
+        """Values (R, ...) of a view that all of them have."""
+        return self.data.views[view].gather(self.indices)
+
+
+def chosen_samples(config: OnSamplesConfig, trained: TrainedRun, view: str | None) -> Samples:
+    """What the config asks for: its input as images of `view`, or the samples of the split that have it.
+
+    Args:
+        view: None takes samples of the split whatever they have; an input needs it.
+
+    Raises:
+        UserError: an input that cannot be read, or data that do not fit the run or hold no such sample.
+    """
+    if config.input is not None:
+        assert view is not None
+        data = read_input(config, trained, view)
+        indices = np.arange(len(data.keys))
+    else:
+        data = load_data(config, trained)
+        indices = data.split[config.split] if view is None else data.having(config.split, view)
+        if not len(indices):
+            raise UserError(f"split: no {config.split} sample has {view}")
+    return Samples(data, indices[: config.count])
+
+
+def read_input(config: OnInputConfig, trained: TrainedRun, view: str) -> Dataset:
+    """The input images, in the form that `view` of the run has; they lack all other views.
+
+    Raises:
+        UserError: a file that is no image, or a folder without one.
+    """
+    paths = [file for path in config.input or () for file in _image_files(path)]
+    height, _, channels = trained.views[view].shape
+    pixels = trained.config.data.pixels().get(trained.config.views[view].data or view)
+    transform = Transform(height, channels, config.crop or (pixels.crop if pixels else None))
+    headers = [_Header.read(path) for path in paths]
+    images = [_decoded(path, transform, header) for path, header in zip(paths, headers, strict=True)]
+    _say_what_changed(headers, view, transform)
+    views = {name: empty_view(part, len(paths)) for name, part in trained.views.items()}
+    views[view] = ViewData(np.stack(images), np.arange(len(paths)))
+    return Dataset(
+        "input", np.array([path.name for path in paths]), views, dict.fromkeys(SPLITS, np.arange(len(paths)))
+    )
+
+
+def load_data(config: OnDataConfig, trained: TrainedRun) -> Dataset:
+    """The data of the run, with the changes of the config, or other data; views that they lack are missing throughout.
+
+    Beside their own splits they have "all", with every sample.
+
+    Raises:
+        UserError: a mistake in them, or views that do not fit the run.
+    """
+    section = changed_data(trained.config.data, config.data)
+    data = loaded(section, config.cache, trained.config.seed)
+    sources = {name: view.data or name for name, view in trained.config.views.items()}
+    there = {
+        name: aligned(data.views[source], trained.views[name], f"data: view {name}")
+        for name, source in sources.items()
+        if source in data.views
+    }
+    if not there:
+        raise UserError(
+            f"data: have none of the run's views {', '.join(sources.values())}, but {', '.join(data.views)}"
+        )
+    for name, view in there.items():
+        _require_fit(name, view, trained.views[name])
+    lacking = {name: empty_view(view, len(data.keys)) for name, view in trained.views.items() if name not in there}
+    everyone = data.split | {"all": np.arange(len(data.keys))}
+    return replace(data, views={name: (there | lacking)[name] for name in trained.views}, split=everyone)
+
+
+def _require_fit(name: str, view: ViewData, wanted: ViewData) -> None:
+    for what, found, right in (
+        ("shape", " x ".join(map(str, view.shape)), " x ".join(map(str, wanted.shape))),
+        ("columns", ", ".join(view.columns), ", ".join(wanted.columns)),
+    ):
+        if found != right:
+            raise UserError(f"data: view {name} has {what} {found}, but the run was trained with {right}")
+
+
+def _image_files(path: Path) -> list[Path]:
+    """The file itself, or the images of a folder in the order of their names."""
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.iterdir() if file.is_file() and _is_image(file))
+    if not files:
+        raise UserError(f"input: {path} holds no image file")
+    return files
+
+
+def _is_image(path: Path) -> bool:
+    return Image.registered_extensions().get(path.suffix.lower()) in Image.OPEN
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What an image file is before anything is done to it: its size in pixels, and whether it is grey."""
+
+    size: tuple[int, int]
+    grey: bool
+
+    @classmethod
+    def read(cls, path: Path) -> _Header:
+        try:
+            with Image.open(path) as image:
+                return cls(image.size, is_grey(image.mode))
+        except DECODE_ERRORS as error:
+            reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
+            raise UserError(f"input: {path}: {reason}") from error
+
+
+def _decoded(path: Path, transform: Transform, header: _Header) -> np.ndarray:
+    # What has the size of the view already, such as an image made by a model, has lost its margin before.
+    cropped = header.size != (transform.size, transform.size)
+    result = decode(path, transform if cropped else replace(transform, crop=None))
+    if isinstance(result, np.ndarray):
+        return result
+    raise UserError(f"input: {path}: {result.reason}")
+
+
+def _say_what_changed(headers: Sequence[_Header], view: str, transform: Transform) -> None:
+    """A line on inputs of another size, or another kind of colour, than the view's."""
+    total, side = len(headers), transform.size
+    resized = sum(header.size != (side, side) for header in headers)
+    squeezed = sum(header.size[0] != header.size[1] for header in headers)
+    if resized:
+        shape = f"; not square and therefore squeezed: {squeezed}" if squeezed and not transform.crop else ""
+        logger.info("%d of %d inputs resized to the %d x %d pixels of %s%s", resized, total, side, side, view, shape)
+    recoloured = sum(header.grey != (transform.channels == 1) for header in headers)
+    if recoloured:
+        kinds = ("colour", "grey") if transform.channels == 1 else ("grey", "colour")
+        logger.warning("%d of %d inputs in %s; taken as %s, which %s shows", recoloured, total, *kinds, view)

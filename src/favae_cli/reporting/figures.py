@@ -1,0 +1,241 @@
+"""The charts of a run: pure functions from numbers to matplotlib figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import LogFormatter, MaxNLocator
+
+from favae_cli.reporting.style import FAINT, INK, blank, clipped, colour, dress, panels
+
+_EPOCH_PANELS = {"elbo": "ELBO", "log_likelihood": "log-likelihood", "kl": "KL"}
+NAMED = 16  # columns of a view, up to which each has its name
+_SPLITS = {"train": "-", "validation": "--"}
+
+
+def curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
+    """ELBO, likelihood and KL against the epoch, a column a view (Fig. 4 of the paper).
+
+    Args:
+        epochs: the records of kind "epoch" in metrics.jsonl: `epoch`, `phase`, `view`, and in nats a sample
+            `<split>/elbo`, `<split>/log_likelihood`, `<split>/kl`, of which any may be missing.
+    """
+    views = list(dict.fromkeys(record["view"] for record in epochs))
+    figure = blank(max(6.0, 4.2 * len(views)), 6.4)
+    grid = figure.subplots(len(_EPOCH_PANELS), len(views), sharex=True, squeeze=False)
+    for column, view in enumerate(views):
+        records = sorted((r for r in epochs if r["view"] == view), key=lambda r: r["epoch"])
+        joined = min((r["epoch"] for r in records if r["phase"] == "round"), default=None)
+        for row, (key, name) in enumerate(_EPOCH_PANELS.items()):
+            axes = grid[row, column]
+            dress(axes, view if row == 0 else "", "epoch" if row == len(_EPOCH_PANELS) - 1 else "")
+            if column == 0:
+                axes.set_ylabel(f"{name}\n(nats a sample)", fontsize=8)
+            _epoch_lines(axes, records, key, colour(column))
+            if joined is not None:
+                _mark_joining(axes, joined - 0.5, labelled=row == 0)
+        grid[0, column].legend(fontsize=7, frameon=False, loc="lower right")
+    return figure
+
+
+def _epoch_lines(axes: Axes, records: Sequence[Mapping[str, Any]], key: str, shade: str) -> None:
+    shown = []
+    for split, line in _SPLITS.items():
+        points = [(r["epoch"], r[f"{split}/{key}"]) for r in records if r.get(f"{split}/{key}") is not None]
+        if points:
+            x, y = np.array(points, dtype=float).T
+            ink = shade if split == "train" else INK
+            axes.plot(x, y, line, color=ink, linewidth=1.3, label=split, marker="." if len(x) < 3 else None)
+            shown.append(y)
+    if shown:
+        _limit(axes, np.concatenate(shown))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _limit(axes: Axes, values: np.ndarray) -> None:
+    """Limit the y axis to where most values are, so that the first epochs do not squash the others."""
+    values = values[np.isfinite(values)]
+    if values.size == 0 or values.min() == values.max():
+        return
+    low, high = np.quantile(values, [0.05, 0.95])
+    room = 0.4 * (high - low) or 0.05 * (values.max() - values.min())
+    bottom, top = max(values.min(), low - room), min(values.max(), high + room)
+    axes.set_ylim(bottom - 0.05 * (top - bottom), top + 0.05 * (top - bottom))
+
+
+def _mark_joining(axes: Axes, x: float, labelled: bool) -> None:
+    axes.axvline(x, color=FAINT, linewidth=1, linestyle=":")
+    if labelled:
+        axes.annotate(
+            "joined",
+            (x, 1),
+            (0, 2),
+            xycoords=axes.get_xaxis_transform(),
+            textcoords="offset points",
+            fontsize=7,
+            color=INK,
+            ha="center",
+            va="bottom",
+        )
+
+
+def bound(rounds: Sequence[Mapping[str, Any]]) -> Figure:
+    """The evidence lower bound, the factors in use and the noise precision of every view, round by round.
+
+    Args:
+        rounds: the records of kind "round" in metrics.jsonl: `round`, `bound` (nats), `factors/active` and
+            `tau/<view>`.
+    """
+    rounds = sorted(rounds, key=lambda record: record["round"])
+    x = [record["round"] for record in rounds]
+    taus = list(dict.fromkeys(key for record in rounds for key in record if key.startswith("tau/")))
+    figure = blank(9.6, 3.0)
+    left, middle, right = figure.subplots(1, 3)
+
+    dress(left, "bound (nats)", "round")
+    left.plot(x, [record["bound"] for record in rounds], "o-", color=colour(0), markersize=3, linewidth=1.3)
+    dress(middle, "factors in use", "round")
+    active = [record["factors/active"] for record in rounds]
+    middle.step(x, active, where="mid", color=colour(2), linewidth=1.3)
+    middle.plot(x, active, "o", color=colour(2), markersize=3)
+    middle.set_ylim(0, 1.1 * max([*active, 1]))
+    middle.yaxis.set_major_locator(MaxNLocator(integer=True))
+    dress(right, "noise precision, tau", "round")
+    for index, key in enumerate(taus):
+        y = [record.get(key, np.nan) for record in rounds]
+        right.plot(x, y, "o-", color=colour(index), markersize=3, linewidth=1.3, label=key.removeprefix("tau/"))
+    right.set_yscale("log")
+    right.yaxis.set_major_formatter(LogFormatter())
+    right.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
+    if taus:
+        right.legend(fontsize=7, frameon=False)
+    for axes in (left, middle, right):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+def relevance(
+    weights: Mapping[str, np.ndarray],
+    alpha: Mapping[str, np.ndarray],
+    active: Mapping[str, np.ndarray],
+    columns: Mapping[str, Sequence[str]],
+) -> Figure:
+    """|W| of every view and factor, and each factor's relevance 1 / alpha for each view (paper's Fig. 10).
+
+    Factors stand in columns: those that two views or more use first, then the private ones view by view, then
+    the unused ones; within a group the strongest first.
+
+    Args:
+        weights: W of each view, (D_m, K).
+        alpha: prior precision of the columns of W, (K,) each.
+        active: whether the view uses the factor, bool (K,) each.
+        columns: of views whose z has a dimension for each column, their names; a few are written beside the rows.
+    """
+    views = list(weights)
+    strength = np.stack([1 / np.asarray(alpha[view], dtype=float) for view in views])
+    groups = _factor_groups(np.stack([np.asarray(active[view], dtype=bool) for view in views]), strength, views)
+    order = np.concatenate([members for _, members in groups])
+    edges = np.cumsum([0, *(len(members) for _, members in groups)])
+    factors = len(order)
+
+    figure = blank(float(np.clip(2.5 + 0.11 * factors, 6.5, 13)), 1.9 + 1.9 * len(views))
+    panels = figure.subplots(len(views) + 1, 1, sharex=True, height_ratios=[*([1.0] * len(views)), 0.9])
+    for axes, view in zip(panels, views, strict=False):
+        names = columns.get(view, ())
+        dress(axes, "", "", f"|W| {view}\n{'column' if names else 'dimension of z'}")
+        axes.grid(False)
+        size = np.abs(weights[view][:, order])
+        top = max(float(np.quantile(size, 0.995)), np.finfo(float).tiny)
+        extent = (0, factors, len(size), 0)
+        picture = axes.imshow(
+            size, aspect="auto", cmap="Blues", vmin=0, vmax=top, extent=extent, interpolation="nearest"
+        )
+        bar = figure.colorbar(picture, ax=axes, pad=0.01, fraction=0.03)
+        bar.ax.tick_params(labelsize=6)
+        bar.outline.set_visible(False)
+        if 0 < len(names) <= NAMED:
+            axes.set_yticks(np.arange(len(names)) + 0.5, [clipped(name, 24) for name in names])
+        else:
+            axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    for index, view in enumerate(views):
+        width = 0.8 / len(views)
+        x = np.arange(factors) + 0.1 + width * (index + 0.5)
+        panels[-1].bar(x, strength[index][order], width, color=colour(index), label=view)
+    dress(panels[-1], "", "factor, sorted", "relevance, 1 / alpha")
+    panels[-1].set_yscale("log")
+    panels[-1].set_ylim(bottom=max(strength.min() / 2, strength.max() * 1e-6))
+    panels[-1].set_xlim(0, factors)
+    figure.legend(
+        *panels[-1].get_legend_handles_labels(), fontsize=8, frameon=False, ncols=4, loc="outside lower right"
+    )
+    _mark_groups(figure, panels, [name for name, _ in groups], edges)
+    return figure
+
+
+def _factor_groups(active: np.ndarray, strength: np.ndarray, views: Sequence[str]) -> list[tuple[str, np.ndarray]]:
+    """Name and factor indices of every group that has members; `active` and `strength` are (views, K)."""
+    uses = active.sum(axis=0)
+    members = {"shared": uses > 1}
+    members |= {f"private {view}": (uses == 1) & active[index] for index, view in enumerate(views)}
+    members["unused"] = uses == 0
+    strongest = np.argsort(-strength.sum(axis=0), kind="stable")
+    return [(name, strongest[chosen[strongest]]) for name, chosen in members.items() if chosen.any()]
+
+
+def _mark_groups(figure: Figure, panels: Sequence[Axes], names: Sequence[str], edges: np.ndarray) -> None:
+    """Part the groups by lines, and give each a band of its colour on top."""
+    for axes in panels:
+        for edge in edges[1:-1]:
+            axes.axvline(edge, color=INK, linewidth=0.6)
+    bands = []
+    for index, (name, start, end) in enumerate(zip(names, edges[:-1], edges[1:], strict=True)):
+        shade = "#bbbbbb" if name == "unused" else colour(index + 2)
+        bands.append(Patch(color=shade, label=f"{name} ({end - start})"))
+        panels[0].plot(
+            [start, end],
+            [1.03, 1.03],
+            color=shade,
+            linewidth=5,
+            solid_capstyle="butt",
+            transform=panels[0].get_xaxis_transform(),
+            clip_on=False,
+        )
+    figure.legend(handles=bands, fontsize=8, frameon=False, ncols=4, loc="outside upper left")
+
+
+def reliability(probability: Mapping[str, np.ndarray], label: Mapping[str, np.ndarray], bins: int = 10) -> Figure:
+    """Predicted probability against the observed share, a panel an attribute; on the diagonal they agree.
+
+    Pale bars show how many samples each interval holds, on a scale of their own.
+
+    Args:
+        probability: p(attribute = 1) of each sample, (N,) for each attribute.
+        label: what is true, 0 or 1, (N,) each; NaN where it is unknown.
+        bins: how many intervals of equal width the probabilities are sorted into.
+    """
+    figure, grid = panels(len(probability))
+    for axes, (name, predicted) in zip(grid, probability.items(), strict=True):
+        known = np.isfinite(label[name])
+        predicted, observed = predicted[known], label[name][known]
+        box = np.minimum((predicted * bins).astype(int), bins - 1)
+        count = np.bincount(box, minlength=bins)
+        filled = count > 0
+        mean = np.bincount(box, predicted, bins)[filled] / count[filled]
+        share = np.bincount(box, observed, bins)[filled] / count[filled]
+
+        dress(axes, name, "predicted probability", "observed share")
+        axes.bar(
+            (np.arange(bins) + 0.5) / bins,
+            0.3 * count / max(count.max(), 1),
+            0.9 / bins,
+            color="#d9e3ee",
+        )
+        axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=":")
+        axes.plot(mean, share, "o-", color=colour(1), markersize=4, linewidth=1.3)
+        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    return figure

@@ -1,0 +1,139 @@
+"""report.html: one page that holds everything a run has to show, and needs nothing else to be read."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shlex
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from favae_cli.common.files import replacing
+from favae_cli.reporting.table import Metrics
+from favae_cli.reporting.tables import headline, tables
+
+CAPTIONS = {
+    "curves": "ELBO, log-likelihood and KL, epoch by epoch. The dotted line is where the view was joined "
+    "with the others: reconstruction should not get worse after it.",
+    "reconstructions": "Test images above, what the model makes of them below.",
+    "editing": "Each row begins with a test image and its reconstruction; then the same image, edited toward "
+    "what stands above the column. What is asked should change, and nothing else.",
+    "generated": "Images made from attributes alone. What stands beside a row was asked; the rest is random.",
+    "prediction": "The view as all others foretell it, against the truth: images above their predictions, real "
+    "columns scattered around the dotted line, the AUC of binary columns, how often each category (row) was taken for "
+    "which, and predicted sequences dashed.",
+    "translation": "Test images, their reconstruction, their translation, what the other view makes of the true "
+    "partner, and the partner itself.",
+    "interpolation": "The way from one test image to another: in the embedding of its view, and in the factors, "
+    "from where every view can be decoded.",
+    "race": "Test log-likelihood and KL while the large VAE learns: alone (the rival), and with help.",
+    "traversal": "One factor, or one dimension of z, changed at a time, the most relevant first.",
+    "relevance": "How much each view uses each factor: the weights |W|, and 1 / alpha below. Shared factors "
+    "carry what views have in common, private ones what is a view's own.",
+    "explained": "The share of each view that each factor explains, in its embedding and in what is decoded from it. "
+    "Total: what the factor explains alone; unique: what is lost without it.",
+    "factor": "What a factor does to every view while the others stay at their mean, the columns that it goes with, "
+    "and the samples that have most and least of it.",
+    "bound": "The evidence lower bound, the factors in use and the noise precision of every view by round.",
+    "reliability": "Predicted probability against the observed share; on the dotted line the probabilities "
+    "can be taken at their word. Pale bars show how many samples there are.",
+}
+_FOLDER_TIME = "%Y-%m-%d_%H-%M-%S-%f"
+
+
+def write_report(directory: Path) -> Path:
+    """Write `directory`/report.html from what lies in the folder of a run, and return its path.
+
+    It reads .hydra/config.yaml and overrides.yaml, metrics.json, metrics.jsonl and figures/*.png; whatever is
+    missing is left out. The page loads nothing from elsewhere.
+    """
+    directory = directory.resolve()
+    metrics: Metrics = json.loads(_text(directory / "metrics.json") or "{}")
+    time, trained = _time(directory.name), _progress(directory)
+    composed = yaml.safe_load(_text(directory / ".hydra" / "hydra.yaml")) or {}
+    choices = composed.get("hydra", {}).get("runtime", {}).get("choices", {})
+    experiment = choices.get("experiment") or (directory.parent.name if time else directory.name)
+    overrides = yaml.safe_load(_text(directory / ".hydra" / "overrides.yaml")) or []
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("report.html.j2").render(
+        experiment=experiment,
+        facts=[fact for fact in (time, *trained) if fact],
+        headline=headline(metrics),
+        tables=tables(metrics),
+        figures=_figures(directory / "figures"),
+        metrics=metrics,
+        config=_text(directory / ".hydra" / "config.yaml"),
+        again=shlex.join(["favae-run", *(line for line in overrides if not line.startswith("sweep="))]),
+        resume=shlex.join(["favae-run", f"resume={_from_outputs(directory)}"]) if trained else "",
+    )
+    path = directory / "report.html"
+    with replacing(path) as file:
+        file.write_text(page, encoding="utf-8")
+    return path
+
+
+def _text(path: Path) -> str:
+    """What the file holds; nothing where there is no file."""
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _time(name: str) -> str | None:
+    """When a run began, told by the name of its folder."""
+    try:
+        return f"{datetime.strptime(name, _FOLDER_TIME):%d %B %Y, %H:%M}"
+    except ValueError:
+        return None
+
+
+def _from_outputs(directory: Path) -> str:
+    """The folder as the user would type it: from outputs/ on, where it lies there."""
+    parts = directory.parts
+    return str(Path(*parts[len(parts) - 1 - parts[::-1].index("outputs") :])) if "outputs" in parts else str(directory)
+
+
+def _progress(directory: Path) -> list[str]:
+    """How far training went, by the lines of metrics.jsonl."""
+    lines = _text(directory / "metrics.jsonl").splitlines()
+    records: list[dict[str, Any]] = [json.loads(line) for line in lines if line.endswith("}")]
+    facts = []
+    for kind in ("epoch", "round"):
+        last = max((record[kind] for record in records if record["kind"] == kind), default=0)
+        if last:
+            facts.append(f"{last} {kind}{'s' if last > 1 else ''}")
+    return facts
+
+
+def _figures(folder: Path) -> list[dict[str, str]]:
+    """Name, caption and data of every PNG, the known ones first, in the order of `CAPTIONS`."""
+    known = list(CAPTIONS)
+
+    def kind(path: Path) -> str | None:
+        return next((name for name in known if path.stem == name or path.stem.startswith(f"{name}_")), None)
+
+    def place(path: Path) -> tuple[int, str]:
+        name = kind(path)
+        return (len(known) if name is None else known.index(name)), path.stem
+
+    shown = []
+    for path in sorted(folder.glob("*.png"), key=place):
+        name = kind(path)
+        view = path.stem.removeprefix(f"{name}_") if name else path.stem
+        shown.append(
+            {
+                "title": name.capitalize() + (f": {view}" if view != name else "") if name else path.name,
+                "caption": CAPTIONS[name] if name else "",
+                "data": "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii"),
+            }
+        )
+    return shown

@@ -1,0 +1,93 @@
+"""The tables of prediction, domain adaptation and transfer learning."""
+
+from __future__ import annotations
+
+from favae_cli.reporting.table import Metrics, Table, number, unique
+
+_TRANSLATION = {
+    "r2": "R2, pooled",
+    "r2_mean": "R2, mean over images",
+    "top1": "top-1",
+    "top5": "top-5",
+    "median_rank": "median rank",
+    "agreement": "agreement",
+    "agreement_real": "of true partners",
+}
+_TRANSFER = {
+    "r2_mean": "R2, mean over images",
+    "log_likelihood": "best log-likelihood (nats)",
+    "epochs": "at epoch",
+    "seconds": "at second",
+    "epoch_ratio": "share of the rival's epochs",
+    "seconds_ratio": "of its seconds",
+}
+_DISENTANGLEMENT = {"dci": "DCI", "completeness": "completeness", "informativeness": "informativeness", "mig": "MIG"}
+_PREDICTION = {
+    "r2": "R2",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "auc": "AUC",
+    "accuracy": "accuracy",
+    "log_loss": "log loss",
+    "f1": "F1",
+    "exact": "exact",
+}
+
+
+def prediction(metrics: Metrics) -> Table:
+    """A row for every view from all others, and for every view from each single one where that was measured."""
+    found: dict[str, dict[str, float]] = {}
+    for key, value in metrics.items():
+        if key.startswith("predict/") and key.count("/") == 2:
+            _, way, measure = key.split("/")
+            found.setdefault(way, {})[measure] = value
+    measures = [measure for measure in _PREDICTION if any(measure in scores for scores in found.values())]
+    rows = [
+        [way.replace("-", " to "), *(number(scores.get(name)) for name in measures)] for way, scores in found.items()
+    ]
+    note = (
+        "Each view of the scored samples as the factors foretell it from all their other views, or from one. Errors "
+        "are in standard deviations of the column, and the log loss in nats; F1 is that of a text's words."
+    )
+    return Table("Prediction", note, ["view", *(_PREDICTION[measure] for measure in measures)], rows)
+
+
+def translation(metrics: Metrics) -> Table:
+    """A row for every direction, and below it what chance would give."""
+    rows = []
+    for way in unique(key.split("/")[1] for key in metrics if key.startswith("translate/")):
+        found = [metrics.get(f"translate/{way}/{measure}") for measure in _TRANSLATION]
+        chance = [metrics.get(f"translate/{way}/chance_{measure}") for measure in _TRANSLATION]
+        rows += [[way.replace("-", " to "), *map(number, found)], ["  by chance", *map(number, chance)]]
+    note = (
+        "Each test image translated to the other view, against its true partner. Retrieval: the rank of the partner "
+        "among all test partners by the angle of embeddings, 0 is best. Agreement: share of attributes that a judge, "
+        "trained on real images of the target view, sees in the translation."
+    )
+    return Table("Translation", note, ["direction", *_TRANSLATION.values()], rows)
+
+
+def transfer(metrics: Metrics) -> Table:
+    """A row for the rival and for every way to help."""
+    beside = unique(key.split("/")[1] for key in metrics if key.startswith("transfer/") and key.count("/") == 2)
+    rows = [
+        [name.removeprefix("transfer/"), *(number(metrics.get(f"{name}/{measure}")) for measure in _TRANSFER)]
+        for name in ("rival", "transfer", *(f"transfer/{name}" for name in beside))
+        if f"{name}/log_likelihood" in metrics
+    ]
+    note = (
+        "On the test split. The shares say when the rival's best likelihood was reached, against when the rival had "
+        "it; a dash where it never was."
+    )
+    return Table("Transfer", note, ["large VAE", *_TRANSFER.values()], rows)
+
+
+def disentanglement(metrics: Metrics) -> Table:
+    """A row for every model whose embedding was compared with the known factors."""
+    models = unique(key.split("/")[1] for key in metrics if key.startswith("disentanglement/"))
+    rows = [
+        [name, *(number(metrics.get(f"disentanglement/{name}/{measure}")) for measure in _DISENTANGLEMENT)]
+        for name in models
+    ]
+    note = "How far each dimension of the embedding stands for one true factor (DCI, MIG), 1 is best."
+    return Table("Disentanglement", note, ["embedding of", *_DISENTANGLEMENT.values()], rows)

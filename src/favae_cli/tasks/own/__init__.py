@@ -1,1 +1,0 @@
-"""What to do with own data before any training: propose an experiment, and look for mistakes."""

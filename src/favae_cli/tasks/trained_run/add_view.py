@@ -1,0 +1,163 @@
+"""One more view for a trained model; the others, and what they say of each other, stay as they are."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import OmegaConf
+
+from favae_cli.common.errors import UserError
+from favae_cli.common.files import replacing
+from favae_cli.common.random_streams import torch_generator
+from favae_cli.common.suggestions import did_you_mean
+from favae_cli.config.contradictions import validate
+from favae_cli.config.models import FaVaeConfig
+from favae_cli.config.run import Config, ScheduleConfig
+from favae_cli.config.trained_run_tasks import AddViewConfig, changed_data
+from favae_cli.data import SPLITS, Dataset
+from favae_cli.data.loading import loaded
+from favae_cli.factors import FactorModel
+from favae_cli.factors.add_view import NewView, extend
+from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.machine.world import World
+from favae_cli.models.fa_vae import FAVAE, observed_table
+from favae_cli.nets.warm_start import warm_start
+from favae_cli.tasks.session import Session
+from favae_cli.tasks.train import evaluate
+from favae_cli.training.build import fit_view
+from favae_cli.training.encodings import Encodings
+from favae_cli.training.factor_step import keep_units
+from favae_cli.training.schedule import Training
+from favae_cli.training.trained_run import TrainedRun
+from favae_cli.views import Encoded, VaeView, View, build_view
+
+logger = logging.getLogger(__name__)
+
+
+def use(config: AddViewConfig, trained: TrainedRun, directory: Path) -> None:
+    """Write a run of all views, which every use of a trained run takes: checkpoints, metrics.json, report.html.
+
+    Raises:
+        Interrupted: by SIGTERM or Ctrl-C.
+        UserError: data that lack the new view or another, a view that does not fit its data, or too few samples of it.
+    """
+    model, whole = trained.factors, _whole(config, trained)
+    data = loaded(whole.data, config.cache, whole.seed)
+    data = data.seen_as({name: view.data or name for name, view in whole.views.items()})
+    if "name" not in config.data:
+        data = replace(data, split=_split_as_it_was(config, trained, data))
+    if not len(_shared(data, config.name, model.views)):
+        raise UserError(f"name: no training sample has {config.name} and another of the run's views")
+
+    new = _built(config, trained, whole, data)
+    for view in model.views.values():
+        view.trainable = False
+    factors = model.joined
+    joined = FAVAE({**model.views, config.name: new})
+    session = Session(whole, directory, trained.runtime, data, joined)
+
+    def tie(
+        model: FAVAE, data: Dataset, settings: Config, schedule: ScheduleConfig, encodings: Encodings, world: World
+    ) -> None:
+        model.factors = _extended(config.name, new, factors, model, data, settings, encodings.encoded)
+
+    training = Training(joined, data, whole, directory, tie=tie)
+    with StopRequest().handling() as stop:
+        training.run(stop)
+    (directory / ".hydra").mkdir(exist_ok=True)
+    with replacing(directory / ".hydra" / "config.yaml") as file:  # from now on the folder is a finished run's
+        OmegaConf.save(OmegaConf.create(whole.model_dump(mode="json", by_alias=True)), file)
+    session.add(training.progress.speeds())
+    evaluate(session, "test")
+    session.close(training.log)
+
+
+def _whole(config: AddViewConfig, trained: TrainedRun) -> Config:
+    """The config of a run of all views."""
+    own = trained.config
+    if config.name in own.views:
+        raise UserError(f"name: the run has a view {config.name} already; choose another name")
+    if config.warm_start is not None and config.warm_start not in own.views:
+        raise UserError(f"warm_start: no view {config.warm_start}; {did_you_mean(config.warm_start, own.views)}")
+    changes: dict[str, Any] = {"data": config.data, "views": {config.name: config.new.model_dump(mode="json")}}
+    base = own.model_dump(mode="json", by_alias=True)
+    if "name" in config.data:
+        base["data"] = {}
+    if base["data"].get("use") is not None and "use" not in config.data:
+        changes["data"] = {**config.data, "use": [*base["data"]["use"], config.new.data or config.name]}
+    changes["task"] = {"name": "train"}  # which takes any views
+    changes["score"] = "predict/mean"
+    changes["schedule"] = config.schedule.model_dump() | {"patience": None}
+    if isinstance(own.model, FaVaeConfig):
+        changes["model"] = {"feed": config.feed, "feed_rounds": None}
+    final_rate = min(own.trainer.final_learning_rate, config.trainer.learning_rate)
+    one = {"devices": 1, "nodes": 1}  # process, whatever the run had
+    changes["trainer"] = config.trainer.model_dump() | one | {"final_learning_rate": final_rate}
+    changes["resume"] = changes["pretrained"] = None
+    return validate(OmegaConf.merge(base, changes))  # type: ignore[arg-type]
+
+
+def _split_as_it_was(config: AddViewConfig, trained: TrainedRun, data: Dataset) -> dict[str, np.ndarray]:
+    """The split of `data` in which every sample that the run knows stays where it was; a further file could move it."""
+    changes = {key: value for key, value in config.data.items() if key not in ("views", "use")}
+    own = loaded(changed_data(trained.config.data, changes), config.cache, trained.config.seed)
+    known = {key: part for part in SPLITS for key in own.keys[own.split[part]].tolist()}
+    keys = data.keys.tolist()
+    drawn = {keys[index]: part for part in SPLITS for index in data.split[part].tolist()}
+    now = np.array([known.get(key, drawn.get(key, "")) for key in keys])
+    return {part: np.flatnonzero(now == part) for part in SPLITS}
+
+
+def _shared(data: Dataset, name: str, others: Iterable[str]) -> np.ndarray:
+    """Training samples that have the new view and one that the model knows."""
+    indices = data.having("train", name)
+    return indices[np.any([data.views[view].present[indices] for view in others], axis=0)]
+
+
+def _built(config: AddViewConfig, trained: TrainedRun, whole: Config, data: Dataset) -> View:
+    name = config.name
+    part = data.views[name]
+    view = build_view(name, config.new, part, trained.runtime, torch_generator(whole.seed, name, "weights"))
+    train = data.having("train", name)
+    if not part.is_image:
+        fit_view(name, view, part.gather(train))
+    if config.warm_start is not None:
+        source = trained.factors.views[config.warm_start]
+        if not (isinstance(source, VaeView) and isinstance(view, VaeView)):
+            raise UserError(f"warm_start: {config.warm_start} and {name} must both have an encoder and a decoder")
+        done = warm_start((source.encoder, source.decoder), (view.encoder, view.decoder), ())
+        logger.info("warm start: %d layers copied from %s", len(done.copied), config.warm_start)
+    return view
+
+
+def _extended(
+    name: str,
+    view: View,
+    factors: FactorModel,
+    model: FAVAE,
+    data: Dataset,
+    settings: Config,
+    encoded: dict[str, Encoded],
+) -> FactorModel:
+    """The factor model with the new view, from the training samples that have it."""
+    others = [other for other in model.views if other != name]
+    train = data.split["train"]
+    here = np.flatnonzero(np.isin(train, _shared(data, name, others)))
+    evidence = model.embeddings(data, train[here], {key: value.at(here) for key, value in encoded.items()}, others)
+    evidence.settle(factors)
+    if view.inferred:
+        local = view.local(observed_table(data, name, train[here]))
+        assert local is not None
+        new = NewView(local.mean, local.variance, local)
+    else:
+        own = model.encode(data, train[here], [name])[name]  # with its variances
+        new = NewView(own.mean, np.zeros_like(own.mean) if own.variance is None else own.variance)
+    weight = getattr(settings.views[name], "weight", 1.0)
+    found = extend(factors, name, evidence, new, weight=weight)
+    keep_units({name: view}, {name: new.local} if new.local else {})
+    return found

@@ -1,0 +1,49 @@
+"""What each factor means: how much of each view it explains, and a card for each of those that matter most."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+from favae_cli.common.errors import UserError
+from favae_cli.common.files import replacing
+from favae_cli.config.trained_run_tasks import FactorsConfig
+from favae_cli.evaluation.cards import card_name, card_picture, card_record, factor_cards, panels_of
+from favae_cli.evaluation.explained import explained_picture, explained_table
+from favae_cli.queries.factor_reading import Reading
+from favae_cli.queries.samples import load_data
+from favae_cli.queries.traverse import most_relevant
+from favae_cli.reporting.report import write_report
+from favae_cli.reporting.style import save
+from favae_cli.tasks.trained_run.written_files import save_table
+from favae_cli.training.trained_run import TrainedRun
+
+logger = logging.getLogger(__name__)
+
+
+def use(config: FactorsConfig, trained: TrainedRun, directory: Path) -> None:
+    """Write factors.csv, cards.json, figures/explained.png, a figure for each card, and report.html.
+
+    Raises:
+        UserError: a model without factors, data that do not fit the run, or a split without a sample.
+    """
+    model, data = trained.factors, load_data(config, trained)
+    if not any(len(data.having(config.split, name)) for name in model.views):
+        raise UserError(f"split: no {config.split} sample has any of the views {', '.join(model.views)}")
+    reading = Reading.of(model, data, config.split)
+
+    table = explained_table(reading, most_relevant(model.joined, None, model.joined.factors), config.count)
+    save_table(directory, "factors", table, config.format)
+    figures = directory / "figures"
+    figures.mkdir(exist_ok=True)
+    save(explained_picture(table), figures / "explained.png")
+
+    cards, panels = factor_cards(reading, config.cards, config.reach, config.steps), panels_of(data)
+    for card in cards:
+        save(card_picture(card, data, panels), figures / f"{card_name(card)}.png")
+    with replacing(directory / "cards.json") as file:
+        records = [card_record(card, data, panels) for card in cards]
+        file.write_text(json.dumps(records, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    logger.info("%-10s %s (%d)", "cards", figures, len(cards))
+    logger.info("%-10s %s", "report", write_report(directory))

@@ -1,0 +1,95 @@
+"""What is missing of the samples, as all that they have foretells it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from favae_cli.common.files import replacing
+from favae_cli.common.pixels import unit
+from favae_cli.config.trained_run_tasks import ImputeConfig
+from favae_cli.queries.filled_tables import Variable, filled_table, missing_entries, variables
+from favae_cli.queries.impute import Made, embedding_of, made_of
+from favae_cli.queries.samples import Samples, chosen_samples
+from favae_cli.tasks.trained_run.named_choices import chosen_view
+from favae_cli.tasks.trained_run.written_files import save_grid, save_images, save_table, write_table
+from favae_cli.training.trained_run import TrainedRun
+
+logger = logging.getLogger(__name__)
+
+
+def use(config: ImputeConfig, trained: TrainedRun, directory: Path) -> None:
+    """Write what is missing, by kind of data, and the whole tables with their holes filled where `output` asks for it.
+
+    Tables and texts have a row of imputed.csv for each missing entry, images are images/<view>/<sample>.png, and
+    sequences <view>.npz.
+
+    Raises:
+        UserError: a mistake in the samples.
+    """
+    model = trained.factors
+    view = None if config.input is None else chosen_view("from", config.source, trained.images)
+    samples = chosen_samples(config, trained, view)
+    encoded = model.encode(samples.data, samples.indices)
+    evidence = model.embeddings(samples.data, samples.indices, encoded)
+    evidence.settle(model.joined)
+
+    kinds = trained.config.data.kinds()
+    found: list[Variable] = []
+    images: dict[str, dict[int, np.ndarray]] = {}
+    for name, part in trained.views.items():
+        embedding = embedding_of(model, samples, evidence, encoded, name)
+        if part.is_image:
+            lacking = np.flatnonzero(~samples.data.views[name].present[samples.indices])
+            made = model.views[name].decode(embedding.mean[lacking])
+            images[name] = dict(zip(lacking.tolist(), made, strict=True))
+        elif part.is_sequence:
+            _save_sequences(directory / f"{name}.npz", made_of(model, samples, embedding, name), samples)
+        else:
+            binary = kinds[trained.config.views[name].data or name] == "binary"
+            found += variables(made_of(model, samples, embedding, name), part, binary)
+    if found:
+        save_table(directory, "imputed", missing_entries(found, samples.keys), config.format)
+        if config.output is not None:
+            write_table(config.output, filled_table(found, samples.keys))
+    if images:
+        _save_images(directory, images, samples, config.show)
+
+
+def _save_sequences(file: Path, made: Made, samples: Samples) -> None:
+    """The samples that lack anything: key (S,), value and std (S, T, C), NaN past the end, and names of channels."""
+    rows = np.flatnonzero(made.missing.any(axis=(1, 2)))
+    if not len(rows):
+        return
+    assert made.deviation is not None
+    missing, known = made.missing[rows], made.known[rows]
+    value = np.where(missing, made.value[rows], known).astype(np.float32)
+    std = np.where(missing, made.deviation[rows], np.where(np.isnan(known), np.nan, 0)).astype(np.float32)
+    columns = np.array(samples.data.views[made.view].columns)
+    with replacing(file) as unfinished, unfinished.open("wb") as sink:
+        np.savez_compressed(sink, key=np.array(samples.keys)[rows], value=value, std=std, columns=columns)
+    logger.info("%-10s %s (%d)", "sequences", file, len(rows))
+
+
+def _save_images(directory: Path, made: Mapping[str, Mapping[int, np.ndarray]], samples: Samples, show: int) -> None:
+    """Every image of `made`, by view and by place among the samples, and a figure of the first samples."""
+    names = samples.names
+    for view, images in made.items():
+        if images:
+            save_images(directory / "images" / view, [names[row] for row in images], np.stack([*images.values()]))
+    lacking = sorted(set().union(*made.values()))
+    if not lacking:
+        logger.info("no sample lacks an image")
+        return
+
+    def picture(view: str, row: int) -> np.ndarray:
+        known = row not in made[view]
+        return unit(samples.data.views[view].gather(samples.indices[row])) if known else made[view][row]
+
+    shown = lacking[:show]
+    labels = [f"{names[row]}, made: {', '.join(view for view in made if row in made[view])}" for row in shown]
+    rows = [[picture(view, row) for view in made] for row in shown]
+    save_grid(directory / "figures" / "imputed.png", rows, labels, list(made))

@@ -1,0 +1,149 @@
+"""From a config and its data to a model: fresh, or with networks that an earlier run trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from favae_cli.common.errors import UserError
+from favae_cli.common.random_streams import torch_generator
+from favae_cli.config.models import FaConfig, JointModelConfig
+from favae_cli.config.run import Config
+from favae_cli.config.stored import stored_config, validate_stored
+from favae_cli.config.views import VaeViewConfig, ViewConfig
+from favae_cli.data import Dataset, ViewData
+from favae_cli.machine.runtime import Runtime
+from favae_cli.models import JointVAE, build_joint
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.training import checkpoint
+from favae_cli.training.joint_trainer import JointTrainer
+from favae_cli.training.run_state import under
+from favae_cli.training.trainer import Trainer
+from favae_cli.training.vae_trainer import VaeTrainer
+from favae_cli.views import FrozenView, LinearView, VaeView, View, build_view
+
+
+def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | JointVAE:
+    """The model of the config, its views not yet joined; pretrained networks are loaded.
+
+    Raises:
+        UserError: an architecture or a likelihood does not fit its data, or a run to load from does not fit the view.
+    """
+    if isinstance(config.model, JointModelConfig):
+        return build_joint(config, data, runtime)
+    views: dict[str, View] = {}
+    for name, section in config.views.items():
+        part, train = data.views[name], data.having("train", name)
+        if section.type == "frozen":
+            views[name] = frozen_view(section.run, section.source, name, part, runtime, f"views.{name}.run")
+        elif isinstance(config.model, FaConfig) and section.type == "vae":
+            views[name] = linear_view(name, config.model.components, part, train)
+        else:
+            views[name] = build_view(name, section, part, runtime, torch_generator(config.seed, name, "weights"))
+            if not part.is_image and len(train):  # images need no units
+                fit_view(name, views[name], part.gather(train))
+    model = FAVAE(views)
+    # A resumed run has its own checkpoint; task transfer takes the earlier run as its small VAE.
+    if config.pretrained is not None and config.resume is None and config.task.name != "transfer":
+        for name, view in model.trainable.items():
+            # As it was before its run conditioned it.
+            load_networks(view, config.pretrained / "checkpoints" / "alone", name, f"pretrained, view {name}")
+    return model
+
+
+def fit_view(name: str, view: View, values: np.ndarray) -> None:
+    """Have a view keep what its stored training samples say; a UserError of theirs gets the view's name."""
+    try:
+        view.fit(values)
+    except UserError as error:  # what it says begins with a key of the view's section
+        raise UserError(f"views.{name}.{error}") from error
+
+
+def make_trainers(model: FAVAE | JointVAE, data: Dataset, config: Config) -> Mapping[str, Trainer]:
+    """What trains the model: one trainer for each VAE, or one for all views together.
+
+    Raises:
+        UserError: a view that fewer than two training samples have.
+    """
+    if isinstance(model, JointVAE):
+        return {"joint": JointTrainer(model, data, config.trainer, config.seed)}
+    return {
+        name: VaeTrainer(name, view, data.views[name], data.having("train", name), config.trainer, config.seed)
+        for name, view in model.trainable.items()
+    }
+
+
+def linear_view(name: str, components: int, data: ViewData, train: np.ndarray) -> LinearView:
+    """A view in the basis of its training samples' principal components, as many as there can be at most."""
+    values = data.gather(train)
+    if not data.is_image and np.isnan(values).any():
+        raise UserError(f"views.{name}: model=fa cannot take a vector with missing entries; use type real")
+    if len(values) < 2:
+        raise UserError(f"views.{name}: {len(values)} training samples have this view; model=fa needs at least 2")
+    view = LinearView(data.shape, min(components, len(values) - 1, values[0].size))
+    view.fit(values)
+    return view
+
+
+def frozen_view(run: Path, source: str, name: str, data: ViewData, runtime: Runtime, key: str) -> FrozenView:
+    """View `source` of a finished run, for good.
+
+    Raises:
+        UserError: the run has no such VAE, or its networks do not fit the data; names the `key` that chose the run.
+    """
+    sections = _sections(run, key)
+    section = sections.get(source)
+    if not isinstance(section, VaeViewConfig):
+        vaes = ", ".join(key for key, value in sections.items() if value.type == "vae")
+        raise UserError(f"views.{name}.source: {run} has no VAE called {source!r}; it has {vaes}")
+    view = FrozenView(section, data.shape, runtime, torch_generator(0, name, "weights"))
+    load_networks(view, run / "checkpoints" / "last", source, key)
+    return view
+
+
+def only_vae(run: Path, key: str) -> str:
+    """The name of the one VAE that an earlier run has.
+
+    Raises:
+        UserError: it has none, or several; begins with `key`.
+    """
+    vaes = [name for name, section in _sections(run, key).items() if section.type == "vae"]
+    if len(vaes) != 1:
+        raise UserError(f"{key}: {run} has {len(vaes)} VAEs ({', '.join(vaes)}); it must have one")
+    return vaes[0]
+
+
+def _sections(run: Path, key: str) -> dict[str, ViewConfig]:
+    return validate_stored(stored_config(run, key)).views
+
+
+def load_networks(view: VaeView, folder: Path, source: str, key: str) -> None:
+    """Copy the networks of view `source` from a checkpoint.
+
+    Raises:
+        UserError: no checkpoint, one of a run that is not finished, no such view in it, or other shapes; begins
+            with `key`.
+    """
+    if not checkpoint.exists(folder):
+        raise UserError(f"{key}: there is no checkpoint at {folder}")
+    tensors, state = checkpoint.load(folder)
+    if folder.name == "last" and not state["finished"]:
+        run = folder.parents[1]
+        raise UserError(f"{key}: that run is not finished; favae-run resume={run} goes on with it")
+    stored = under(tensors, f"networks/of_{source}.")
+    own = view.networks.state_dict()
+    if not stored:
+        raise UserError(f"{key}: {folder} has no networks for a view called {source!r}")
+    wrong = [name for name, value in own.items() if name not in stored or stored[name].shape != value.shape]
+    if wrong or len(stored) != len(own):
+        raise UserError(
+            f"{key}: {folder} holds another arch, latent or image size than this view's ({_first(wrong, stored)})"
+        )
+    view.networks.load_state_dict(stored)
+
+
+def _first(wrong: list[str], stored: dict[str, torch.Tensor]) -> str:
+    return wrong[0] if wrong else f"{len(stored)} tensors"

@@ -1,0 +1,105 @@
+"""What an epoch goes by, and what it has come to: the prior of z, the moment of a step, sums, and the position."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from favae_cli.machine.runtime import send
+from favae_cli.machine.world import World
+from favae_cli.training.recorded import Inputs
+from favae_cli.training.to_device import Rows
+from favae_cli.views.vae import Loss
+
+AGREED = 16  # steps after which several processes ask each other whether to stop
+
+
+@dataclass
+class Prior:
+    """N(mean, 1/precision) of z for the samples of a split, in their order.
+
+    Attributes:
+        mean: float32 (N, D), or None for 0.
+        precision: tau.
+        feed: share of the samples that the decoder gets as this mean, not as a draw of z.
+    """
+
+    mean: np.ndarray | None = None
+    precision: float = 1.0
+    feed: float = 0.0
+    _rows: Rows | None = field(default=None, init=False, repr=False, compare=False)
+
+    def of(self, rows: np.ndarray, size: int, device: torch.device) -> Tensor:
+        """(B, D) means for the positions `rows` of the split."""
+        if self.mean is None:
+            return torch.zeros(len(rows), size, device=device)
+        if self._rows is None:
+            self._rows = Rows(self.mean, np.arange(len(self.mean)), device)
+        return send(self._rows.gather(rows), device)
+
+    def at(self, rows: np.ndarray) -> Prior:
+        """That of some of the samples, by their positions."""
+        return Prior(None if self.mean is None else self.mean[rows], self.precision, self.feed)
+
+
+@dataclass
+class Totals:
+    """Sums over the samples seen so far in an epoch; nats."""
+
+    log_likelihood: float = 0.0
+    kl: float = 0.0
+    count: int = 0
+
+    def means(self) -> dict[str, float]:
+        """Log-likelihood, KL and ELBO a sample."""
+        log_likelihood, kl = self.log_likelihood / self.count, self.kl / self.count
+        return {"log_likelihood": log_likelihood, "kl": kl, "elbo": log_likelihood - kl}
+
+
+def summed(loss: Loss) -> Tensor:
+    """Float64 (2,), log-likelihood and KL over the samples of a batch; they stay on the device."""
+    return torch.stack([loss.log_likelihood.detach(), loss.kl.detach()]).double().sum(1)
+
+
+class Moment(NamedTuple):
+    """What of a step's inputs is not of its samples: float64 scalars on the device.
+
+    Attributes:
+        epochs: done so far, with the part of the one under way; what grows in training grows with it.
+        precision: tau of the prior.
+        fed: how many samples of the batch the decoder gets as the prior's mean.
+    """
+
+    epochs: Tensor
+    precision: Tensor
+    fed: Tensor
+
+
+Fed = tuple[Any, Inputs]
+"""What was drawn for a batch, and all that the step reads of it; `Moment` is its "moment"."""
+
+
+def agreed(world: World, step: int, stop: Callable[[], bool]) -> bool:
+    """Whether all processes stop after this step, because `stop` says so in one of them.
+
+    Several do not ask each other after every step: they would wait for each other once more.
+    """
+    return (world.size == 1 or step % AGREED == 0) and world.any(stop())
+
+
+def never() -> bool:
+    """Nobody asks to stop."""
+    return False
+
+
+@dataclass
+class Position:
+    """How far an epoch has come."""
+
+    step: int = 0
+    totals: Totals = field(default_factory=Totals)

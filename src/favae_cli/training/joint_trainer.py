@@ -1,0 +1,112 @@
+"""What a joint VAE does in the training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import reduce
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from favae_cli.common.errors import Interrupted, UserError
+from favae_cli.common.random_streams import torch_generator
+from favae_cli.config.run import TrainerConfig
+from favae_cli.data import Dataset, ViewData
+from favae_cli.machine.runtime import send
+from favae_cli.models import JointVAE
+from favae_cli.training.epoch_state import Moment, Prior, Totals, never, summed
+from favae_cli.training.recorded import Inputs
+from favae_cli.training.run_state import under
+from favae_cli.training.trainer import Trainer
+from favae_cli.views.vae import Loss
+
+Batch = tuple[dict[str, Tensor], dict[str, Tensor]]
+"""By view, its values (B, ...), and which samples have it, bool (B,)."""
+
+
+class JointTrainer(Trainer):
+    """Trains all views of a joint VAE at once, on the samples that have one of them, or all if it needs them.
+
+    Args:
+        model: whose networks are trained.
+        data: with its split.
+        settings: the `trainer` section.
+        seed: of the run.
+
+    Raises:
+        UserError: fewer than two samples to train on, or fewer than two that have one of the views; or several
+            processes, which its losses, each over a batch as a whole, could not share.
+    """
+
+    def __init__(self, model: JointVAE, data: Dataset, settings: TrainerConfig, seed: int) -> None:
+        if model.runtime.world.size > 1:
+            raise UserError("trainer.devices: a joint VAE trains in one process; use 1, and trainer.nodes=1")
+        self.model, self.data = model, data
+        self.lenders = {name: data.having("train", name) for name in model.views}
+        indices = self.samples(data, "train")
+        for name in model.views:
+            if (count := int(data.views[name].present[indices].sum())) < 2:
+                which = "all views" if model.complete else "this view"
+                raise UserError(f"views.{name}: {count} training samples have {which}; training needs at least 2")
+        super().__init__("joint", model.networks, indices, settings, seed, model.runtime)
+
+    def samples(self, data: Dataset, split: str) -> np.ndarray:
+        indices = data.split[split]
+        combine = np.logical_and if self.model.complete else np.logical_or
+        return indices[reduce(combine, (data.views[name].present[indices] for name in self.model.views))]
+
+    def draw(self, noise: torch.Generator) -> dict[str, Tensor]:
+        return self.model.draw(self.batch_size, _next(noise))
+
+    def seeded(self, drawn: dict[str, Tensor]) -> AbstractContextManager[None]:
+        return self.model.seeded(drawn)
+
+    def inputs(self, rows: np.ndarray, drawn: dict[str, Tensor], prior: Prior) -> Inputs:
+        batch, present = self._batch(self.data, self.indices[rows])
+        return (
+            {f"x/{name}": values for name, values in batch.items()}
+            | {f"present/{name}": here for name, here in present.items()}
+            | {f"drawn/{name}": send(values, self.device) for name, values in drawn.items()}
+        )
+
+    def loss(self, inputs: Inputs, moment: Moment) -> Loss:
+        return self.model.loss_of(*(under(inputs, part) for part in ("x/", "present/", "drawn/")))
+
+    @torch.inference_mode()
+    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never) -> Totals:
+        self.networks.eval()
+        noise = torch_generator(self.seed, self.name, "held out")
+        sums = torch.zeros(2, dtype=torch.float64, device=self.device)
+        for part in next(iter(self.model.views.values())).parts(len(indices)):
+            sums += summed(self.model.loss(*self._batch(data, indices[part]), _next(noise)))
+            if stop():
+                raise Interrupted
+        log_likelihood, kl = sums.tolist()
+        return Totals(log_likelihood, kl, len(indices))
+
+    def _batch(self, data: Dataset, indices: np.ndarray) -> Batch:
+        batch, present = {}, {}
+        for name, view in self.model.views.items():
+            values, here = gathered(data.views[name], indices, self.lenders[name])
+            batch[name] = view.batch(values)
+            present[name] = send(here, self.device)
+        return batch, present
+
+
+def _next(noise: torch.Generator) -> torch.Generator:
+    """One for a batch, whatever it takes from it."""
+    return torch.Generator().manual_seed(int(torch.randint(2**63 - 1, (), generator=noise)))
+
+
+def gathered(part: ViewData, indices: np.ndarray, lenders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A view's values of the samples `indices`, and bool (B,), which of them have it.
+
+    The others borrow the values of those that do, or of the training samples `lenders` where nobody does: batch norm
+    sees every row, and should see real data alone.
+    """
+    row = part.row[indices]
+    here = row >= 0
+    lent = row[here] if here.any() else part.row[lenders]
+    return part.values[np.where(here, row, np.resize(lent, len(row)))], here

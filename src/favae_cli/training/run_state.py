@@ -1,0 +1,185 @@
+"""Where a run stands, in a form that a checkpoint can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from favae_cli.data import Dataset
+from favae_cli.factors import FactorModel, Gamma, ViewFactors
+from favae_cli.models import JointVAE
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.training.epoch_state import Position, Prior, Totals
+from favae_cli.training.trainer import Trainer
+from favae_cli.views import FrozenView
+
+Priors = dict[str, dict[str, Prior]]
+"""By view, then by split."""
+
+_ARRAYS = ("weights", "weights_cov", "bias", "usage")
+_NUMBERS = ("bias_var", "count", "variance", "weight")
+_GAMMAS = ("noise", "ard")
+
+
+@dataclass
+class Progress:
+    """How far training has come; a checkpoint's JSON.
+
+    Attributes:
+        stage: 0 while the VAEs train alone, then the round.
+        entered: whether the stage's factors and priors are made.
+        view: position among the trainable views.
+        epoch: epochs of this view done in this stage.
+        position: how far the epoch under way has come.
+        epochs: by view, epochs done in all.
+        best: by view, the best validation ELBO, alone or in the rounds; `stale`: epochs since.
+        bounds: the bound a sample at the start of each round.
+        seconds, images: by phase, so far.
+        before: metrics of the VAEs alone.
+        improved: the last step was an epoch with a new best, which the `best` checkpoint is to hold.
+        written: bytes of metrics.jsonl.
+        finished: nothing is left to train.
+    """
+
+    stage: int = 0
+    entered: bool = False
+    view: int = 0
+    epoch: int = 0
+    position: Position = field(default_factory=Position)
+    epochs: dict[str, int] = field(default_factory=dict)
+    best: dict[str, float] = field(default_factory=dict)
+    stale: dict[str, int] = field(default_factory=dict)
+    bounds: list[float] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    images: dict[str, int] = field(default_factory=dict)
+    before: dict[str, float] = field(default_factory=dict)
+    improved: bool = False
+    written: int = 0
+    finished: bool = False
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> Progress:
+        position = state["position"]
+        rest = {name: value for name, value in state.items() if name not in ("position", "views")}
+        return cls(**rest, position=Position(position["step"], Totals(**position["totals"])))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def speeds(self) -> dict[str, float]:
+        """`seconds/<phase>`, and `images_per_second/<phase>` of the phases that train."""
+        return {f"seconds/{phase}": spent for phase, spent in self.seconds.items()} | {
+            f"images_per_second/{phase}": count / self.seconds[phase] for phase, count in self.images.items()
+        }
+
+
+def described(model: FAVAE | JointVAE, data: Dataset) -> dict[str, dict[str, Any]]:
+    """What it takes to build the model again without its data or other runs, as JSON.
+
+    By view the shape of a sample and the names of columns, and the section of a network that is another run's.
+    """
+    views: dict[str, dict[str, Any]] = {
+        name: {"shape": list(view.shape), "columns": list(view.columns), "groups": list(view.groups)}
+        for name, view in data.views.items()
+    }
+    for name, view in model.views.items() if isinstance(model, FAVAE) else ():
+        if isinstance(view, FrozenView):
+            views[name]["section"] = view.config.model_dump(mode="json")
+    return views
+
+
+def pack(model: FAVAE | JointVAE, trainers: Mapping[str, Trainer], priors: Priors) -> dict[str, torch.Tensor]:
+    """Networks, optimisers, factor model and priors, but for their means, as named tensors."""
+    tensors = {f"networks/{name}": value for name, value in model.networks.state_dict().items()}
+    for view, trainer in trainers.items():
+        for i, slots in trainer.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{view}/{i}/{slot}": value for slot, value in slots.items()}
+    if isinstance(model, FAVAE) and model.factors is not None:
+        tensors |= {name: torch.from_numpy(array) for name, array in pack_factors(model.factors).items()}
+    for view, splits in priors.items():
+        for split, prior in splits.items():
+            tensors[f"prior/{view}/{split}/precision"] = torch.tensor(prior.precision, dtype=torch.float64)
+            tensors[f"prior/{view}/{split}/feed"] = torch.tensor(prior.feed, dtype=torch.float64)
+    return tensors
+
+
+def pack_means(priors: Priors) -> dict[str, np.ndarray]:
+    """The means of the priors that have some, by "view/split"; they stay the same for a whole round."""
+    return {
+        f"{view}/{split}": prior.mean
+        for view, splits in priors.items()
+        for split, prior in splits.items()
+        if prior.mean is not None
+    }
+
+
+def unpack(
+    tensors: Mapping[str, torch.Tensor],
+    means: Mapping[str, np.ndarray],
+    model: FAVAE | JointVAE,
+    trainers: Mapping[str, Trainer],
+) -> Priors:
+    """Put everything that `pack` and `pack_means` named back into its place; returns the priors."""
+    model.networks.load_state_dict(under(tensors, "networks/"))
+    for view, trainer in trainers.items():
+        slots: dict[int, dict[str, torch.Tensor]] = {}
+        for name, value in under(tensors, f"optimizer/{view}/").items():
+            i, slot = name.split("/")
+            slots.setdefault(int(i), {})[slot] = _laid_out(value, trainer.parameters[int(i)])
+        trainer.optimizer.load_state_dict({**trainer.optimizer.state_dict(), "state": slots})
+    arrays = {name: value.numpy() for name, value in tensors.items() if name.startswith("factors/")}
+    if isinstance(model, FAVAE):
+        model.factors = unpack_factors(arrays, tuple(model.views)) if arrays else None
+    priors: Priors = {}
+    for name, precision in under(tensors, "prior/").items():
+        view, split, what = name.split("/")
+        if what == "precision":
+            feed = tensors[f"prior/{view}/{split}/feed"].item()
+            mean = means.get(f"{view}/{split}")
+            if mean is None and (stored := tensors.get(f"prior/{view}/{split}/mean")) is not None:
+                mean = stored.numpy()  # of a run that schema 2 left unfinished
+            prior = Prior(mean, precision.item(), feed)
+            priors.setdefault(view, {})[split] = prior
+    return priors
+
+
+def _laid_out(slot: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+    """An optimiser's slot in the memory layout of its parameter: the fused AdamW walks through both side by side."""
+    return torch.empty_like(parameter).copy_(slot) if slot.shape == parameter.shape else slot
+
+
+def under(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """The tensors whose name begins with `prefix`, by the rest of the name."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def pack_factors(model: FactorModel) -> dict[str, np.ndarray]:
+    """A factor model's beliefs as float64 arrays, named factors/<view>/..."""
+    arrays: dict[str, np.ndarray] = {}
+    for name, view in model.views.items():
+        prefix = f"factors/{name}/"
+        arrays |= {prefix + part: getattr(view, part) for part in _ARRAYS}
+        arrays |= {prefix + part: np.asarray(getattr(view, part), np.float64) for part in _NUMBERS}
+        for part in _GAMMAS:
+            gamma: Gamma = getattr(view, part)
+            arrays[f"{prefix}{part}/shape"] = np.asarray(gamma.shape, np.float64)
+            arrays[f"{prefix}{part}/rate"] = np.asarray(gamma.rate, np.float64)
+    return {name: np.asarray(array, order="C") for name, array in arrays.items()}
+
+
+def unpack_factors(arrays: Mapping[str, np.ndarray], views: tuple[str, ...]) -> FactorModel:
+    """The factor model that `pack_factors` named; without the history of its bound."""
+    posteriors = {}
+    for name in views:
+        prefix = f"factors/{name}/"
+        parts: dict[str, Any] = {part: arrays[prefix + part] for part in _ARRAYS}
+        parts |= {part: arrays[prefix + part].item() for part in _NUMBERS}
+        for part in _GAMMAS:
+            rate = arrays[f"{prefix}{part}/rate"]
+            parts[part] = Gamma(arrays[f"{prefix}{part}/shape"].item(), rate)
+        posteriors[name] = ViewFactors(**parts)
+    return FactorModel(posteriors)

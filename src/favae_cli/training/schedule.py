@@ -1,0 +1,348 @@
+"""The training schedule: VAEs alone, then rounds of factors and VAEs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from favae_cli.common.errors import Interrupted
+from favae_cli.config.models import BetaVaeConfig, FaVaeConfig
+from favae_cli.config.run import Config, ScheduleConfig
+from favae_cli.data import Dataset
+from favae_cli.factors import FactorModel
+from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.machine.world import ALONE, World
+from favae_cli.models import JointVAE
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.training import checkpoint
+from favae_cli.training.build import make_trainers
+from favae_cli.training.encodings import Encodings, Tables, encode
+from favae_cli.training.epoch_state import Position, Prior
+from favae_cli.training.factor_step import foretell, join, prior_of, rescale
+from favae_cli.training.run_log import RunLog, SilentLog
+from favae_cli.training.run_state import Priors, Progress, described, pack, pack_factors, pack_means, unpack
+from favae_cli.views import Encoded
+from favae_cli.views.vae import KLTerm
+
+logger = logging.getLogger(__name__)
+
+SPLITS = ("train", "validation")  # what training may learn from
+PROBED = 1024  # training samples, at most, whose log-likelihood stands for that of all in the bound of a round
+Tie = Callable[[FAVAE, Dataset, Config, ScheduleConfig, Encodings, World], None]
+
+
+class Training:
+    """Algorithm 1 of the paper, one step at a time, each of which a checkpoint can follow.
+
+    Beside `last`, checkpoints keep `alone`, the VAEs before they are joined, and `best`: of the epochs alone or, once
+    there are any, of those in the rounds, the one with the best validation ELBO.
+
+    Args:
+        model: changed in place.
+        data: with its split.
+        config: of the run.
+        directory: of the run; goes on from `checkpoints/last` in it if there is one.
+        alone: called with the model once the VAEs are trained alone; returns the metrics to keep as `before`.
+        schedule: in the place of the config's.
+        watched: splits whose ELBO is logged after every epoch, beside validation.
+        tie: gives the model its factors at the beginning of each round.
+        world: the processes that train the model together; the one that leads saves.
+    """
+
+    def __init__(
+        self,
+        model: FAVAE | JointVAE,
+        data: Dataset,
+        config: Config,
+        directory: Path,
+        alone: Callable[[], dict[str, float]] = dict,
+        schedule: ScheduleConfig | None = None,
+        watched: tuple[str, ...] = (),
+        tie: Tie = join,
+        world: World = ALONE,
+    ) -> None:
+        self.model, self.data, self.config, self._alone, self._tie = model, data, config, alone, tie
+        self.world, self._tables = world, Tables(directory / "tables", world)
+        self.schedule = schedule or config.plan
+        self.splits = (*SPLITS, *watched)
+        self.last, self.best, self.alone = (directory / "checkpoints" / name for name in ("last", "best", "alone"))
+        self.trainers = make_trainers(model, data, config)
+        for trainer in self.trainers.values():
+            trainer.directory = directory
+        self.progress = Progress()
+        self.priors: Priors = {}
+        self._saved: Priors | None = None  # those whose means the last checkpoint holds
+        self._still: dict[str, dict[str, Encoded]] = {}
+        if checkpoint.exists(self.last):
+            tensors, state = checkpoint.load(self.last)
+            self.priors = unpack(tensors, checkpoint.load_tables(self.last), model, self.trainers)
+            self.progress = Progress.from_json(state)
+            if world.leads:
+                self._keep_milestones()  # a kill may have come between the last checkpoint and its copy
+            logger.info("going on from %s", self.last)
+        world.wait()  # until all have looked for the checkpoint: from now on the one that leads writes others
+        self.log = RunLog(directory, self.progress.written) if world.leads else SilentLog()
+
+    def run(self, stop: StopRequest) -> None:
+        """Train to the end of the schedule.
+
+        Raises:
+            Interrupted: as `stop` asked, after saving.
+        """
+        try:
+            with stop.patiently():
+                while not self.progress.finished:
+                    self._advance(stop)
+                    if self.world.leads:
+                        self._save()
+                    if self.world.any(stop.asked):
+                        raise Interrupted
+        finally:
+            self._tables.clear()
+
+    def _save(self) -> None:
+        self.progress.written = self.log.written
+        checkpoint.save(
+            self.last,
+            pack(self.model, self.trainers, self.priors),
+            self.progress.to_json() | {"views": described(self.model, self.data)},
+            pack_means(self.priors),
+            same_tables=self._saved is self.priors,
+        )
+        self._saved = self.priors
+        self._keep_milestones()
+
+    def _keep_milestones(self) -> None:
+        """The last checkpoint once more where it is the best so far, or where the VAEs' time alone ends."""
+        if self.progress.improved:
+            checkpoint.duplicate(self.last, self.best)
+        if self.progress.stage == 1 and not self.progress.entered:
+            checkpoint.duplicate(self.last, self.alone)
+
+    def _advance(self, stop: StopRequest) -> None:
+        """The next step of the schedule that is worth a checkpoint.
+
+        Raises:
+            Interrupted: between the epochs, where the last checkpoint has all that there is to lose; what is in memory
+                is then no good any more.
+        """
+        progress = self.progress
+        progress.improved = False
+        names = list(self.trainers)
+        if not progress.entered:
+            with stop.at_once():
+                self._enter()
+        elif progress.view < len(names) and not self._view_is_done(names[progress.view]):
+            self._epoch(names[progress.view], stop)
+        elif progress.view < len(names):
+            progress.view, progress.epoch = progress.view + 1, 0
+        else:
+            with stop.at_once():
+                self._leave()
+
+    def _enter(self) -> None:
+        """Begin a stage: from round 1 on, the factors and what they foretell."""
+        self.progress.entered = True
+        if self.progress.stage == 0:
+            self.priors = {name: {split: Prior() for split in self.splits} for name in self.trainers}
+            return
+        self.priors = self._fit_factors(self.progress.stage)
+
+    def _leave(self) -> None:
+        """End a stage: the first by judging the VAEs alone, the last by the factors that stay."""
+        progress = self.progress
+        if progress.stage == 0:
+            with self._timed("before"):
+                progress.before = self._alone() if self.world.leads else {}
+        # Without a network to train in them, rounds would only fit the same factors again.
+        if progress.stage >= self.schedule.rounds or not self.trainers or self._settled():
+            if self.model.joins:
+                self.priors = self._fit_factors(progress.stage + 1)
+            progress.finished = True
+        if progress.stage == 0:
+            progress.best, progress.stale = {}, {}  # the ELBO of the rounds has another prior
+        progress.stage, progress.entered, progress.view, progress.epoch = progress.stage + 1, False, 0, 0
+
+    def _view_is_done(self, name: str) -> bool:
+        progress, schedule = self.progress, self.schedule
+        if progress.stage > 0:
+            return bool(progress.epoch >= schedule.round_epochs)
+        spent = progress.epoch >= schedule.alone_epochs or self.config.pretrained is not None
+        patience = schedule.patience
+        return bool(spent or (patience is not None and progress.stale.get(name, 0) >= patience))
+
+    def _settled(self) -> bool:
+        """Whether the bound has stopped moving from round to round."""
+        bounds = self.progress.bounds
+        if len(bounds) < 2:
+            return False
+        return bool(abs(bounds[-1] - bounds[-2]) <= self.schedule.tolerance * abs(bounds[-1]))
+
+    def _epoch(self, name: str, stop: StopRequest) -> None:
+        progress, schedule = self.progress, self.schedule
+        alone = progress.stage == 0
+        trainer, position = self.trainers[name], progress.position
+        seen = position.totals.count
+        begun = time.perf_counter()
+        epochs = schedule.alone_epochs if alone else schedule.round_epochs * schedule.rounds
+        epoch = progress.epoch if alone else progress.epoch + (progress.stage - 1) * schedule.round_epochs
+        phase = "alone" if alone else "rounds"
+        with self._timed(phase):
+            complete = trainer.epoch(
+                # Without a time alone the rounds see the data in the order in which a VAE alone would.
+                0 if alone or not schedule.alone_epochs else 1,
+                epoch,
+                epochs,
+                self.priors[name]["train"],
+                self._kl_term(alone),
+                position,
+                lambda: stop.asked,
+            )
+        seconds = time.perf_counter() - begun
+        progress.images[phase] = progress.images.get(phase, 0) + position.totals.count - seen
+        if not complete:
+            return
+        speed = (position.totals.count - seen) / seconds
+        learned = {f"train/{key}": value for key, value in position.totals.means().items()}
+        try:
+            tested = {split: self._test(name, split, stop) for split in self.splits if split != "train"}
+        except Interrupted:
+            return  # whoever goes on stands at the end of the epoch and tests anew
+        progress.epoch, progress.position = progress.epoch + 1, Position()
+        progress.epochs[name] = progress.epochs.get(name, 0) + 1
+        record = {
+            "epoch": progress.epochs[name],
+            "phase": "alone" if alone else "round",
+            "round": progress.stage,
+            "view": name,
+            **learned,
+            **{f"{split}/{key}": value for split, totals in tested.items() for key, value in totals.items()},
+            "learning_rate": float(trainer.optimizer.param_groups[0]["lr"]),
+            "seconds": seconds,
+            "images_per_second": speed,
+        }
+        self.log.record("epoch", record)
+        logger.info(
+            "%s  epoch %d  ELBO %.1f train, %.1f validation  KL %.1f  %.0f images/s",
+            f"round {progress.stage}, {name}" if progress.stage else f"{name} alone",
+            progress.epochs[name],
+            learned["train/elbo"],
+            tested["validation"]["elbo"],
+            tested["validation"]["kl"],
+            speed,
+        )
+        self._remember(name, tested["validation"]["elbo"])
+
+    def _kl_term(self, alone: bool) -> KLTerm:
+        model = self.config.model
+        if isinstance(model, BetaVaeConfig):
+            return KLTerm(model.beta, model.capacity, model.growth)
+        return KLTerm(self.schedule.alone_beta if alone or not isinstance(model, FaVaeConfig) else model.beta)
+
+    def _test(self, name: str, split: str, stop: StopRequest) -> dict[str, float]:
+        """ELBO of a split; of the training samples where the split has none.
+
+        Raises:
+            Interrupted: as `stop` asked, in all processes.
+        """
+        trainer = self.trainers[name]
+        indices = trainer.samples(self.data, split)
+        if not len(indices):
+            split, indices = "train", trainer.indices
+        return trainer.held_out(self.data, indices, self.priors[name][split], lambda: stop.asked).means()
+
+    def _remember(self, name: str, elbo: float) -> None:
+        """Count the epochs without progress."""
+        progress = self.progress
+        if elbo > progress.best.get(name, -np.inf):
+            progress.best[name], progress.stale[name] = elbo, 0
+            progress.improved = True
+        else:
+            progress.stale[name] = progress.stale.get(name, 0) + 1
+
+    def _fit_factors(self, stage: int) -> Priors:
+        """Moments, sweeps and prior means; logs the round."""
+        model, data = self.model, self.data
+        assert isinstance(model, FAVAE)
+        begun = time.perf_counter()
+        with self._timed("factors"):
+            encodings = {split: self._encoded(model, split) for split in self.splits}
+            encodings = rescale(self.trainers, encodings, self.world)
+            self._tie(model, data, self.config, self.schedule, encodings["train"], self.world)
+            if not self.world.same(pack_factors(model.joined)):
+                raise RuntimeError("the processes found different factors; they need the same hardware and libraries")
+            priors: Priors = {name: {} for name in self.trainers}
+            for split, part in encodings.items():
+                for name, mean in self._foretold(model, split, part).items():
+                    priors[name][split] = prior_of(model, self.config, name, mean, stage)
+        self._log_round(stage, model.joined, priors, time.perf_counter() - begun)
+        return priors
+
+    def _encoded(self, model: FAVAE, split: str) -> Encodings:
+        """q(z | x) of the samples of a split; that of views which do not train is asked for once."""
+        indices = self.data.split[split]
+        if split not in self._still:
+            others = [name for name in model.views if name not in self.trainers]
+            self._still[split] = model.encode(self.data, indices[self.world.share(len(indices))], others)
+        still, trained = self._still[split], list(self.trainers)
+        return encode(model, self.data, indices, trained, still, self._tables, split, summed=split == "train")
+
+    def _foretold(self, model: FAVAE, split: str, encodings: Encodings) -> dict[str, np.ndarray]:
+        """By view, the means of its prior for the samples of the split that have it; in the place of its encodings."""
+        indices, own, means, parts = self.data.split[split], encodings.own, {}, {}
+        for name, table in encodings.tables.items():
+            present = self.data.views[name].present[indices]
+            count, first = int(present.sum()), int(present[: own.start].sum())
+            if self.world.size > 1 and count < len(indices):  # others still read what stands where our rows belong
+                table = self._tables.make(f"{split}-{name}-prior", count, table.shape[1])
+            means[name] = table[:count]
+            parts[name] = table[first : first + int(present[own].sum())]
+        foretell(model, self.data, self.config, indices[own], encodings.encoded, parts)
+        self.world.wait()
+        return means
+
+    def _log_round(self, stage: int, factors: FactorModel, priors: Priors, seconds: float) -> None:
+        """The bound, each term a training sample, and what the factors look like.
+
+        Of the likelihood of many samples it is an estimate, from the same ones in every round.
+        """
+        count = len(self.data.split["train"])
+        terms = {name: value / count for name, value in factors.terms.items()}
+        for name, trainer in self.trainers.items():
+            rows = np.sort(np.random.default_rng(0).permutation(len(trainer.indices))[:PROBED])
+            seen = trainer.held_out(self.data, trainer.indices[rows], priors[name]["train"].at(rows))
+            terms[f"x/{name}"] = seen.means()["log_likelihood"] * len(trainer.indices) / count
+        bound = sum(terms.values())
+        self.progress.bounds.append(bound)
+        record = {
+            "round": stage,
+            "bound": bound,
+            **{f"bound/{name}": value for name, value in terms.items()},
+            **{f"tau/{name}": view.tau for name, view in factors.views.items()},
+            "sweeps": len(factors.bound),
+            "seconds": seconds,
+            "factors": factors.factors,
+            "factors/active": int(np.any(list(factors.active.values()), axis=0).sum()),
+            "factors/shared": int(factors.shared().sum()),
+        }
+        self.log.record("round", record)
+        logger.info(
+            "factors %d: bound %.1f a sample, %d active, %d shared, tau %s",
+            stage,
+            bound,
+            record["factors/active"],
+            record["factors/shared"],
+            ", ".join(f"{name} {view.tau:.3g}" for name, view in factors.views.items()),
+        )
+
+    @contextmanager
+    def _timed(self, phase: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        yield
+        spent = time.perf_counter() - begun
+        self.progress.seconds[phase] = self.progress.seconds.get(phase, 0.0) + spent

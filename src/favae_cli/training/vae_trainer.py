@@ -1,0 +1,118 @@
+"""What the VAE of one view does in the training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from favae_cli.common.errors import Interrupted
+from favae_cli.common.random_streams import torch_generator
+from favae_cli.config.run import TrainerConfig
+from favae_cli.data import Dataset, ViewData
+from favae_cli.machine.runtime import send
+from favae_cli.machine.world import ALONE, World
+from favae_cli.training.epoch_state import Moment, Prior, Totals, agreed, never, summed
+from favae_cli.training.recorded import Inputs
+from favae_cli.training.to_device import Rows
+from favae_cli.training.trainer import Trainer
+from favae_cli.views import VaeView
+from favae_cli.views.vae import Loss
+
+
+class VaeTrainer(Trainer):
+    """Trains one view's networks on its samples.
+
+    Args:
+        name: of the view.
+        view: whose networks are trained.
+        data: of the view.
+        indices: the training samples that have the view.
+        settings: the `trainer` section.
+        seed: of the run.
+    """
+
+    def __init__(
+        self, name: str, view: VaeView, data: ViewData, indices: np.ndarray, settings: TrainerConfig, seed: int
+    ) -> None:
+        super().__init__(name, view.networks, indices, settings, seed, view.runtime)
+        self.view, self.data = view, data
+        self._rows: Rows | None = None
+
+    def samples(self, data: Dataset, split: str) -> np.ndarray:
+        return data.having(split, self.name)
+
+    def draw(self, noise: torch.Generator) -> Tensor:
+        return torch.randn(self.batch_size, self.view.size, generator=noise)
+
+    def inputs(self, rows: np.ndarray, drawn: Tensor, prior: Prior) -> Inputs:
+        if self._rows is None:
+            self._rows = Rows(self.data.values, self.data.row[self.indices], self.device)
+        return {
+            "x": self.view.batch(self._rows.gather(rows)),
+            "noise": send(drawn[self.share], self.device),
+            "prior_mean": prior.of(rows, self.view.size, self.device),
+        }
+
+    def loss(self, inputs: Inputs, moment: Moment) -> Loss:
+        return self.view.loss(inputs["x"], inputs["noise"], inputs["prior_mean"], moment.precision, moment.fed)
+
+    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never) -> Totals:
+        return held_out(self.name, self.view, data.views[self.name], indices, prior, self.seed, self.world, stop)
+
+    @torch.no_grad()
+    def scale_embedding(self, scale: float) -> None:
+        """Make z `scale` times what it was, in the networks and in what the optimiser remembers of their gradients."""
+        self.view.scale_embedding(scale)
+        size = self.view.size
+        head, stem = self.view.encoder.head, self.view.decoder.stem
+        for weights, rows, factor in (
+            (head.weight, slice(size), 1 / scale),
+            (head.bias, slice(size), 1 / scale),
+            (stem.weight, slice(None), scale),
+        ):
+            memory = self.optimizer.state.get(weights)
+            if memory:
+                memory["exp_avg"][rows] *= factor
+                memory["exp_avg_sq"][rows] *= factor**2
+
+
+@torch.inference_mode()
+def held_out(
+    name: str,
+    view: VaeView,
+    data: ViewData,
+    indices: np.ndarray,
+    prior: Prior,
+    seed: int,
+    world: World = ALONE,
+    stop: Callable[[], bool] = never,
+) -> Totals:
+    """Log-likelihood (at one fixed draw of z a sample) and KL of samples that are not trained on.
+
+    Args:
+        indices: samples that have the view; `prior` is in their order.
+        seed: of the run; the draws are the same whenever it is asked.
+        world: the processes that share the samples, all of which then know the sums.
+        stop: asked after every batch; where there are several processes, after some.
+
+    Raises:
+        Interrupted: it said so, in one of the processes.
+    """
+    view.networks.eval()
+    noise = torch_generator(seed, name, "held out")
+    sums = torch.zeros(2, dtype=torch.float64, device=view.runtime.device)
+    for done, part in enumerate(view.parts(len(indices)), start=1):
+        rows = np.arange(part.start, part.stop)
+        share = world.share(len(rows))
+        drawn, rows = torch.randn(len(rows), view.size, generator=noise)[share], rows[share]
+        if len(rows):
+            mean = prior.of(rows, view.size, view.runtime.device)
+            x = view.batch(data.gather(indices[rows]))
+            sums += summed(view.loss(x, send(drawn, view.runtime.device), mean, prior.precision))
+        if agreed(world, done, stop):
+            raise Interrupted
+    log_likelihood, kl = world.add(sums).tolist()
+    return Totals(log_likelihood, kl, len(indices))

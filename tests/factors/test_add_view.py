@@ -1,0 +1,96 @@
+"""A view that joins later: as good as if it had been there from the start, and no other view notices."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import r2_score, roc_auc_score
+
+from favae_cli.factors import fit
+from favae_cli.factors.add_view import NewView, extend
+from favae_cli.factors.bernoulli import BernoulliEmbedding
+from favae_cli.factors.embeddings import Embeddings
+from favae_cli.factors.real import RealEmbedding
+
+SIZES = {"a": 8, "b": 6, "c": 5}
+TRAIN, TEST = slice(600), slice(600, 900)
+
+
+@pytest.fixture(scope="module")
+def arrays(plant) -> dict[str, np.ndarray]:
+    return plant(11, 900, SIZES, 5, precision=dict.fromkeys(SIZES, 4.0)).arrays
+
+
+def evidence(arrays, views, rows, local=None) -> Embeddings:
+    return Embeddings({view: arrays[view][rows] for view in views}, {}, local or {}, (*views, *(local or {})))
+
+
+@pytest.mark.slow
+def test_it_is_foretold_as_well_as_by_a_joint_fit_and_the_others_do_not_change(arrays):
+    old = fit(evidence(arrays, "ab", TRAIN).moments(), 10)
+    c = arrays["c"][TRAIN]
+    extended = extend(old, "c", evidence(arrays, "ab", TRAIN), NewView(c, np.zeros_like(c)))
+    joint = fit(evidence(arrays, "abc", TRAIN).moments(), 10)
+    given = evidence(arrays, "ab", TEST)
+    later, at_once = (r2_score(arrays["c"][TEST], given.predict(model, "c")[0]) for model in (extended, joint))
+    assert at_once > 0.4
+    assert later > at_once - 0.02
+    for view in "ab":
+        for before, after in zip(given.predict(old, view), given.predict(extended, view), strict=True):
+            np.testing.assert_array_equal(before, after)
+
+
+def test_noise_and_weights_are_those_of_least_squares(arrays):
+    """With the prior all but flat and g nearly known, the mean of W is the regression on g."""
+    old = fit(evidence(arrays, "ab", TRAIN).moments(), 10)
+    given, c = evidence(arrays, "ab", TRAIN), arrays["c"][TRAIN]
+    view = extend(old, "c", given, NewView(c, np.zeros_like(c))).views["c"]
+    g = given.latents(old)
+    second = g.T @ g
+    for rows, covariance in given.covariances(old):
+        second += len(rows) * covariance
+    design = np.block([[second, g.sum(0)[:, None]], [g.sum(0)[None], np.array([[len(g)]])]])
+    solved = np.linalg.solve(design, np.concatenate([g.T @ c, c.sum(0)[None]]))
+    used = (view.weights**2).sum(axis=0) > 0.05
+    assert used.any()
+    np.testing.assert_allclose(view.weights[:, used], solved[:-1].T[:, used], atol=0.05)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4])
+def test_real_columns_with_holes_join(arrays, share):
+    old = fit(evidence(arrays, "ab", TRAIN).moments(), 10)
+    rng = np.random.default_rng(0)
+    c = np.where(rng.random(arrays["c"][TRAIN].shape) < share, np.nan, arrays["c"][TRAIN])
+    local = RealEmbedding(c)
+    extended = extend(old, "c", evidence(arrays, "ab", TRAIN), NewView(local.mean, local.variance, local))
+    mean, variance = evidence(arrays, "ab", TEST).predict(extended, "c")
+    mean, deviation = mean / local.scale, np.sqrt(variance) / local.scale
+    assert r2_score(arrays["c"][TEST], mean) > 0.4
+    covered = np.abs(mean - arrays["c"][TEST]) < 1.645 * deviation
+    assert covered.mean() == pytest.approx(0.9, abs=0.04)
+
+
+@pytest.mark.slow
+def test_binary_columns_join(arrays):
+    old = fit(evidence(arrays, "ab", TRAIN).moments(), 10)
+    labels = (arrays["c"] > np.median(arrays["c"], axis=0)).astype(float)
+    local = BernoulliEmbedding(labels[TRAIN])
+    extended = extend(old, "c", evidence(arrays, "ab", TRAIN), NewView(local.mean, local.variance, local))
+    local = BernoulliEmbedding(labels[TRAIN])
+    with_labels = evidence(arrays, "ab", TRAIN, {"c": local})
+    joint = fit(with_labels.moments(), 10, local=with_labels)
+    given = evidence(arrays, "ab", TEST)
+    later, at_once = (
+        np.mean([roc_auc_score(labels[TEST, d], given.predict(model, "c")[0][:, d]) for d in range(5)])
+        for model in (extended, joint)
+    )
+    assert later > at_once - 0.02
+
+
+def test_mistakes_are_told(arrays):
+    old = fit(evidence(arrays, "ab", TRAIN).moments(), 10, sweeps=5)
+    c = arrays["c"]
+    with pytest.raises(ValueError, match="a view 'a' already"):
+        extend(old, "a", evidence(arrays, "ab", TRAIN), NewView(c[TRAIN], np.zeros_like(c[TRAIN])))
+    with pytest.raises(ValueError, match="900 samples of the new view, but 600"):
+        extend(old, "c", evidence(arrays, "ab", TRAIN), NewView(c, np.zeros_like(c)))

@@ -1,0 +1,281 @@
+"""Between the epochs: the common scale, the factors, and what they foretell of each view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from favae_cli.config.run import Config
+from favae_cli.data import Dataset, ViewData
+from favae_cli.factors import FactorModel, Gamma, Moments, ViewFactors
+from favae_cli.machine.world import ALONE
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.training import encodings as encodings_module
+from favae_cli.training import factor_step
+from favae_cli.training.encodings import Encodings, Tables, encode
+from favae_cli.training.epoch_state import Prior
+from favae_cli.training.factor_step import foretell, foretold, join, rescale
+from favae_cli.training.vae_trainer import VaeTrainer
+from favae_cli.views import Encoded
+
+MakeModel = Callable[..., FAVAE]
+MakeTrainer = Callable[..., VaeTrainer]
+TinyConfig = Callable[..., Config]
+
+IMAGES = ("face", "cartoon")
+FACTORS = 2
+
+
+@pytest.fixture
+def both(data: Dataset) -> Dataset:
+    """The faces once more as cartoons, upside down and with other samples missing."""
+    face = data.views["face"]
+    row = np.arange(len(face.row))
+    row[2::5] = -1
+    return replace(data, views={**data.views, "cartoon": ViewData(face.values[:, ::-1].copy(), row)})
+
+
+@pytest.fixture
+def model(make_model: MakeModel) -> FAVAE:
+    """Two image views and the attributes, whose factors are known for sure."""
+    rng = np.random.default_rng(0)
+    one, other = make_model(seed=0), make_model(seed=1)
+    views = {"face": one.views["face"], "cartoon": other.views["face"], "attributes": one.views["attributes"]}
+    precision = {"face": 2.0, "cartoon": 5.0, "attributes": 3.0}
+    factors = {
+        name: ViewFactors(
+            weights=rng.standard_normal((view.size, FACTORS)),
+            weights_cov=1e-12 * np.eye(FACTORS),
+            bias=rng.standard_normal(view.size),
+            bias_var=0.0,
+            noise=Gamma(1.0, np.asarray(1 / precision[name])),
+            ard=Gamma(1.0, np.ones(FACTORS)),
+            count=10,
+            usage=np.full(FACTORS, 10.0),
+            variance=1.0,
+        )
+        for name, view in views.items()
+    }
+    return FAVAE(views, FactorModel(factors))
+
+
+def encoded_at_random(model: FAVAE, data: Dataset, indices: np.ndarray, seed: int = 0) -> dict[str, Encoded]:
+    rng, encoded = np.random.default_rng(seed), {}
+    for name in model.trainable:
+        mean = rng.standard_normal((len(indices), model.views[name].size)).astype(np.float32)
+        mean[~data.views[name].present[indices]] = np.nan
+        encoded[name] = Encoded(mean, np.where(np.isnan(mean), np.nan, rng.random(mean.shape)).astype(np.float32))
+    return encoded
+
+
+def as_encodings(model: FAVAE, data: Dataset, split: str, encoded: dict[str, Encoded]) -> Encodings:
+    moments = model.embeddings(data, data.split[split], encoded).moments()
+    return Encodings({name: part.mean for name, part in encoded.items()}, {}, slice(None), moments)
+
+
+def assert_same(found: Moments, expected: Moments) -> None:
+    assert found.patterns.keys() == expected.patterns.keys()
+    for pattern, part in expected.patterns.items():
+        for field in ("count", "total", "outer", "variance"):
+            one, other = getattr(found.patterns[pattern], field), getattr(part, field)
+            np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+        assert found.patterns[pattern].entropy == pytest.approx(part.entropy, rel=1e-3)
+
+
+# A common scale
+
+
+@pytest.fixture
+def trained(model: FAVAE, both: Dataset, make_trainer: MakeTrainer) -> dict[str, VaeTrainer]:
+    """Trainers of networks whose embeddings have scales of their own."""
+    settings, trainers = make_trainer().settings, {}
+    for name, scale in zip(IMAGES, (3.0, 0.2), strict=True):
+        view = model.trainable[name]
+        view.scale_embedding(scale)
+        trainers[name] = VaeTrainer(name, view, both.views[name], both.having("train", name), settings, 0)
+    return trainers
+
+
+def test_every_embedding_gets_unit_average_variance_and_decodes_to_the_same_images(
+    model: FAVAE, both: Dataset, trained: dict[str, VaeTrainer], tmp_path: Path
+) -> None:
+    splits = ("train", "validation", "test")
+    tables = Tables(tmp_path, ALONE)
+    encodings = {split: encode(model, both, both.split[split], IMAGES, {}, tables, split) for split in splits}
+    encoded = {split: part.encoded for split, part in encodings.items()}
+    seen = {name: ~np.isnan(encoded["test"][name].mean[:, 0]) for name in IMAGES}
+    decoded = {name: model.views[name].decode(encoded["test"][name].mean[seen[name]]) for name in IMAGES}
+    encodings = rescale(trained, encodings, ALONE)
+    for name in IMAGES:
+        mean = encoded["train"][name].mean
+        count, _, _, variance = encodings["train"].moments.of_view(name)
+        assert np.nanvar(mean, axis=0).mean() + variance.mean() / count == pytest.approx(1, rel=1e-4)
+        assert np.isnan(mean[:, 0]).tolist() == (~both.views[name].present[both.split["train"]]).tolist()
+        again = model.views[name].decode(encoded["test"][name].mean[seen[name]])
+        np.testing.assert_allclose(again, decoded[name], atol=1e-5)
+    # What was encoded before is what the networks now make, in every split.
+    for split in splits:
+        for name, now in model.encode(both, both.split[split]).items():
+            np.testing.assert_allclose(encoded[split][name].mean, now.mean, rtol=1e-3, atol=1e-5)
+        now = model.embeddings(both, both.split[split], model.encode(both, both.split[split])).moments()
+        assert_same(encodings[split].moments, now)
+
+
+def test_the_scale_is_that_of_the_training_samples(model: FAVAE, both: Dataset, trained: dict[str, VaeTrainer]) -> None:
+    scaled = []
+    for seed in (8, 9):
+        encodings = {
+            "train": as_encodings(model, both, "train", encoded_at_random(model, both, both.split["train"])),
+            "test": as_encodings(model, both, "test", encoded_at_random(model, both, both.split["test"], seed)),
+        }
+        scaled.append(rescale(trained, encodings, ALONE)["train"].tables)
+    for name in IMAGES:
+        assert np.array_equal(scaled[0][name], scaled[1][name], equal_nan=True)
+
+
+@pytest.mark.parametrize("chunk", [3, 1000])
+def test_a_split_is_encoded_in_chunks_to_the_same_tables_and_moments(
+    model: FAVAE, both: Dataset, chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encodings_module, "CHUNK", chunk)
+    monkeypatch.setattr(encodings_module, "LARGEST", 100)  # so tables are files
+    indices = both.split["train"]
+    tables = Tables(tmp_path / "tables", ALONE)
+    found = encode(model, both, indices, IMAGES, {}, tables, "train")
+    whole = model.encode(both, indices)
+    for name in IMAGES:
+        assert isinstance(found.tables[name], np.memmap)
+        np.testing.assert_allclose(found.tables[name], whole[name].mean, rtol=1e-5, atol=1e-6)
+    assert_same(found.moments, model.embeddings(both, indices, whole).moments())
+    tables.clear()
+    assert not (tmp_path / "tables").exists()
+    np.testing.assert_allclose(found.tables[name], whole[name].mean, rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_foretold_can_take_the_place_of_what_it_is_foretold_from(
+    model: FAVAE, both: Dataset, tiny_config: TinyConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indices = both.split["train"]
+    encoded = encoded_at_random(model, both, indices)
+    expected = foretold(model, both, tiny_config(), "train", encoded, 1)
+    monkeypatch.setattr(factor_step, "CHUNK", 5)
+    tables = {name: encoded[name].mean for name in IMAGES}
+    foretell(model, both, tiny_config(), indices, {name: Encoded(mean, None) for name, mean in tables.items()}, tables)
+    for name, prior in expected.items():
+        assert prior.mean is not None
+        np.testing.assert_allclose(tables[name][: len(prior.mean)], prior.mean, atol=1e-6)
+
+
+# The factors
+
+
+def test_views_are_joined_by_the_schedule_and_the_weights_of_the_config(
+    make_model: MakeModel, data: Dataset, tiny_config: TinyConfig
+) -> None:
+    model = make_model()
+    config = tiny_config("views.attributes.weight=7", "schedule.prune=false")
+    schedule = config.schedule.model_copy(update={"sweeps": 4})
+    join(model, data, config, schedule, as_encodings(model, data, "train", model.encode(data, data.split["train"])))
+    assert len(model.joined.bound) == 4
+    assert model.joined.factors == 4
+    assert {name: view.weight for name, view in model.joined.views.items()} == {"face": 1.0, "attributes": 7.0}
+
+
+# What they foretell
+
+
+@pytest.mark.parametrize(("prior", "name"), [(p, n) for p in ("predictive", "posterior") for n in IMAGES])
+def test_only_with_posterior_does_a_view_look_at_itself(
+    prior: str, name: str, model: FAVAE, both: Dataset, tiny_config: TinyConfig
+) -> None:
+    indices, config = both.split["train"], tiny_config(f"model.prior={prior}")
+    encoded, changed = (encoded_at_random(model, both, indices, seed) for seed in (0, 1))
+    (other,) = set(IMAGES) - {name}
+
+    def mean(parts: dict[str, Encoded]) -> np.ndarray:
+        found = foretold(model, both, config, "train", parts, 1)[name].mean
+        assert found is not None
+        return found
+
+    before = mean(encoded)
+    with_others_changed = mean({**encoded, other: changed[other]})
+    there = both.views[other].present[both.having("train", name)]
+    assert (np.abs(with_others_changed - before).max(axis=1) > 1e-3).tolist() == there.tolist()
+    with_itself_changed = mean({**encoded, name: changed[name]})
+    if prior == "predictive":
+        assert np.array_equal(with_itself_changed, before)
+    else:
+        assert (np.abs(with_itself_changed - before).max(axis=1) > 1e-3).all()
+
+
+@pytest.mark.parametrize("prior", ["predictive", "posterior"])
+def test_the_prior_is_the_conditional_mean_of_the_joint_gaussian(
+    prior: str, model: FAVAE, both: Dataset, tiny_config: TinyConfig
+) -> None:
+    """Against dense linear algebra on the joint Gaussian of both z; the noise of what is foretold is left out."""
+    model = FAVAE({name: model.views[name] for name in IMAGES}, FactorModel({n: model.joined.views[n] for n in IMAGES}))
+    encoded = encoded_at_random(model, both, both.split["test"])
+    priors = foretold(model, both, tiny_config(f"model.prior={prior}"), "test", encoded, 1)
+    parts = model.joined.views
+    weights = np.concatenate([part.weights for part in parts.values()])
+    bias = np.concatenate([part.bias for part in parts.values()])
+    signal = weights @ weights.T
+    covariance = signal + np.diag(np.concatenate([np.full(part.size, 1 / part.tau) for part in parts.values()]))
+    stacked = np.concatenate([encoded[name].mean for name in IMAGES], axis=1).astype(float)
+    place = {"face": slice(0, 3), "cartoon": slice(3, 6)}
+    for name in IMAGES:
+        assert priors[name].precision == parts[name].tau
+        expected = []
+        for z in stacked[~np.isnan(stacked[:, place[name]]).any(axis=1)]:
+            seen = ~np.isnan(z)
+            if prior == "predictive":
+                seen[place[name]] = False
+            gain = signal[place[name], seen] @ np.linalg.inv(covariance[np.ix_(seen, seen)])
+            expected.append(bias[place[name]] + gain @ (z[seen] - bias[seen]))
+        np.testing.assert_allclose(priors[name].mean, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_sample_without_any_other_view_is_foretold_the_bias(
+    model: FAVAE, both: Dataset, tiny_config: TinyConfig
+) -> None:
+    alone = np.full(len(both.keys), -1)
+    data = replace(
+        both,
+        views={
+            "face": both.views["face"],
+            **{name: replace(both.views[name], row=alone) for name in ("cartoon", "attributes")},
+        },
+    )
+    encoded = encoded_at_random(model, data, data.split["test"])
+    found = foretold(model, data, tiny_config(), "test", encoded, 1)
+    bias = model.joined.views["face"].bias
+    assert found["face"].mean is not None
+    np.testing.assert_allclose(found["face"].mean, np.tile(bias, (len(data.having("test", "face")), 1)), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("rounds", "fed"), [("null", [0.4] * 4), ("0", [0.0] * 4), ("2", [0.4, 0.4, 0.0, 0.0])])
+def test_the_decoder_is_fed_in_the_first_rounds_only(
+    rounds: str, fed: list[float], model: FAVAE, both: Dataset, tiny_config: TinyConfig
+) -> None:
+    config = tiny_config("model.feed=0.4", f"model.feed_rounds={rounds}")
+    encoded = encoded_at_random(model, both, both.split["test"])
+    found = [foretold(model, both, config, "test", encoded, stage) for stage in (1, 2, 3, 4)]
+    for name in IMAGES:
+        assert [priors[name].feed for priors in found] == fed
+
+
+def test_vaes_that_learned_alone_are_foretold_from_the_others_and_never_fed(
+    model: FAVAE, both: Dataset, tiny_config: TinyConfig
+) -> None:
+    encoded = encoded_at_random(model, both, both.split["test"])
+    alone = foretold(model, both, tiny_config("model=vae"), "test", encoded, 1)
+    predictive = foretold(model, both, tiny_config("model.prior=predictive"), "test", encoded, 1)
+    for name in IMAGES:
+        found, expected = alone[name], predictive[name]
+        assert isinstance(found, Prior)
+        assert np.array_equal(found.mean, expected.mean)
+        assert (found.precision, found.feed) == (expected.precision, 0.0)

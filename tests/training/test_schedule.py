@@ -1,0 +1,190 @@
+"""The schedule as a whole: what it does when, and that a run killed around any checkpoint ends the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from favae_cli.common.errors import Interrupted
+from favae_cli.data import Dataset
+from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.training import checkpoint, schedule
+from favae_cli.training.schedule import Training
+
+Identical = Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], bool]
+Finish = Callable[[Training], tuple[dict[str, torch.Tensor], list[dict[str, Any]], dict[str, Any]]]
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL."""
+
+
+def test_views_train_alone_then_in_rounds_between_factors(start: Callable[..., Training], finish: Finish) -> None:
+    training = start()
+    _, records, state = finish(training)
+    told = [(r["kind"], r.get("round"), r.get("epoch")) for r in records]
+    assert told == [
+        ("epoch", 0, 1),
+        ("epoch", 0, 2),
+        ("round", 1, None),
+        ("epoch", 1, 3),
+        ("round", 2, None),
+        ("epoch", 2, 4),
+        ("round", 3, None),
+    ]
+    assert state["before"] == {"joined": 0.0}
+    assert training.progress.finished
+    assert training.model.joined.factors >= 1
+    assert checkpoint.exists(training.best)
+
+
+def test_alone_the_prior_is_standard_and_in_the_rounds_it_is_what_the_others_foretell(
+    start: Callable[..., Training], data: Dataset
+) -> None:
+    training = start()
+    training.run(StopRequest())
+    prior = training.priors["face"]["train"]
+    assert prior.mean is not None
+    assert prior.mean.shape == (len(data.having("train", "face")), 3)
+    # Samples with the same attributes get the same prediction, others another one; those without any the bias.
+    labels = [tuple(row) for row in np.nan_to_num(_labels(data), nan=-1)]
+    means = {
+        label: {tuple(np.round(m, 5)) for m, other in zip(prior.mean, labels, strict=True) if other == label}
+        for label in labels
+    }
+    assert all(len(found) == 1 for found in means.values())
+
+
+def _labels(data: Dataset) -> np.ndarray:
+    indices = data.having("train", "face")
+    table = np.full((len(indices), 2), np.nan)
+    here = data.views["attributes"].present[indices]
+    table[here] = data.views["attributes"].gather(indices[here])
+    return table
+
+
+def test_patience_ends_the_training_alone(start: Callable[..., Training]) -> None:
+    still = "trainer.learning_rate=1e-30", "trainer.final_learning_rate=0", "schedule.alone_epochs=50"
+    training = start("run", *still, "schedule.patience=2", "schedule.rounds=1", "schedule.round_epochs=0")
+    training.run(StopRequest())
+    # Batch norm's averages still move for a while, whatever the weights do.
+    assert training.progress.epochs["face"] < 50
+
+
+def test_rounds_end_once_the_bound_stays(start: Callable[..., Training]) -> None:
+    training = start("run", "schedule.rounds=9", "schedule.round_epochs=0", "schedule.tolerance=1.0")
+    training.run(StopRequest())
+    assert len(training.progress.bounds) == 3
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.slow
+def test_killed_around_any_checkpoint_the_end_is_the_same(
+    when: str, start: Callable[..., Training], identical: Identical, monkeypatch: pytest.MonkeyPatch, finish: Finish
+) -> None:
+    saved = 0
+    save = checkpoint.save
+
+    def counted(*arguments: Any, **named: Any) -> None:
+        nonlocal saved
+        save(*arguments, **named)
+        saved += 1
+
+    monkeypatch.setattr(checkpoint, "save", counted)
+    tensors, records, state = finish(start("whole"))
+    saves = saved
+    assert saves >= 8
+    # Before the odd ones and after the even ones: twice as many would show the same places once more.
+    for number in range(int(when == "before"), saves, 2):
+        left = number
+
+        def cut_off(*arguments: Any, **named: Any) -> None:
+            nonlocal left
+            if when == "after":
+                save(*arguments, **named)
+            if left == 0:
+                raise Killed
+            left -= 1
+            if when == "before":
+                save(*arguments, **named)
+
+        monkeypatch.setattr(checkpoint, "save", cut_off)
+        with pytest.raises(Killed):
+            start(f"killed {number}").run(StopRequest())
+        monkeypatch.setattr(checkpoint, "save", save)
+        its_tensors, its_records, its_state = finish(start(f"killed {number}"))
+        assert identical(its_tensors, tensors), f"checkpoint {number}"
+        assert its_records == records
+        assert its_state == state
+
+
+@pytest.mark.slow
+def test_asked_to_stop_it_saves_within_the_epoch_and_goes_on_from_there(
+    start: Callable[..., Training], identical: Identical, finish: Finish
+) -> None:
+    whole = start("whole")
+    tensors, records, _ = finish(whole)
+    steps = whole.trainers["face"].steps
+    for wanted in range(1, 4 * steps, 3):
+        training, stop = start(f"stopped {wanted}"), StopRequest()
+        _ask_after(training, wanted, stop)
+        with pytest.raises(Interrupted):
+            training.run(stop)
+        place = training.progress.position.step + training.progress.epochs.get("face", 0) * steps
+        assert place == wanted
+        its_tensors, its_records, _ = finish(start(f"stopped {wanted}"))
+        assert identical(its_tensors, tensors)
+        assert its_records == records
+
+
+def _ask_after(training: Training, steps: int, stop: StopRequest) -> None:
+    """Ask to stop once so many optimiser steps are done, as a signal would."""
+    step = training.trainers["face"].optimizer.step
+    left = steps
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal left
+        left -= 1
+        stop.asked = stop.asked or left == 0
+        return step(*arguments)
+
+    training.trainers["face"].optimizer.step = counted  # type: ignore[method-assign]
+
+
+def test_a_finished_run_is_left_as_it_is(start: Callable[..., Training], identical: Identical, finish: Finish) -> None:
+    first = finish(start())
+    again = finish(start())
+    assert identical(again[0], first[0])
+    assert again[1:] == first[1:]
+
+
+def test_the_bound_is_told_term_by_term(start: Callable[..., Training], finish: Finish) -> None:
+    _, records, _ = finish(start())
+    for record in records:
+        if record["kind"] == "round":
+            terms = [value for key, value in record.items() if key.startswith("bound/")]
+            assert sum(terms) == pytest.approx(record["bound"])
+            assert {"bound/x/face", "tau/face", "tau/attributes", "factors/active"} <= set(record)
+
+
+def test_the_bound_of_many_samples_is_told_from_some(
+    start: Callable[..., Training], finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = [record for record in finish(start("whole"))[1] if record["kind"] == "round"]
+    monkeypatch.setattr(schedule, "PROBED", 24)
+    some = [record for record in finish(start("some"))[1] if record["kind"] == "round"]
+    for one, other in zip(whole, some, strict=True):
+        assert one["bound/x/face"] != other["bound/x/face"]
+        assert one["bound/x/face"] == pytest.approx(other["bound/x/face"], rel=0.3)
+        assert one["tau/face"] == other["tau/face"]
+
+
+def test_every_round_begins_with_an_embedding_of_unit_scale(start: Callable[..., Training], data: Dataset) -> None:
+    training = start()
+    training.run(StopRequest())
+    encoded = training.model.encode(data, data.having("train", "face"))["face"]
+    assert encoded.mean.var(axis=0).mean() + encoded.variance.mean() == pytest.approx(1, rel=1e-3)

@@ -1,0 +1,161 @@
+"""A finished run comes back by its folder, with nothing of what it was trained on or made from."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from favae_cli.common.errors import UserError
+from favae_cli.config.run import Config
+from favae_cli.data import Dataset
+from favae_cli.machine.runtime import Runtime
+from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.models import JointVAE
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.training import checkpoint
+from favae_cli.training.build import build_model
+from favae_cli.training.schedule import Training
+from favae_cli.training.trained_run import load_run
+from favae_cli.views import FrozenView, LinearView
+
+TinyConfig = Callable[..., Config]
+PLAIN = Runtime(torch.device("cpu"))
+
+
+def train(folder: Path, config: Config, data: Dataset) -> FAVAE | JointVAE:
+    """The model of a finished run, whose folder is left behind."""
+    (folder / ".hydra").mkdir(parents=True)
+    OmegaConf.save(OmegaConf.create(config.model_dump(mode="json")), folder / ".hydra" / "config.yaml")
+    model = build_model(config, data, PLAIN)
+    training = Training(model, data, config, folder)
+    training.run(StopRequest())
+    training.log.close()
+    return model
+
+
+def same_answers(one: FAVAE | JointVAE, other: FAVAE | JointVAE, data: Dataset) -> None:
+    """Both say the same of the test samples."""
+    assert isinstance(one, FAVAE)
+    assert isinstance(other, FAVAE)
+    indices = data.split["test"]
+    for view in one.views:
+        given = [name for name in one.views if name != view]
+        said = [
+            model.predict(view, model.embeddings(data, indices, model.encode(data, indices), given))
+            for model in (one, other)
+        ]
+        np.testing.assert_allclose(said[0], said[1], rtol=1e-6)
+
+
+def test_the_loaded_model_says_what_the_trained_one_said(
+    tiny_config: TinyConfig, data: Dataset, tmp_path: Path
+) -> None:
+    model = train(tmp_path, tiny_config(), data)
+    loaded = load_run(tmp_path, PLAIN)
+    same_answers(model, loaded.model, data)
+    assert loaded.config == tiny_config()
+    assert (loaded.images, loaded.attributes) == (["face"], {"attributes": loaded.views["attributes"].columns})
+    assert loaded.views["attributes"].columns == ("Bright", "Striped")
+    assert loaded.metrics == {}
+
+
+def test_numbers_of_the_run_come_along(tiny_config: TinyConfig, data: Dataset, tmp_path: Path) -> None:
+    train(tmp_path, tiny_config(), data)
+    (tmp_path / "metrics.json").write_text('{"generate/strength": 1.25}')
+    assert load_run(tmp_path, PLAIN).metrics == {"generate/strength": 1.25}
+
+
+def test_linear_views_need_no_data(config_of: Callable[..., Config], data: Dataset, tmp_path: Path) -> None:
+    data.views["cartoon"] = data.views["face"]
+    small = [f"views.{view}.arch.channels=[4,8]" for view in ("face", "cartoon")]
+    config = config_of("experiment=avatars_adapt", "model=fa", "model.components=5", "data.size=8", *small)
+    model = train(tmp_path, config, data)
+    loaded = load_run(tmp_path, PLAIN)
+    assert isinstance(loaded.factors.views["face"], LinearView)
+    assert loaded.factors.views["face"].size == 5
+    same_answers(model, loaded.model, data)
+
+
+def test_joint_models_are_loaded_too(config_of: Callable[..., Config], data: Dataset, tmp_path: Path) -> None:
+    data.views["cartoon"] = data.views["face"]
+    small = [f"views.{view}.{key}" for view in ("face", "cartoon") for key in ("arch.channels=[4,8]", "latent=12")]
+    config = config_of(
+        "experiment=avatars_adapt",
+        "model=multi_vae",
+        "data.size=8",
+        "schedule.alone_epochs=1",
+        "schedule.rounds=1",
+        "schedule.round_epochs=0",
+        "trainer.batch_size=8",
+        *small,
+    )
+    model = train(tmp_path, config, data)
+    loaded = load_run(tmp_path, PLAIN)
+    assert isinstance(model, JointVAE)
+    assert isinstance(loaded.model, JointVAE)
+    assert loaded.images == ["face", "cartoon"]
+    stored = data.views["face"].values[:3]
+    said = [joint.translate("face", "cartoon", stored) for joint in (model, loaded.model)]
+    np.testing.assert_array_equal(said[0], said[1])
+    with pytest.raises(UserError, match=r"run: .* has model=multi_vae, without the factors that this needs"):
+        loaded.factors  # noqa: B018
+
+
+@pytest.mark.slow
+def test_a_frozen_view_is_the_run_s_own_even_when_the_run_it_came_from_is_gone(
+    tiny_config: TinyConfig, data: Dataset, tmp_path: Path
+) -> None:
+    train(tmp_path / "first", tiny_config("seed=9", "views.face.latent=5"), data)
+    data.views["cartoon"] = data.views["face"]
+    source = f"views.cartoon.run={tmp_path / 'first'}", "views.cartoon.source=face"
+    model = train(tmp_path / "run", tiny_config("data.use=null", "+view@views.cartoon=frozen", *source), data)
+    shutil.rmtree(tmp_path / "first")
+    loaded = load_run(tmp_path / "run", PLAIN)
+    assert isinstance(loaded.factors.views["cartoon"], FrozenView)
+    assert list(loaded.factors.trainable) == ["face"]
+    same_answers(model, loaded.model, data)
+
+
+def test_what_is_no_finished_run_is_refused(tiny_config: TinyConfig, data: Dataset, tmp_path: Path) -> None:
+    def refusal(folder: Path) -> str:
+        with pytest.raises(UserError) as refused:
+            load_run(folder, PLAIN)
+        (line,) = str(refused.value).splitlines()
+        return line
+
+    run = tmp_path / "run"
+    assert refusal(run) == f"run: there is no folder {run}"
+    run.mkdir()
+    assert refusal(run) == f"run: {run} is not the folder of a run; it has no .hydra/config.yaml"
+    run.rmdir()
+    train(run, tiny_config(), data)
+    tensors, state = checkpoint.load(run / "checkpoints" / "last")
+    checkpoint.save(run / "checkpoints" / "last", tensors, state | {"finished": False})
+    assert refusal(run) == f"run: {run} is not finished; favae-run resume={run} goes on with it"
+    shutil.rmtree(run / "checkpoints")
+    assert refusal(run).startswith(f"run: {run} is not finished")
+
+
+def test_a_run_without_the_keys_of_today_is_taken(tiny_config: TinyConfig, data: Dataset, tmp_path: Path) -> None:
+    model = train(tmp_path, tiny_config(), data)
+    file = tmp_path / ".hydra" / "config.yaml"
+    file.write_text(re.sub(r"(?m)^  (clip_norm|show|leak): .*\n", "", file.read_text()))
+    loaded = load_run(tmp_path, PLAIN)
+    assert loaded.config == tiny_config()
+    same_answers(model, loaded.model, data)
+
+
+def test_a_run_of_another_time_is_refused(tiny_config: TinyConfig, data: Dataset, tmp_path: Path) -> None:
+    train(tmp_path, tiny_config(), data)
+    file = tmp_path / ".hydra" / "config.yaml"
+    file.write_text(file.read_text().replace("factors:", "factor:"))
+    with pytest.raises(UserError) as refused:
+        load_run(tmp_path, PLAIN)
+    assert str(refused.value).startswith(f"run: {tmp_path} does not fit this version of favae-run: model.factor")
