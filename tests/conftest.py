@@ -191,7 +191,7 @@ def planted_dataset(model: FAVAE, count: int = 300, seed: int = 0) -> Dataset:
     images = np.clip(np.round(255 * z), 0, 255).astype(np.uint8).reshape(count, SIDE, SIDE, 1)
     faces, table = np.arange(count), np.arange(count)
     faces[::10], table[::11] = -1, -1
-    views = {"face": ViewData(images, faces), "attributes": ViewData(labels, table, ("Top", "Bottom"))}
+    views = {"face": ViewData(images, faces), "attributes": ViewData(labels, table, ("Top", "Bottom"), kind="binary")}
     cuts = np.split(np.arange(count), [count // 2, count * 3 // 4])
     return Dataset(
         "planted", np.arange(count).astype(str), views, dict(zip(("train", "validation", "test"), cuts, strict=True))
@@ -225,7 +225,7 @@ def paired_dataset(model: FAVAE, count: int = 120, seed: int = 0) -> Dataset:
         views[name] = ViewData(stored, np.where(everyone % every, everyone, -1))
     labels = (latent[:, :2] > 0).astype(np.float32)
     labels[::9, 1] = np.nan
-    views["attributes"] = ViewData(labels, np.where(everyone % 8, everyone, -1), ("First", "Second"))
+    views["attributes"] = ViewData(labels, np.where(everyone % 8, everyone, -1), ("First", "Second"), kind="binary")
     cuts = np.split(everyone, [count // 2, count * 5 // 8])
     return Dataset("pairs", everyone.astype(str), views, dict(zip(("train", "validation", "test"), cuts, strict=True)))
 

@@ -27,7 +27,7 @@ assert CelebA.base_folder == "celeba"
 FAILING = """
 import sys
 from types import ModuleType, SimpleNamespace
-from favae_cli import vision
+from favae_cli.common import vision
 calls = []
 def import_module(name):
     calls.append((name, vision.FAKES in sys.modules, "torchvision.half" in sys.modules))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from favae_cli.data import Dataset, ViewData
+from favae_cli.data.dataset import measured_as
 from favae_cli.data.files.table import NoSuchColumn
 
 
@@ -62,3 +65,17 @@ def test_a_thinned_split_has_so_many_samples_from_all_over_it_and_always_the_sam
 def test_a_column_that_is_not_there_can_be_told_by_another_process() -> None:
     told = pickle.loads(pickle.dumps(NoSuchColumn("no column age", "age")))
     assert (str(told), told.name) == ("no column age", "age")
+
+
+def test_views_carry_the_kind_of_the_config_whatever_their_values(
+    load_manifest: Callable[..., Dataset], tmp_path: Path
+) -> None:
+    rows = "\n".join(f"{i % 2},{i % 2}" for i in range(20))
+    (tmp_path / "t.csv").write_text(f"dose,smokes\n{rows}\n")
+    views = {
+        "dose": {"kind": "real", "columns": ["dose"]},
+        "habits": {"kind": "binary", "columns": ["smokes"], "binarise": {}, "empty": "missing"},
+    }
+    found = load_manifest(views, table="t.csv")
+    assert {name: view.kind for name, view in found.views.items()} == {"dose": "real", "habits": "binary"}
+    assert [measured_as(view) for view in found.views.values()] == ["real", "binary"]

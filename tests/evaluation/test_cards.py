@@ -117,6 +117,7 @@ def everything(known_factors: Known) -> tuple[FAVAE, Dataset]:
     }
     rows = np.arange(COUNT)
     data = {name: ViewData(values, rows, columns.get(name, ())) for name, values in stored.items()}
+    data["signs"] = ViewData(stored["signs"], rows, columns["signs"], kind="binary")
     data["ward"] = ViewData(stored["ward"], rows, columns["ward"], (3,))
     data["photo"] = ViewData(stored["photo"], np.where(rows % 7, rows, -1))
     stored["vitals"][::5, 0] = np.nan

@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, r2_score, roc_auc_score
 
 from favae_cli.common.pixels import unit
+from favae_cli.config.data_base import Kind
 from favae_cli.data import ViewData
 from favae_cli.data.dataset import Measured, measured_as
 from favae_cli.evaluation.images import r2_per_image, r2_pooled
@@ -15,8 +16,8 @@ from favae_cli.evaluation.scores import score
 RNG = np.random.default_rng(0)
 
 
-def stored(values: np.ndarray, groups: tuple[int, ...] = ()) -> ViewData:
-    return ViewData(values, np.arange(len(values)), groups=groups)
+def stored(values: np.ndarray, groups: tuple[int, ...] = (), kind: Kind | None = None) -> ViewData:
+    return ViewData(values, np.arange(len(values)), groups=groups, kind=kind)
 
 
 def texts(*words: str) -> np.ndarray:
@@ -35,8 +36,10 @@ HOLES = RNG.random((50, 3)) < 0.3
         (stored(texts("a", "b")), "text"),
         (stored(np.zeros((2, 5, 1), np.float32)), "sequence"),
         (stored(np.eye(2, dtype=np.float32), (2,)), "categorical"),
-        (stored(np.where(HOLES, np.nan, BITS)), "binary"),
-        (stored(BITS * 2), "real"),
+        (stored(BITS), "real"),
+        (stored(BITS, kind="binary"), "binary"),
+        (stored(BITS, kind="counts"), "real"),
+        (stored(BITS, kind="real"), "real"),
     ],
 )
 def test_data_are_measured_by_their_kind(view: ViewData, kind: Measured) -> None:
@@ -81,11 +84,11 @@ def test_binary_columns_are_ranked_and_told_apart() -> None:
     probability = np.clip(0.5 * BITS + RNG.random(BITS.shape) * 0.6, 0, 1)
     truth = np.where(HOLES, np.nan, BITS)
     truth[:, 2] = 1  # nothing to tell
-    found = score(stored(np.where(HOLES, np.nan, BITS)), truth, probability)
+    found = score(stored(np.where(HOLES, np.nan, BITS), kind="binary"), truth, probability)
     seen = [(BITS[~HOLES[:, d], d], probability[~HOLES[:, d], d]) for d in (0, 1)]
     assert found["auc"] == pytest.approx(np.mean([roc_auc_score(*pair) for pair in seen]))
     assert found["accuracy"] == pytest.approx(np.mean([accuracy_score(x, p > 0.5) for x, p in seen]))
-    assert score(stored(BITS), np.ones_like(BITS), probability) == {}
+    assert score(stored(BITS, kind="binary"), np.ones_like(BITS), probability) == {}
 
 
 def test_categories_are_scored_by_variable() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from favae_cli.data import loading
 from favae_cli.evaluation import prediction
 from favae_cli.preparation import check_loading
 from favae_cli.reporting import report, style
@@ -61,7 +62,7 @@ def test_a_run_stopped_in_every_phase_ends_with_the_same_numbers(
     assert favae_run(*TABLE, "hydra.run.dir=whole") == 0
     command = [*TABLE, "hydra.run.dir=run"]
     for owner, name in (
-        (session, "loaded"),
+        (loading, "load"),
         (session, "build_model"),
         (schedule, "encode"),
         (prediction, "score"),

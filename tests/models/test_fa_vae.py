@@ -52,7 +52,9 @@ def data() -> Dataset:
         rows[name][absent] = -1
     views = {
         "face": ViewData(np.delete(images, NO_FACE, axis=0), rows["face"]),
-        "attributes": ViewData(np.delete(labels, NO_ATTRIBUTES, axis=0), rows["attributes"], ("Tall", "Old")),
+        "attributes": ViewData(
+            np.delete(labels, NO_ATTRIBUTES, axis=0), rows["attributes"], ("Tall", "Old"), kind="binary"
+        ),
     }
     return Dataset("toy", np.arange(N).astype(str), views, {"train": np.arange(N)})
 

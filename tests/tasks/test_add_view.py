@@ -14,7 +14,7 @@ import yaml
 
 from favae_cli.common.errors import UserError
 from favae_cli.config.folders import shipped_configs
-from favae_cli.config.trained_run_tasks import Machine
+from favae_cli.config.run import MachineConfig
 from favae_cli.data import SPLITS, Dataset, load
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.machine.runtime import prepare
@@ -40,7 +40,7 @@ def with_more(mixed_run: Path, mixed_tables: tuple[pd.DataFrame, pd.DataFrame]) 
 
 
 def loaded(folder: Path) -> TrainedRun:
-    return load_run(folder, prepare(Machine(device="cpu", precision="fp32", threads=1)))
+    return load_run(folder, prepare(MachineConfig(device="cpu", precision="fp32", threads=1)))
 
 
 def foretold(run: TrainedRun, view: str, given: str, values: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from favae_cli.common.errors import UserError
+from favae_cli.config.data_base import Kind
 from favae_cli.data import Dataset, ViewData
 from favae_cli.data.masked_tables import masked_view
 from favae_cli.machine.runtime import Runtime
@@ -178,14 +179,14 @@ def made(view: str, known: list[list[float]], value: list[list[float]]) -> Made:
     return Made(view, stored, np.isnan(stored), np.array(value), None)
 
 
-def data(columns: tuple[str, ...], groups: tuple[int, ...] = ()) -> ViewData:
-    return ViewData(np.zeros((0, len(columns)), np.float32), np.zeros(0, np.int64), columns, groups)
+def data(columns: tuple[str, ...], kind: Kind, groups: tuple[int, ...] = ()) -> ViewData:
+    return ViewData(np.zeros((0, len(columns)), np.float32), np.zeros(0, np.int64), columns, groups, kind)
 
 
 def test_columns_of_one_name_stand_with_their_view_and_an_unknown_deviation_is_empty() -> None:
     nan = np.nan
-    left = variables(made("left", [[1.0], [nan]], [[0.0], [2.5]]), data(("age",)), binary=False)
-    right = variables(made("right", [[nan, 1], [0, 1]], [[0.2, 0], [0, 0]]), data(("age", "smokes")), binary=True)
+    left = variables(made("left", [[1.0], [nan]], [[0.0], [2.5]]), data(("age",), "real"))
+    right = variables(made("right", [[nan, 1], [0, 1]], [[0.2, 0], [0, 0]]), data(("age", "smokes"), "binary"))
     found = [*left, *right]
     table = filled_table(found, ["a", "b"])
     assert table.columns.tolist() == [
@@ -214,7 +215,9 @@ def test_a_doubt_does_not_overwrite_a_column_of_its_name() -> None:
     found = [
         part
         for view in ("left", "right")
-        for part in variables(made(view, [[1, 2, 3, 4]], [[0] * 4]), data(columns[: 4 if view == "left" else 2]), False)
+        for part in variables(
+            made(view, [[1, 2, 3, 4]], [[0] * 4]), data(columns[: 4 if view == "left" else 2], "real")
+        )
     ]
     row = filled_table(found, ["s"]).iloc[0].to_dict()
     assert len(row) == 1 + 2 * len(found)
@@ -227,6 +230,6 @@ def test_a_missing_variable_of_categories_is_one_entry() -> None:
     nan = np.nan
     known = [[0, 1, 1, 0, 0], [nan, nan, 0, 0, 1]]
     value = [[0.5, 0.5, 0, 0, 0], [0.3, 0.7, 0.2, 0.2, 0.6]]
-    found = list(variables(made("v", known, value), data(("a=x", "a=y", "b=1", "b=2", "b=3"), (2, 3)), binary=False))
+    found = list(variables(made("v", known, value), data(("a=x", "a=y", "b=1", "b=2", "b=3"), "categorical", (2, 3))))
     assert missing_entries(found, ["p", "q"]).to_numpy().tolist() == [["q", "v", "a", "y", 0.7]]
     assert filled_table(found, ["p", "q"]).to_numpy().tolist() == [["p", "y", 1.0, "1", 1.0], ["q", "y", 0.7, "3", 1.0]]

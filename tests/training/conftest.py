@@ -59,7 +59,7 @@ def tiny_dataset() -> Dataset:
     faces[::7], table[3::7] = -1, -1
     views = {
         "face": ViewData(images.astype(np.uint8), faces),
-        "attributes": ViewData(labels, table, ("Bright", "Striped")),
+        "attributes": ViewData(labels, table, ("Bright", "Striped"), kind="binary"),
     }
     split = {"train": row[:32], "validation": row[32:40], "test": row[40:]}
     return Dataset("toy", row.astype(str), views, split)

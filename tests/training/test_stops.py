@@ -14,9 +14,9 @@ import torch
 
 from favae_cli.common.errors import Interrupted
 from favae_cli.factors import bernoulli, embeddings, rotation, spectral_start
-from favae_cli.machine.runtime import Runtime
+from favae_cli.machine import runtime
 from favae_cli.machine.stop_signals import StopRequest
-from favae_cli.training import encodings, factor_step, vae_trainer
+from favae_cli.training import encodings, factor_step, schedule, vae_trainer
 from favae_cli.training.schedule import Training
 from favae_cli.views import VaeView
 
@@ -27,13 +27,13 @@ Finish = Callable[[Training], tuple[Tensors, list[dict[str, Any]], dict[str, Any
 PHASES: dict[str, tuple[ModuleType | type, str, int]] = {
     "a step": (vae_trainer.VaeTrainer, "loss", 2),
     "the test after an epoch": (vae_trainer, "summed", 1),
-    "the judgement of the VAEs alone": (Training, "_leave", 1),
+    "the judgement of the VAEs alone": (schedule.Training, "_leave", 1),
     "encoding": (VaeView, "encode", 2),
     "the spectral start": (spectral_start, "pooled_covariance", 1),
     "a sweep": (bernoulli.BernoulliEmbedding, "update", 3),
     "a rotation": (rotation, "_negative_gain", 4),
     "settling": (embeddings.Embeddings, "settle", 2),
-    "the bound of a round": (Training, "_log_round", 1),
+    "the bound of a round": (schedule.Training, "_log_round", 1),
 }
 
 
@@ -61,7 +61,7 @@ def half_written(folder: Path) -> list[Path]:
 @pytest.fixture(autouse=True)
 def several_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even these few samples are worked on in several parts, and their tables are files."""
-    monkeypatch.setattr(Runtime, "at_once", lambda runtime, shape: 4)
+    monkeypatch.setattr(runtime, "BATCH", 4)
     monkeypatch.setattr(factor_step, "CHUNK", 16)
     monkeypatch.setattr(encodings, "LARGEST", 0)
 

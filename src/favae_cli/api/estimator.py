@@ -17,6 +17,7 @@ from favae_cli.api.fitted import Fitted, new_folder
 from favae_cli.api.samples import training_data, views_to_fit
 from favae_cli.api.settings import compose_run, sections_of
 from favae_cli.common.errors import UserError
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.contradictions import validate
 from favae_cli.config.run import MachineConfig
 from favae_cli.config.section import validated
@@ -128,8 +129,8 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
         if not isinstance(model, fa_vae.FAVAE) or not model.joins:
             raise UserError("X: one view with a network has nothing to share its factors with; give another view too")
         folder = self._new_folder()
-        (folder / ".hydra").mkdir()
-        OmegaConf.save(composed, folder / ".hydra" / "config.yaml")
+        RunFolder(folder).hydra.mkdir()
+        OmegaConf.save(composed, RunFolder(folder).config)
         training = Training(model, data, config, folder)
         training.run(StopRequest())
         training.log.close()

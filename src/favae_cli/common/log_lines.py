@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from favae_cli.common.run_folder import RunFolder
+
 
 @contextmanager
 def logging_to(directory: Path | None) -> Iterator[None]:
@@ -15,7 +17,7 @@ def logging_to(directory: Path | None) -> Iterator[None]:
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     handlers[0].setFormatter(logging.Formatter("%(message)s"))
     if directory is not None:
-        handlers.append(logging.FileHandler(directory / "run.log"))
+        handlers.append(logging.FileHandler(RunFolder(directory).log))
         handlers[1].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     for handler in handlers:
         package.addHandler(handler)

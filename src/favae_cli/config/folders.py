@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from favae_cli.common.errors import UserError
+from favae_cli.common.run_folder import RunFolder
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -38,7 +39,7 @@ def config_of_run(folder: Path, key: str) -> Path:
     """
     if not folder.is_dir():
         raise UserError(f"{key}: there is no folder {folder}")
-    file = folder / ".hydra" / "config.yaml"
+    file = RunFolder(folder).config
     if not file.is_file():
         raise UserError(f"{key}: {folder} is not the folder of a run; it has no .hydra/config.yaml")
     return file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,4 +28,6 @@ def load(config: DataConfig, cache: Path, seed: int) -> Dataset:
         UserError: a mistake in the config or the data.
     """
     dataset: Dataset = import_module(f"{__name__}.sets.{config.name}").load(config, cache, seed)
-    return without_empty(dataset)
+    kinds = config.kinds()
+    views = {name: replace(view, kind=kinds[name]) for name, view in dataset.views.items()}
+    return without_empty(replace(dataset, views=views))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from favae_cli.common.errors import UserError
@@ -26,12 +28,12 @@ def aligned(view: ViewData, like: ViewData, key: str) -> ViewData:
     """
     if view.is_sequence and like.is_sequence:
         values = _lengthened(view.values, like.shape[0], key)
-        return ViewData(values, view.row, view.columns)
+        return replace(view, values=values)
     if like.groups and len(view.groups) == len(like.groups):
         own, known = _variables(view.columns), _variables(like.columns)
         if [name for name in known if name in own] == [*own]:  # one that is missing throughout has no column
             values = np.concatenate([_block(view, own.get(name, {}), known[name], name, key) for name in known], axis=1)
-            return ViewData(values, view.row, like.columns, like.groups)
+            return replace(view, values=values, columns=like.columns, groups=like.groups)
     return view
 
 

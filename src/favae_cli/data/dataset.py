@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from favae_cli.config.data_base import Kind
+
 SPLITS = ("train", "validation", "test")
 
 
@@ -22,12 +24,14 @@ class ViewData:
         row: int64 (N,), the row of `values` that holds each sample, -1 where the sample lacks the view.
         columns: names of the table's D columns, or of the sequences' C channels; empty for images and texts.
         groups: of a table of categories, how many of its columns belong to each variable, exactly one of which is 1.
+        kind: what the data are, as the config says; None where only the form of the values can tell.
     """
 
     values: np.ndarray
     row: np.ndarray
     columns: tuple[str, ...] = ()
     groups: tuple[int, ...] = ()
+    kind: Kind | None = None
 
     @property
     def present(self) -> np.ndarray:
@@ -118,16 +122,19 @@ Measured = Literal["image", "text", "sequence", "categorical", "binary", "real"]
 
 
 def measured_as(view: ViewData) -> Measured:
-    """The kind of the data; a table in which there is nothing but 0 and 1 is binary."""
+    """The kind of the data; a table of no declared kind is real, unless it has groups."""
+    match view.kind:
+        case "counts" | "vector":
+            return "real"
+        case "image" | "text" | "sequence" | "categorical" | "binary" | "real":
+            return view.kind
     if view.is_image:
         return "image"
     if view.is_text:
         return "text"
     if view.is_sequence:
         return "sequence"
-    if view.groups:
-        return "categorical"
-    return "binary" if np.isin(view.values[~np.isnan(view.values)], (0, 1)).all() else "real"
+    return "categorical" if view.groups else "real"
 
 
 def blocks(groups: tuple[int, ...]) -> list[slice]:

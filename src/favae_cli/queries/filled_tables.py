@@ -35,15 +35,14 @@ class Variable:
     doubt: tuple[str, np.ndarray] | None
 
 
-def variables(made: Made, data: ViewData, binary: bool) -> Iterator[Variable]:
+def variables(made: Made, data: ViewData) -> Iterator[Variable]:
     """The variables of a table, or the one of texts.
 
     Real columns are filled with their mean, binary and categorical ones with the most probable value.
 
     Args:
         made: of the view.
-        data: of the view; its columns are looked at.
-        binary: whether a table holds 0 and 1 alone.
+        data: of the view; its kind and its columns are looked at.
     """
     if data.is_text:
         filled = np.where(made.missing, made.value, made.known)
@@ -53,7 +52,7 @@ def variables(made: Made, data: ViewData, binary: bool) -> Iterator[Variable]:
             yield _category(made, data.columns[block], block)
     else:
         for column, name in enumerate(data.columns):
-            yield (_bit if binary else _number)(made, name, column)
+            yield (_bit if data.kind == "binary" else _number)(made, name, column)
 
 
 def _category(made: Made, columns: Sequence[str], block: slice) -> Variable:

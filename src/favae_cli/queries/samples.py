@@ -92,7 +92,7 @@ def read_input(config: OnInputConfig, trained: TrainedRun, view: str) -> Dataset
     images = [_decoded(path, transform, header) for path, header in zip(paths, headers, strict=True)]
     _say_what_changed(headers, view, transform)
     views = {name: empty_view(part, len(paths)) for name, part in trained.views.items()}
-    views[view] = ViewData(np.stack(images), np.arange(len(paths)))
+    views[view] = replace(views[view], values=np.stack(images), row=np.arange(len(paths)))
     return Dataset(
         "input", np.array([path.name for path in paths]), views, dict.fromkeys(SPLITS, np.arange(len(paths)))
     )

@@ -13,6 +13,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from favae_cli.common.files import replacing
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.reporting.table import Metrics
 from favae_cli.reporting.tables import headline, tables
 
@@ -52,12 +53,13 @@ def write_report(directory: Path) -> Path:
     missing is left out. The page loads nothing from elsewhere.
     """
     directory = directory.resolve()
-    metrics: Metrics = json.loads(_text(directory / "metrics.json") or "{}")
+    folder = RunFolder(directory)
+    metrics: Metrics = json.loads(_text(folder.metrics) or "{}")
     time, trained = _time(directory.name), _progress(directory)
-    composed = yaml.safe_load(_text(directory / ".hydra" / "hydra.yaml")) or {}
+    composed = yaml.safe_load(_text(folder.hydra / "hydra.yaml")) or {}
     choices = composed.get("hydra", {}).get("runtime", {}).get("choices", {})
     experiment = choices.get("experiment") or (directory.parent.name if time else directory.name)
-    overrides = yaml.safe_load(_text(directory / ".hydra" / "overrides.yaml")) or []
+    overrides = yaml.safe_load(_text(folder.hydra / "overrides.yaml")) or []
 
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -71,13 +73,13 @@ def write_report(directory: Path) -> Path:
         facts=[fact for fact in (time, *trained) if fact],
         headline=headline(metrics),
         tables=tables(metrics),
-        figures=_figures(directory / "figures"),
+        figures=_figures(folder.figures),
         metrics=metrics,
-        config=_text(directory / ".hydra" / "config.yaml"),
+        config=_text(folder.config),
         again=shlex.join(["favae-run", *(line for line in overrides if not line.startswith("sweep="))]),
         resume=shlex.join(["favae-run", f"resume={_from_outputs(directory)}"]) if trained else "",
     )
-    path = directory / "report.html"
+    path = folder.report
     with replacing(path) as file:
         file.write_text(page, encoding="utf-8")
     return path
@@ -104,7 +106,7 @@ def _from_outputs(directory: Path) -> str:
 
 def _progress(directory: Path) -> list[str]:
     """How far training went, by the lines of metrics.jsonl."""
-    lines = _text(directory / "metrics.jsonl").splitlines()
+    lines = _text(RunFolder(directory).records).splitlines()
     records: list[dict[str, Any]] = [json.loads(line) for line in lines if line.endswith("}")]
     facts = []
     for kind in ("epoch", "round"):

@@ -23,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.overrides import parse_overrides, plain_key, sweep_overrides
 from favae_cli.reporting.style import save
 from favae_cli.sweeps.figure import sweep_figure
@@ -123,7 +124,7 @@ def _end_row(folder: Path, job: str, ending: float | Exception, name: str, secon
     """Write down how a run ended, draw the picture anew and tell how the sweep stands."""
     from favae_cli.common.log_lines import logging_to
 
-    written = folder / job / "metrics.json"
+    written = RunFolder(folder / job).metrics
     cells = {"seconds": seconds, **(json.loads(written.read_text()) if written.is_file() else {})}
     if isinstance(ending, Exception):
         reason = str(ending) if isinstance(ending, UserError) else repr(ending)

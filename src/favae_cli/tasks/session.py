@@ -13,6 +13,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from favae_cli.common.files import replacing
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset
 from favae_cli.data.loading import loaded
@@ -113,7 +114,7 @@ class Session:
         self.metrics.update({name: value for name, value in metrics.items() if value == value})
         if not self.runtime.world.leads:
             return
-        with replacing(self.directory / "metrics.json") as file:
+        with replacing(RunFolder(self.directory).metrics) as file:
             file.write_text(json.dumps(self.metrics, indent=2, allow_nan=False) + "\n")
 
     def goes_on(self) -> bool:
@@ -130,7 +131,7 @@ class Session:
 
     def draw(self, pictures: Mapping[str, Figure]) -> None:
         """Keep these figures, on disk at once."""
-        folder = self.directory / "figures"
+        folder = RunFolder(self.directory).figures
         folder.mkdir(exist_ok=True)
         for name, figure in pictures.items():
             self.pictures[name] = figure

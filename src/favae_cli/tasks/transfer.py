@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.random_streams import numpy_generator, torch_generator
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.models import FaVaeConfig
 from favae_cli.config.run import Config, HelpConfig, ScheduleConfig
 from favae_cli.data import Dataset
@@ -126,7 +127,7 @@ class _Contest:
     def train_with_help(self, name: str, way: HelpConfig, directory: Path) -> Training:
         """The large VAE tied to the small one by factors."""
         large, begun = self._large(), time.perf_counter()
-        if way.warm_start == "layers" and not checkpoint.exists(directory / "checkpoints" / "last"):
+        if way.warm_start == "layers" and not checkpoint.exists(RunFolder(directory).last):
             self._warm_start(large)
         seconds = time.perf_counter() - begun
         model = FAVAE({self.source: self.small, self.target: large})
@@ -195,7 +196,7 @@ class _Contest:
         training.log.close()
         assert isinstance(view, VaeView)
         frozen = FrozenView(view.config, part.shape, session.runtime)
-        load_networks(frozen, folder / "checkpoints" / "last", name, f"views.{name}")
+        load_networks(frozen, RunFolder(folder).last, name, f"views.{name}")
         return frozen
 
     def _warm_start(self, large: VaeView) -> None:

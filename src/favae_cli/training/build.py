@@ -10,6 +10,7 @@ import torch
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.random_streams import torch_generator
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.models import FaConfig, JointModelConfig
 from favae_cli.config.run import Config
 from favae_cli.config.stored import stored_config, validate_stored
@@ -50,7 +51,7 @@ def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | Join
     if config.pretrained is not None and config.resume is None and config.task.name != "transfer":
         for name, view in model.trainable.items():
             # As it was before its run conditioned it.
-            load_networks(view, config.pretrained / "checkpoints" / "alone", name, f"pretrained, view {name}")
+            load_networks(view, RunFolder(config.pretrained).alone, name, f"pretrained, view {name}")
     return model
 
 
@@ -100,7 +101,7 @@ def frozen_view(run: Path, source: str, name: str, data: ViewData, runtime: Runt
         vaes = ", ".join(key for key, value in sections.items() if value.type == "vae")
         raise UserError(f"views.{name}.source: {run} has no VAE called {source!r}; it has {vaes}")
     view = FrozenView(section, data.shape, runtime, torch_generator(0, name, "weights"))
-    load_networks(view, run / "checkpoints" / "last", source, key)
+    load_networks(view, RunFolder(run).last, source, key)
     return view
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,12 +10,9 @@ import torch
 from torch import Tensor
 
 from favae_cli.machine.runtime import send
-from favae_cli.machine.world import World
 from favae_cli.training.recorded import Inputs
 from favae_cli.training.to_device import Rows
 from favae_cli.views.vae import Loss
-
-AGREED = 16  # steps after which several processes ask each other whether to stop
 
 
 @dataclass
@@ -82,19 +78,6 @@ class Moment(NamedTuple):
 
 Fed = tuple[Any, Inputs]
 """What was drawn for a batch, and all that the step reads of it; `Moment` is its "moment"."""
-
-
-def agreed(world: World, step: int, stop: Callable[[], bool]) -> bool:
-    """Whether all processes stop after this step, because `stop` says so in one of them.
-
-    Several do not ask each other after every step: they would wait for each other once more.
-    """
-    return (world.size == 1 or step % AGREED == 0) and world.any(stop())
-
-
-def never() -> bool:
-    """Nobody asks to stop."""
-    return False
 
 
 @dataclass

@@ -16,10 +16,10 @@ from favae_cli.config.run import TrainerConfig
 from favae_cli.data import Dataset, ViewData
 from favae_cli.machine.runtime import send
 from favae_cli.models import JointVAE
-from favae_cli.training.epoch_state import Moment, Prior, Totals, never, summed
+from favae_cli.training.epoch_state import Moment, Prior, Totals, summed
 from favae_cli.training.recorded import Inputs
 from favae_cli.training.run_state import under
-from favae_cli.training.trainer import Trainer
+from favae_cli.training.trainer import Trainer, never
 from favae_cli.views.vae import Loss
 
 Batch = tuple[dict[str, Tensor], dict[str, Tensor]]

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
+from favae_cli.common.run_folder import RunFolder
+
 
 class RunLog:
     """The numbers of one run, a line an epoch and a line a round.
@@ -24,12 +26,12 @@ class RunLog:
 
     def __init__(self, directory: Path, written: int = 0) -> None:
         directory.mkdir(exist_ok=True)
-        self._path = directory / "metrics.jsonl"
+        self._path = RunFolder(directory).records
         self._path.touch()
         os.truncate(self._path, min(written, self._path.stat().st_size))
         # TensorBoard's own purging goes by step, and epochs and rounds count theirs apart: tell it all again instead.
-        shutil.rmtree(directory / "tensorboard", ignore_errors=True)
-        self._board = SummaryWriter(str(directory / "tensorboard"))
+        shutil.rmtree(RunFolder(directory).tensorboard, ignore_errors=True)
+        self._board = SummaryWriter(str(RunFolder(directory).tensorboard))
         for record in read_records(directory):
             self._show(record)
 
@@ -99,7 +101,7 @@ class SilentLog(RunLog):
 
 def read_records(directory: Path, kind: str | None = None) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl, those of one kind or all."""
-    path = directory / "metrics.jsonl"
+    path = RunFolder(directory).records
     if not path.is_file():
         return []
     records = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from favae_cli.common.errors import Interrupted
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.models import BetaVaeConfig, FaVaeConfig
 from favae_cli.config.run import Config, ScheduleConfig
 from favae_cli.data import Dataset
@@ -67,10 +68,11 @@ class Training:
         world: World = ALONE,
     ) -> None:
         self.model, self.data, self.config, self._alone, self._tie = model, data, config, alone, tie
-        self.world, self._tables = world, Tables(directory / "tables", world)
+        folder = RunFolder(directory)
+        self.world, self._tables = world, Tables(folder.tables, world)
         self.schedule = schedule or config.plan
         self.splits = (*SPLITS, *watched)
-        self.last, self.best, self.alone = (directory / "checkpoints" / name for name in ("last", "best", "alone"))
+        self.last, self.best, self.alone = folder.last, folder.best, folder.alone
         self.trainers = make_trainers(model, data, config)
         for trainer in self.trainers.values():
             trainer.directory = directory

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 
 from favae_cli.common.errors import UserError
+from favae_cli.common.run_folder import RunFolder
+from favae_cli.config.data_base import Kind
 from favae_cli.config.models import FaConfig
 from favae_cli.config.run import Config
 from favae_cli.config.stored import stored_config, validate_stored
@@ -92,14 +94,17 @@ def load_run(folder: Path, runtime: Runtime) -> TrainedRun:
         config = validate_stored(composed)
     except UserError as error:
         raise UserError(f"run: {folder} does not fit this version of favae-run: {error}") from error
-    views = {name: _empty(described) for name, described in state["views"].items()}
+    kinds = config.data.kinds()
+    views = {
+        name: _empty(described, kinds[config.views[name].data or name]) for name, described in state["views"].items()
+    }
     model = _model(config, views, tensors, runtime)
     for name, described in state["views"].items():
         section = config.views[name]
         if "section" in described and isinstance(model, FAVAE) and isinstance(section, VaeViewConfig):
             model.views[name] = FrozenView(section, views[name].shape, runtime)
     unpack(tensors, {}, model, {})
-    numbers = folder / "metrics.json"
+    numbers = RunFolder(folder).metrics
     metrics = json.loads(numbers.read_text()) if numbers.is_file() else {}
     return TrainedRun(folder, config, model, views, runtime, metrics)
 
@@ -109,17 +114,17 @@ def empty_view(like: ViewData, samples: int) -> ViewData:
     return replace(like, values=like.values[:0], row=np.full(samples, -1, np.int64))
 
 
-def _empty(described: dict[str, Any]) -> ViewData:
+def _empty(described: dict[str, Any], kind: Kind) -> ViewData:
     """A view as `training.state.described` has it, without a sample."""
     shape = described["shape"]
     kinds: dict[int, Any] = {3: np.uint8, 0: object}  # images, texts
     values = np.zeros((0, *shape), kinds.get(len(shape), np.float32))
-    return ViewData(values, np.zeros(0, np.int64), tuple(described["columns"]), tuple(described["groups"]))
+    return ViewData(values, np.zeros(0, np.int64), tuple(described["columns"]), tuple(described["groups"]), kind)
 
 
 def _finished(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """The last checkpoint of a run that has nothing left to train."""
-    last = folder / "checkpoints" / "last"
+    last = RunFolder(folder).last
     if checkpoint.exists(last):
         tensors, state = checkpoint.load(last)
         if state["finished"]:

@@ -19,13 +19,29 @@ from favae_cli.common.random_streams import numpy_generator, torch_generator
 from favae_cli.config.run import TrainerConfig
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import Runtime, send
+from favae_cli.machine.world import World
 from favae_cli.nets.batch_norm import synchronise
 from favae_cli.training.compiled import Compiled
-from favae_cli.training.epoch_state import Fed, Moment, Position, Prior, Totals, agreed, never, summed
+from favae_cli.training.epoch_state import Fed, Moment, Position, Prior, Totals, summed
 from favae_cli.training.profiling import profiled
 from favae_cli.training.recorded import Inputs, Learner, Recorded, recorded
 from favae_cli.training.to_device import delivered
 from favae_cli.views.vae import KLTerm, Loss
+
+AGREED = 16  # steps after which several processes ask each other whether to stop
+
+
+def agreed(world: World, step: int, stop: Callable[[], bool]) -> bool:
+    """Whether all processes stop after this step, because `stop` says so in one of them.
+
+    Several do not ask each other after every step: they would wait for each other once more.
+    """
+    return (world.size == 1 or step % AGREED == 0) and world.any(stop())
+
+
+def never() -> bool:
+    """Nobody asks to stop."""
+    return False
 
 
 class Trainer(ABC):

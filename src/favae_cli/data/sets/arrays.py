@@ -56,6 +56,7 @@ def as_view(name: str, cells: Cells, kind: Kind, like: ViewData | None = None) -
             view = _table(name, cells, kind, like)
         case _:
             assert_never(kind)
+    view = replace(view, kind=kind)
     if like is None:
         return view
     view = aligned(view, like, cells.key)

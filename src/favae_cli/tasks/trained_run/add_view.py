@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
 from favae_cli.common.random_streams import torch_generator
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.contradictions import validate
 from favae_cli.config.models import FaVaeConfig
@@ -69,8 +70,9 @@ def use(config: AddViewConfig, trained: TrainedRun, directory: Path) -> None:
     training = Training(joined, data, whole, directory, tie=tie)
     with StopRequest().handling() as stop:
         training.run(stop)
-    (directory / ".hydra").mkdir(exist_ok=True)
-    with replacing(directory / ".hydra" / "config.yaml") as file:  # from now on the folder is a finished run's
+    written = RunFolder(directory)
+    written.hydra.mkdir(exist_ok=True)
+    with replacing(written.config) as file:  # from now on the folder is a finished run's
         OmegaConf.save(OmegaConf.create(whole.model_dump(mode="json", by_alias=True)), file)
     session.add(training.progress.speeds())
     evaluate(session, "test")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from favae_cli.common.pixels import unit
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.trained_run_tasks import EditConfig
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models.fa_vae import FAVAE, observed_table
@@ -58,7 +59,7 @@ def use(config: EditConfig, trained: TrainedRun, directory: Path) -> None:
     shown = slice(config.show)
     rows = list(zip(unit(stored[shown]), model.views[view].decode(z[shown]), edited[shown], strict=True))
     titles = ["original", "reconstruction", ", ".join(f"{name} {value}" for name, value in config.attributes.items())]
-    save_grid(directory / "figures" / "editing.png", rows, samples.names[shown], titles)
+    save_grid(RunFolder(directory).figures / "editing.png", rows, samples.names[shown], titles)
 
 
 def _strengths(config: EditConfig, trained: TrainedRun, columns: tuple[str, ...]) -> np.ndarray:

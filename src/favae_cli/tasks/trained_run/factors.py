@@ -8,6 +8,7 @@ from pathlib import Path
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.trained_run_tasks import FactorsConfig
 from favae_cli.evaluation.cards import card_name, card_picture, card_record, factor_cards, panels_of
 from favae_cli.evaluation.explained import explained_picture, explained_table
@@ -35,7 +36,7 @@ def use(config: FactorsConfig, trained: TrainedRun, directory: Path) -> None:
 
     table = explained_table(reading, most_relevant(model.joined, None, model.joined.factors), config.count)
     save_table(directory, "factors", table, config.format)
-    figures = directory / "figures"
+    figures = RunFolder(directory).figures
     figures.mkdir(exist_ok=True)
     save(explained_picture(table), figures / "explained.png")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from favae_cli.common.random_streams import numpy_generator
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.trained_run_tasks import GenerateConfig
 from favae_cli.queries.generate_and_edit import Editor
 from favae_cli.tasks.trained_run.named_choices import asked_labels, chosen_attributes, chosen_view
@@ -35,4 +36,4 @@ def use(config: GenerateConfig, trained: TrainedRun, directory: Path) -> None:
         images = Editor(model, view, attributes).generate(labels, numpy_generator(config.seed, "generate"), strength)
         save_images(directory / "images" / view, [f"{number:04d}" for number in range(config.count)], images)
         rows = [list(images[start : start + COLUMNS]) for start in range(0, len(images), COLUMNS)]
-        save_grid(directory / "figures" / f"generated_{view}.png", rows)
+        save_grid(RunFolder(directory).figures / f"generated_{view}.png", rows)

@@ -10,6 +10,7 @@ import numpy as np
 
 from favae_cli.common.files import replacing
 from favae_cli.common.pixels import unit
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.trained_run_tasks import ImputeConfig
 from favae_cli.queries.filled_tables import Variable, filled_table, missing_entries, variables
 from favae_cli.queries.impute import Made, embedding_of, made_of
@@ -37,7 +38,6 @@ def use(config: ImputeConfig, trained: TrainedRun, directory: Path) -> None:
     evidence = model.embeddings(samples.data, samples.indices, encoded)
     evidence.settle(model.joined)
 
-    kinds = trained.config.data.kinds()
     found: list[Variable] = []
     images: dict[str, dict[int, np.ndarray]] = {}
     for name, part in trained.views.items():
@@ -49,8 +49,7 @@ def use(config: ImputeConfig, trained: TrainedRun, directory: Path) -> None:
         elif part.is_sequence:
             _save_sequences(directory / f"{name}.npz", made_of(model, samples, embedding, name), samples)
         else:
-            binary = kinds[trained.config.views[name].data or name] == "binary"
-            found += variables(made_of(model, samples, embedding, name), part, binary)
+            found += variables(made_of(model, samples, embedding, name), part)
     if found:
         save_table(directory, "imputed", missing_entries(found, samples.keys), config.format)
         if config.output is not None:
@@ -92,4 +91,4 @@ def _save_images(directory: Path, made: Mapping[str, Mapping[int, np.ndarray]], 
     shown = lacking[:show]
     labels = [f"{names[row]}, made: {', '.join(view for view in made if row in made[view])}" for row in shown]
     rows = [[picture(view, row) for view in made] for row in shown]
-    save_grid(directory / "figures" / "imputed.png", rows, labels, list(made))
+    save_grid(RunFolder(directory).figures / "imputed.png", rows, labels, list(made))

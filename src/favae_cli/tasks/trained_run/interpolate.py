@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from favae_cli.common.errors import UserError
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.trained_run_tasks import InterpolateConfig
 from favae_cli.queries.interpolate import between
 from favae_cli.queries.samples import chosen_samples
@@ -40,4 +41,4 @@ def use(config: InterpolateConfig, trained: TrainedRun, directory: Path) -> None
     for kind, rows in made.items():
         save_images(directory / "images" / kind, steps, np.concatenate(rows))
         grid = [list(row) for row in rows[: config.show]]
-        save_grid(directory / "figures" / f"interpolation_{kind}.png", grid, ways[: config.show])
+        save_grid(RunFolder(directory).figures / f"interpolation_{kind}.png", grid, ways[: config.show])

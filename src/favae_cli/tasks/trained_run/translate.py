@@ -6,6 +6,7 @@ from pathlib import Path
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.pixels import unit
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.trained_run_tasks import TranslateConfig
 from favae_cli.queries.samples import chosen_samples
 from favae_cli.queries.translate import translator_of
@@ -33,7 +34,7 @@ def use(config: TranslateConfig, trained: TrainedRun, directory: Path) -> None:
         if truth.present[index]:
             row.append(unit(truth.gather(index)))
     titles = [source, "reconstruction", f"translated to {target}", target][: max(map(len, rows))]
-    save_grid(directory / "figures" / "translation.png", rows, samples.names[shown], titles)
+    save_grid(RunFolder(directory).figures / "translation.png", rows, samples.names[shown], titles)
 
 
 def _direction(config: TranslateConfig, trained: TrainedRun) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.trained_run_tasks import TraverseConfig
 from favae_cli.queries.factor_reading import factor_table
 from favae_cli.queries.samples import Samples, read_input
@@ -35,7 +36,7 @@ def use(config: TraverseConfig, trained: TrainedRun, directory: Path) -> None:
         images = model.views[view].decode(z + steps)
         save_images(directory / "images" / name, files, images)
         rows = [list(images[start : start + config.steps]) for start in range(0, len(images), config.steps)]
-        save_grid(directory / "figures" / f"traversal_{name}.png", rows, labels)
+        save_grid(RunFolder(directory).figures / f"traversal_{name}.png", rows, labels)
     table = factor_table(factors, most_relevant(factors, view, factors.factors))
     save_table(directory, "factors", table, config.format)
 
