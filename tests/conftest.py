@@ -80,6 +80,13 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
 
 
+@pytest.fixture
+def no_sweep_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the picture of a sweep, which is drawn anew after every run."""
+    monkeypatch.setattr("favae_cli.sweep.sweep_figure", lambda runs, score: None)
+    monkeypatch.setattr("favae_cli.sweep.save", lambda figure, path: None)
+
+
 @cache
 def composed(*overrides: str) -> Config:
     with initialize_config_dir(str(shipped_configs()), version_base="1.3"):
