@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from favae_cli.factors.bound import bias_kl, embedding_term, weights_kl
-from favae_cli.factors.embeddings import Embeddings, LocalEmbedding
+from favae_cli.factors.embeddings import Embeddings
+from favae_cli.factors.inference import LocalEmbedding
 from favae_cli.factors.linalg import EngineError, few_threads
 from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, FactorModel, Gamma, ViewFactors
 from favae_cli.factors.moments import gaussian_entropy

@@ -11,7 +11,7 @@ from favae_cli.config.models import FaVaeConfig, JointModelConfig
 from favae_cli.config.run import Config, ScheduleConfig
 from favae_cli.data import Dataset
 from favae_cli.factors import fit
-from favae_cli.factors.embeddings import LocalEmbedding
+from favae_cli.factors.inference import LocalEmbedding
 from favae_cli.factors.moments import Moments
 from favae_cli.factors.real import RealEmbedding
 from favae_cli.machine.world import ALONE, World
