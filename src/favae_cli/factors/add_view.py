@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from favae_cli.factors.bound import bias_kl, embedding_term, weights_kl
-from favae_cli.factors.embeddings import Embeddings
-from favae_cli.factors.inference import LocalEmbedding
+from favae_cli.factors.bound import view_terms
+from favae_cli.factors.inference import Evidence, LocalEmbedding
 from favae_cli.factors.linalg import EngineError, few_threads
 from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, FactorModel, Gamma, ViewFactors
 from favae_cli.factors.moments import gaussian_entropy
@@ -34,7 +33,7 @@ class NewView:
 def extend(
     model: FactorModel,
     name: str,
-    evidence: Embeddings,
+    evidence: Evidence,
     new: NewView,
     *,
     weight: float = 1.0,
@@ -83,7 +82,7 @@ def extend(
             view = update_view(name, view, sums)
         except EngineError as error:
             raise EngineError(f"sweep {sweep}: {error}") from error
-        bound = embedding_term(view, sums) - weights_kl(view, name) - view.ard.kl() - view.noise.kl() - bias_kl(view)
+        bound = sum(view_terms(name, view, sums).values())
         if abs(bound - before) <= tolerance * abs(bound):
             break
         before = bound
