@@ -60,7 +60,7 @@ def join(
         evidence.moments(),
         config.model.factors,
         config.seed,
-        weights={name: getattr(view, "weight", 1.0) for name, view in config.views.items() if name in model.views},
+        copies={name: getattr(view, "weight", 1.0) for name, view in config.views.items() if name in model.views},
         sweeps=schedule.sweeps,
         rotate_every=schedule.rotate_every,
         prune=schedule.prune,

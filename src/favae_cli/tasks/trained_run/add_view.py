@@ -159,7 +159,6 @@ def _extended(
     else:
         own = model.encode(data, train[here], [name])[name]  # with its variances
         new = NewView(own.mean, np.zeros_like(own.mean) if own.variance is None else own.variance)
-    weight = getattr(settings.views[name], "weight", 1.0)
-    found = extend(factors, name, evidence, new, weight=weight)
+    found = extend(factors, name, evidence, new, copies=getattr(settings.views[name], "weight", 1.0))
     keep_units({name: view}, {name: new.local} if new.local else {})
     return found
