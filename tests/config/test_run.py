@@ -16,11 +16,11 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import TypeAdapter
 
 from favae_cli.common.errors import UserError
+from favae_cli.config.choices import ViewConfig
 from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.run import Config
 from favae_cli.config.section import Section
-from favae_cli.config.views import ViewConfig
 
 EXPERIMENTS = sorted(path.stem for path in (shipped_configs() / "experiment").glob("*.yaml"))
 MODELS = sorted(path.stem for path in (shipped_configs() / "model").glob("*.yaml"))

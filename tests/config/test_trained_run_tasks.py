@@ -15,8 +15,8 @@ from omegaconf import DictConfig
 
 from favae_cli.cli import main
 from favae_cli.common.errors import UserError
+from favae_cli.config.choices import DataConfig
 from favae_cli.config.contradictions import validate
-from favae_cli.config.data_sets import DataConfig
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.trained_run_tasks import (
     TASKS,

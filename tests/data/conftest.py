@@ -11,7 +11,7 @@ import yaml
 from PIL import Image
 from pydantic import TypeAdapter
 
-from favae_cli.config.data_sets import DataConfig
+from favae_cli.config.choices import DataConfig
 from favae_cli.data import Dataset, load
 
 WriteCelebA = Callable[[Path, Mapping[str, Sequence[bool]], Sequence[int], Sequence[int]], None]

@@ -11,7 +11,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter
 
-from favae_cli.config.views import ViewConfig as Section
+from favae_cli.config.choices import ViewConfig as Section
 from favae_cli.data import ViewData
 from favae_cli.machine.runtime import Runtime
 from favae_cli.views import View, build_view

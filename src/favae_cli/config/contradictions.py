@@ -9,19 +9,12 @@ from pydantic import TypeAdapter
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
+from favae_cli.config.choices import SEEN_BY, ViewConfig
 from favae_cli.config.data_sets import Kind
 from favae_cli.config.models import BetaVaeConfig, FaConfig, FaVaeConfig, JointModelConfig, VaeConfig
-from favae_cli.config.run import Config, TrainerConfig
+from favae_cli.config.run import TASKS, Config, TrainerConfig
 from favae_cli.config.section import validated
-from favae_cli.config.views import (
-    SEEN_BY,
-    BernoulliViewConfig,
-    ConvArch,
-    FrozenViewConfig,
-    NetworkViewConfig,
-    VaeViewConfig,
-    ViewConfig,
-)
+from favae_cli.config.views import BernoulliViewConfig, ConvArch, FrozenViewConfig, NetworkViewConfig, VaeViewConfig
 
 
 def validate(composed: DictConfig) -> Config:
@@ -107,6 +100,8 @@ def _lacking(config: Config, sides: dict[str, int | None]) -> Iterator[str]:
         return
     if task == "transfer":
         yield from _lacking_transfer(config, images)
+        return
+    if task not in TASKS:  # another package's
         return
     fewest, views = (2, "views") if task == "adapt" else (1, "view")
     if len(images) < fewest:

@@ -17,7 +17,6 @@ __all__ = [
     "AvatarsConfig",
     "CartoonSetConfig",
     "CelebAConfig",
-    "DataConfig",
     "Kind",
     "ManifestConfig",
     "PairsConfig",
@@ -217,16 +216,3 @@ class ArraysConfig(BaseDataConfig):
 
     def sides(self) -> dict[str, int | None]:
         return {name: self.size.get(name) for name in self.views}
-
-
-DataConfig = Annotated[
-    AvatarsConfig
-    | ManifestConfig
-    | CelebAConfig
-    | CartoonSetConfig
-    | PairsConfig
-    | DigitsConfig
-    | BundledConfig
-    | ArraysConfig,
-    Field(discriminator="name"),
-]

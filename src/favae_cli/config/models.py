@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -47,7 +47,13 @@ class FaConfig(FactorModelConfig):
     components: Count = Field(description="dimensions kept of each image view, at most")
 
 
-class MultiVaeConfig(Section):
+class JointModelConfig(Section):
+    """Models that train all views at once."""
+
+    name: str
+
+
+class MultiVaeConfig(JointModelConfig):
     """A Gaussian z for each view and one categorical c for all (Xu et al., 2021)."""
 
     name: Literal["multi_vae"]
@@ -59,10 +65,8 @@ class MultiVaeConfig(Section):
     growth: Count = Field(description="epochs in which both capacities grow from 0, linearly")
 
 
-class LibraryModelConfig(Section):
+class LibraryModelConfig(JointModelConfig):
     """A joint VAE of the package multivae, its keys called as they are there."""
-
-    name: str
 
 
 class MvaeConfig(LibraryModelConfig):
@@ -111,9 +115,3 @@ class MvtcaeConfig(LibraryModelConfig):
     name: Literal["mvtcae"]
     beta: NotNegative = Field(description="weight of all KL terms")
     alpha: float = Field(ge=0, le=1, description="share of the total correlation, the rest is the ELBO's")
-
-
-JointModelConfig = MultiVaeConfig | MvaeConfig | MmvaeConfig | JmvaeConfig | DmvaeConfig | MopoeConfig | MvtcaeConfig
-ModelConfig = Annotated[
-    FaVaeConfig | VaeConfig | BetaVaeConfig | FaConfig | JointModelConfig, Field(discriminator="name")
-]

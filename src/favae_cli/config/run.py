@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from favae_cli.config.data_sets import DataConfig
-from favae_cli.config.models import FaVaeConfig, ModelConfig
+from favae_cli.common import extensions
+from favae_cli.config.choices import DataConfig, ModelConfig, ViewConfig
+from favae_cli.config.models import FaVaeConfig
 from favae_cli.config.section import Count, Folder, Name, NotNegative, Positive, Section, Seed, Text
-from favae_cli.config.views import ViewConfig
 
 
 def _device(name: str) -> str:
@@ -19,8 +19,15 @@ def _device(name: str) -> str:
     return name
 
 
+TASKS = ("train", "condition", "adapt", "transfer")
+if TYPE_CHECKING:
+    TaskName = str
+else:
+    TaskName = Literal[*TASKS, *extensions.names("tasks")]
+
+
 class TaskConfig(Section):
-    name: Literal["train", "condition", "adapt", "transfer"]
+    name: TaskName
 
 
 class ScheduleConfig(Section):

@@ -9,11 +9,10 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.data_sets import DataConfig
+from favae_cli.config.choices import DataConfig, ViewConfig
 from favae_cli.config.folders import config_of_run
 from favae_cli.config.run import MachineConfig
 from favae_cli.config.section import Count, Folder, Name, Positive, Section, Seed, Text, problems, validated
-from favae_cli.config.views import ViewConfig
 
 
 def _listed(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +16,7 @@ from pydantic import (
     model_serializer,
 )
 
+from favae_cli.config.data_base import Kind
 from favae_cli.config.section import Count, Folder, Name, Positive, Section
 
 
@@ -95,6 +96,9 @@ TableArch = Annotated[MlpArch | OwnArch, Field(discriminator="name"), BeforeVali
 class BaseViewConfig(Section):
     """What every view has."""
 
+    sees: ClassVar[tuple[Kind, ...]]
+    """Kinds of data that it can see."""
+
     data: Name | None = Field(description="view of the data that it sees; null: the one of its own name")
 
 
@@ -134,6 +138,8 @@ class NetworkViewConfig(BaseViewConfig):
 class VaeViewConfig(NetworkViewConfig):
     """Images or vectors."""
 
+    sees = ("image", "vector", "real", "binary")
+
     type: Literal["vae"]
     arch: ImageArch
     likelihood: Literal["gaussian", "bernoulli"] = Field(description="of the data given z")
@@ -145,18 +151,24 @@ class VaeViewConfig(NetworkViewConfig):
 class CountsViewConfig(NetworkViewConfig):
     """Vectors of counts."""
 
+    sees = ("counts",)
+
     type: Literal["counts"]
     arch: TableArch
     likelihood: Literal["poisson", "negative_binomial"] = Field(description="of the counts given z")
 
 
 class SequenceViewConfig(NetworkViewConfig):
+    sees = ("sequence",)
+
     type: Literal["sequence"]
     arch: Annotated[GruArch | Conv1dArch, Field(discriminator="name")]
     variance: Variance = Field(description="of the gaussian likelihood, for standardised channels")
 
 
 class TextViewConfig(NetworkViewConfig):
+    sees = ("text",)
+
     type: Literal["text"]
     arch: TokenArch
     vocabulary: int = Field(ge=257, description="different tokens at most; the end of a text and 256 bytes are some")
@@ -170,18 +182,26 @@ class FactorViewConfig(BaseViewConfig):
 
 
 class BernoulliViewConfig(FactorViewConfig):
+    sees = ("binary",)
+
     type: Literal["bernoulli"]
 
 
 class CategoricalViewConfig(FactorViewConfig):
+    sees = ("categorical",)
+
     type: Literal["categorical"]
 
 
 class RealViewConfig(FactorViewConfig):
+    sees = ("real", "vector")
+
     type: Literal["real"]
 
 
 class FrozenViewConfig(BaseViewConfig):
+    sees = ("image", "vector", "real", "binary")
+
     type: Literal["frozen"]
     run: Folder = Field(description="folder of the run that trained it")
     source: Name = Field(description="name of the view in that run")
@@ -189,27 +209,3 @@ class FrozenViewConfig(BaseViewConfig):
 
 TrainedViewConfig = VaeViewConfig | CountsViewConfig | SequenceViewConfig | TextViewConfig
 """Views whose networks a run trains."""
-
-ViewConfig = Annotated[
-    VaeViewConfig
-    | CountsViewConfig
-    | SequenceViewConfig
-    | TextViewConfig
-    | BernoulliViewConfig
-    | CategoricalViewConfig
-    | RealViewConfig
-    | FrozenViewConfig,
-    Field(discriminator="type"),
-]
-
-SEEN_BY: dict[str, tuple[str, ...]] = {
-    "image": ("vae", "frozen"),
-    "vector": ("vae", "real", "frozen"),
-    "real": ("real", "vae", "frozen"),
-    "binary": ("bernoulli", "vae", "frozen"),
-    "categorical": ("categorical",),
-    "counts": ("counts",),
-    "sequence": ("sequence",),
-    "text": ("text",),
-}
-"""By kind of data (`Kind` of data_config.py), the types of view that can see them; the usual one first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from favae_cli.config.data_sets import DataConfig
+from favae_cli.config.choices import DataConfig
 from favae_cli.data import Dataset, load
 
 logger = logging.getLogger(__name__)

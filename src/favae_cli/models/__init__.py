@@ -7,10 +7,11 @@ from importlib import import_module
 
 import torch
 
+from favae_cli.common import extensions
 from favae_cli.common.errors import UserError
 from favae_cli.common.random_streams import torch_generator
 from favae_cli.common.vision import torchvision
-from favae_cli.config.models import LibraryModelConfig, MultiVaeConfig
+from favae_cli.config.models import JointModelConfig, LibraryModelConfig, MultiVaeConfig
 from favae_cli.config.run import Config
 from favae_cli.config.views import VaeViewConfig
 from favae_cli.data import Dataset
@@ -33,7 +34,7 @@ def build_joint(config: Config, data: Dataset, runtime: Runtime) -> JointVAE:
         UserError: sizes that do not fit the model, or a package that is not installed.
     """
     settings = config.model
-    assert isinstance(settings, MultiVaeConfig | LibraryModelConfig)
+    assert isinstance(settings, JointModelConfig)
     views = {
         name: VaeView(section, data.views[name].shape, runtime, torch_generator(config.seed, name, "weights"))
         for name, section in config.views.items()
@@ -41,9 +42,16 @@ def build_joint(config: Config, data: Dataset, runtime: Runtime) -> JointVAE:
     }
     if left_out := [name for name in config.views if name not in views]:
         logger.info("%s is without %s: only vae views take part", settings.name, ", ".join(left_out))
+    return _made(settings, views, torch_generator(config.seed, "joint", "weights"))
+
+
+def _made(settings: JointModelConfig, views: dict[str, VaeView], generator: torch.Generator) -> JointVAE:
     if isinstance(settings, MultiVaeConfig):
         return MultiVAE(settings, views)
-    return _from_library(settings, views, torch_generator(config.seed, "joint", "weights"))
+    if isinstance(settings, LibraryModelConfig):
+        return _from_library(settings, views, generator)
+    model: JointVAE = extensions.added("models", settings.name)(settings, views, generator)
+    return model
 
 
 def _from_library(settings: LibraryModelConfig, views: dict[str, VaeView], generator: torch.Generator) -> JointVAE:

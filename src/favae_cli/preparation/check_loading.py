@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.data_sets import DataConfig, ManifestConfig
+from favae_cli.config.choices import DataConfig
+from favae_cli.config.data_sets import ManifestConfig
 from favae_cli.data import Dataset, load
 from favae_cli.preparation.check_findings import Findings
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
+from favae_cli.common import extensions
 from favae_cli.common.errors import Interrupted, UserError
 from favae_cli.common.log_lines import logging_to, silent
-from favae_cli.config.run import Config
+from favae_cli.config.run import TASKS, Config
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.machine.world import World
 
@@ -27,11 +29,11 @@ def run_task(config: Config, directory: Path) -> float:
         Interrupted: by SIGTERM or Ctrl-C; says how to go on.
         UserError: a mistake that only the data could show, or a score that the task does not report.
     """
-    task = import_module(f"{__name__}.{config.task.name}")
+    task = _task(config.task.name)
     leads = World.here().leads
     with logging_to(directory) if leads else silent(), StopRequest().handling() as stop:
         try:
-            metrics: dict[str, float] = task.run(config, directory, stop)
+            metrics = task(config, directory, stop)
         except Interrupted as interrupted:
             logger.info("stopped")
             raise Interrupted(f"stopped and saved; go on with: favae-run resume={directory}") from interrupted
@@ -40,3 +42,11 @@ def run_task(config: Config, directory: Path) -> float:
     if config.score not in metrics:
         raise UserError(f"score: there is no {config.score!r} in {directory / 'metrics.json'}")
     return metrics[config.score]
+
+
+def _task(name: str) -> Callable[[Config, Path, StopRequest], dict[str, float]]:
+    """What runs a task: `run` of a module here, or what another package adds."""
+    found: Callable[[Config, Path, StopRequest], dict[str, float]] = (
+        import_module(f"{__name__}.{name}").run if name in TASKS else extensions.added("tasks", name)
+    )
+    return found

@@ -11,8 +11,9 @@ from pydantic import ConfigDict, ValidationError
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.log_lines import logging_to
+from favae_cli.config.choices import DataConfig
 from favae_cli.config.contradictions import validate
-from favae_cli.config.data_sets import DataConfig, ManifestConfig
+from favae_cli.config.data_sets import ManifestConfig
 from favae_cli.config.run import Config
 from favae_cli.config.section import Folder, Section, Seed
 from favae_cli.config.views import NetworkViewConfig

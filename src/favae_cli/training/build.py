@@ -11,10 +11,11 @@ import torch
 from favae_cli.common.errors import UserError
 from favae_cli.common.random_streams import torch_generator
 from favae_cli.common.run_folder import RunFolder
+from favae_cli.config.choices import ViewConfig
 from favae_cli.config.models import FaConfig, JointModelConfig
 from favae_cli.config.run import Config
 from favae_cli.config.stored import stored_config, validate_stored
-from favae_cli.config.views import VaeViewConfig, ViewConfig
+from favae_cli.config.views import VaeViewConfig
 from favae_cli.data import Dataset, ViewData
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models import JointVAE, build_joint

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 
+from favae_cli.common import extensions
 from favae_cli.common.errors import UserError
-from favae_cli.config.views import (
-    BernoulliViewConfig,
-    CategoricalViewConfig,
-    FrozenViewConfig,
-    RealViewConfig,
-    ViewConfig,
-)
+from favae_cli.config.choices import ViewConfig
 from favae_cli.data import ViewData
 from favae_cli.machine.runtime import Runtime
 from favae_cli.views.base import Encoded, View
@@ -26,6 +24,7 @@ from favae_cli.views.text import TextView
 from favae_cli.views.vae import VaeView
 
 __all__ = [
+    "VIEWS",
     "BernoulliView",
     "CategoricalView",
     "CountsView",
@@ -40,7 +39,24 @@ __all__ = [
     "build_view",
 ]
 
-_WITH_NETWORKS = {"vae": VaeView, "counts": CountsView, "sequence": SequenceView, "text": TextView}
+Maker = Callable[[Any, ViewData, Runtime, torch.Generator], View]
+
+
+def _with_networks(view: type[VaeView]) -> Maker:
+    return lambda config, data, runtime, generator: view(config, data.shape, runtime, generator)
+
+
+VIEWS: dict[str, Maker] = {
+    "bernoulli": lambda config, data, runtime, generator: BernoulliView(data.shape[0]),
+    "categorical": lambda config, data, runtime, generator: CategoricalView(data.groups),
+    "real": lambda config, data, runtime, generator: RealView(data.shape[0]),
+    "vae": _with_networks(VaeView),
+    "counts": _with_networks(CountsView),
+    "sequence": _with_networks(SequenceView),
+    "text": _with_networks(TextView),
+}
+"""By type, what makes a view from its section, its data, the runtime, and a generator of its weights; a frozen view's
+networks come from another run."""
 
 
 def build_view(name: str, config: ViewConfig, data: ViewData, runtime: Runtime, generator: torch.Generator) -> View:
@@ -56,18 +72,9 @@ def build_view(name: str, config: ViewConfig, data: ViewData, runtime: Runtime, 
     Raises:
         UserError: the architecture cannot take data of this shape; the message begins with the key below the view's.
     """
+    make = VIEWS.get(config.type) or extensions.added("views", config.type)
     try:
-        return _built(config, data, runtime, generator)
+        made: View = make(config, data, runtime, generator)
     except UserError as error:  # what it says begins with a key of the view's section
         raise UserError(f"views.{name}.{error}") from error
-
-
-def _built(config: ViewConfig, data: ViewData, runtime: Runtime, generator: torch.Generator) -> View:
-    if isinstance(config, BernoulliViewConfig):
-        return BernoulliView(data.shape[0])
-    if isinstance(config, CategoricalViewConfig):
-        return CategoricalView(data.groups)
-    if isinstance(config, RealViewConfig):
-        return RealView(data.shape[0])
-    assert not isinstance(config, FrozenViewConfig)  # its networks come from another run
-    return _WITH_NETWORKS[config.type](config, data.shape, runtime, generator)
+    return made

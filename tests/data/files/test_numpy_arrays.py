@@ -13,7 +13,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.data_sets import DataConfig
+from favae_cli.config.choices import DataConfig
 from favae_cli.data import Dataset
 from favae_cli.data.cells import Cells
 from favae_cli.data.sets.arrays import as_view

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from sklearn.datasets import load_digits
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.data_sets import DataConfig
+from favae_cli.config.choices import DataConfig
 from favae_cli.data import Dataset, load
 
 SCHEMA: TypeAdapter[Any] = TypeAdapter(DataConfig)

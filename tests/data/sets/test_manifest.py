@@ -13,7 +13,7 @@ from PIL import Image
 from pydantic import TypeAdapter
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.data_sets import DataConfig
+from favae_cli.config.choices import DataConfig
 from favae_cli.data import Dataset, load
 
 EMOJI = Path(__file__).parents[4] / "shared" / "data" / "emoji"
