@@ -34,7 +34,7 @@ def assert_never_falls(bound: tuple[float, ...]) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("kind", ["fixed", "bernoulli", "weighted"])
+@pytest.mark.parametrize("kind", ["fixed", "bernoulli", "copies"])
 def test_bound_never_falls_over_sweeps_rotations_and_pruning(plant, missing, kind, seed):
     planted = plant(seed, 200, SIZES, 3, missing)
     options = {"sweeps": 80, "rotate_every": 7}
@@ -42,8 +42,8 @@ def test_bound_never_falls_over_sweeps_rotations_and_pruning(plant, missing, kin
         model = fit(Moments.from_arrays(planted.arrays), 12, seed, **options)
     else:
         embeddings = with_labels(planted)
-        weights = {"x": 5.0, "b": 0.5} if kind == "weighted" else {}
-        model = fit(embeddings.moments(), 12, seed, weights=weights, local=embeddings, **options)
+        copies = {"x": 5.0, "b": 0.5} if kind == "copies" else {}
+        model = fit(embeddings.moments(), 12, seed, copies=copies, local=embeddings, **options)
     assert model.factors < 12, "nothing was pruned: the test would not see what pruning does to the bound"
     assert_never_falls(model.bound)
     assert model.bound[-1] == pytest.approx(sum(model.terms.values()))

@@ -11,7 +11,8 @@ from sklearn.metrics import roc_auc_score
 
 from favae_cli.factors import FactorModel, fit
 from favae_cli.factors.bernoulli import BernoulliEmbedding
-from favae_cli.factors.embeddings import Embeddings, LocalEmbedding
+from favae_cli.factors.embeddings import Embeddings
+from favae_cli.factors.inference import LocalEmbedding
 from favae_cli.factors.real import RealEmbedding
 
 SIZES = {"quiet": 15, "noisy": 12, "table": 12, "bits": 10, "kinds": 8}

@@ -118,12 +118,12 @@ def test_uncertain_weights_widen_the_precision_of_g():
     np.testing.assert_allclose(covariance, np.linalg.inv(precision), atol=1e-12)
 
 
-def test_view_of_weight_two_counts_as_if_seen_twice(samples):
+def test_two_copies_of_a_view_count_as_if_seen_twice(samples):
     model = known_model()
-    weighted = replace(model, views=model.views | {"a": replace(model.views["a"], weight=2.0)})
+    copied = replace(model, views=model.views | {"a": replace(model.views["a"], copies=2.0)})
     sharper = Gamma(2 * model.views["a"].noise.shape, model.views["a"].noise.rate)
     doubled = replace(model, views=model.views | {"a": replace(model.views["a"], noise=sharper)})
-    for found, expected in zip(weighted.posterior(samples), doubled.posterior(samples), strict=True):
+    for found, expected in zip(copied.posterior(samples), doubled.posterior(samples), strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-12)
 
 

@@ -90,12 +90,12 @@ def test_factors_are_recovered_where_a_third_is_missing():
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10**6), st.floats(0.0, 0.7), st.floats(0.3, 4.0))
-def test_the_bound_never_falls(seed, share, weight):
+def test_the_bound_never_falls(seed, share, copies):
     x = with_holes(planted(seed, 40, np.array([0.1, 1.0, 0.3, 0.5])), share, seed)
     x[0] = 0.1
     evidence = Embeddings({}, {}, {"x": RealEmbedding(x)}, ("x",))
     # `fit` raises if the bound falls.
-    model = fit(evidence.moments(), 4, 0, local=evidence, weights={"x": weight}, sweeps=45, prune=False)
+    model = fit(evidence.moments(), 4, 0, local=evidence, copies={"x": copies}, sweeps=45, prune=False)
     assert model.bound[-1] >= model.bound[0]
 
 

@@ -182,7 +182,7 @@ def test_views_are_joined_by_the_schedule_and_the_weights_of_the_config(
     join(model, data, config, schedule, as_encodings(model, data, "train", model.encode(data, data.split["train"])))
     assert len(model.joined.bound) == 4
     assert model.joined.factors == 4
-    assert {name: view.weight for name, view in model.joined.views.items()} == {"face": 1.0, "attributes": 7.0}
+    assert {name: view.copies for name, view in model.joined.views.items()} == {"face": 1.0, "attributes": 7.0}
 
 
 # What they foretell

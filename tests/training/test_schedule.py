@@ -12,7 +12,7 @@ import torch
 from favae_cli.common.errors import Interrupted
 from favae_cli.data import Dataset
 from favae_cli.machine.stop_signals import StopRequest
-from favae_cli.training import checkpoint, schedule
+from favae_cli.training import checkpoint, factor_step
 from favae_cli.training.schedule import Training
 
 Identical = Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], bool]
@@ -175,7 +175,7 @@ def test_the_bound_of_many_samples_is_told_from_some(
     start: Callable[..., Training], finish: Finish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = [record for record in finish(start("whole"))[1] if record["kind"] == "round"]
-    monkeypatch.setattr(schedule, "PROBED", 24)
+    monkeypatch.setattr(factor_step, "PROBED", 24)
     some = [record for record in finish(start("some"))[1] if record["kind"] == "round"]
     for one, other in zip(whole, some, strict=True):
         assert one["bound/x/face"] != other["bound/x/face"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from favae_cli.factors.bound import bias_kl, embedding_term, weights_kl
-from favae_cli.factors.embeddings import Embeddings, LocalEmbedding
+from favae_cli.factors.bound import view_terms
+from favae_cli.factors.inference import Evidence, LocalEmbedding
 from favae_cli.factors.linalg import EngineError, few_threads
 from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, FactorModel, Gamma, ViewFactors
 from favae_cli.factors.moments import gaussian_entropy
@@ -33,10 +33,10 @@ class NewView:
 def extend(
     model: FactorModel,
     name: str,
-    evidence: Embeddings,
+    evidence: Evidence,
     new: NewView,
     *,
-    weight: float = 1.0,
+    copies: float = 1.0,
     sweeps: int = 300,
     tolerance: float = 1e-8,
 ) -> FactorModel:
@@ -50,7 +50,7 @@ def extend(
         name: of the new one.
         evidence: the other views of the same R samples, settled.
         new: the new view.
-        weight: as how many copies of itself it counts from now on.
+        copies: as how many copies of itself it counts from now on.
         sweeps: at most so many.
         tolerance: stop once the new view's part of the bound has changed by less than this share in a sweep.
 
@@ -63,7 +63,7 @@ def extend(
     if len(new.mean) != evidence.count:
         raise ValueError(f"{len(new.mean)} samples of the new view, but {evidence.count} of the others")
     latent = evidence.latents(model)
-    view = _start(new, latent, weight)
+    view = _start(new, latent, copies)
     missing = np.zeros((0, 0), bool) if new.local is None else np.isnan(new.local.x)
     spread = np.zeros((model.factors, model.factors))  # sum of Sigma_n
     unsure = np.zeros((missing.shape[1], *spread.shape))  # the same over the samples that lack each entry
@@ -73,16 +73,16 @@ def extend(
         if missing.any():
             unsure += np.tensordot(missing[rows].T.astype(float), each, axes=1)
     gg = latent.T @ latent + spread
-    sums, before = _sums(new, view, latent, gg, unsure).times(weight), -np.inf
+    sums, before = _sums(new, view, latent, gg, unsure).times(copies), -np.inf
     for sweep in range(sweeps):
         if new.local is not None:
             new.local.update(np.arange(len(latent)), latent @ view.weights.T + view.bias, view.tau)
-            sums = _sums(new, view, latent, gg, unsure).times(weight)
+            sums = _sums(new, view, latent, gg, unsure).times(copies)
         try:
             view = update_view(name, view, sums)
         except EngineError as error:
             raise EngineError(f"sweep {sweep}: {error}") from error
-        bound = embedding_term(view, sums) - weights_kl(view, name) - view.ard.kl() - view.noise.kl() - bias_kl(view)
+        bound = sum(view_terms(name, view, sums).values())
         if abs(bound - before) <= tolerance * abs(bound):
             break
         before = bound
@@ -93,7 +93,7 @@ def extend(
     return replace(model, views=model.views | {name: view})
 
 
-def _start(new: NewView, latent: np.ndarray, weight: float) -> ViewFactors:
+def _start(new: NewView, latent: np.ndarray, copies: float) -> ViewFactors:
     """No weights yet, and all of the variance noise."""
     count, size = new.mean.shape
     factors = latent.shape[1]
@@ -108,7 +108,7 @@ def _start(new: NewView, latent: np.ndarray, weight: float) -> ViewFactors:
         count=count,
         usage=np.full(factors, float(count)),
         variance=variance,
-        weight=weight,
+        copies=copies,
     )
 
 

@@ -94,7 +94,7 @@ class BernoulliEmbedding:
         (a parameter expansion; Liu and Wu 1999 have the idea for EM).
 
         Args:
-            view: the beliefs that scale along; their KL terms and their weight count.
+            view: the beliefs that scale along; their KL terms and their copies count.
         """
         seen = ~np.isnan(self.x)
         linear = np.sum((self.x[seen] - 0.5) * self.mean[seen])
@@ -103,7 +103,7 @@ class BernoulliEmbedding:
         def loss(log_c: float) -> float:
             c = float(np.exp(log_c))
             likelihood = c * linear + np.sum(log_expit(c * xi) - c * xi / 2)
-            return scale_kl(view.rescaled(c)) - view.weight * float(total(np.asarray(likelihood)))
+            return scale_kl(view.rescaled(c)) - view.copies * float(total(np.asarray(likelihood)))
 
         found = minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded", options={"xatol": 1e-3})
         return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0

@@ -18,13 +18,19 @@ def bound_terms(model: FactorModel, latents: LatentSums) -> dict[str, float]:
     """
     terms = {"g": -latents.kl}
     for name, view in model.views.items():
-        sums = latents.views[name]
-        terms[f"z/{name}"] = embedding_term(view, sums)
-        terms[f"W/{name}"] = -weights_kl(view, name)
-        terms[f"alpha/{name}"] = -view.ard.kl()
-        terms[f"tau/{name}"] = -view.noise.kl()
-        terms[f"b/{name}"] = -bias_kl(view)
+        terms |= view_terms(name, view, latents.views[name])
     return terms
+
+
+def view_terms(name: str, view: ViewFactors, sums: ViewSums) -> dict[str, float]:
+    """The terms of the bound that are one view's: all that its own updates change, with q(g) held."""
+    return {
+        f"z/{name}": embedding_term(view, sums),
+        f"W/{name}": -weights_kl(view, name),
+        f"alpha/{name}": -view.ard.kl(),
+        f"tau/{name}": -view.noise.kl(),
+        f"b/{name}": -bias_kl(view),
+    }
 
 
 def embedding_term(view: ViewFactors, sums: ViewSums) -> float:

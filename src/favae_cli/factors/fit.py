@@ -37,7 +37,7 @@ def fit(
     factors: int = 100,
     seed: int = 0,
     *,
-    weights: Mapping[str, float] | None = None,
+    copies: Mapping[str, float] | None = None,
     start: FactorModel | None = None,
     sweeps: int = 1000,
     rotate_every: int = 10,
@@ -51,8 +51,8 @@ def fit(
         moments: of the embeddings, centred or not, roughly of unit scale (the prior of b is N(0, I)).
         factors: K before pruning; at most the stacked embedding size is used.
         seed: of the start.
-        weights: by view, as how many copies of itself it counts; 1 where not given. A view of few dimensions beside
-            one of many has little say in what the factors become; its weight is its due.
+        copies: by view, as how many copies of itself it counts; 1 where not given. A view of few dimensions beside
+            one of many has little say in what the factors become; copies give it its due.
         start: go on from this model instead of a spectral start.
         sweeps: at most so many.
         rotate_every: sweeps between rotations; 0 never rotates.
@@ -71,7 +71,7 @@ def fit(
     if factors < 1:
         raise ValueError(f"factors must be at least 1, got {factors}")
     with few_threads():
-        model = start or spectral_start(moments, factors, seed, weights or {})
+        model = start or spectral_start(moments, factors, seed, copies)
         bounds: list[float] = []
         terms: dict[str, float] = {}
         period = rotate_every or 10
@@ -82,7 +82,7 @@ def fit(
                     moments, observed = local.refresh(model)
                 latents = update_latents(model, moments)
                 terms = bound_terms(model, latents)
-                terms |= {f"x/{name}": model.views[name].weight * value for name, value in observed.items()}
+                terms |= {f"x/{name}": model.views[name].copies * value for name, value in observed.items()}
                 bounds.append(_checked(terms, _slack(model, latents, terms), bounds))
                 model = replace(
                     model,

@@ -47,7 +47,7 @@ class Holes:
         """
         precision = model.precision(pattern)
         rows = np.concatenate(
-            [np.sqrt(view.weight * view.tau) * view.weights for view in (model.views[name] for name in pattern)]
+            [np.sqrt(view.copies * view.tau) * view.weights for view in (model.views[name] for name in pattern)]
         )
         step = max(1, CHUNK // rows.size)
         for start in range(0, len(self.shares), step):

@@ -54,10 +54,10 @@ class ViewFactors:
         bias_var: variance of every entry of b.
         noise: q(tau), a Gamma over one number.
         ard: q(alpha), a Gamma over K numbers.
-        count: samples N_m that had the view, times its weight.
-        usage: (K,) sum of <g_k^2> over those samples, times the weight.
+        count: samples N_m that had the view, times its copies.
+        usage: (K,) sum of <g_k^2> over those samples, times the copies.
         variance: mean variance of an embedding dimension around the bias, over those samples.
-        weight: the view counts as so many copies of itself.
+        copies: as how many copies of itself the view counts.
     """
 
     weights: np.ndarray
@@ -69,7 +69,7 @@ class ViewFactors:
     count: float
     usage: np.ndarray
     variance: float
-    weight: float = 1.0
+    copies: float = 1.0
 
     @property
     def size(self) -> int:
@@ -195,14 +195,14 @@ class FactorModel:
         if not pattern:
             return np.zeros((0, self.factors)), covariance, log_det
         parts = [self.views[name] for name in pattern]
-        loadings = np.concatenate([part.weight * part.tau * part.weights for part in parts])
+        loadings = np.concatenate([part.copies * part.tau * part.weights for part in parts])
         return loadings @ covariance, covariance, log_det
 
     def precision(self, pattern: Pattern) -> np.ndarray:
         """(K, K) Sigma_G[p]^-1 = I + sum over m in p of <tau> <W^T W>."""
         precision = np.eye(self.factors)
         for name in pattern:
-            precision += self.views[name].weight * self.views[name].tau * self.views[name].gram
+            precision += self.views[name].copies * self.views[name].tau * self.views[name].gram
         return precision
 
     def bias(self, pattern: Pattern) -> np.ndarray:

@@ -40,7 +40,7 @@ def offsets(sizes: Mapping[str, int], pattern: Pattern) -> dict[str, slice]:
 
 @dataclass(frozen=True)
 class Joint:
-    """What g and z have in common under q, where entries of z are missing; sums over samples (factors.holes).
+    """What g and z have in common under q, where entries of z are missing; sums over samples (factors.missing_entries).
 
     Attributes:
         gg: (K, K) of Sigma_n, beyond that of samples without holes.

@@ -76,9 +76,9 @@ class RealEmbedding:
             squares: (D,) R.
             total: sums over the processes that have the other samples.
         """
-        seen = view.weight * total(np.sum(~np.isnan(self.x), axis=0))
+        seen = view.copies * total(np.sum(~np.isnan(self.x), axis=0))
         priors = view.weights**2 @ view.ard.mean + view.bias**2
-        loss = np.maximum(view.tau * view.weight * squares + priors, 1e-12)
+        loss = np.maximum(view.tau * view.copies * squares + priors, 1e-12)
         scale = np.sqrt(np.maximum(seen, 1) / loss)
         # A column without noise, such as a constant one or the copy of another, has no best scale: it keeps its own.
         reach = np.abs(np.log(self.scale * scale))

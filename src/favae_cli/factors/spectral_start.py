@@ -26,6 +26,7 @@ def spectral_start(
         moments: of the embeddings.
         factors: K; no more than the stacked embedding size can be used.
         seed: of the small jitter that keeps factors with equal eigenvalues apart.
+        copies: by view, as how many copies of itself it counts; 1 where not given.
 
     Raises:
         EngineError: a view's embedding is not finite, or does not vary; names it.
@@ -63,7 +64,7 @@ def spectral_start(
             count=counts[name],
             usage=np.full(factors, float(counts[name])),
             variance=variance,
-            weight=(copies or {}).get(name, 1.0),
+            copies=(copies or {}).get(name, 1.0),
         )
     return FactorModel(views)
 

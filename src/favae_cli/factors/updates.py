@@ -44,9 +44,9 @@ class ViewSums:
             self.entropy + other.entropy,
         )
 
-    def times(self, weight: float) -> ViewSums:
-        """The sums over `weight` copies of the view, all with the same embedding."""
-        return ViewSums(*(weight * getattr(self, part.name) for part in fields(self)))
+    def times(self, copies: float) -> ViewSums:
+        """The sums over so many copies of the view, all with the same embedding."""
+        return ViewSums(*(copies * getattr(self, part.name) for part in fields(self)))
 
     def centred_zg(self, bias: np.ndarray) -> np.ndarray:
         """(D, K) sum of (<z> - b) <g>^T."""
@@ -100,7 +100,7 @@ def update_latents(model: FactorModel, moments: Moments) -> LatentSums:
         gg_all += gg
         count += part.count
         kl += 0.5 * (float(np.trace(gg)) - part.count * model.factors + log_dets)
-    views = {name: sums.times(model.views[name].weight) for name, sums in views.items()}
+    views = {name: sums.times(model.views[name].copies) for name, sums in views.items()}
     return LatentSums(views, gg_all, count, kl)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from functools import reduce
+from typing import Any
 
 import numpy as np
 
@@ -11,15 +13,124 @@ from favae_cli.config.models import FaVaeConfig, JointModelConfig
 from favae_cli.config.run import Config, ScheduleConfig
 from favae_cli.data import Dataset
 from favae_cli.factors import fit
-from favae_cli.factors.embeddings import LocalEmbedding
+from favae_cli.factors.inference import LocalEmbedding
 from favae_cli.factors.moments import Moments
 from favae_cli.factors.real import RealEmbedding
 from favae_cli.machine.world import ALONE, World
 from favae_cli.models.fa_vae import CHUNK, FAVAE
-from favae_cli.training.encodings import Encodings
+from favae_cli.training.encodings import Encodings, Tables, encode
 from favae_cli.training.epoch_state import Prior
+from favae_cli.training.run_state import Priors, pack_factors
 from favae_cli.training.trainer import Trainer
 from favae_cli.views import Encoded, RealView, View
+
+logger = logging.getLogger(__name__)
+
+Tie = Callable[[Encodings], None]
+"""Gives a model its factors, from the encodings of the training samples."""
+
+PROBED = 1024  # training samples, at most, whose log-likelihood stands for that of all in the bound of a round
+
+
+class FactorStep:
+    """What every round begins with: moments of all embeddings, the factors that tie them, the priors that these give.
+
+    Args:
+        model: changed in place.
+        data: with its split.
+        config: of the run.
+        schedule: of the run.
+        trainers: by trainable view.
+        splits: whose samples get a prior, "train" among them.
+        tables: where the encodings go; of the processes that take the step together.
+        tie: in the place of `join`.
+    """
+
+    def __init__(
+        self,
+        model: FAVAE,
+        data: Dataset,
+        config: Config,
+        schedule: ScheduleConfig,
+        trainers: Mapping[str, Trainer],
+        splits: tuple[str, ...],
+        tables: Tables,
+        tie: Tie | None = None,
+    ) -> None:
+        self.model, self.data, self.config, self.trainers, self.splits = model, data, config, trainers, splits
+        self.world, self._tables = tables.world, tables
+        self._tie = tie or (lambda encodings: join(model, data, config, schedule, encodings, tables.world))
+        self._still: dict[str, dict[str, Encoded]] = {}
+
+    def take(self, stage: int) -> Priors:
+        """The model gets its factors; returns the priors of the round.
+
+        Raises:
+            EngineError: as `factors.fit`.
+        """
+        encodings = rescale(self.trainers, {split: self._encoded(split) for split in self.splits}, self.world)
+        self._tie(encodings["train"])
+        if not self.world.same(pack_factors(self.model.joined)):
+            raise RuntimeError("the processes found different factors; they need the same hardware and libraries")
+        priors: Priors = {name: {} for name in self.trainers}
+        for split, part in encodings.items():
+            for name, mean in self._foretold(split, part).items():
+                priors[name][split] = prior_of(self.model, self.config, name, mean, stage)
+        return priors
+
+    def record(self, stage: int, priors: Priors) -> dict[str, Any]:
+        """The bound, each term a training sample, and what the factors look like; tells the round to the run's log.
+
+        Of the likelihood of many samples it is an estimate, from the same ones in every round.
+        """
+        count, factors = len(self.data.split["train"]), self.model.joined
+        terms = {name: value / count for name, value in factors.terms.items()}
+        for name, trainer in self.trainers.items():
+            rows = np.sort(np.random.default_rng(0).permutation(len(trainer.indices))[:PROBED])
+            seen = trainer.held_out(self.data, trainer.indices[rows], priors[name]["train"].at(rows))
+            terms[f"x/{name}"] = seen.means()["log_likelihood"] * len(trainer.indices) / count
+        record = {
+            "round": stage,
+            "bound": sum(terms.values()),
+            **{f"bound/{name}": value for name, value in terms.items()},
+            **{f"tau/{name}": view.tau for name, view in factors.views.items()},
+            "sweeps": len(factors.bound),
+            "factors": factors.factors,
+            "factors/active": int(np.any(list(factors.active.values()), axis=0).sum()),
+            "factors/shared": int(factors.shared().sum()),
+        }
+        logger.info(
+            "factors %d: bound %.1f a sample, %d active, %d shared, tau %s",
+            stage,
+            record["bound"],
+            record["factors/active"],
+            record["factors/shared"],
+            ", ".join(f"{name} {view.tau:.3g}" for name, view in factors.views.items()),
+        )
+        return record
+
+    def _encoded(self, split: str) -> Encodings:
+        """q(z | x) of the samples of a split; that of views which do not train is asked for once."""
+        model, indices = self.model, self.data.split[split]
+        if split not in self._still:
+            others = [name for name in model.views if name not in self.trainers]
+            self._still[split] = model.encode(self.data, indices[self.world.share(len(indices))], others)
+        still, trained = self._still[split], list(self.trainers)
+        return encode(model, self.data, indices, trained, still, self._tables, split, summed=split == "train")
+
+    def _foretold(self, split: str, encodings: Encodings) -> dict[str, np.ndarray]:
+        """By view, the means of its prior for the samples of the split that have it; in the place of its encodings."""
+        indices, own, means, parts = self.data.split[split], encodings.own, {}, {}
+        for name, table in encodings.tables.items():
+            present = self.data.views[name].present[indices]
+            count, first = int(present.sum()), int(present[: own.start].sum())
+            if self.world.size > 1 and count < len(indices):  # others still read what stands where our rows belong
+                table = self._tables.make(f"{split}-{name}-prior", count, table.shape[1])
+            means[name] = table[:count]
+            parts[name] = table[first : first + int(present[own].sum())]
+        foretell(self.model, self.data, self.config, indices[own], encodings.encoded, parts)
+        self.world.wait()
+        return means
 
 
 def rescale(trainers: Mapping[str, Trainer], encodings: Mapping[str, Encodings], world: World) -> dict[str, Encodings]:
@@ -60,7 +171,7 @@ def join(
         evidence.moments(),
         config.model.factors,
         config.seed,
-        weights={name: getattr(view, "weight", 1.0) for name, view in config.views.items() if name in model.views},
+        copies={name: getattr(view, "weight", 1.0) for name, view in config.views.items() if name in model.views},
         sweeps=schedule.sweeps,
         rotate_every=schedule.rotate_every,
         prune=schedule.prune,

@@ -21,7 +21,7 @@ Priors = dict[str, dict[str, Prior]]
 """By view, then by split."""
 
 _ARRAYS = ("weights", "weights_cov", "bias", "usage")
-_NUMBERS = ("bias_var", "count", "variance", "weight")
+_NUMBERS = {"bias_var": "bias_var", "count": "count", "variance": "variance", "copies": "weight"}  # and as stored
 _GAMMAS = ("noise", "ard")
 
 
@@ -163,7 +163,7 @@ def pack_factors(model: FactorModel) -> dict[str, np.ndarray]:
     for name, view in model.views.items():
         prefix = f"factors/{name}/"
         arrays |= {prefix + part: getattr(view, part) for part in _ARRAYS}
-        arrays |= {prefix + part: np.asarray(getattr(view, part), np.float64) for part in _NUMBERS}
+        arrays |= {prefix + stored: np.asarray(getattr(view, part), np.float64) for part, stored in _NUMBERS.items()}
         for part in _GAMMAS:
             gamma: Gamma = getattr(view, part)
             arrays[f"{prefix}{part}/shape"] = np.asarray(gamma.shape, np.float64)
@@ -177,7 +177,7 @@ def unpack_factors(arrays: Mapping[str, np.ndarray], views: tuple[str, ...]) -> 
     for name in views:
         prefix = f"factors/{name}/"
         parts: dict[str, Any] = {part: arrays[prefix + part] for part in _ARRAYS}
-        parts |= {part: arrays[prefix + part].item() for part in _NUMBERS}
+        parts |= {part: arrays[prefix + stored].item() for part, stored in _NUMBERS.items()}
         for part in _GAMMAS:
             rate = arrays[f"{prefix}{part}/rate"]
             parts[part] = Gamma(arrays[f"{prefix}{part}/shape"].item(), rate)

@@ -15,26 +15,22 @@ from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.models import BetaVaeConfig, FaVaeConfig
 from favae_cli.config.run import Config, ScheduleConfig
 from favae_cli.data import Dataset
-from favae_cli.factors import FactorModel
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.machine.world import ALONE, World
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.build import make_trainers
-from favae_cli.training.encodings import Encodings, Tables, encode
+from favae_cli.training.encodings import Tables
 from favae_cli.training.epoch_state import Position, Prior
-from favae_cli.training.factor_step import foretell, join, prior_of, rescale
+from favae_cli.training.factor_step import FactorStep, Tie
 from favae_cli.training.run_log import RunLog, SilentLog
-from favae_cli.training.run_state import Priors, Progress, described, pack, pack_factors, pack_means, unpack
-from favae_cli.views import Encoded
+from favae_cli.training.run_state import Priors, Progress, described, pack, pack_means, unpack
 from favae_cli.views.vae import KLTerm
 
 logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "validation")  # what training may learn from
-PROBED = 1024  # training samples, at most, whose log-likelihood stands for that of all in the bound of a round
-Tie = Callable[[FAVAE, Dataset, Config, ScheduleConfig, Encodings, World], None]
 
 
 class Training:
@@ -51,7 +47,7 @@ class Training:
         alone: called with the model once the VAEs are trained alone; returns the metrics to keep as `before`.
         schedule: in the place of the config's.
         watched: splits whose ELBO is logged after every epoch, beside validation.
-        tie: gives the model its factors at the beginning of each round.
+        tie: in the place of a fit, gives the model its factors at the beginning of each round.
         world: the processes that train the model together; the one that leads saves.
     """
 
@@ -64,10 +60,10 @@ class Training:
         alone: Callable[[], dict[str, float]] = dict,
         schedule: ScheduleConfig | None = None,
         watched: tuple[str, ...] = (),
-        tie: Tie = join,
+        tie: Tie | None = None,
         world: World = ALONE,
     ) -> None:
-        self.model, self.data, self.config, self._alone, self._tie = model, data, config, alone, tie
+        self.model, self.data, self.config, self._alone = model, data, config, alone
         folder = RunFolder(directory)
         self.world, self._tables = world, Tables(folder.tables, world)
         self.schedule = schedule or config.plan
@@ -76,10 +72,14 @@ class Training:
         self.trainers = make_trainers(model, data, config)
         for trainer in self.trainers.values():
             trainer.directory = directory
+        self._factor_step = (
+            FactorStep(model, data, config, self.schedule, self.trainers, self.splits, self._tables, tie)
+            if isinstance(model, FAVAE)
+            else None
+        )
         self.progress = Progress()
         self.priors: Priors = {}
         self._saved: Priors | None = None  # those whose means the last checkpoint holds
-        self._still: dict[str, dict[str, Encoded]] = {}
         if checkpoint.exists(self.last):
             tensors, state = checkpoint.load(self.last)
             self.priors = unpack(tensors, checkpoint.load_tables(self.last), model, self.trainers)
@@ -268,79 +268,16 @@ class Training:
             progress.stale[name] = progress.stale.get(name, 0) + 1
 
     def _fit_factors(self, stage: int) -> Priors:
-        """Moments, sweeps and prior means; logs the round."""
-        model, data = self.model, self.data
-        assert isinstance(model, FAVAE)
+        """The factors of a round and the priors that they give; logs the round."""
+        assert self._factor_step is not None  # a joint VAE has neither rounds nor factors
         begun = time.perf_counter()
         with self._timed("factors"):
-            encodings = {split: self._encoded(model, split) for split in self.splits}
-            encodings = rescale(self.trainers, encodings, self.world)
-            self._tie(model, data, self.config, self.schedule, encodings["train"], self.world)
-            if not self.world.same(pack_factors(model.joined)):
-                raise RuntimeError("the processes found different factors; they need the same hardware and libraries")
-            priors: Priors = {name: {} for name in self.trainers}
-            for split, part in encodings.items():
-                for name, mean in self._foretold(model, split, part).items():
-                    priors[name][split] = prior_of(model, self.config, name, mean, stage)
-        self._log_round(stage, model.joined, priors, time.perf_counter() - begun)
+            priors = self._factor_step.take(stage)
+        seconds = time.perf_counter() - begun
+        record = self._factor_step.record(stage, priors)
+        self.progress.bounds.append(record["bound"])
+        self.log.record("round", record | {"seconds": seconds})
         return priors
-
-    def _encoded(self, model: FAVAE, split: str) -> Encodings:
-        """q(z | x) of the samples of a split; that of views which do not train is asked for once."""
-        indices = self.data.split[split]
-        if split not in self._still:
-            others = [name for name in model.views if name not in self.trainers]
-            self._still[split] = model.encode(self.data, indices[self.world.share(len(indices))], others)
-        still, trained = self._still[split], list(self.trainers)
-        return encode(model, self.data, indices, trained, still, self._tables, split, summed=split == "train")
-
-    def _foretold(self, model: FAVAE, split: str, encodings: Encodings) -> dict[str, np.ndarray]:
-        """By view, the means of its prior for the samples of the split that have it; in the place of its encodings."""
-        indices, own, means, parts = self.data.split[split], encodings.own, {}, {}
-        for name, table in encodings.tables.items():
-            present = self.data.views[name].present[indices]
-            count, first = int(present.sum()), int(present[: own.start].sum())
-            if self.world.size > 1 and count < len(indices):  # others still read what stands where our rows belong
-                table = self._tables.make(f"{split}-{name}-prior", count, table.shape[1])
-            means[name] = table[:count]
-            parts[name] = table[first : first + int(present[own].sum())]
-        foretell(model, self.data, self.config, indices[own], encodings.encoded, parts)
-        self.world.wait()
-        return means
-
-    def _log_round(self, stage: int, factors: FactorModel, priors: Priors, seconds: float) -> None:
-        """The bound, each term a training sample, and what the factors look like.
-
-        Of the likelihood of many samples it is an estimate, from the same ones in every round.
-        """
-        count = len(self.data.split["train"])
-        terms = {name: value / count for name, value in factors.terms.items()}
-        for name, trainer in self.trainers.items():
-            rows = np.sort(np.random.default_rng(0).permutation(len(trainer.indices))[:PROBED])
-            seen = trainer.held_out(self.data, trainer.indices[rows], priors[name]["train"].at(rows))
-            terms[f"x/{name}"] = seen.means()["log_likelihood"] * len(trainer.indices) / count
-        bound = sum(terms.values())
-        self.progress.bounds.append(bound)
-        record = {
-            "round": stage,
-            "bound": bound,
-            **{f"bound/{name}": value for name, value in terms.items()},
-            **{f"tau/{name}": view.tau for name, view in factors.views.items()},
-            "sweeps": len(factors.bound),
-            "seconds": seconds,
-            "factors": factors.factors,
-            "factors/active": int(np.any(list(factors.active.values()), axis=0).sum()),
-            "factors/shared": int(factors.shared().sum()),
-        }
-        self.log.record("round", record)
-        logger.info(
-            "factors %d: bound %.1f a sample, %d active, %d shared, tau %s",
-            stage,
-            bound,
-            record["factors/active"],
-            record["factors/shared"],
-            ", ".join(f"{name} {view.tau:.3g}" for name, view in factors.views.items()),
-        )
 
     @contextmanager
     def _timed(self, phase: str) -> Iterator[None]:

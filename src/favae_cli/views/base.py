@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from torch import nn
 
-from favae_cli.factors.embeddings import LocalEmbedding
+from favae_cli.factors.inference import LocalEmbedding
 
 
 @dataclass(frozen=True)

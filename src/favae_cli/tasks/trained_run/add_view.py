@@ -18,14 +18,13 @@ from favae_cli.common.run_folder import RunFolder
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.contradictions import validate
 from favae_cli.config.models import FaVaeConfig
-from favae_cli.config.run import Config, ScheduleConfig
+from favae_cli.config.run import Config
 from favae_cli.config.trained_run_tasks import AddViewConfig, changed_data
 from favae_cli.data import SPLITS, Dataset
 from favae_cli.data.loading import loaded
 from favae_cli.factors import FactorModel
 from favae_cli.factors.add_view import NewView, extend
 from favae_cli.machine.stop_signals import StopRequest
-from favae_cli.machine.world import World
 from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.nets.warm_start import warm_start
 from favae_cli.tasks.session import Session
@@ -62,10 +61,8 @@ def use(config: AddViewConfig, trained: TrainedRun, directory: Path) -> None:
     joined = FAVAE({**model.views, config.name: new})
     session = Session(whole, directory, trained.runtime, data, joined)
 
-    def tie(
-        model: FAVAE, data: Dataset, settings: Config, schedule: ScheduleConfig, encodings: Encodings, world: World
-    ) -> None:
-        model.factors = _extended(config.name, new, factors, model, data, settings, encodings.encoded)
+    def tie(encodings: Encodings) -> None:
+        joined.factors = _extended(config.name, new, factors, joined, data, whole, encodings.encoded)
 
     training = Training(joined, data, whole, directory, tie=tie)
     with StopRequest().handling() as stop:
@@ -159,7 +156,6 @@ def _extended(
     else:
         own = model.encode(data, train[here], [name])[name]  # with its variances
         new = NewView(own.mean, np.zeros_like(own.mean) if own.variance is None else own.variance)
-    weight = getattr(settings.views[name], "weight", 1.0)
-    found = extend(factors, name, evidence, new, weight=weight)
+    found = extend(factors, name, evidence, new, copies=getattr(settings.views[name], "weight", 1.0))
     keep_units({name: view}, {name: new.local} if new.local else {})
     return found

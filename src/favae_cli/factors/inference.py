@@ -1,0 +1,212 @@
+"""What samples say of g, and g of their views: q(g) in closed form, and q(z) of the views that are inferred with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from favae_cli.factors.linalg import few_threads, symmetrize
+from favae_cli.factors.missing_entries import Holes
+from favae_cli.factors.model import FactorModel, ViewFactors
+from favae_cli.factors.moments import CHUNK, Pattern, Total, group_by_pattern, offsets
+
+
+class LocalEmbedding(Protocol):
+    """q(z) of a view whose embedding has its own closed-form update given g (bernoulli, categorical, real).
+
+    Where x is NaN, `mean` and `variance` are those of z given <g>; g and such a z are correlated (`missing_entries`).
+
+    Attributes:
+        open: bool (N,), samples whose q(z) hangs on g; x alone settles that of the others, but for the scale.
+    """
+
+    x: np.ndarray
+    mean: np.ndarray
+    variance: np.ndarray
+    open: np.ndarray
+
+    def update(
+        self, rows: np.ndarray, prior_mean: np.ndarray, precision: float, coupling: np.ndarray | None = None
+    ) -> None: ...
+
+    def shares(self, rows: np.ndarray, precision: float) -> np.ndarray: ...
+
+    def log_likelihood(self) -> float: ...
+
+    def stretch(self, view: ViewFactors, squares: np.ndarray, total: Total = ...) -> ViewFactors: ...
+
+
+@dataclass(frozen=True)
+class Group:
+    """Samples that have the same views.
+
+    Attributes:
+        rows: all of them.
+        open: those of them whose q(z) hangs on g, in one view or more.
+        holes: of `rows`; None where no entry is missing.
+    """
+
+    rows: np.ndarray
+    open: np.ndarray
+    holes: Holes | None
+
+
+class Evidence:
+    """Embeddings of N samples in all their views, as evidence about g.
+
+    Only the tables that are given and the local embeddings are kept for every sample; all else is worked out for
+    `CHUNK` of them at a time.
+
+    Args:
+        means: by view, <z> as (N, D_m) of the fixed views; a row of NaN says that the sample lacks the view.
+        local: by view, the embeddings that are inferred from g. A sample all of whose entries of x are NaN
+            lacks the view.
+        order: all of these views in the order of the model.
+
+    A sample may lack every view: its g keeps the prior.
+
+    Attributes:
+        groups: the samples by the views that they have.
+
+    Raises:
+        ValueError: views of unequal N, or a row that is partly NaN.
+    """
+
+    def __init__(
+        self, means: Mapping[str, np.ndarray], local: Mapping[str, LocalEmbedding], order: tuple[str, ...]
+    ) -> None:
+        self.local, self._means = dict(local), means
+        tables = {view: self.local[view].x if view in self.local else means[view] for view in order}
+        self.sizes = {view: table.shape[1] for view, table in tables.items()}
+        self.count = len(next(iter(tables.values())))
+        self.groups: dict[Pattern, Group] = {}
+        for pattern, rows in group_by_pattern(tables, allow_empty=True, partly=self.local).items():
+            is_open = np.zeros(len(rows), bool)
+            for view in set(pattern) & self.local.keys():
+                is_open |= self.local[view].open[rows]
+            self.groups[pattern] = Group(rows, rows[is_open], self._holes(pattern, rows))
+
+    @few_threads()
+    def settle(self, model: FactorModel, tolerance: float = 1e-6, steps: int = 200) -> None:
+        """Iterate local q(z) and q(g) to their fixed point with the model's parameters held as they are."""
+        for _ in range(steps):
+            before = [local.mean.copy() for local in self.local.values()]
+            self._update(model)
+            pairs = zip(self.local.values(), before, strict=True)
+            if all(np.abs(local.mean - old).max(initial=0.0) <= tolerance for local, old in pairs):
+                return
+
+    def _update(self, model: FactorModel) -> None:
+        """Renew the local q(z) of open samples, view by view, each with <g> following along."""
+        for pattern, group in self.groups.items():
+            inferred = [view for view in pattern if view in self.local]
+            where = offsets(self.sizes, pattern)
+            project, _, _ = model.given(pattern)
+            bias = model.bias(pattern)
+            for rows in chunks(group.open):
+                stacked = self._stacked(pattern, rows)
+                for view in inferred:
+                    part, own = model.views[view], where[view]
+                    to_view = project @ part.weights.T
+                    predicted = stacked @ to_view + (part.bias - bias @ to_view)
+                    from_others = predicted - stacked[:, own] @ to_view[own]
+                    self.local[view].update(rows, from_others, part.tau, symmetrize(to_view[own]))
+                    stacked[:, own] = self.local[view].mean[rows]
+
+    @few_threads()
+    def latents(self, model: FactorModel) -> np.ndarray:
+        """<g> of every sample as (N, K); the prior's where a sample has no view."""
+        mean = np.zeros((self.count, model.factors))
+        for _, rows, latent in self._inferred(model):
+            mean[rows] = latent
+        return mean
+
+    def _inferred(self, model: FactorModel) -> Iterator[tuple[Pattern, np.ndarray, np.ndarray]]:
+        """A pattern, some samples (R,) that have it, and their <g> (R, K), until every sample had its turn."""
+        for pattern, group in self.groups.items():
+            project, _, _ = model.given(pattern)
+            bias = model.bias(pattern)
+            for rows in chunks(group.rows):
+                yield pattern, rows, (self._stacked(pattern, rows) - bias) @ project
+
+    def apart(self, model: FactorModel) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """As `covariances`, but those of a fit, which holds q(g) and q(z) of entries with a likelihood apart."""
+        for pattern, group in self.groups.items():
+            yield from _spreads(model, pattern, group.rows, group.holes)
+
+    def covariances(self, model: FactorModel) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Samples (R,), and their Sigma_G: one (K, K) for all of them, or (R, K, K) where that of each is its own.
+
+        With z of local views integrated out: what the updates of a fit take for known of z would leave g too certain.
+        """
+        for pattern, group in self.groups.items():
+            where = offsets(self.sizes, pattern)
+            for rows in chunks(group.rows):
+                shares = np.zeros((len(rows), sum(self.sizes[view] for view in pattern)))
+                for view in set(pattern) & self.local.keys():
+                    shares[:, where[view]] = self.local[view].shares(rows, model.views[view].tau)
+                open_entries = Holes(shares, np.arange(len(shares))) if shares.any() else None
+                yield from _spreads(model, pattern, rows, open_entries)
+
+    @few_threads()
+    def expect(self, model: FactorModel, view: str) -> np.ndarray:
+        """(N, D) mean of the embedding of `view` that q(g) foretells for every sample; as `predict`, but sooner."""
+        part = model.views[view]
+        mean = np.empty((self.count, part.size))
+        for _, rows, latent in self._inferred(model):
+            mean[rows] = latent @ part.weights.T + part.bias
+        return mean
+
+    @few_threads()
+    def predict(self, model: FactorModel, view: str) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance, each (N, D), of the embedding of `view` that q(g) foretells for every sample.
+
+        `view` may be one of these embeddings or not; give evidence without it for a prediction from the others.
+        """
+        latent = self.latents(model)
+        mean, variance = np.empty((2, self.count, model.views[view].size))
+        for rows, covariance in self.covariances(model):
+            mean[rows], variance[rows] = model.predict(view, latent[rows], covariance)
+        return mean, variance
+
+    def _table(self, view: str) -> np.ndarray:
+        """(N, D_m) <z> as it stands."""
+        return self.local[view].mean if view in self.local else self._means[view]
+
+    def _stacked(self, pattern: Pattern, rows: np.ndarray) -> np.ndarray:
+        """(R, D_p) <z> of samples of one pattern."""
+        tables = [self._table(view)[rows].astype(np.float64, copy=False) for view in pattern]
+        return np.concatenate([np.zeros((len(rows), 0)), *tables], axis=1)
+
+    def _holes(self, pattern: Pattern, rows: np.ndarray) -> Holes | None:
+        inferred = [view for view in pattern if view in self.local]
+        if not inferred:
+            return None
+        missing = np.concatenate([np.isnan(self.local[view].x[rows]) for view in inferred], axis=1)
+        if not missing.any():
+            return None
+        found, where = Holes.of(missing), offsets(self.sizes, pattern)
+        columns = np.concatenate([np.r_[where[view]] for view in inferred])
+        shares = np.zeros((len(found.shares), sum(self.sizes[view] for view in pattern)), bool)
+        shares[:, columns] = found.shares
+        return Holes(shares, found.kind)
+
+
+def _spreads(
+    model: FactorModel, pattern: Pattern, rows: np.ndarray, holes: Holes | None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Samples of one pattern, and Sigma_G of them where `holes` says what is open."""
+    if holes is None:
+        yield rows, model.given(pattern)[1]
+        return
+    for part, covariance, _ in holes.posteriors(model, pattern):
+        here = np.flatnonzero((holes.kind >= part.start) & (holes.kind < part.stop))
+        yield rows[here], covariance[holes.kind[here] - part.start]
+
+
+def chunks(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """`CHUNK` of the samples at a time."""
+    return (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
