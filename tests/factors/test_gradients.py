@@ -28,8 +28,8 @@ LOG_TWO_PI = math.log(2 * math.pi)
 class Problem:
     """Ten samples of an observed, an uncertain, a bernoulli and a real view, and a model far from converged."""
 
-    def __init__(self, plant, missing: float, weights: dict[str, float]) -> None:
-        self.weights = weights
+    def __init__(self, plant, missing: float, copies: dict[str, float]) -> None:
+        self.copies = copies
         rng = np.random.default_rng(3)
         arrays = plant(5, 10, {"a": 4, "b": 3, "x": 2, "r": 3}, 3, missing).arrays
         binary = np.where(np.isnan(arrays["x"]), np.nan, arrays["x"] > 0.3)
@@ -44,7 +44,7 @@ class Problem:
         self.model = fit(
             self.embeddings.moments(),
             3,
-            weights=weights,
+            copies=copies,
             sweeps=3,
             rotate_every=0,
             prune=False,
@@ -96,7 +96,7 @@ class Problem:
         for sample in range(len(g)):
             for view in VIEWS:
                 if self.present[view][sample]:
-                    total = total + self.weights.get(view, 1.0) * self._embedding(q, sample, view)
+                    total = total + self.copies.get(view, 1.0) * self._embedding(q, sample, view)
         return total
 
     def _embedding(self, q: Blocks, sample: int, view: str) -> torch.Tensor:
@@ -191,7 +191,7 @@ def unchecked_distributions() -> Iterator[None]:
     Distribution.set_default_validate_args(True)
 
 
-@pytest.fixture(params=[{}, {"b": 0.5, "x": 3.0}], ids=["plain", "weighted"])
+@pytest.fixture(params=[{}, {"b": 0.5, "x": 3.0}], ids=["plain", "copies"])
 def problem(request, plant, missing) -> Problem:
     return Problem(plant, missing, request.param)
 
@@ -213,6 +213,6 @@ def test_engine_bound_is_the_written_out_bound(problem):
     embedded = problem.embedded()
     q = problem.parameters(problem.model) | problem.latents(problem.model) | embedded | _best_xi(embedded)
     latents = update_latents(problem.model, problem.embeddings.moments(problem.model))
-    likelihood = problem.weights.get("x", 1.0) * problem.local["x"].log_likelihood()
+    likelihood = problem.copies.get("x", 1.0) * problem.local["x"].log_likelihood()
     engine = sum(bound_terms(problem.model, latents).values()) + likelihood
     assert engine == pytest.approx(float(problem.bound(q)), rel=1e-10)

@@ -95,9 +95,10 @@ class Joint(JointVAE):
     def __init__(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         self.views = dict(shapes)
 
-    def loss(
-        self, batch: Mapping[str, torch.Tensor], present: Mapping[str, torch.Tensor], generator: torch.Generator
-    ) -> Loss:
+    def draw(self, count: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        raise NotImplementedError
+
+    def loss_of(self, batch: object, present: object, drawn: object) -> Loss:
         raise NotImplementedError
 
     def embed(self, view: str, stored: np.ndarray) -> np.ndarray:
