@@ -90,7 +90,6 @@ class VaeView:
 
     config: TrainedViewConfig
     trainable = True
-    inferred = False
 
     def __init__(
         self,
@@ -194,9 +193,6 @@ class VaeView:
             mean[part] = batch_mean.cpu().numpy()
             variance[part] = log_variance.exp().cpu().numpy()
         return Encoded(mean, variance)
-
-    def local(self, values: np.ndarray) -> None:
-        return None
 
     @torch.inference_mode()
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
