@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from hydra import compose, initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.types import RunMode
+from omegaconf import DictConfig
 from torch import nn
 
 from favae_cli.config.contradictions import validate
@@ -27,11 +35,75 @@ from favae_cli.views import BernoulliView, Encoded
 LIBRARY = ("mvae", "mmvae", "jmvae", "dmvae", "mopoe", "mvtcae")
 
 
+@pytest.fixture(scope="session")
+def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all test processes of the session have in common."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "common"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def made_once(common: Path) -> Callable[[str, Callable[[Path], object]], Path]:
+    """A new folder that the first test process to ask for it fills: `made_once("run", train)`; not for writing to."""
+
+    def folder_of(name: str, make: Callable[[Path], object]) -> Path:
+        folder, done = common / name, common / f"{name}.done"
+        with FileLock(common / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of one who failed
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return folder_of
+
+
 @pytest.fixture(autouse=True, scope="session")
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def own_cache(common: Path) -> Iterator[None]:
     """Keep the images that tests draw or decode out of the user's cache, and share them among the tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FAVAE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("FAVAE_CACHE", str(common / "cache"))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def composed_once() -> Iterator[None]:
+    """Let Hydra compose a config once for the same files and overrides.
+
+    It takes 0.2 s, a command line needs it three times and a sweep twice a run, and most tests begin with the same few.
+    """
+    compose_anew, made = ConfigLoaderImpl.load_configuration, dict[Any, bytes]()
+
+    def load_configuration(
+        loader: ConfigLoaderImpl,
+        config_name: str | None,
+        overrides: list[str],
+        run_mode: RunMode,
+        from_shell: bool = True,
+        validate_sweep_overrides: bool = True,
+    ) -> DictConfig:
+        sources = [source for source in loader.get_sources() if source.scheme() == "file"]
+        files = [path for source in sources for path in sorted(Path(source.path).rglob("*.yaml"))]
+        texts = tuple((str(path), path.read_bytes()) for path in files)
+        # Hydra adds the mode that it found to what was asked, which changes nothing else.
+        modes = [line for line in overrides if line in ("hydra.mode=RUN", "hydra.mode=MULTIRUN")]
+        asked = [line for line in overrides if line not in modes]
+        key, strict = (config_name, *asked, texts), (RunMode.RUN, True)  # what is right for a run is so for a sweep
+        way = strict if (strict, key) in made else (run_mode, validate_sweep_overrides)
+        if (way, key) not in made:
+            made[way, key] = pickle.dumps(compose_anew(loader, config_name, asked, run_mode, from_shell, way[1]))
+        config: DictConfig = pickle.loads(made[way, key])
+        config.hydra.runtime.cwd = str(Path.cwd())
+        for line in modes:
+            config.hydra.mode = RunMode[line.partition("=")[2]]
+            config.hydra.overrides.hydra.append(line)
+        return config
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConfigLoaderImpl, "load_configuration", load_configuration)
         yield
 
 
@@ -61,13 +133,20 @@ def undocumented() -> Callable[[dict[str, float]], list[str]]:
     return lambda metrics: [name for name in metrics if not known.fullmatch(name)]
 
 
+@pytest.fixture
+def no_sweep_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the picture of a sweep, which is drawn anew after every run."""
+    monkeypatch.setattr("favae_cli.sweeps.recorder.sweep_figure", lambda runs, score: None)
+    monkeypatch.setattr("favae_cli.sweeps.recorder.save", lambda figure, path: None)
+
+
 @cache
 def composed(*overrides: str) -> Config:
     with initialize_config_dir(str(shipped_configs()), version_base="1.3"):
         return validate(compose("run", list(overrides)))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def config_of() -> Callable[..., Config]:
     """The config that overrides of the shipped ones make, valid: `config_of("experiment=...", "seed=3")`."""
     return composed

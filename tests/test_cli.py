@@ -197,6 +197,7 @@ def test_a_mistake_found_in_the_run_is_told_the_same_way(
     assert said(capsys) == ["data.root: there is no folder /nowhere"]
 
 
+@pytest.mark.slow
 def test_a_bug_keeps_its_traceback() -> None:
     code = (
         "import sys, favae_cli.tasks\n"

@@ -46,7 +46,7 @@ class Runs:
 
 
 @pytest.fixture
-def runs(elsewhere: None, monkeypatch: pytest.MonkeyPatch) -> Runs:
+def runs(elsewhere: None, no_sweep_figure: None, monkeypatch: pytest.MonkeyPatch) -> Runs:
     stand_in = Runs()
     monkeypatch.setattr("favae_cli.tasks.run_task", stand_in)
     return stand_in

@@ -24,7 +24,7 @@ CONFIGS = Path(__file__).parents[2] / "configs" / "data"
 VARIANTS = {"chin_length": 3, "hair_color": 10, "glasses": 12}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_celeba() -> WriteCelebA:
     """Writes CelebA: attributes of every image, its part (0, 1 or 2) and the grey of which all its pixels are."""
 
@@ -45,7 +45,7 @@ def write_celeba() -> WriteCelebA:
     return write
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_cartoons() -> WriteCartoons:
     """Writes the Cartoon Set, the chosen variants of every image given; answers with the names in order.
 

@@ -21,6 +21,7 @@ EMOJI = Path(__file__).parents[3] / "shared" / "data" / "emoji"
 
 Metrics = dict[str, float]
 Run = Callable[..., int]
+MadeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 
 def tiny(view: str, *more: str) -> list[str]:
@@ -160,15 +161,31 @@ def adapt() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of such a run, never interrupted; for looking at, not for writing to."""
-    place = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(place)
-        patch.setenv("HYDRA_FULL_ERROR", "0")
-        assert favae_run(*AVATARS) == 0
-    (directory,) = (place / "outputs" / "avatars_condition").iterdir()
-    return directory
+def run_once(made_once: MadeOnce) -> Callable[..., Path]:
+    """The folder that a command line leaves, never interrupted; for looking at, not for writing to."""
+
+    def run(name: str, *arguments: str) -> Path:
+        def work(place: Path) -> None:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.chdir(place)
+                patch.setenv("HYDRA_FULL_ERROR", "0")
+                assert favae_run(*arguments, "hydra.run.dir=run") == 0
+
+        return made_once(name, work) / "run"
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def finished(run_once: Callable[..., Path]) -> Path:
+    """The folder of a tiny run on avatars."""
+    return run_once("avatars", *AVATARS)
+
+
+@pytest.fixture(scope="session")
+def adapted(run_once: Callable[..., Path]) -> Path:
+    """The folder of a tiny run that translates avatars."""
+    return run_once("adapted", *ADAPT)
 
 
 @pytest.fixture(name="metrics_of", scope="session")

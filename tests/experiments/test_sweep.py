@@ -32,18 +32,25 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.slow
-def test_a_sweep_compares_its_runs_and_survives_data_that_are_too_few(
-    avatars: list[str], favae_run: Callable[..., int], metrics_of: Callable[[Path], Metrics]
+def test_a_sweep_gives_what_single_runs_give_compares_them_and_survives_data_that_are_too_few(
+    avatars: list[str],
+    finished: Path,
+    favae_run: Callable[..., int],
+    metrics_of: Callable[[Path], Metrics],
+    untimed: Callable[[Metrics], Metrics],
 ) -> None:
-    assert favae_run("-m", *avatars, "model.beta=1,16", "data.split.test=0.2,0.001") == 2
+    assert favae_run("-m", *avatars, "model.beta=16,1", "data.split.test=0.2,0.001") == 2
     (folder,) = Path("outputs/multirun/avatars_condition").iterdir()
     rows = rows_of(folder)
     assert [(row["model.beta"], row["data.split.test"], row["status"]) for row in rows] == [
-        ("1", "0.2", "finished"),
-        ("1", "0.001", "failed"),
         ("16", "0.2", "finished"),
         ("16", "0.001", "failed"),
+        ("1", "0.2", "finished"),
+        ("1", "0.001", "failed"),
     ]
+    results = [untimed(metrics_of(Path(row["folder"]))) for row in rows[::2]]
+    assert results[1] == untimed(metrics_of(finished))
+    assert results[0]["test/face/kl"] != results[1]["test/face/kl"]
     for row in rows[::2]:
         metrics = metrics_of(Path(row["folder"]))
         assert float(row["score"]) == metrics["generate/accuracy"]

@@ -17,6 +17,7 @@ from favae_cli.factors.spectral_start import spectral_start
 from favae_cli.factors.updates import update_latents, update_view
 
 SIZES = {"a": 6, "b": 5, "x": 4}
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
 
 
 def with_labels(planted) -> Embeddings:
@@ -32,7 +33,7 @@ def assert_never_falls(bound: tuple[float, ...]) -> None:
     assert np.all(np.diff(bound) >= -1e-9 * np.abs(bound[:-1]))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("kind", ["fixed", "bernoulli", "copies"])
 def test_bound_never_falls_over_sweeps_rotations_and_pruning(plant, missing, kind, seed):
     planted = plant(seed, 200, SIZES, 3, missing)
@@ -73,7 +74,7 @@ def counts(active: dict[str, np.ndarray]) -> tuple[int, ...]:
     return int(a.sum()), int(b.sum()), int((a & ~b).sum()), int((b & ~a).sum()), int((a & b).sum())
 
 
-@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 10))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 10))])
 def test_planted_structure_is_found_exactly(plant, seed):
     precision = {"a": (1.0, 0.5)[seed % 2], "b": (1.0, 2.0)[seed % 2]}
     planted = plant(seed, 20_000, {"a": 100, "b": 80}, 20, precision=precision)
@@ -86,7 +87,7 @@ def test_planted_structure_is_found_exactly(plant, seed):
         assert model.noise_precision[view] == pytest.approx(true, rel=0.02)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_narrow_view_beside_a_wide_one_keeps_its_noise(plant, seed):
     """With K over the embedding sizes, a start that leaves no noise would never find any again."""
     planted = plant(seed, 5_000, {"a": 40, "b": 5}, 5)

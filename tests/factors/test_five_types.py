@@ -94,7 +94,8 @@ def aucs(model: FactorModel, test: Arrays) -> np.ndarray:
     return np.array([roc_auc_score(*pair) for pair in zip(test["bits"].T, mean.T, strict=True)])
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
 def test_structure_and_attributes_are_found_though_two_fifths_of_the_views_are_missing(seed: int) -> None:
     data = planted(seed)
     complete, incomplete = fitted(data.complete), fitted(data.incomplete)

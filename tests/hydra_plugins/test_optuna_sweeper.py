@@ -38,7 +38,7 @@ class Runs:
 
 
 @pytest.fixture
-def runs(elsewhere: None, monkeypatch: pytest.MonkeyPatch) -> Runs:
+def runs(elsewhere: None, no_sweep_figure: None, monkeypatch: pytest.MonkeyPatch) -> Runs:
     stand_in = Runs()
     monkeypatch.setattr("favae_cli.tasks.run_task", stand_in)
     return stand_in
@@ -60,7 +60,9 @@ def drawn(folder: Path) -> list[Row]:
     return [{key: row[key] for key in ("job", "model.beta", "score", "status")} for row in rows(folder)]
 
 
-@pytest.mark.parametrize("ending", [Killed(), ZeroDivisionError()], ids=["killed", "failed"])
+@pytest.mark.parametrize(
+    "ending", [pytest.param(Killed(), marks=pytest.mark.slow), ZeroDivisionError()], ids=["killed", "failed"]
+)
 def test_a_search_that_broke_off_goes_on_as_if_it_never_had(runs: Runs, ending: BaseException) -> None:
     runs.ending = ending
     with pytest.raises(type(ending)):
@@ -73,6 +75,7 @@ def test_a_search_that_broke_off_goes_on_as_if_it_never_had(runs: Runs, ending: 
     assert drawn(Path("broken")) == whole(Path("whole"), runs)
 
 
+@pytest.mark.slow
 def test_more_trials_can_be_asked_for(runs: Runs) -> None:
     assert main([*SEARCH, "hydra.sweep.dir=more"]) == 0
     assert main(["-m", "resume=more", "hydra.sweeper.n_trials=6"]) == 0
@@ -81,6 +84,7 @@ def test_more_trials_can_be_asked_for(runs: Runs) -> None:
     assert len(runs.betas) == len(set(runs.betas)) == 6
 
 
+@pytest.mark.slow
 def test_workers_with_their_own_folders_share_a_study_in_a_database(runs: Runs) -> None:
     shared = ["hydra.sweeper.storage=sqlite:///study.db", "hydra.sweeper.study_name=both"]
     assert main([*SEARCH[:2], "hydra.sweeper.n_trials=2", *shared, "hydra.sweep.dir=first"]) == 0
@@ -100,6 +104,7 @@ def test_a_worker_leaves_alone_what_another_one_runs(runs: Runs) -> None:
     assert [row["status"] for row in rows(Path("shared"))] == ["finished", "finished", "unfinished", "finished"]
 
 
+@pytest.mark.slow
 def test_every_kind_of_space_is_searched_within_its_bounds(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Config] = []
 

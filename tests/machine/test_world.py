@@ -117,12 +117,14 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return [torch.load(folder / str(rank), weights_only=False) for rank in range(SIZE)]
 
 
+@pytest.mark.slow
 def test_the_processes_know_each_other_until_they_part(found: list[dict[str, Any]]) -> None:
     assert [each["world"] for each in found] == [World(rank, SIZE, rank) for rank in range(SIZE)]
     assert [each["world"].leads for each in found] == [True, False]
     assert [each["after"] for each in found] == [ALONE] * SIZE
 
 
+@pytest.mark.slow
 def test_all_can_follow_the_one_that_leads(found: list[dict[str, Any]]) -> None:
     assert [each["followed"].tolist() for each in found] == [[0.0, 0.0]] * SIZE
 
@@ -136,6 +138,7 @@ def test_every_row_is_the_share_of_one_process(count: int, size: int) -> None:
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
+@pytest.mark.slow
 def test_sums_and_lists_are_the_same_everywhere(found: list[dict[str, Any]]) -> None:
     for each in found:
         assert each["added"].tolist() == [3.0, 30.0]
@@ -144,6 +147,7 @@ def test_sums_and_lists_are_the_same_everywhere(found: list[dict[str, Any]]) -> 
         assert each["same"] == [True, False], "one bit makes a difference"
 
 
+@pytest.mark.slow
 def test_gradients_are_summed_though_one_process_has_none(found: list[dict[str, Any]]) -> None:
     for each in found:
         whole, partial = each["gradients"]
@@ -164,6 +168,7 @@ def test_alone_nothing_is_changed() -> None:
     assert type(network[1]) is nn.BatchNorm2d
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "momentum"), [("learned", 0.1), ("averaged", None)])
 def test_batch_norm_is_that_of_the_whole_batch(found: list[dict[str, Any]], name: str, momentum: float | None) -> None:
     alone = learned(ALONE, momentum)
@@ -177,15 +182,18 @@ def test_batch_norm_is_that_of_the_whole_batch(found: list[dict[str, Any]], name
             assert torch.equal(values[0], values[1]), f"{key} is the same to the last bit"
 
 
+@pytest.mark.slow
 def test_batch_norm_keeps_the_type_of_half_precision(found: list[dict[str, Any]]) -> None:
     torch.testing.assert_close(torch.cat([each["half"] for each in found]), half_precision(ALONE))
 
 
+@pytest.mark.slow
 def test_the_cores_are_shared(found: list[dict[str, Any]]) -> None:
     for each in found:
         assert each["threads"] == max(1, each["cores"] // SIZE)
 
 
+@pytest.mark.slow
 def test_only_the_first_to_fail_is_the_cause(found: list[dict[str, Any]]) -> None:
     assert sorted(each["first"] for each in found) == [False, True]
 

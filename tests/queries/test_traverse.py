@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from favae_cli.factors import FactorModel, ViewFactors
 from favae_cli.queries.traverse import factor_name, most_relevant, most_used, traversed
 from favae_cli.reporting.grids import traversal
-from favae_cli.reporting.style import pixels
+from favae_cli.reporting.style import save
 
 Known = Callable[[np.ndarray, np.ndarray, float], ViewFactors]
 
@@ -54,7 +56,7 @@ def test_a_row_changes_one_feature_by_equal_steps() -> None:
     np.testing.assert_array_equal(points[1, :, 1:], np.tile(centre[1:], (5, 1)))
 
 
-def test_the_figure_has_a_row_for_each_feature_and_a_column_for_each_step() -> None:
+def test_the_figure_has_a_row_for_each_feature_and_a_column_for_each_step(tmp_path: Path) -> None:
     points = traversed(np.full(2, 0.5), [0, 1], np.array([0.5, 0.5]), 3)
     asked = []
 
@@ -63,7 +65,8 @@ def test_the_figure_has_a_row_for_each_feature_and_a_column_for_each_step() -> N
         asked.append(z)
         return np.tile(np.column_stack([z, np.zeros(len(z))])[:, None, None, :], (1, 4, 4, 1))
 
-    drawn = pixels(traversal(points, decode, ["first", "second"]))
+    save(traversal(points, decode, ["first", "second"]), tmp_path / "traversal.png")
+    drawn = np.round(255 * imread(tmp_path / "traversal.png")[..., :3])
     assert np.concatenate(asked).shape == (6, 2)
     colours = [(0, 128), (128, 128), (255, 128), (128, 0), (128, 128), (128, 255)]
     places = []

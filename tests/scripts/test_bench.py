@@ -157,6 +157,7 @@ def test_moments_of_many_samples_are_those_of_the_first_several_times(
     np.testing.assert_allclose(large.outer, 3 * small.outer)
 
 
+@pytest.mark.slow
 def test_recovery(script: Script, page: Path) -> None:
     script("recovery").main(
         ["--samples", "500", "--factors", "18", "--seeds", "1", "--rivals", "FactorAnalysis", "--page", str(page)]

@@ -16,6 +16,7 @@ def bench(script: Callable[[str], ModuleType]) -> ModuleType:
     return script("bench.imputation")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_both_tables_are_printed_and_the_figure_is_drawn(
     bench: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -85,7 +85,7 @@ def standing_in(place: Path) -> Iterator[Runs]:
 
 
 @pytest.fixture
-def runs(tmp_path: Path) -> Iterator[Runs]:
+def runs(tmp_path: Path, no_sweep_figure: None) -> Iterator[Runs]:
     with standing_in(tmp_path) as started:
         yield started
 

@@ -28,6 +28,7 @@ from favae_cli.training.build import build_model
 from favae_cli.training.schedule import Training
 
 Using = Callable[..., Path]
+MadeOnce = Callable[[str, Callable[[Path], object]], Path]
 SIZE = 16
 RUN = [
     "experiment=avatars_adapt",
@@ -88,7 +89,8 @@ def mixed_table(count: int = 240) -> tuple[pd.DataFrame, pd.DataFrame]:
         table[f"day{day}"] = one * np.sin(day) + other + 0.1 * noise[:, 7 + day]
     table["remark"] = np.where(one > 0, "good and new", "bad and old")
     holes = table.astype(object)
-    holes[rng.random(table.shape) < 0.2 * (table.columns != "id")] = np.nan
+    kinds = rng.random((30, len(table.columns))) < 0.2 * (table.columns != "id")  # few: each costs time in every sweep
+    holes[kinds[rng.integers(len(kinds), size=count)]] = np.nan
     holes.loc[::10, [f"day{day}" for day in range(5)]] = np.nan
     holes.loc[1::10, ["day3", "day4"]] = np.nan
     return table, holes
@@ -122,9 +124,9 @@ def trained(folder: Path, composed: DictConfig) -> Path:
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(made_once: MadeOnce) -> Path:
     """The folder of a run with the views face, cartoon and attributes; some samples lack one or two of them."""
-    return trained(tmp_path_factory.mktemp("run"), with_sections(RUN, {}))
+    return made_once("run", lambda folder: trained(folder, with_sections(RUN, {})))
 
 
 @pytest.fixture(scope="session")
@@ -134,10 +136,21 @@ def mixed_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 @pytest.fixture(scope="session")
-def mixed_run(tmp_path_factory: pytest.TempPathFactory, mixed_tables: tuple[pd.DataFrame, pd.DataFrame]) -> Path:
-    """The folder of a run with the views numbers, bits, labels, course and remark, whose data have holes."""
-    folder = tmp_path_factory.mktemp("mixed")
-    mixed_tables[1].to_csv(folder / "mixed.csv", index=False)
+def mixed_run(made_once: MadeOnce, mixed_tables: tuple[pd.DataFrame, pd.DataFrame]) -> Path:
+    """The folder of a run with the views numbers, bits, labels, course and remark, whose data have holes.
+
+    Beside its table, mixed.csv, lies more.csv: the same with the further columns `weight` and `seen`.
+    """
+    return made_once("mixed", lambda folder: train_mixed(folder, *mixed_tables)) / "run"
+
+
+def train_mixed(folder: Path, complete: pd.DataFrame, holes: pd.DataFrame) -> None:
+    holes.to_csv(folder / "mixed.csv", index=False)
+    holes = holes.copy()
+    holes["weight"] = 100 + 20 * complete["price"] + np.random.default_rng(1).standard_normal(len(holes))
+    holes.loc[::7, "weight"] = np.nan
+    holes["seen"] = (complete["price"] > 5).astype(int)
+    holes.to_csv(folder / "more.csv", index=False)
     small = {"hidden": 8, "layers": 1}
     gru, tokens = {**preset("arch", "gru"), **small}, {**preset("arch", "tokens"), **small, "embedding": 8}
     views = {
@@ -148,7 +161,7 @@ def mixed_run(tmp_path_factory: pytest.TempPathFactory, mixed_tables: tuple[pd.D
         "remark": {**preset("view", "text"), "latent": 4, "length": 8, "arch": tokens},
     }
     data = {**preset("data", "manifest"), "root": str(folder), "table": "mixed.csv", "key": "id", "views": KINDS}
-    return trained(folder / "run", with_sections(MIXED, {"views": views, "data": data}))
+    trained(folder / "run", with_sections(MIXED, {"views": views, "data": data}))
 
 
 @pytest.fixture(scope="session")

@@ -27,15 +27,8 @@ SHIPPED = yaml.safe_load((shipped_configs() / "task" / "add_view.yaml").read_tex
 
 
 @pytest.fixture
-def with_more(mixed_run: Path, mixed_tables: tuple[pd.DataFrame, pd.DataFrame]) -> Path:
-    """The run's table with one more number, which another decides on, and holes in it."""
-    complete, holes = mixed_tables
-    rng = np.random.default_rng(1)
-    holes = holes.copy()
-    holes["weight"] = 100 + 20 * complete["price"] + rng.standard_normal(len(holes))
-    holes.loc[::7, "weight"] = np.nan
-    holes["seen"] = (complete["price"] > 5).astype(int)
-    holes.to_csv(mixed_run.parent / "more.csv", index=False)
+def with_more(mixed_run: Path) -> Path:
+    """Beside its table lies one with one more number, which another decides on, and holes in it."""
     return mixed_run
 
 
@@ -104,16 +97,16 @@ def test_samples_stay_in_their_split_though_a_further_file_joins(
         assert set(seen[0].keys[seen[0].split[part]]) == set(before.keys[before.split[part]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "batch_size", "epochs", "rates"),
     [
         ([], SHIPPED["batch_size"], 11, (1e-5, SHIPPED["learning_rate"])),  # the last rate is the run's
-        pytest.param(
+        (
             ["trainer.batch_size=40", "trainer.learning_rate=2e-6", "trainer.warm_up_steps=0", "schedule.rounds=1"],
             40,
             5,
             (2e-6, 2e-6),
-            marks=pytest.mark.slow,
         ),
     ],
 )

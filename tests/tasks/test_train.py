@@ -36,6 +36,7 @@ def session(mixed_run: Path, tmp_path: Path) -> Session:
     return Session(trained.config, tmp_path, trained.runtime, load_data(config, trained), trained.model)
 
 
+@pytest.mark.slow
 def test_views_of_any_kind_are_scored_in_their_own_measures(session: Session) -> None:
     evaluate(session, "test")
     found = session.metrics

@@ -77,6 +77,12 @@ def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
+@pytest.fixture(scope="session")
+def fresh_data() -> Callable[[], Dataset]:
+    """Makes the images of `data` anew, for who changes or keeps them."""
+    return tiny_dataset
+
+
 @pytest.fixture
 def data() -> Dataset:
     return tiny_dataset()
@@ -102,7 +108,7 @@ def make_model() -> Callable[..., FAVAE]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_config(config_of: Callable[..., Config]) -> Callable[..., Config]:
     """The config of a run that takes a second: `tiny_config("model.beta=4")`."""
 

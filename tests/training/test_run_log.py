@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.image import imsave
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from favae_cli.common.log_lines import logging_to, silent
@@ -47,11 +48,14 @@ def test_records_are_lines_of_json_and_scalars(tmp_path: Path) -> None:
 
 
 def test_pictures_are_on_tensorboard(tmp_path: Path) -> None:
+    path = tmp_path / "editing.png"
+    imsave(path, np.full((4, 6, 3), 200, np.uint8))
     log = RunLog(tmp_path)
-    log.picture("editing", np.full((4, 6, 3), 200, np.uint8), 3)
+    log.picture("editing", path, 3)
     log.close()
     (event,) = board(tmp_path).Images("editing")
     assert (event.step, event.width, event.height) == (3, 6, 4)
+    assert event.encoded_image_string == path.read_bytes()
 
 
 def test_what_was_written_after_the_checkpoint_is_dropped(tmp_path: Path) -> None:
@@ -118,7 +122,7 @@ def test_a_process_that_does_not_lead_says_nothing_and_writes_nothing(
     log = SilentLog()
     log.record("round", {"round": 1, "bound": -1.0})
     log.numbers({"test/r2": 0.5}, 1)
-    log.picture("curves", np.zeros((2, 2, 3), np.uint8), 1)
+    log.picture("curves", tmp_path / "curves.png", 1)
     log.close()
     assert log.written == 0
     assert capsys.readouterr() == ("", "")

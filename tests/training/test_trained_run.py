@@ -40,6 +40,23 @@ def train(folder: Path, config: Config, data: Dataset) -> FAVAE | JointVAE:
     return model
 
 
+@pytest.fixture(scope="module")
+def trained(
+    tiny_config: TinyConfig, fresh_data: Callable[[], Dataset], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, FAVAE]:
+    """The folder of a finished run, for looking at and copying, and its model."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    model = train(folder, tiny_config(), fresh_data())
+    assert isinstance(model, FAVAE)
+    return folder, model
+
+
+@pytest.fixture
+def run(trained: tuple[Path, FAVAE], tmp_path: Path) -> Path:
+    """A copy of the folder."""
+    return shutil.copytree(trained[0], tmp_path / "run")
+
+
 def same_answers(one: FAVAE | JointVAE, other: FAVAE | JointVAE, data: Dataset) -> None:
     """Both say the same of the test samples."""
     assert isinstance(one, FAVAE)
@@ -55,10 +72,10 @@ def same_answers(one: FAVAE | JointVAE, other: FAVAE | JointVAE, data: Dataset) 
 
 
 def test_the_loaded_model_says_what_the_trained_one_said(
-    tiny_config: TinyConfig, data: Dataset, tmp_path: Path
+    tiny_config: TinyConfig, data: Dataset, trained: tuple[Path, FAVAE]
 ) -> None:
-    model = train(tmp_path, tiny_config(), data)
-    loaded = load_run(tmp_path, PLAIN)
+    folder, model = trained
+    loaded = load_run(folder, PLAIN)
     same_answers(model, loaded.model, data)
     assert loaded.config == tiny_config()
     assert (loaded.images, loaded.attributes) == (["face"], {"attributes": loaded.views["attributes"].columns})
@@ -66,10 +83,9 @@ def test_the_loaded_model_says_what_the_trained_one_said(
     assert loaded.metrics == {}
 
 
-def test_numbers_of_the_run_come_along(tiny_config: TinyConfig, data: Dataset, tmp_path: Path) -> None:
-    train(tmp_path, tiny_config(), data)
-    (tmp_path / "metrics.json").write_text('{"generate/strength": 1.25}')
-    assert load_run(tmp_path, PLAIN).metrics == {"generate/strength": 1.25}
+def test_numbers_of_the_run_come_along(run: Path) -> None:
+    (run / "metrics.json").write_text('{"generate/strength": 1.25}')
+    assert load_run(run, PLAIN).metrics == {"generate/strength": 1.25}
 
 
 def test_linear_views_need_no_data(config_of: Callable[..., Config], data: Dataset, tmp_path: Path) -> None:
@@ -123,7 +139,7 @@ def test_a_frozen_view_is_the_run_s_own_even_when_the_run_it_came_from_is_gone(
     same_answers(model, loaded.model, data)
 
 
-def test_what_is_no_finished_run_is_refused(tiny_config: TinyConfig, data: Dataset, tmp_path: Path) -> None:
+def test_what_is_no_finished_run_is_refused(trained: tuple[Path, FAVAE], tmp_path: Path) -> None:
     def refusal(folder: Path) -> str:
         with pytest.raises(UserError) as refused:
             load_run(folder, PLAIN)
@@ -135,7 +151,7 @@ def test_what_is_no_finished_run_is_refused(tiny_config: TinyConfig, data: Datas
     run.mkdir()
     assert refusal(run) == f"run: {run} is not the folder of a run; it has no .hydra/config.yaml"
     run.rmdir()
-    train(run, tiny_config(), data)
+    shutil.copytree(trained[0], run)
     tensors, state = checkpoint.load(run / "checkpoints" / "last")
     checkpoint.save(run / "checkpoints" / "last", tensors, state | {"finished": False})
     assert refusal(run) == f"run: {run} is not finished; favae-run resume={run} goes on with it"
@@ -143,19 +159,19 @@ def test_what_is_no_finished_run_is_refused(tiny_config: TinyConfig, data: Datas
     assert refusal(run).startswith(f"run: {run} is not finished")
 
 
-def test_a_run_without_the_keys_of_today_is_taken(tiny_config: TinyConfig, data: Dataset, tmp_path: Path) -> None:
-    model = train(tmp_path, tiny_config(), data)
-    file = tmp_path / ".hydra" / "config.yaml"
+def test_a_run_without_the_keys_of_today_is_taken(
+    tiny_config: TinyConfig, data: Dataset, trained: tuple[Path, FAVAE], run: Path
+) -> None:
+    file = run / ".hydra" / "config.yaml"
     file.write_text(re.sub(r"(?m)^  (clip_norm|show|leak): .*\n", "", file.read_text()))
-    loaded = load_run(tmp_path, PLAIN)
+    loaded = load_run(run, PLAIN)
     assert loaded.config == tiny_config()
-    same_answers(model, loaded.model, data)
+    same_answers(trained[1], loaded.model, data)
 
 
-def test_a_run_of_another_time_is_refused(tiny_config: TinyConfig, data: Dataset, tmp_path: Path) -> None:
-    train(tmp_path, tiny_config(), data)
-    file = tmp_path / ".hydra" / "config.yaml"
+def test_a_run_of_another_time_is_refused(run: Path) -> None:
+    file = run / ".hydra" / "config.yaml"
     file.write_text(file.read_text().replace("factors:", "factor:"))
     with pytest.raises(UserError) as refused:
-        load_run(tmp_path, PLAIN)
-    assert str(refused.value).startswith(f"run: {tmp_path} does not fit this version of favae-run: model.factor")
+        load_run(run, PLAIN)
+    assert str(refused.value).startswith(f"run: {run} does not fit this version of favae-run: model.factor")

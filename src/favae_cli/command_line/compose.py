@@ -14,6 +14,7 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
+from hydra.errors import ConfigCompositionException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -100,20 +101,18 @@ def checked_overrides(parsed: argparse.Namespace, primary: str) -> list[str]:
     with initialize_config_dir(str(shipped_configs()), version_base="1.3"), composition_mistakes():
         given = parse_overrides(parsed.overrides)
         require_options(given)
-        overrides = _added_where_new(primary, given)
+        overrides, base = _added_where_new(primary, given)
         mistakes: dict[str, None] = {}
         unjudged = parsed.cfg or parsed.info or primary == CHECK
-        for composed in () if unjudged else _configs(primary, overrides, parsed.multirun):
+        for composed in () if unjudged else _configs(primary, overrides, base, parsed.multirun):
             mistakes |= dict.fromkeys(_mistakes(composed, primary))
     if mistakes:
         raise UserError("\n".join(mistakes))
     return [str(override.input_line) for override in overrides]
 
 
-def _configs(primary: str, overrides: list[Override], multirun: bool) -> Iterator[DictConfig]:
-    """The config of a run, or those of all runs of a sweep."""
-    fixed = [str(override.input_line) for override in overrides if not override.is_sweep_override()]
-    base = compose(primary, fixed, return_hydra_config=True)
+def _configs(primary: str, overrides: list[Override], base: DictConfig, multirun: bool) -> Iterator[DictConfig]:
+    """The config of a run, or those of all runs of a sweep; `base` is that of the overrides with one value."""
     if not multirun and base.hydra.mode != RunMode.MULTIRUN:
         for override in overrides:
             if override.is_sweep_override():
@@ -144,11 +143,24 @@ def _mistakes(composed: DictConfig, primary: str) -> list[str]:
     return ["resume: belongs on the command line, not in a config file"] if resumed else []
 
 
-def _added_where_new(primary: str, overrides: list[Override]) -> list[Override]:
-    """Let plain values add keys that are new: the schema, not Hydra, is to judge them."""
+def _added_where_new(primary: str, overrides: list[Override]) -> tuple[list[Override], DictConfig]:
+    """Let plain values add keys that are new: the schema, not Hydra, is to judge them.
+
+    Returns:
+        The overrides, and the config that those of them make which have one value.
+    """
     plain = [override for override in overrides if changes_a_value(override)]
-    others = [str(o.input_line) for o in overrides if o not in plain and not o.is_sweep_override()]
-    known = compose(primary, others)
+    try:
+        known = base = _base(primary, overrides)  # Hydra refuses new keys: mostly there are none
+    except ConfigCompositionException:
+        known, base = _base(primary, [override for override in overrides if override not in plain]), None
     new = [override for override in plain if OmegaConf.select(known, override.key_or_group, default=_NEW) is _NEW]
     parser = OverridesParser.create()
-    return [parser.parse_override(f"++{o.input_line}") if o in new else o for o in overrides]
+    added = [parser.parse_override(f"++{o.input_line}") if o in new else o for o in overrides]
+    return added, _base(primary, added) if base is None else base
+
+
+def _base(primary: str, overrides: list[Override]) -> DictConfig:
+    """The config, Hydra's own part included, of all overrides but those of a sweep."""
+    fixed = [str(override.input_line) for override in overrides if not override.is_sweep_override()]
+    return compose(primary, fixed, return_hydra_config=True)

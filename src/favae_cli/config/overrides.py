@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, OverrideType, QuotedString
 from hydra.errors import HydraException
@@ -117,7 +118,9 @@ def require_options(overrides: Sequence[Override]) -> None:
 def options(group: str) -> list[str]:
     """What there is to choose in a config group; nothing is known of it before Hydra is initialised."""
     loader = _config_loader()
-    return loader.get_group_options(group) if loader else []
+    # Not asked of the loader itself, which copies all that it knows for each answer.
+    sources = [source for source in loader.get_sources() if source.is_group(group)] if loader else []
+    return sorted({option for source in sources for option in source.list(group, ObjectType.CONFIG)})
 
 
 def _config_loader() -> ConfigLoader | None:

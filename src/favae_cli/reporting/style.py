@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -80,11 +78,3 @@ def save(figure: Figure, path: Path) -> None:
     """Write `figure` as PNG; `path` is replaced at once, so that a reader never sees half a picture."""
     with replacing(path) as file:
         figure.savefig(file, format="png", metadata={"Software": None})
-
-
-def pixels(figure: Figure) -> np.ndarray:
-    """The figure as it would be saved, uint8 (H, W, 3)."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="rgba")
-    width, height = figure.canvas.get_width_height()
-    return np.frombuffer(buffer.getvalue(), np.uint8).reshape(height, width, 4)[..., :3]

@@ -25,7 +25,7 @@ from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.reporting import figures
 from favae_cli.reporting.report import write_report
-from favae_cli.reporting.style import pixels, save
+from favae_cli.reporting.style import save
 from favae_cli.reporting.terminal import as_text
 from favae_cli.training.build import build_model
 from favae_cli.training.epoch_state import Prior
@@ -45,7 +45,7 @@ class Session:
         runtime: device, precision and processes.
         data, model: as the config asks for them.
         metrics: flat, as in metrics.json; saved whenever some are added.
-        pictures: by name, drawn so far.
+        pictures: the file of each figure drawn so far, by name.
     """
 
     config: Config
@@ -54,7 +54,7 @@ class Session:
     data: Dataset
     model: FAVAE | JointVAE
     metrics: dict[str, float] = field(default_factory=dict)
-    pictures: dict[str, Figure] = field(default_factory=dict)
+    pictures: dict[str, Path] = field(default_factory=dict)
 
     @classmethod
     def open(cls, config: Config, directory: Path) -> Session:
@@ -134,8 +134,8 @@ class Session:
         folder = RunFolder(self.directory).figures
         folder.mkdir(exist_ok=True)
         for name, figure in pictures.items():
-            self.pictures[name] = figure
-            save(figure, folder / f"{name}.png")
+            self.pictures[name] = folder / f"{name}.png"
+            save(figure, self.pictures[name])
 
     def close(self, log: RunLog) -> dict[str, float]:
         """Draw what the log holds, fill TensorBoard, write the report and say where everything lies."""
@@ -144,8 +144,8 @@ class Session:
             self.draw({"curves": figures.curves(epochs)})
         if rounds:
             self.draw({"bound": figures.bound(rounds)})
-        for name, figure in self.pictures.items():
-            log.picture(name, pixels(figure), len(epochs))
+        for name, path in self.pictures.items():
+            log.picture(name, path, len(epochs))
         log.numbers(self.metrics, len(epochs))
         log.close()
         write_report(self.directory)

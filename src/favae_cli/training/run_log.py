@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from PIL import Image
+from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard import SummaryWriter
 
 from favae_cli.common.run_folder import RunFolder
@@ -68,9 +69,13 @@ class RunLog:
         for name, value in values.items():
             self._board.add_scalar(f"final/{name}", value, step)
 
-    def picture(self, name: str, image: np.ndarray, step: int) -> None:
-        """An image (H, W, 3) uint8 on TensorBoard."""
-        self._board.add_image(name, image, step, dataformats="HWC")
+    def picture(self, name: str, path: Path, step: int) -> None:
+        """A PNG file on TensorBoard, as it is: `add_image` would encode it a second time."""
+        with Image.open(path) as file:
+            width, height = file.size
+        image = Summary.Image(height=height, width=width, colorspace=4, encoded_image_string=path.read_bytes())
+        writer: Any = self._board.file_writer
+        writer.add_summary(Summary(value=[Summary.Value(tag=name, image=image)]), step)
 
     def close(self) -> None:
         self._board.close()
@@ -92,7 +97,7 @@ class SilentLog(RunLog):
     def numbers(self, values: Mapping[str, float], step: int) -> None:
         pass
 
-    def picture(self, name: str, image: np.ndarray, step: int) -> None:
+    def picture(self, name: str, path: Path, step: int) -> None:
         pass
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -43,8 +44,22 @@ def glasses_of_cartoon(i: int) -> bool:
     return i // 10 % 2 == 0
 
 
+@pytest.fixture(scope="session")
+def images(
+    made_once: Callable[[str, Callable[[Path], object]], Path],
+    write_celeba: Callable[..., None],
+    write_cartoons: Callable[..., list[str]],
+) -> Path:
+    return made_once("pairs", lambda folder: write_images(folder, write_celeba, write_cartoons))
+
+
 @pytest.fixture
-def root(tmp_path: Path, write_celeba: Callable[..., None], write_cartoons: Callable[..., list[str]]) -> Path:
+def root(images: Path, tmp_path: Path) -> Path:
+    """A folder of both sides' images, to be changed at will."""
+    return shutil.copytree(images, tmp_path / "images", copy_function=shutil.copyfile)
+
+
+def write_images(folder: Path, write_celeba: Callable[..., None], write_cartoons: Callable[..., list[str]]) -> None:
     faces = range(FACES)
     attributes = {
         "Blond_Hair": [i % 8 in (0, 1, 6) for i in faces],
@@ -54,11 +69,10 @@ def root(tmp_path: Path, write_celeba: Callable[..., None], write_cartoons: Call
         "Eyeglasses": [glasses_of_face(i) for i in faces],
         "Male": [i % 2 == 0 for i in faces],
     }
-    write_celeba(tmp_path / "celeba", attributes, [part_of_face(i) for i in faces], list(faces))
+    write_celeba(folder / "celeba", attributes, [part_of_face(i) for i in faces], list(faces))
     glasses = [i // 20 if glasses_of_cartoon(i) else 11 for i in range(CARTOONS)]
     chosen = [{"hair_color": i % 10, "glasses": glasses[i], "chin_length": i % 3} for i in range(CARTOONS)]
-    write_cartoons(tmp_path / "cartoonset10k", chosen)
-    return tmp_path
+    write_cartoons(folder / "cartoonset10k", chosen)
 
 
 def config(root: Path, count: tuple[int, int, int] = (36, 12, 12), **changes: Any) -> PairsConfig:
