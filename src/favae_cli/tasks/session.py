@@ -29,8 +29,10 @@ from favae_cli.reporting.style import save
 from favae_cli.reporting.terminal import as_text
 from favae_cli.training.build import build_model
 from favae_cli.training.epoch_state import Prior
+from favae_cli.training.factor_step import foretold
 from favae_cli.training.run_log import RunLog, read_records
 from favae_cli.training.schedule import Training
+from favae_cli.views import Encoded
 
 logger = logging.getLogger(__name__)
 
@@ -108,6 +110,17 @@ class Session:
         self.add(training.progress.speeds())
         return training
 
+    def reconstruct(self, split: str) -> dict[str, dict[str, Encoded]]:
+        """Score how the joined model reconstructs the samples of a split.
+
+        Returns:
+            q(z | x) of the training samples and of these, by split and then by view.
+        """
+        model, data = self.favae, self.judged
+        encoded = {part: model.encode(data, data.split[part]) for part in {"train", split}}
+        self.add(joined_reconstruction(model, data, self.config, split, encoded[split]))
+        return encoded
+
     def add(self, metrics: Mapping[str, float]) -> None:
         """Keep these numbers, on disk at once."""
         # What could not be measured has no key: NaN is no JSON.
@@ -159,6 +172,18 @@ class Session:
             if (self.directory / where).exists():
                 logger.info("%-12s %s", what, self.directory / where)
         return self.metrics
+
+
+def joined_reconstruction(
+    model: FAVAE, data: Dataset, config: Config, split: str, encoded: dict[str, Encoded]
+) -> dict[str, float]:
+    """`reconstruction_metrics` of a joined model, against the priors that its factors give the samples of a split.
+
+    Args:
+        encoded: q(z | x) of these samples, by view.
+    """
+    priors = foretold(model, data, config, split, encoded, config.plan.rounds)
+    return reconstruction_metrics(model, data, split, priors, config.seed)
 
 
 def complete(
