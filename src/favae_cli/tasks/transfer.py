@@ -225,7 +225,7 @@ class _Contest:
         start = training.progress.seconds.setdefault("warm_start", begun)  # a resumed run has it in its checkpoint
         training.run(self.stop)
         self.models[name] = model
-        if world.leads:  # the log is its own
+        if world.is_main:  # the log is its own
             self.courses[name] = Course.read(directory, self.target, start)
         if name != MAIN:  # its log stays open for the figures
             training.log.close()

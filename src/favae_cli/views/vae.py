@@ -1,4 +1,4 @@
-"""A variational autoencoder whose prior is what the other views foretell."""
+"""A variational autoencoder whose prior has the mean that is expected from the other views."""
 
 from __future__ import annotations
 
