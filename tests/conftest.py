@@ -213,7 +213,6 @@ class PixelView:
     """An image view whose embedding is its pixels: nothing is lost on the way."""
 
     trainable = False
-    inferred = False
     size = PIXELS
 
     def __init__(self) -> None:
@@ -222,9 +221,6 @@ class PixelView:
     def encode(self, values: np.ndarray) -> Encoded:
         flat = values.reshape(len(values), PIXELS).astype(np.float32) / 255
         return Encoded(flat, np.full_like(flat, 1e-6))
-
-    def local(self, values: np.ndarray) -> None:
-        return None
 
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
         return np.asarray(mean, np.float32).reshape(-1, SIDE, SIDE, 1)

@@ -86,7 +86,7 @@ def _dispatch(arguments: list[str], place: Place | None = None) -> None:
 
         config = resume(folder, parsed)
         score = _run(config, folder)
-        if place is None or place.leads:
+        if place is None or place.is_main:
             end_resumed(folder, score, config.score)
         return
     if parsed.multirun:
@@ -105,7 +105,7 @@ def _dispatch(arguments: list[str], place: Place | None = None) -> None:
     if place is not None:
         if parsed.multirun or primary != TRAINING:
             raise UserError(f"{place.size} processes were started: only one training run can be shared among them")
-        if not place.leads:
+        if not place.is_main:
             arguments = [*arguments, *_ASIDE]
     shown = parsed.cfg or parsed.info or parsed.hydra_help or parsed.shell_completion
     with composition_mistakes() if shown else nullcontext():

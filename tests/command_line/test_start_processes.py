@@ -62,9 +62,9 @@ def test_one_process_is_this_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 def test_the_score_is_that_of_the_leading_process_whoever_ends_first(run: Run) -> None:
     def act(place: Place, folder: Path) -> float:
-        if place.leads:
+        if place.is_main:
             time.sleep(0.2)
-        return 0.75 if place.leads else math.nan
+        return 0.75 if place.is_main else math.nan
 
     assert run(act) == 0.75
 
@@ -93,7 +93,7 @@ def test_what_failed_first_is_told_though_it_is_heard_last(run: Run) -> None:
 
 def test_a_process_that_waits_for_one_that_failed_is_ended(run: Run) -> None:
     def act(place: Place, folder: Path) -> BaseException:
-        if place.leads:
+        if place.is_main:
             time.sleep(LONG)
         return start_processes.ProcessFailed("ZeroDivisionError")
 
@@ -103,7 +103,7 @@ def test_a_process_that_waits_for_one_that_failed_is_ended(run: Run) -> None:
 
 def test_a_process_that_dies_without_a_word_ends_all(run: Run) -> None:
     def act(place: Place, folder: Path) -> float:
-        if place.leads:
+        if place.is_main:
             time.sleep(LONG)
         os.kill(os.getpid(), signal.SIGKILL)
         return 0.0
@@ -119,15 +119,15 @@ def test_a_signal_reaches_every_process_and_all_may_save(run: Run, tmp_path: Pat
             try:
                 with stop.patiently():
                     (folder / f"ready{place.rank}").touch()
-                    while place.leads and not (folder / "ready1").exists():
+                    while place.is_main and not (folder / "ready1").exists():
                         time.sleep(0.01)
                     time.sleep(0.1)
-                    if place.leads:
+                    if place.is_main:
                         os.kill(os.getppid(), number)
                     while not stop.asked:
                         time.sleep(0.01)
             except Interrupted:
-                if place.leads:
+                if place.is_main:
                     time.sleep(1.0)  # longer than others are waited for who lost touch
                 (folder / f"saved{place.rank}").touch()
                 return Interrupted("stopped and saved")
@@ -156,7 +156,7 @@ def test_nobody_waits_for_good_for_one_that_was_interrupted(
 def test_a_signal_before_they_can_take_it_is_no_bug(run: Run) -> None:
     def act(place: Place, folder: Path) -> float:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        if place.leads:
+        if place.is_main:
             time.sleep(0.2)
             os.kill(os.getppid(), signal.SIGTERM)
         time.sleep(LONG)

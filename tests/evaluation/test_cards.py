@@ -37,7 +37,7 @@ WORDS = ("cold", "mild", "hot")
 class Drawn:
     """A view without noise: what z decodes to, and z read back from it."""
 
-    trainable = inferred = False
+    trainable = False
 
     def __init__(
         self, size: int, decode: Callable[[np.ndarray], np.ndarray], read: Callable[[np.ndarray], np.ndarray]
@@ -50,9 +50,6 @@ class Drawn:
 
     def encode(self, values: np.ndarray) -> Encoded:
         return Encoded(self.read(values).astype(np.float32), None)
-
-    def local(self, values: np.ndarray) -> None:
-        return None
 
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
         return self.function(mean)

@@ -22,7 +22,7 @@ from favae_cli.factors import FactorModel, ViewFactors
 from favae_cli.factors.updates import ViewSums
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.factor_reading import Reading
-from favae_cli.views import View
+from favae_cli.views import Encoded, View
 
 Known = Callable[[np.ndarray, np.ndarray, float], ViewFactors]
 
@@ -33,7 +33,7 @@ Function = Callable[[np.ndarray], np.ndarray]
 class Decoder:
     """A view that is nothing but the function it decodes with."""
 
-    trainable = inferred = False
+    trainable = False
 
     def __init__(self, function: Function, size: int) -> None:
         self.function, self.size = function, size
@@ -42,11 +42,8 @@ class Decoder:
     def fit(self, values: np.ndarray) -> None:
         pass
 
-    def encode(self, values: np.ndarray) -> None:
-        return None
-
-    def local(self, values: np.ndarray) -> None:
-        return None
+    def encode(self, values: np.ndarray) -> Encoded:
+        raise NotImplementedError
 
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
         return self.function(mean)

@@ -30,7 +30,7 @@ def test_torchrun_says_it_all() -> None:
     assert find_place(TORCHRUN) == Place(5, 8, 1, "10.0.0.1", 29500, hosted=True, attempt=2)
 
 
-def test_by_hand_the_leading_process_keeps_the_meeting_place() -> None:
+def test_by_hand_the_main_process_keeps_the_rendezvous() -> None:
     by_hand = {name: value for name, value in TORCHRUN.items() if not name.startswith("TORCHELASTIC")}
     assert find_place(by_hand) == Place(5, 8, 1, "10.0.0.1", 29500, hosted=False)
 

@@ -72,7 +72,7 @@ def tried(world: World) -> dict[str, Any]:
         parts[1].grad = torch.tensor([3.0, 4.0])
     world.add_gradients(parts)
     own = torch.full((2,), float(rank))
-    world.follow(own)
+    world.broadcast(own)
     return {
         "world": world,
         "followed": own,
@@ -120,7 +120,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 @pytest.mark.slow
 def test_the_processes_know_each_other_until_they_part(found: list[dict[str, Any]]) -> None:
     assert [each["world"] for each in found] == [World(rank, SIZE, rank) for rank in range(SIZE)]
-    assert [each["world"].leads for each in found] == [True, False]
+    assert [each["world"].is_main for each in found] == [True, False]
     assert [each["after"] for each in found] == [ALONE] * SIZE
 
 

@@ -37,8 +37,7 @@ def loaded(folder: Path) -> TrainedRun:
 
 
 def foretold(run: TrainedRun, view: str, given: str, values: np.ndarray) -> np.ndarray:
-    local = run.factors.views[given].local(values)
-    assert local is not None
+    local = run.factors.inferred_views[given].local(values)
     return run.factors.predict(view, Embeddings({}, {}, {given: local}, (given,)))
 
 

@@ -1,4 +1,4 @@
-"""Between the epochs: the common scale, the factors, and what they foretell of each view."""
+"""Between the epochs: the common scale, the factors, and the prior means expected of each view."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from favae_cli.training import encodings as encodings_module
 from favae_cli.training import factor_step
 from favae_cli.training.encodings import Encodings, Tables, encode
 from favae_cli.training.epoch_state import Prior
-from favae_cli.training.factor_step import foretell, foretold, join, rescale
+from favae_cli.training.factor_step import expected_priors, join, rescale, write_prior_means
 from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import Encoded
 
@@ -156,15 +156,17 @@ def test_a_split_is_encoded_in_chunks_to_the_same_tables_and_moments(
     np.testing.assert_allclose(found.tables[name], whole[name].mean, rtol=1e-5, atol=1e-6)
 
 
-def test_what_is_foretold_can_take_the_place_of_what_it_is_foretold_from(
+def test_prior_means_can_take_the_place_of_the_encodings_they_come_from(
     model: FAVAE, both: Dataset, tiny_config: TinyConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     indices = both.split["train"]
     encoded = encoded_at_random(model, both, indices)
-    expected = foretold(model, both, tiny_config(), "train", encoded, 1)
+    expected = expected_priors(model, both, tiny_config(), "train", encoded, 1)
     monkeypatch.setattr(factor_step, "CHUNK", 5)
     tables = {name: encoded[name].mean for name in IMAGES}
-    foretell(model, both, tiny_config(), indices, {name: Encoded(mean, None) for name, mean in tables.items()}, tables)
+    write_prior_means(
+        model, both, tiny_config(), indices, {name: Encoded(mean, None) for name, mean in tables.items()}, tables
+    )
     for name, prior in expected.items():
         assert prior.mean is not None
         np.testing.assert_allclose(tables[name][: len(prior.mean)], prior.mean, atol=1e-6)
@@ -185,7 +187,7 @@ def test_views_are_joined_by_the_schedule_and_the_weights_of_the_config(
     assert {name: view.copies for name, view in model.joined.views.items()} == {"face": 1.0, "attributes": 7.0}
 
 
-# What they foretell
+# The expected prior means
 
 
 @pytest.mark.parametrize(("prior", "name"), [(p, n) for p in ("predictive", "posterior") for n in IMAGES])
@@ -197,7 +199,7 @@ def test_only_with_posterior_does_a_view_look_at_itself(
     (other,) = set(IMAGES) - {name}
 
     def mean(parts: dict[str, Encoded]) -> np.ndarray:
-        found = foretold(model, both, config, "train", parts, 1)[name].mean
+        found = expected_priors(model, both, config, "train", parts, 1)[name].mean
         assert found is not None
         return found
 
@@ -216,10 +218,10 @@ def test_only_with_posterior_does_a_view_look_at_itself(
 def test_the_prior_is_the_conditional_mean_of_the_joint_gaussian(
     prior: str, model: FAVAE, both: Dataset, tiny_config: TinyConfig
 ) -> None:
-    """Against dense linear algebra on the joint Gaussian of both z; the noise of what is foretold is left out."""
+    """Against dense linear algebra on the joint Gaussian of both z; the noise of z is left out."""
     model = FAVAE({name: model.views[name] for name in IMAGES}, FactorModel({n: model.joined.views[n] for n in IMAGES}))
     encoded = encoded_at_random(model, both, both.split["test"])
-    priors = foretold(model, both, tiny_config(f"model.prior={prior}"), "test", encoded, 1)
+    priors = expected_priors(model, both, tiny_config(f"model.prior={prior}"), "test", encoded, 1)
     parts = model.joined.views
     weights = np.concatenate([part.weights for part in parts.values()])
     bias = np.concatenate([part.bias for part in parts.values()])
@@ -239,7 +241,7 @@ def test_the_prior_is_the_conditional_mean_of_the_joint_gaussian(
         np.testing.assert_allclose(priors[name].mean, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_a_sample_without_any_other_view_is_foretold_the_bias(
+def test_the_prior_mean_of_a_sample_without_any_other_view_is_the_bias(
     model: FAVAE, both: Dataset, tiny_config: TinyConfig
 ) -> None:
     alone = np.full(len(both.keys), -1)
@@ -251,7 +253,7 @@ def test_a_sample_without_any_other_view_is_foretold_the_bias(
         },
     )
     encoded = encoded_at_random(model, data, data.split["test"])
-    found = foretold(model, data, tiny_config(), "test", encoded, 1)
+    found = expected_priors(model, data, tiny_config(), "test", encoded, 1)
     bias = model.joined.views["face"].bias
     assert found["face"].mean is not None
     np.testing.assert_allclose(found["face"].mean, np.tile(bias, (len(data.having("test", "face")), 1)), rtol=1e-6)
@@ -263,17 +265,17 @@ def test_the_decoder_is_fed_in_the_first_rounds_only(
 ) -> None:
     config = tiny_config("model.feed=0.4", f"model.feed_rounds={rounds}")
     encoded = encoded_at_random(model, both, both.split["test"])
-    found = [foretold(model, both, config, "test", encoded, stage) for stage in (1, 2, 3, 4)]
+    found = [expected_priors(model, both, config, "test", encoded, stage) for stage in (1, 2, 3, 4)]
     for name in IMAGES:
         assert [priors[name].feed for priors in found] == fed
 
 
-def test_vaes_that_learned_alone_are_foretold_from_the_others_and_never_fed(
+def test_the_prior_of_vaes_that_learned_alone_comes_from_the_others_and_is_never_fed(
     model: FAVAE, both: Dataset, tiny_config: TinyConfig
 ) -> None:
     encoded = encoded_at_random(model, both, both.split["test"])
-    alone = foretold(model, both, tiny_config("model=vae"), "test", encoded, 1)
-    predictive = foretold(model, both, tiny_config("model.prior=predictive"), "test", encoded, 1)
+    alone = expected_priors(model, both, tiny_config("model=vae"), "test", encoded, 1)
+    predictive = expected_priors(model, both, tiny_config("model.prior=predictive"), "test", encoded, 1)
     for name in IMAGES:
         found, expected = alone[name], predictive[name]
         assert isinstance(found, Prior)

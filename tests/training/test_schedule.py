@@ -42,7 +42,7 @@ def test_views_train_alone_then_in_rounds_between_factors(start: Callable[..., T
     assert checkpoint.exists(training.best)
 
 
-def test_alone_the_prior_is_standard_and_in_the_rounds_it_is_what_the_others_foretell(
+def test_alone_the_prior_is_standard_and_in_the_rounds_it_is_expected_from_the_others(
     start: Callable[..., Training], data: Dataset
 ) -> None:
     training = start()

@@ -209,7 +209,7 @@ class Apart(World):
     def add(self, tensor: Tensor) -> Tensor:
         return tensor
 
-    def follow(self, tensor: Tensor) -> None:
+    def broadcast(self, tensor: Tensor) -> None:
         pass
 
     def any(self, here: bool) -> bool:

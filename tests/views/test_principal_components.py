@@ -92,7 +92,6 @@ def test_its_networks_hold_all_that_was_fitted(stored: np.ndarray) -> None:
     assert np.array_equal(other.decode(np.eye(PIXELS)), view.decode(np.eye(PIXELS)))
     assert not view.trainable
     assert list(view.networks.parameters()) == []
-    assert view.local(stored) is None
 
 
 def test_factor_analysis_of_it_is_factor_analysis_of_the_standardised_data(stored: np.ndarray) -> None:

@@ -17,12 +17,12 @@ from favae_cli import tasks
 from favae_cli.common.errors import Interrupted, UserError
 from favae_cli.config.run import Config
 from favae_cli.machine.launcher_environment import Place
-from favae_cli.machine.rendezvous import join, keep_meeting_place
+from favae_cli.machine.rendezvous import join, keep_rendezvous
 from favae_cli.machine.stop_signals import told_to_stop
 from favae_cli.machine.world import World
 
 ENDING = 5.0  # seconds for the others to end by themselves once one has failed
-SAVING = 60.0  # seconds for the leading process to save once another was interrupted
+SAVING = 60.0  # seconds for the main process to save once another was interrupted
 
 _HERE = "127.0.0.1"
 _Ending = tuple[float, float | BaseException]
@@ -77,7 +77,7 @@ class _Processes:
     """The processes that share a run, seen from their parent."""
 
     def __init__(self) -> None:
-        self._meeting = keep_meeting_place(_HERE)
+        self._rendezvous = keep_rendezvous(_HERE)
         self._processes: dict[Connection, SpawnProcess] = {}
         self._running: list[Connection] = []
         self._stopped = False
@@ -86,7 +86,7 @@ class _Processes:
         context, count = multiprocessing.get_context("spawn"), config.trainer.devices
         for rank in range(count):
             report, end = context.Pipe(duplex=False)
-            place = Place(rank, count, rank, _HERE, self._meeting.port, hosted=True)
+            place = Place(rank, count, rank, _HERE, self._rendezvous.port, hosted=True)
             process = context.Process(target=_work, args=(place, config, directory, end), name=f"process {rank}")
             process.start()
             end.close()
@@ -102,7 +102,7 @@ class _Processes:
             self._processes[report].terminate()
 
     def score(self) -> float:
-        """What the leading process returned, once all have ended; raises what the first of them failed by."""
+        """What the main process returned, once all have ended; raises what the first of them failed by."""
         score, leading = 0.0, self._running[0]
         failures: list[tuple[float, BaseException]] = []
         left: float | None = None  # seconds for the others

@@ -24,5 +24,5 @@ def factor_pictures(model: FAVAE, data: Dataset) -> dict[str, Figure]:
     """|W| and alpha of every factor and view (Fig. 10 of the paper)."""
     factors = model.joined
     alpha = {name: view.ard.mean for name, view in factors.views.items()}
-    columns = {name: data.views[name].columns for name, view in model.views.items() if view.inferred}
+    columns = {name: data.views[name].columns for name in model.inferred_views}
     return {"relevance": relevance(factors.weights, alpha, factors.active, columns)}

@@ -153,7 +153,7 @@ class Evidence:
 
     @few_threads()
     def expect(self, model: FactorModel, view: str) -> np.ndarray:
-        """(N, D) mean of the embedding of `view` that q(g) foretells for every sample; as `predict`, but sooner."""
+        """(N, D) mean of the embedding of `view` of every sample, expected given q(g); as `predict`, but sooner."""
         part = model.views[view]
         mean = np.empty((self.count, part.size))
         for _, rows, latent in self._inferred(model):
@@ -162,7 +162,7 @@ class Evidence:
 
     @few_threads()
     def predict(self, model: FactorModel, view: str) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and variance, each (N, D), of the embedding of `view` that q(g) foretells for every sample.
+        """Mean and variance, each (N, D), of the embedding of `view` of every sample given q(g).
 
         `view` may be one of these embeddings or not; give evidence without it for a prediction from the others.
         """

@@ -245,7 +245,7 @@ class FactorModel:
 
     @few_threads()
     def predict(self, view: str, mean: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The embedding of `view` that q(g) foretells: p(z) with g, W and b integrated out.
+        """The embedding of `view` that is expected given q(g): p(z) with g, W and b integrated out.
 
         Args:
             mean: (N, K) of g.

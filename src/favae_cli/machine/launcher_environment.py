@@ -21,8 +21,8 @@ class Place:
         rank: among all, from 0.
         size: number of processes.
         local: rank among those of this machine.
-        address, port: where the processes meet.
-        hosted: whether who started them keeps that meeting place; otherwise the process of rank 0 does.
+        address, port: of the rendezvous.
+        hosted: whether who started them keeps the rendezvous; otherwise the process of rank 0 does.
         attempt: counts on where torchrun starts all of them again.
     """
 
@@ -35,8 +35,8 @@ class Place:
     attempt: int = 0
 
     @property
-    def leads(self) -> bool:
-        """As `World.leads`."""
+    def is_main(self) -> bool:
+        """As `World.is_main`."""
         return self.rank == 0
 
 

@@ -30,7 +30,7 @@ def join(place: Place) -> Store:
     """
     os.environ["LOCAL_RANK"] = str(place.local)  # as torchrun sets it
     try:
-        store = _met(place)
+        store = _rendezvous(place)
     except dist.DistError as error:
         raise UserError(
             f"MASTER_ADDR={place.address} MASTER_PORT={place.port}: process {place.rank} does not find the other "
@@ -51,12 +51,12 @@ def is_first_to_fail(store: Store) -> bool:
         return False
 
 
-def keep_meeting_place(address: str) -> TCPStore:
-    """Where processes on this machine can meet, for as long as the result lives; `port` says where."""
+def keep_rendezvous(address: str) -> TCPStore:
+    """A rendezvous of processes on this machine, for as long as the result lives; `port` says where."""
     return TCPStore(address, 0, is_master=True, timeout=JOINING, wait_for_workers=False)
 
 
-def _met(place: Place) -> Store:
+def _rendezvous(place: Place) -> Store:
     """Wait until every process is there."""
     keeps = place.rank == 0 and not place.hosted
     meeting = TCPStore(place.address, place.port, is_master=keeps, timeout=JOINING, wait_for_workers=False)

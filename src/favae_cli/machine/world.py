@@ -37,8 +37,8 @@ class World:
         return cls(dist.get_rank(), dist.get_world_size(), dist.get_node_local_rank())
 
     @property
-    def leads(self) -> bool:
-        """Whether this process is the one that writes files, evaluates and reports."""
+    def is_main(self) -> bool:
+        """Whether this is the main process, which writes files, evaluates and reports."""
         return self.rank == 0
 
     def share(self, count: int) -> slice:
@@ -51,8 +51,8 @@ class World:
             dist.all_reduce(tensor)
         return tensor
 
-    def follow(self, tensor: Tensor) -> None:
-        """Make `tensor` what it is in the process that leads."""
+    def broadcast(self, tensor: Tensor) -> None:
+        """Make `tensor` what it is in the main process."""
         if self.size > 1:
             dist.broadcast(tensor, 0)
 

@@ -12,7 +12,7 @@ from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.factors.moments import Gather, Moments, alone
-from favae_cli.views import Encoded, VaeView, View
+from favae_cli.views import Encoded, EncodedView, InferredView, VaeView, View
 
 CHUNK = 4096  # samples read from the data set at a time
 
@@ -39,7 +39,17 @@ class FAVAE:
     @property
     def joins(self) -> bool:
         """Whether there is anything for factors to explain: several views, or the columns of one."""
-        return len(self.views) > 1 or any(view.inferred for view in self.views.values())
+        return len(self.views) > 1 or bool(self.inferred_views)
+
+    @property
+    def encoded_views(self) -> dict[str, EncodedView]:
+        """The views whose embedding is made from their data alone."""
+        return {name: view for name, view in self.views.items() if not isinstance(view, InferredView)}
+
+    @property
+    def inferred_views(self) -> dict[str, InferredView]:
+        """The views whose embedding is inferred together with g."""
+        return {name: view for name, view in self.views.items() if isinstance(view, InferredView)}
 
     @property
     def trainable(self) -> dict[str, VaeView]:
@@ -53,10 +63,7 @@ class FAVAE:
 
     def embed(self, view: str, stored: np.ndarray) -> np.ndarray:
         """(R, D) mean of q(z | x) of stored samples; asking a view without an encoder is a bug."""
-        encoded = self.views[view].encode(stored)
-        if encoded is None:
-            raise RuntimeError(f"view {view} has no encoder")
-        return encoded.mean
+        return self.encoded_views[view].encode(stored).mean
 
     def encode(self, data: Dataset, indices: np.ndarray, views: Iterable[str] | None = None) -> dict[str, Encoded]:
         """q(z | x) of every view that has an encoder, (N, D_m) each; rows of NaN where the view is missing.
@@ -66,18 +73,15 @@ class FAVAE:
             indices: N samples.
             views: only these; all when None.
         """
-        encoded = {}
-        for name in self.views if views is None else views:
-            view = self.views[name]
-            if view.inferred:
-                continue
+        able, encoded = self.encoded_views, {}
+        wanted = able if views is None else {name: able[name] for name in views if name in able}
+        for name, view in wanted.items():
             mean = np.full((len(indices), view.size), np.nan, np.float32)
             variance: np.ndarray | None = None
             here = np.flatnonzero(data.views[name].present[indices])
             for start in range(0, len(here), CHUNK):
                 rows = here[start : start + CHUNK]
                 part = view.encode(data.views[name].gather(indices[rows]))
-                assert part is not None
                 mean[rows] = part.mean
                 if part.variance is not None:
                     variance = np.full_like(mean, np.nan) if variance is None else variance
@@ -105,12 +109,8 @@ class FAVAE:
                 them.
         """
         names = tuple(self.views) if given is None else tuple(name for name in self.views if name in given)
-        local = {}
-        for name in names:
-            if name not in encoded:
-                view = self.views[name].local(observed_table(data, name, indices))
-                if view is not None:
-                    local[name] = view
+        inferred = {name: view for name, view in self.inferred_views.items() if name in names and name not in encoded}
+        local = {name: view.local(observed_table(data, name, indices)) for name, view in inferred.items()}
         return Embeddings(
             {name: encoded[name].mean for name in names if name in encoded},
             {name: variance for name in names if name in encoded and (variance := encoded[name].variance) is not None},

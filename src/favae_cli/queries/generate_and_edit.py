@@ -34,8 +34,7 @@ class Editor:
 
     def _given(self, labels: np.ndarray) -> Embeddings:
         """The attributes as the only evidence, their bound iterated to its fixed point."""
-        local = self.model.views[self.attributes].local(labels)
-        assert local is not None
+        local = self.model.inferred_views[self.attributes].local(labels)
         evidence = Embeddings({}, {}, {self.attributes: local}, (self.attributes,))
         evidence.settle(self.model.joined)
         return evidence

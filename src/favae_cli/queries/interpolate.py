@@ -30,8 +30,7 @@ def between(model: FAVAE, view: str, pair: np.ndarray, steps: int) -> dict[str, 
     in_g = path(latent[0], latent[1], steps)
     decoded = {
         name: other.decode(in_g @ factors.views[name].weights.T + factors.views[name].bias)
-        for name, other in model.views.items()
-        if not other.inferred
+        for name, other in model.encoded_views.items()
     }
     return {
         "z": {view: model.views[view].decode(in_z)},

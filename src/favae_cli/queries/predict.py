@@ -58,7 +58,6 @@ def from_itself(model: FAVAE, data: Dataset, view: str, split: str) -> tuple[np.
     fold = (np.arange(len(truth))[:, None] + np.repeat(np.arange(len(sizes)), sizes)) % FOLDS
     made = np.full_like(truth, np.nan)
     for hidden in (fold == number for number in range(FOLDS)):
-        local = model.views[view].local(np.where(hidden, np.nan, truth))
-        assert local is not None
+        local = model.inferred_views[view].local(np.where(hidden, np.nan, truth))
         made[hidden] = model.predict(view, Embeddings({}, {}, {view: local}, (view,)))[hidden]
     return truth, made

@@ -22,22 +22,22 @@ def run_task(config: Config, directory: Path) -> float:
     """Run `config.task` in `directory`, or go on with it where it was interrupted.
 
     Returns:
-        The number of metrics.json that `config.score` names, for a sweep to compare; NaN in a process that does
-        not lead.
+        The number of metrics.json that `config.score` names, for a sweep to compare; NaN in a process that is
+        not the main one.
 
     Raises:
         Interrupted: by SIGTERM or Ctrl-C; says how to go on.
         UserError: a mistake that only the data could show, or a score that the task does not report.
     """
     task = _task(config.task.name)
-    leads = World.here().leads
-    with logging_to(directory) if leads else silent(), StopRequest().handling() as stop:
+    is_main = World.here().is_main
+    with logging_to(directory) if is_main else silent(), StopRequest().handling() as stop:
         try:
             metrics = task(config, directory, stop)
         except Interrupted as interrupted:
             logger.info("stopped")
             raise Interrupted(f"stopped and saved; go on with: favae-run resume={directory}") from interrupted
-    if not leads:
+    if not is_main:
         return math.nan
     if config.score not in metrics:
         raise UserError(f"score: there is no {config.score!r} in {directory / 'metrics.json'}")

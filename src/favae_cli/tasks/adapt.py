@@ -16,7 +16,6 @@ from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.translate import image_views
 from favae_cli.tasks.session import Session, complete
-from favae_cli.training.factor_step import foretold
 
 FEWEST = 2  # pairs in a split
 
@@ -38,10 +37,8 @@ def evaluate(session: Session, split: str) -> None:
                 agreement_metrics(model, data, attributes, split, config.evaluation, session.runtime, config.seed)
             )
         if isinstance(model, FAVAE):
-            encoded = {part: model.encode(data, data.split[part]) for part in {"train", split}}
             session.add(factor_metrics(model.joined))
-            priors = foretold(model, data, config, split, encoded[split], config.plan.rounds)
-            session.add(reconstruction_metrics(model, data, split, priors, config.seed))
+            encoded = session.reconstruct(split)
             if attributes is not None:
                 session.add(attribute_metrics(model, data, attributes, split, encoded))
         else:

@@ -12,11 +12,10 @@ from favae_cli.config.run import Config
 from favae_cli.evaluation.attributes import attribute_metrics, attribute_pictures
 from favae_cli.evaluation.conditioning import Conditioning
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
-from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
+from favae_cli.evaluation.reconstruction import reconstruction_pictures
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.models.fa_vae import observed_table
 from favae_cli.tasks.session import Session, complete
-from favae_cli.training.factor_step import foretold
 
 
 def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
@@ -37,9 +36,7 @@ def evaluate(session: Session, split: str) -> None:
     session.add(factor_metrics(model.joined))
 
     with session.timed("evaluation"):
-        encoded = {part: model.encode(data, data.split[part]) for part in {"train", split}}
-        priors = foretold(model, data, config, split, encoded[split], config.plan.rounds)
-        session.add(reconstruction_metrics(model, data, split, priors, config.seed))
+        encoded = session.reconstruct(split)
         session.add(attribute_metrics(model, data, attributes, split, encoded))
         # The classifier learns from all training images, and they say how rare a combination is.
         whole = replace(data, split=data.split | {"train": session.data.split["train"]})

@@ -29,8 +29,10 @@ from favae_cli.reporting.style import save
 from favae_cli.reporting.terminal import as_text
 from favae_cli.training.build import build_model
 from favae_cli.training.epoch_state import Prior
+from favae_cli.training.factor_step import expected_priors
 from favae_cli.training.run_log import RunLog, read_records
 from favae_cli.training.schedule import Training
+from favae_cli.views import Encoded
 
 logger = logging.getLogger(__name__)
 
@@ -108,11 +110,22 @@ class Session:
         self.add(training.progress.speeds())
         return training
 
+    def reconstruct(self, split: str) -> dict[str, dict[str, Encoded]]:
+        """Score how the joined model reconstructs the samples of a split.
+
+        Returns:
+            q(z | x) of the training samples and of these, by split and then by view.
+        """
+        model, data = self.favae, self.judged
+        encoded = {part: model.encode(data, data.split[part]) for part in {"train", split}}
+        self.add(joined_reconstruction(model, data, self.config, split, encoded[split]))
+        return encoded
+
     def add(self, metrics: Mapping[str, float]) -> None:
         """Keep these numbers, on disk at once."""
         # What could not be measured has no key: NaN is no JSON.
         self.metrics.update({name: value for name, value in metrics.items() if value == value})
-        if not self.runtime.world.leads:
+        if not self.runtime.world.is_main:
             return
         with replacing(RunFolder(self.directory).metrics) as file:
             file.write_text(json.dumps(self.metrics, indent=2, allow_nan=False) + "\n")
@@ -120,7 +133,7 @@ class Session:
     def goes_on(self) -> bool:
         """End what several processes do together; whether this is the one that evaluates and reports."""
         self.runtime.world.part()
-        return self.runtime.world.leads
+        return self.runtime.world.is_main
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
@@ -161,6 +174,18 @@ class Session:
         return self.metrics
 
 
+def joined_reconstruction(
+    model: FAVAE, data: Dataset, config: Config, split: str, encoded: dict[str, Encoded]
+) -> dict[str, float]:
+    """`reconstruction_metrics` of a joined model, against the priors that its factors give the samples of a split.
+
+    Args:
+        encoded: q(z | x) of these samples, by view.
+    """
+    priors = expected_priors(model, data, config, split, encoded, config.plan.rounds)
+    return reconstruction_metrics(model, data, split, priors, config.seed)
+
+
 def complete(
     config: Config,
     directory: Path,
@@ -178,7 +203,7 @@ def complete(
         evaluate: scores and draws what the trained model does with a split.
 
     Returns:
-        The flat metrics, as in metrics.json; in a process that does not lead, what it has of them.
+        The flat metrics, as in metrics.json; in a process that is not the main one, what it has of them.
 
     Raises:
         Interrupted: as `stop` asked, after saving.

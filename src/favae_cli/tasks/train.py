@@ -14,7 +14,6 @@ from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstr
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.tasks.session import Session, complete
 from favae_cli.training.epoch_state import Prior
-from favae_cli.training.factor_step import foretold
 
 FEWEST = 2  # samples with two views, in a split
 
@@ -39,9 +38,7 @@ def evaluate(session: Session, split: str) -> None:
         return
     attributes = [name for name, view in config.views.items() if view.type == "bernoulli" and len(model.views) > 1]
     with session.timed("evaluation"):
-        encoded = {part: model.encode(data, data.split[part]) for part in {"train", split}}
-        priors = foretold(model, data, config, split, encoded[split], config.plan.rounds)
-        session.add(reconstruction_metrics(model, data, split, priors, config.seed))
+        encoded = session.reconstruct(split)
         session.add(prediction_metrics(model, data, split, encoded[split]))
         for name in attributes:
             session.add(attribute_metrics(model, data, name, split, encoded))

@@ -22,11 +22,10 @@ from favae_cli.evaluation.transfer import Course, disentanglement, race, race_me
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.nets.warm_start import warm_start
-from favae_cli.tasks.session import Session
+from favae_cli.tasks.session import Session, joined_reconstruction
 from favae_cli.training import checkpoint
 from favae_cli.training.build import frozen_view, load_networks, only_vae
 from favae_cli.training.epoch_state import Prior
-from favae_cli.training.factor_step import foretold
 from favae_cli.training.schedule import Training
 from favae_cli.views import FrozenView, VaeView, build_view
 
@@ -74,8 +73,7 @@ def evaluate(session: Session, split: str) -> None:
     session.add(factor_metrics(model.joined))
     with session.timed("evaluation"):
         encoded = model.encode(data, data.split[split])
-        priors = foretold(model, data, config, split, encoded, config.schedule.rounds)
-        session.add(reconstruction_metrics(model, data, split, priors, config.seed))
+        session.add(joined_reconstruction(model, data, config, split, encoded))
     session.draw(reconstruction_pictures(model, data, split, config.evaluation.reconstructions))
     session.draw(factor_pictures(model, data))
 
@@ -147,11 +145,11 @@ class _Contest:
         session, data, seed = self.session, self.session.judged, self.config.seed
         rival = self.courses[RIVAL]
         for name, model in self.models.items():
-            priors = {self.target: Prior()}
             if model.joins:
                 encoded = model.encode(data, data.split["test"])
-                priors = foretold(model, data, self.config, "test", encoded, self.schedule.rounds)
-            found = reconstruction_metrics(model, data, "test", priors, seed)
+                found = joined_reconstruction(model, data, self.config, "test", encoded)
+            else:
+                found = reconstruction_metrics(model, data, "test", {self.target: Prior()}, seed)
             key = name if name in (RIVAL, MAIN) else f"{MAIN}/{name}"
             measures = {f"{key}/{what}": found[f"test/{self.target}/{what}"] for what in ("r2_mean", "r2_std", "r2")}
             session.add(measures | {f"{key}/{what}": v for what, v in race_metrics(self.courses[name], rival).items()})
@@ -227,7 +225,7 @@ class _Contest:
         start = training.progress.seconds.setdefault("warm_start", begun)  # a resumed run has it in its checkpoint
         training.run(self.stop)
         self.models[name] = model
-        if world.leads:  # the log is its own
+        if world.is_main:  # the log is its own
             self.courses[name] = Course.read(directory, self.target, start)
         if name != MAIN:  # its log stays open for the figures
             training.log.close()

@@ -37,7 +37,7 @@ class Tables:
         if self.world.size == 1 and 4 * rows * columns <= LARGEST:
             return np.empty((rows, columns), np.float32)
         path = self.folder / f"{name}.npy"
-        if self.world.leads:
+        if self.world.is_main:
             self.folder.mkdir(exist_ok=True)
             path.unlink(missing_ok=True)  # who still maps the old file keeps it
             table = np.lib.format.open_memmap(path, "w+", np.float32, (rows, columns))
@@ -46,8 +46,8 @@ class Tables:
         return np.lib.format.open_memmap(path, "r+")
 
     def clear(self) -> None:
-        """Remove the files; what is mapped stays readable. To be called by the process that leads, or by all."""
-        if self.world.leads:
+        """Remove the files; what is mapped stays readable. To be called by the main process, or by all."""
+        if self.world.is_main:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""What ties the views between their epochs: a common scale, the factors, and what these foretell of each view."""
+"""What ties the views between their epochs: a common scale, the factors, and the expected mean of each prior."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class FactorStep:
             raise RuntimeError("the processes found different factors; they need the same hardware and libraries")
         priors: Priors = {name: {} for name in self.trainers}
         for split, part in encodings.items():
-            for name, mean in self._foretold(split, part).items():
+            for name, mean in self._prior_means(split, part).items():
                 priors[name][split] = prior_of(self.model, self.config, name, mean, stage)
         return priors
 
@@ -118,7 +118,7 @@ class FactorStep:
         still, trained = self._still[split], list(self.trainers)
         return encode(model, self.data, indices, trained, still, self._tables, split, summed=split == "train")
 
-    def _foretold(self, split: str, encodings: Encodings) -> dict[str, np.ndarray]:
+    def _prior_means(self, split: str, encodings: Encodings) -> dict[str, np.ndarray]:
         """By view, the means of its prior for the samples of the split that have it; in the place of its encodings."""
         indices, own, means, parts = self.data.split[split], encodings.own, {}, {}
         for name, table in encodings.tables.items():
@@ -128,7 +128,7 @@ class FactorStep:
                 table = self._tables.make(f"{split}-{name}-prior", count, table.shape[1])
             means[name] = table[:count]
             parts[name] = table[first : first + int(present[own].sum())]
-        foretell(self.model, self.data, self.config, indices[own], encodings.encoded, parts)
+        write_prior_means(self.model, self.data, self.config, indices[own], encodings.encoded, parts)
         self.world.wait()
         return means
 
@@ -188,7 +188,7 @@ def keep_units(views: Mapping[str, View], local: Mapping[str, LocalEmbedding]) -
             view.rescale(embedding.scale)
 
 
-def foretold(
+def expected_priors(
     model: FAVAE, data: Dataset, config: Config, split: str, encoded: dict[str, Encoded], stage: int
 ) -> dict[str, Prior]:
     """What the factors say of each trainable view: from all other views, or from all (`model.prior`).
@@ -204,11 +204,11 @@ def foretold(
         name: np.empty((int(data.views[name].present[indices].sum()), view.size), np.float32)
         for name, view in model.trainable.items()
     }
-    foretell(model, data, config, indices, encoded, tables)
+    write_prior_means(model, data, config, indices, encoded, tables)
     return {name: prior_of(model, config, name, table, stage) for name, table in tables.items()}
 
 
-def foretell(
+def write_prior_means(
     model: FAVAE,
     data: Dataset,
     config: Config,
@@ -216,7 +216,7 @@ def foretell(
     encoded: Mapping[str, Encoded],
     tables: Mapping[str, np.ndarray],
 ) -> None:
-    """Write down the means of `foretold`, a chunk of samples at a time.
+    """Write down the means of `expected_priors`, a chunk of samples at a time.
 
     Args:
         indices: N samples.

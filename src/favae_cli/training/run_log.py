@@ -82,7 +82,7 @@ class RunLog:
 
 
 class SilentLog(RunLog):
-    """The log of a process that does not lead, which leaves no trace."""
+    """The log of a process that is not the main one, which leaves no trace."""
 
     def __init__(self) -> None:
         pass

@@ -48,7 +48,7 @@ class Training:
         schedule: in the place of the config's.
         watched: splits whose ELBO is logged after every epoch, beside validation.
         tie: in the place of a fit, gives the model its factors at the beginning of each round.
-        world: the processes that train the model together; the one that leads saves.
+        world: the processes that train the model together; the main one saves.
     """
 
     def __init__(
@@ -84,11 +84,11 @@ class Training:
             tensors, state = checkpoint.load(self.last)
             self.priors = unpack(tensors, checkpoint.load_tables(self.last), model, self.trainers)
             self.progress = Progress.from_json(state)
-            if world.leads:
+            if world.is_main:
                 self._keep_milestones()  # a kill may have come between the last checkpoint and its copy
             logger.info("going on from %s", self.last)
-        world.wait()  # until all have looked for the checkpoint: from now on the one that leads writes others
-        self.log = RunLog(directory, self.progress.written) if world.leads else SilentLog()
+        world.wait()  # until all have looked for the checkpoint: from now on the main process writes others
+        self.log = RunLog(directory, self.progress.written) if world.is_main else SilentLog()
 
     def run(self, stop: StopRequest) -> None:
         """Train to the end of the schedule.
@@ -100,7 +100,7 @@ class Training:
             with stop.patiently():
                 while not self.progress.finished:
                     self._advance(stop)
-                    if self.world.leads:
+                    if self.world.is_main:
                         self._save()
                     if self.world.any(stop.asked):
                         raise Interrupted
@@ -148,7 +148,7 @@ class Training:
                 self._leave()
 
     def _enter(self) -> None:
-        """Begin a stage: from round 1 on, the factors and what they foretell."""
+        """Begin a stage: from round 1 on, the factors and the priors that they give."""
         self.progress.entered = True
         if self.progress.stage == 0:
             self.priors = {name: {split: Prior() for split in self.splits} for name in self.trainers}
@@ -160,7 +160,7 @@ class Training:
         progress = self.progress
         if progress.stage == 0:
             with self._timed("before"):
-                progress.before = self._alone() if self.world.leads else {}
+                progress.before = self._alone() if self.world.is_main else {}
         # Without a network to train in them, rounds would only fit the same factors again.
         if progress.stage >= self.schedule.rounds or not self.trainers or self._settled():
             if self.model.joins:

@@ -71,7 +71,7 @@ class Trainer(ABC):
         self.settings, self.seed, self.device, self.world = settings, seed, runtime.device, runtime.world
         synchronise(networks, self.world)
         for value in networks.state_dict().values():  # as computed on one machine, or another's last bit may differ
-            self.world.follow(value)
+            self.world.broadcast(value)
         self.parameters = [value for value in networks.parameters() if value.requires_grad]
         cuda = self.device.type == "cuda"
         self.optimizer = torch.optim.AdamW(
@@ -192,7 +192,7 @@ class Trainer(ABC):
         size = self.batches * self.batch_size
         shares = order[at.step * size : self.steps * size].reshape(-1, self.batch_size)[:, self.share]
         # The other processes' sums are added to these in the end.
-        begun = [at.totals.log_likelihood, at.totals.kl] if self.world.leads else [0.0, 0.0]
+        begun = [at.totals.log_likelihood, at.totals.kl] if self.world.is_main else [0.0, 0.0]
         self._sums.copy_(torch.tensor(begun, dtype=torch.float64))
         moments = self._moments(epoch, prior)
         self.networks.train()
@@ -285,5 +285,5 @@ class Trainer(ABC):
 
     def _trace(self) -> Path | None:
         """Where the profile of this epoch goes: there is one of the first that this process runs."""
-        wanted, self._profiles = self._profiles and self.world.leads, False
+        wanted, self._profiles = self._profiles and self.world.is_main, False
         return self.directory / f"trace_{self.name}.json" if wanted and self.directory else None

@@ -1,4 +1,4 @@
-"""View types, one module each, behind one protocol."""
+"""View types, one module each, behind two protocols: a view is encoded, or inferred."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from favae_cli.common.errors import UserError
 from favae_cli.config.choices import ViewConfig
 from favae_cli.data import ViewData
 from favae_cli.machine.runtime import Runtime
-from favae_cli.views.base import Encoded, View
+from favae_cli.views.base import Encoded, EncodedView, InferredView, View
 from favae_cli.views.bernoulli import BernoulliView
 from favae_cli.views.categorical import CategoricalView
 from favae_cli.views.counts import CountsView
@@ -29,7 +29,9 @@ __all__ = [
     "CategoricalView",
     "CountsView",
     "Encoded",
+    "EncodedView",
     "FrozenView",
+    "InferredView",
     "LinearView",
     "RealView",
     "SequenceView",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from torch import nn
@@ -23,34 +23,21 @@ class Encoded:
         return Encoded(self.mean[rows], None if self.variance is None else self.variance[rows])
 
 
-class View(Protocol):
-    """One view type behind one protocol.
-
-    A view gives its embedding in one of two ways: `encode`, from the data alone (networks), or `local`, a closed-form
-    q(z) that is inferred together with g. The other returns None.
+class BaseView(Protocol):
+    """What views of both kinds have.
 
     Attributes:
         size: D, dimensions of z.
-        inferred: which of the two.
-        trainable: whether `encode` has networks that the rounds go on training.
+        trainable: whether it has networks that the rounds go on training.
         networks: all that a checkpoint has to keep, statistics of the training samples included.
     """
 
     size: int
     trainable: bool
-    inferred: bool
     networks: nn.ModuleDict
 
     def fit(self, values: np.ndarray) -> None:
         """Keep what the stored training samples say once and for all (statistics, a vocabulary), in `networks`."""
-        ...
-
-    def encode(self, values: np.ndarray) -> Encoded | None:
-        """q(z | x) of the samples `values` as the data set stores them, or None."""
-        ...
-
-    def local(self, values: np.ndarray) -> LocalEmbedding | None:
-        """A fresh local q(z) of `values`, or None."""
         ...
 
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
@@ -69,3 +56,23 @@ class View(Protocol):
         None where it has no meaning: a probability says it itself, a text has none, and an image's is of no use.
         """
         ...
+
+
+class EncodedView(BaseView, Protocol):
+    """A view whose embedding is made from its data alone, as by networks."""
+
+    def encode(self, values: np.ndarray) -> Encoded:
+        """q(z | x) of the samples `values` as the data set stores them."""
+        ...
+
+
+@runtime_checkable
+class InferredView(BaseView, Protocol):
+    """A view whose embedding is inferred together with g, in closed form."""
+
+    def local(self, values: np.ndarray) -> LocalEmbedding:
+        """A fresh q(z) of the samples `values`, (R, D) with NaN where an entry is missing."""
+        ...
+
+
+View = EncodedView | InferredView

@@ -12,7 +12,6 @@ class BernoulliView:
     """D binary columns, each with a logit z of its own; NaN is a missing entry."""
 
     trainable = False
-    inferred = True
 
     def __init__(self, columns: int) -> None:
         self.size = columns
@@ -20,9 +19,6 @@ class BernoulliView:
 
     def fit(self, values: np.ndarray) -> None:
         """Nothing: 0 and 1 need no scale."""
-
-    def encode(self, values: np.ndarray) -> None:
-        return None
 
     def local(self, values: np.ndarray) -> BernoulliEmbedding:
         return BernoulliEmbedding(values)

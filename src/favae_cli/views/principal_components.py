@@ -38,7 +38,6 @@ class LinearView:
     """
 
     trainable = False
-    inferred = False
 
     def __init__(self, shape: tuple[int, ...], size: int) -> None:
         self.shape, self.size = shape, size
@@ -55,9 +54,6 @@ class LinearView:
     def encode(self, values: np.ndarray) -> Encoded:
         mean, components, scale = self._basis.arrays()
         return Encoded((self._flat(values) - mean) @ components / scale, None)
-
-    def local(self, values: np.ndarray) -> None:
-        return None
 
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
         """The data that z stands for; images are cut to [0, 1]."""

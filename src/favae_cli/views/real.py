@@ -18,7 +18,6 @@ class RealView:
     """
 
     trainable = False
-    inferred = True
 
     def __init__(self, columns: int) -> None:
         self.size = columns
@@ -28,9 +27,6 @@ class RealView:
     def fit(self, values: np.ndarray) -> None:
         """Take mean and scale of each column from the stored training samples."""
         self._standard.fit(values)
-
-    def encode(self, values: np.ndarray) -> None:
-        return None
 
     def local(self, values: np.ndarray) -> RealEmbedding:
         mean, scale = self._units()

@@ -1,4 +1,4 @@
-"""A variational autoencoder whose prior is what the other views foretell."""
+"""A variational autoencoder whose prior has the mean that is expected from the other views."""
 
 from __future__ import annotations
 
@@ -90,7 +90,6 @@ class VaeView:
 
     config: TrainedViewConfig
     trainable = True
-    inferred = False
 
     def __init__(
         self,
@@ -194,9 +193,6 @@ class VaeView:
             mean[part] = batch_mean.cpu().numpy()
             variance[part] = log_variance.exp().cpu().numpy()
         return Encoded(mean, variance)
-
-    def local(self, values: np.ndarray) -> None:
-        return None
 
     @torch.inference_mode()
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:

@@ -34,7 +34,7 @@ from favae_cli.training.encodings import Encodings
 from favae_cli.training.factor_step import keep_units
 from favae_cli.training.schedule import Training
 from favae_cli.training.trained_run import TrainedRun
-from favae_cli.views import Encoded, VaeView, View, build_view
+from favae_cli.views import Encoded, InferredView, VaeView, View, build_view
 
 logger = logging.getLogger(__name__)
 
@@ -149,9 +149,8 @@ def _extended(
     here = np.flatnonzero(np.isin(train, _shared(data, name, others)))
     evidence = model.embeddings(data, train[here], {key: value.at(here) for key, value in encoded.items()}, others)
     evidence.settle(factors)
-    if view.inferred:
+    if isinstance(view, InferredView):
         local = view.local(observed_table(data, name, train[here]))
-        assert local is not None
         new = NewView(local.mean, local.variance, local)
     else:
         own = model.encode(data, train[here], [name])[name]  # with its variances
