@@ -188,3 +188,30 @@ def test_columns_stored_in_float32_are_fitted_to_the_end(seed):
     double, _ = fitted(x.astype(np.float64), 4, sweeps=300, tolerance=0.0)
     assert len(single.bound) == 300
     assert single.bound[-1] == pytest.approx(double.bound[-1], rel=1e-9)
+
+
+class Named(str):
+    """The name of a view, with a place in sets that is chosen: that of a plain str differs between processes."""
+
+    place: int
+
+    def __new__(cls, name: str, place: int) -> Named:
+        made = super().__new__(cls, name)
+        made.place = place
+        return made
+
+    def __hash__(self) -> int:
+        return self.place
+
+
+def test_the_numbers_do_not_hang_on_the_order_that_a_set_of_views_has():
+    x = planted(3, 200, np.full(13, 0.5))
+    found = []
+    for places in ((1, 2), (2, 1)):
+        names = tuple(Named(name, place) for name, place in zip(("numbers", "labels"), places, strict=True))
+        local = dict(zip(names, (RealEmbedding(with_holes(x, 0.2, 0)), BernoulliEmbedding(x[:, :5] > 0)), strict=True))
+        evidence = Embeddings({}, {}, local, names)
+        model = fit(evidence.moments(), 4, local=evidence, sweeps=30)
+        found.append([view.weights for view in model.views.values()])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -81,7 +81,7 @@ class Embeddings(Evidence):
         """By local view, (D,) sum over samples of (<z> - <W><g> - <b>)^2, and where x is seen of <W> Sigma <W>^T."""
         totals = {view: np.zeros(self.sizes[view]) for view in self.local}
         for pattern, rows, latent in self._inferred(model):
-            for view in set(pattern) & self.local.keys():
+            for view in self._local_views(pattern):
                 part = model.views[view]
                 each = np.square(self.local[view].mean[rows] - latent @ part.weights.T - part.bias)
                 totals[view] += each.sum(axis=0)
@@ -110,7 +110,7 @@ class Embeddings(Evidence):
         return reduce(Moments.merge, self._gather(Moments(self.sizes, patterns)))
 
     def _sums(self, pattern: Pattern, group: Group) -> PatternMoments:
-        if not set(pattern) & self.local.keys():
+        if not self._local_views(pattern):
             return self._summed(pattern)
         if pattern not in self._settled:
             closed = np.setdiff1d(group.rows, group.open, assume_unique=True)
@@ -132,13 +132,13 @@ class Embeddings(Evidence):
         entropy, where = dict.fromkeys(pattern, 0.0), offsets(self.sizes, pattern)
         for chunk in chunks(rows):
             stacked = self._stacked(pattern, chunk)
-            for view in set(pattern) & self.local.keys():
+            for view in self._local_views(pattern):
                 place, spread = where[view], self.local[view].variance[chunk]
                 outer[place] += stacked[:, place].T @ stacked
                 total[place] += stacked[:, place].sum(axis=0)
                 variance[place] += spread.sum(axis=0)
                 entropy[view] += gaussian_entropy(spread)
-        for view in set(pattern) & self.local.keys():
+        for view in self._local_views(pattern):
             outer[:, where[view]] = outer[where[view]].T
         return PatternMoments(0, total, outer, variance, entropy)
 

@@ -85,7 +85,7 @@ class Evidence:
         self.groups: dict[Pattern, Group] = {}
         for pattern, rows in group_by_pattern(tables, allow_empty=True, partly=self.local).items():
             is_open = np.zeros(len(rows), bool)
-            for view in set(pattern) & self.local.keys():
+            for view in self._local_views(pattern):
                 is_open |= self.local[view].open[rows]
             self.groups[pattern] = Group(rows, rows[is_open], self._holes(pattern, rows))
 
@@ -102,7 +102,7 @@ class Evidence:
     def _update(self, model: FactorModel) -> None:
         """Renew the local q(z) of open samples, view by view, each with <g> following along."""
         for pattern, group in self.groups.items():
-            inferred = [view for view in pattern if view in self.local]
+            inferred = self._local_views(pattern)
             where = offsets(self.sizes, pattern)
             project, _, _ = model.given(pattern)
             bias = model.bias(pattern)
@@ -146,7 +146,7 @@ class Evidence:
             where = offsets(self.sizes, pattern)
             for rows in chunks(group.rows):
                 shares = np.zeros((len(rows), sum(self.sizes[view] for view in pattern)))
-                for view in set(pattern) & self.local.keys():
+                for view in self._local_views(pattern):
                     shares[:, where[view]] = self.local[view].shares(rows, model.views[view].tau)
                 open_entries = Holes(shares, np.arange(len(shares))) if shares.any() else None
                 yield from _spreads(model, pattern, rows, open_entries)
@@ -172,6 +172,10 @@ class Evidence:
             mean[rows], variance[rows] = model.predict(view, latent[rows], covariance)
         return mean, variance
 
+    def _local_views(self, pattern: Pattern) -> list[str]:
+        """The local views of a pattern, in its order: that of a set would differ from one process to the next."""
+        return [view for view in pattern if view in self.local]
+
     def _table(self, view: str) -> np.ndarray:
         """(N, D_m) <z> as it stands."""
         return self.local[view].mean if view in self.local else self._means[view]
@@ -182,7 +186,7 @@ class Evidence:
         return np.concatenate([np.zeros((len(rows), 0)), *tables], axis=1)
 
     def _holes(self, pattern: Pattern, rows: np.ndarray) -> Holes | None:
-        inferred = [view for view in pattern if view in self.local]
+        inferred = self._local_views(pattern)
         if not inferred:
             return None
         missing = np.concatenate([np.isnan(self.local[view].x[rows]) for view in inferred], axis=1)
