@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -11,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from hydra import compose, initialize_config_dir
 from torch import nn
 
@@ -27,11 +30,37 @@ from favae_cli.views import BernoulliView, Encoded
 LIBRARY = ("mvae", "mmvae", "jmvae", "dmvae", "mopoe", "mvtcae")
 
 
+@pytest.fixture(scope="session")
+def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all test processes of the session have in common."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "common"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def made_once(common: Path) -> Callable[[str, Callable[[Path], object]], Path]:
+    """A new folder that the first test process to ask for it fills: `made_once("run", train)`; not for writing to."""
+
+    def folder_of(name: str, make: Callable[[Path], object]) -> Path:
+        folder, done = common / name, common / f"{name}.done"
+        with FileLock(common / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of one who failed
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return folder_of
+
+
 @pytest.fixture(autouse=True, scope="session")
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def own_cache(common: Path) -> Iterator[None]:
     """Keep the images that tests draw or decode out of the user's cache, and share them among the tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FAVAE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("FAVAE_CACHE", str(common / "cache"))
         yield
 
 

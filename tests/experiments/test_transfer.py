@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,21 +30,26 @@ SMALL = [
     "evaluation.traverse.features=2",
     "evaluation.traverse.steps=3",
 ]
-AVATARS = ["experiment=avatars_transfer", "data.samples=120", "data.size=16", *SMALL]
+AVATARS = ["experiment=avatars_transfer", "transfer=parts", "data.samples=120", "data.size=16", *SMALL]
+
+
+@pytest.fixture(scope="session")
+def race(run_once: Callable[..., Path]) -> Path:
+    """The folder of a race that was never interrupted."""
+    return run_once("race", *AVATARS)
 
 
 @pytest.mark.slow
 def test_avatars_race_and_again_with_the_same_numbers(
-    favae_run: Run, metrics_of: MetricsOf, untimed: Callable[[Metrics], Metrics]
+    race: Path, undrawn: Run, metrics_of: MetricsOf, untimed: Callable[[Metrics], Metrics]
 ) -> None:
-    for folder in ("once", "again"):
-        assert favae_run(*AVATARS, "transfer=parts", f"hydra.run.dir={folder}") == 0
+    assert undrawn(*AVATARS, "hydra.run.dir=again") == 0
 
-    def lasting(folder: str) -> Metrics:
-        return {key: value for key, value in untimed(metrics_of(Path(folder))).items() if "seconds" not in key}
+    def lasting(folder: Path) -> Metrics:
+        return {key: value for key, value in untimed(metrics_of(folder)).items() if "seconds" not in key}
 
-    metrics = metrics_of(Path("once"))
-    assert lasting("once") == lasting("again")
+    metrics = metrics_of(race)
+    assert lasting(race) == lasting(Path("again"))
     kept = {f"{way}/{key}" for way in ("rival", "transfer", "transfer/prior") for key in ("r2_mean", "log_likelihood")}
     kept |= {f"disentanglement/{model}/{key}" for model in ("rival", "transfer") for key in ("dci", "mig")}
     assert kept - set(metrics) == set()
@@ -52,29 +57,29 @@ def test_avatars_race_and_again_with_the_same_numbers(
     assert metrics["transfer/epoch_ratio"] <= 0.5
     assert metrics["transfer/log_likelihood"] > metrics["rival/log_likelihood"]
     assert metrics["rival/epoch_ratio"] == metrics["rival/seconds_ratio"] == 1
-    figures = {path.stem for path in Path("once/figures").iterdir()}
+    figures = {path.stem for path in (race / "figures").iterdir()}
     assert {"race", "reconstructions", "relevance", "traversal_transfer", "traversal_rival"} <= figures
-    assert Path("once/report.html").is_file()
+    assert (race / "report.html").is_file()
 
 
 @pytest.mark.slow
 def test_an_interrupted_race_ends_with_the_numbers_of_one_that_was_not(
-    favae_run: Run,
+    race: Path,
+    undrawn: Run,
     metrics_of: MetricsOf,
     untimed: Callable[[Metrics], Metrics],
-    begin: Callable[..., subprocess.Popen[str]],
+    fork: Callable[..., Any],
 ) -> None:
-    assert favae_run(*AVATARS, "hydra.run.dir=whole") == 0
-    process = begin(*AVATARS, "hydra.run.dir=parted")
+    process = fork(*AVATARS, "hydra.run.dir=parted")
     while not Path("parted/rival/checkpoints/last").is_dir() and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     process.communicate()
     assert process.returncode == 130
-    assert favae_run("resume=parted") == 0
+    assert undrawn("resume=parted") == 0
     ends = [
-        {key: value for key, value in untimed(metrics_of(Path(folder))).items() if "seconds" not in key}
-        for folder in ("whole", "parted")
+        {key: value for key, value in untimed(metrics_of(folder)).items() if "seconds" not in key}
+        for folder in (race, Path("parted"))
     ]
     assert ends[0] == ends[1]
 
