@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -10,12 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
 
 import favae_cli
 from favae_cli.cli import main
+from favae_cli.reporting import style
+from favae_cli.tasks import session
 
 EMOJI = Path(__file__).parents[3] / "shared" / "data" / "emoji"
 
@@ -38,6 +42,7 @@ def tiny(view: str, *more: str) -> list[str]:
         "trainer.threads=1",
         "evaluation.judge.epochs=1",
         "evaluation.generate.per_combination=2",
+        "evaluation.generate.strengths=[1.0]",
         "evaluation.generate.show=2",
         "evaluation.edit.strengths=[1.0]",
         "evaluation.edit.images=8",
@@ -132,6 +137,14 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def unarranged() -> Iterator[None]:
+    """Leave the axes of figures where they are: to arrange them takes longer than most of what a tiny run does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(style.blank.__kwdefaults__, "constrained", False)
+        yield
+
+
 @pytest.fixture(name="favae_run")
 def favae_run_fixture() -> Run:
     return favae_run
@@ -141,6 +154,18 @@ def favae_run_fixture() -> Run:
 def favae_run_anywhere() -> Run:
     """As `favae_run`, for runs that several tests look at."""
     return favae_run
+
+
+@pytest.fixture
+def undrawn() -> Run:
+    """As `favae_run`, with empty pictures in the place of figures, for runs of which only numbers matter."""
+
+    def run(*arguments: str) -> int:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(session, "save", lambda figure, path: Image.new("RGB", (1, 1)).save(path))
+            return favae_run(*arguments)
+
+    return run
 
 
 @pytest.fixture(name="tiny", scope="session")
@@ -185,7 +210,7 @@ def finished(run_once: Callable[..., Path]) -> Path:
 @pytest.fixture(scope="session")
 def adapted(run_once: Callable[..., Path]) -> Path:
     """The folder of a tiny run that translates avatars."""
-    return run_once("adapted", *ADAPT)
+    return run_once("adapted", *ADAPT, "model=fa_vae")
 
 
 @pytest.fixture(name="metrics_of", scope="session")
@@ -222,6 +247,72 @@ def begin() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         process.communicate()
 
 
+class Forked:
+    """A command line in a process of its own, much like a `subprocess.Popen`."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self._told = folder / "stdout", folder / "stderr"
+        source = FORKED.format(environ=dict(os.environ), folder=str(Path.cwd()), told=[*map(str, self._told)])
+        self._process = FORKSERVER.Process(target=exec, args=(f"{source}sys.exit(main({arguments!r}))",))
+        self._process.start()
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        """The exit code, negative for that of a signal; None while it runs."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        self._process.join(timeout)
+        return self._process.exitcode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """What it has told on either stream once it has ended."""
+        assert self.wait(timeout) is not None, "it runs and runs"
+        out, err = (path.read_text() for path in self._told)
+        return out, err
+
+    def send_signal(self, number: int) -> None:
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+# Its server imports what takes longer than most tiny runs.
+FORKSERVER = multiprocessing.get_context("forkserver")
+FORKSERVER.set_forkserver_preload(["favae_cli.tasks.condition", "favae_cli.tasks.adapt", "favae_cli.tasks.transfer"])
+FORKED = """
+import os, sys
+os.environ.clear()
+os.environ.update({environ!r})
+os.chdir({folder!r})
+for number, path in enumerate({told!r}, start=1):
+    os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+sys.argv = ["favae-run"]
+from favae_cli.cli import main
+from favae_cli.tasks import session
+"""
+
+
+@pytest.fixture
+def fork(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Forked]]:
+    """As `begin`, but quicker: the process need not import anything. Not for what starts further processes."""
+    started: list[Forked] = []
+
+    def start(*arguments: str) -> Forked:
+        started.append(Forked(tmp_path_factory.mktemp("forked"), *arguments))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
 @pytest.fixture(name="check_report", scope="session")
 def check_report_fixture() -> Callable[[Path], set[str]]:
     return check_report
@@ -232,9 +323,17 @@ def write_celeba_fixture() -> Callable[..., None]:
     return write_celeba
 
 
+def few_emoji(folder: Path) -> None:
+    table = pd.read_csv(EMOJI / "emoji.csv")
+    rare = table["hair"].notna() | table["noto"].isna()
+    table[rare | (table.index % 7 == 0)].to_csv(folder / "emoji.csv", index=False)
+    for team in ("noto", "blob"):
+        (folder / team).symlink_to(EMOJI / team)
+
+
 @pytest.fixture(scope="session")
-def emoji() -> Path:
-    """The folder of the emoji pairs."""
+def emoji(made_once: MadeOnce) -> Path:
+    """The folder of some of the emoji pairs, among them all with hair and all that one team never drew."""
     if not EMOJI.is_dir():
         pytest.skip("the emoji pairs are not here")
-    return EMOJI
+    return made_once("emoji", few_emoji)

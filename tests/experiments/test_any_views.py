@@ -22,6 +22,7 @@ SMALL = [
     "schedule.sweeps=20",
     "trainer.threads=1",
     "evaluation.reconstructions=2",
+    "evaluation.cards=1",
 ]
 
 
@@ -84,7 +85,7 @@ def test_digits_in_four_views(favae_run: Run, check: Callable[..., Metrics], met
 @pytest.mark.slow
 @pytest.mark.parametrize("table", ["wine", "breast_cancer", "diabetes", "iris"])
 def test_bundled_tables_with_holes(table: str, favae_run: Run, check: Callable[..., Metrics]) -> None:
-    small = f"data.set={table}", "model.factors=6", "schedule.sweeps=30", "trainer.threads=1"
+    small = f"data.set={table}", "model.factors=6", "schedule.sweeps=30", "trainer.threads=1", "evaluation.cards=1"
     assert favae_run("experiment=wine_views", *small, "hydra.run.dir=run") == 0
     metrics = check(Path("run"), {"numbers": "r2", "categories": "accuracy"})
     if table != "diabetes":  # there the category is the sex, which says next to nothing of the numbers

@@ -172,9 +172,9 @@ def test_no_shipped_experiment_is_left_out() -> None:
 
 @pytest.mark.slow
 def test_pretrained_vaes_are_joined_at_once(
-    avatars: list[str], finished: Path, favae_run: Run, metrics_of: MetricsOf
+    avatars: list[str], finished: Path, undrawn: Run, metrics_of: MetricsOf
 ) -> None:
-    assert favae_run(*avatars, f"pretrained={finished}", "schedule.round_epochs=0") == 0
+    assert undrawn(*avatars, f"pretrained={finished}", "schedule.round_epochs=0") == 0
     directory = only(Path("outputs/avatars_condition"))
     records = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
     assert {record["kind"] for record in records} == {"round"}

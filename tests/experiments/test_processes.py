@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -54,31 +55,31 @@ def assert_same_course(one: str, two: str) -> None:
 
 
 def test_two_processes_end_where_one_does_and_either_goes_on_with_the_other(
-    command: list[str], favae_run: Run, begin: Begin
+    command: list[str], undrawn: Run, begin: Begin, fork: Callable[..., Any]
 ) -> None:
-    assert favae_run(*command, "hydra.run.dir=one") == 0
-    assert favae_run(*command, TWO, "hydra.run.dir=two") == 0
+    assert undrawn(*command, "hydra.run.dir=one") == 0
+    assert undrawn(*command, TWO, "hydra.run.dir=two") == 0
     assert_same_course("one", "two")
     assert {path.name for path in Path().iterdir()} == {"one", "two"}
 
-    for begun, resumed in ((TWO, "trainer.devices=1"), ("trainer.devices=1", TWO)):
+    for start, begun, resumed in ((begin, TWO, "trainer.devices=1"), (fork, "trainer.devices=1", TWO)):
         folder = f"from-{begun[-1]}"
-        process = begin(*command, begun, f"hydra.run.dir={folder}")
+        process = start(*command, begun, f"hydra.run.dir={folder}")
         stop_after(process, Path(folder) / "metrics.jsonl", 3)
         _, told = process.communicate(timeout=PATIENCE)
         assert process.returncode == 130, told
         assert "Traceback" not in told
         assert re.fullmatch(r"favae-run: stopped and saved; go on with: .* resume=\S+", told.splitlines()[-1])
         assert told.count("stopped and saved") == 1
-        assert favae_run(f"resume={folder}", resumed) == 0
+        assert undrawn(f"resume={folder}", resumed) == 0
         assert_same_course("one", folder)
 
 
-def stop_after(process: subprocess.Popen[str], path: Path, count: int) -> None:
+def stop_after(process: Any, path: Path, count: int) -> None:
     """Send SIGTERM once a file has so many lines."""
     end = time.monotonic() + PATIENCE
     while not (path.is_file() and path.read_bytes().count(b"\n") >= count):
-        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < end
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
@@ -99,21 +100,42 @@ def test_torchrun_starts_them_and_one_folder_is_left(command: list[str]) -> None
     assert ended.stderr.count("face alone  epoch 1 ") == 1
 
 
+NONE_ASKED_FOR = r"trainer\.devices=1 trainer\.nodes=1: 1 processes asked for, 2 started; .*"
+
+
+def told_once(told: str, expected: str) -> bool:
+    (line,) = (line for line in told.splitlines() if line.startswith("favae-run: "))
+    return re.fullmatch(expected, line.removeprefix("favae-run: ")) is not None
+
+
+def test_a_mistake_under_torchrun_is_told_once() -> None:
+    ended = under_torchrun()
+    assert ended.returncode != 0
+    assert told_once(ended.stderr, NONE_ASKED_FOR)
+    assert "exitcode: 2" in ended.stderr or "exitcode  : 2" in ended.stderr
+
+
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ([], r"trainer\.devices=1 trainer\.nodes=1: 1 processes asked for, 2 started; .*"),
         (["model.beta=-1"], r"model\.beta: must be .* got -1"),
         (["data.root=nowhere", "experiment=celeba_condition", TWO], r"data\.root: .*"),
         (["-m", "seed=1,2", TWO], r"2 processes were started: only one training run can be shared among them"),
     ],
 )
-def test_a_mistake_under_torchrun_is_told_once(wrong: list[str], told: str) -> None:
-    ended = under_torchrun(*wrong)
-    assert ended.returncode != 0
-    (line,) = (line for line in ended.stderr.splitlines() if line.startswith("favae-run: "))
-    assert re.fullmatch(told, line.removeprefix("favae-run: "))
-    assert "exitcode: 2" in ended.stderr or "exitcode  : 2" in ended.stderr
+def test_a_mistake_of_processes_that_others_start_is_told_once(
+    wrong: list[str], told: str, fork: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    started = []
+    for rank in range(2):  # as torchrun does
+        place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        for name, value in place.items():
+            monkeypatch.setenv(name, str(value))
+        started.append(fork(*wrong))
+    assert told_once("".join(process.communicate(PATIENCE)[1] for process in started), told)
+    assert [process.returncode for process in started] == [2, 2]
 
 
 def test_a_mistake_of_processes_that_it_starts_itself_is_told_once(begin: Begin) -> None:

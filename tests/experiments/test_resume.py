@@ -6,10 +6,10 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +17,7 @@ Metrics = dict[str, float]
 MetricsOf = Callable[[Path], Metrics]
 Untimed = Callable[[Metrics], Metrics]
 Run = Callable[..., int]
-Begin = Callable[..., subprocess.Popen[str]]
+Begin = Callable[..., Any]
 
 PATIENCE = 300.0  # seconds
 
@@ -29,18 +29,18 @@ def lines(count: int) -> Callable[[], bool]:
     return lambda: path.is_file() and path.read_bytes().count(b"\n") >= count
 
 
-def once(process: subprocess.Popen[str], condition: Callable[[], bool]) -> None:
+def once(process: Any, condition: Callable[[], bool]) -> None:
     """Return as soon as the condition holds; the process must still be running then."""
     end = time.monotonic() + PATIENCE
     while not condition():
-        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < end
         time.sleep(0.001)
 
 
 @pytest.mark.slow
 def test_killed_again_and_again_it_ends_the_same(
-    avatars: list[str], finished: Path, begin: Begin, favae_run: Run, metrics_of: MetricsOf, untimed: Untimed
+    avatars: list[str], finished: Path, fork: Begin, undrawn: Run, metrics_of: MetricsOf, untimed: Untimed
 ) -> None:
     moments: list[Callable[[], bool]] = [
         (RUN / "run.log").is_file,
@@ -51,34 +51,34 @@ def test_killed_again_and_again_it_ends_the_same(
     ]
     command = [*avatars, f"hydra.run.dir={RUN}"]
     for moment in moments:
-        process = begin(*command)
+        process = fork(*command)
         once(process, moment)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
         command = [f"resume={RUN}"]
-    assert favae_run(*command) == 0
+    assert undrawn(*command) == 0
     assert untimed(metrics_of(RUN)) == untimed(metrics_of(finished))
 
 
 @pytest.mark.slow
 def test_a_translation_of_two_views_that_was_killed_ends_the_same(
-    adapt: list[str], adapted: Path, begin: Begin, favae_run: Run, metrics_of: MetricsOf, untimed: Untimed
+    adapt: list[str], adapted: Path, fork: Begin, undrawn: Run, metrics_of: MetricsOf, untimed: Untimed
 ) -> None:
-    command = [*adapt, f"hydra.run.dir={RUN}"]
+    command = [*adapt, "model=fa_vae", f"hydra.run.dir={RUN}"]
     for moment in (lines(1), lines(4), (RUN / "metrics.json").is_file):  # alone, in the round, being evaluated
-        process = begin(*command)
+        process = fork(*command)
         once(process, moment)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
         command = [f"resume={RUN}"]
-    assert favae_run(*command) == 0
+    assert undrawn(*command) == 0
     assert untimed(metrics_of(RUN)) == untimed(metrics_of(adapted))
     assert (RUN / "report.html").is_file()
 
 
 @pytest.mark.slow
 def test_terminated_it_saves_says_how_to_go_on_and_ends_the_same(
-    avatars: list[str], finished: Path, begin: Begin, favae_run: Run, metrics_of: MetricsOf, untimed: Untimed
+    avatars: list[str], finished: Path, begin: Begin, undrawn: Run, metrics_of: MetricsOf, untimed: Untimed
 ) -> None:
     process = begin(*avatars, f"hydra.run.dir={RUN}")
     once(process, lines(1))
@@ -90,16 +90,16 @@ def test_terminated_it_saves_says_how_to_go_on_and_ends_the_same(
     found = re.fullmatch(r"favae-run: stopped and saved; go on with: favae-run (resume=\S+)", last)
     assert found, told
     assert not (RUN / "metrics.json").exists()
-    assert favae_run(*shlex.split(found[1])) == 0
+    assert undrawn(*shlex.split(found[1])) == 0
     assert untimed(metrics_of(RUN)) == untimed(metrics_of(finished))
 
 
 @pytest.mark.slow
 def test_going_on_with_a_finished_run_changes_nothing(
-    favae_run: Run, metrics_of: MetricsOf, untimed: Untimed, finished: Path
+    undrawn: Run, metrics_of: MetricsOf, untimed: Untimed, finished: Path
 ) -> None:
     shutil.copytree(finished, RUN)
     first, records = untimed(metrics_of(RUN)), (RUN / "metrics.jsonl").read_bytes()
-    assert favae_run(f"resume={RUN}") == 0
+    assert undrawn(f"resume={RUN}") == 0
     assert untimed(metrics_of(RUN)) == first
     assert (RUN / "metrics.jsonl").read_bytes() == records

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,6 @@ from favae_cli.reporting import report, style
 from favae_cli.tasks import init, session
 from favae_cli.training import schedule
 
-Begin = Callable[..., subprocess.Popen[str]]
 Metrics = dict[str, float]
 Run = Callable[..., int]
 
@@ -98,8 +96,8 @@ def test_looking_at_data_stops_without_a_traceback(
 
 
 @pytest.mark.slow
-def test_a_process_in_sweeps_without_end_hears_a_signal_soon(begin: Begin, favae_run: Run) -> None:
-    process = begin(*TABLE, "schedule.sweeps=1000000000", "schedule.rotate_every=1000000000", "hydra.run.dir=run")
+def test_a_process_in_sweeps_without_end_hears_a_signal_soon(fork: Callable[..., Any]) -> None:
+    process = fork(*TABLE, "schedule.sweeps=1000000000", "schedule.rotate_every=1000000000", "hydra.run.dir=run")
     until(Path("run/checkpoints/last").is_dir, PATIENCE)
     time.sleep(1)
     assert process.poll() is None

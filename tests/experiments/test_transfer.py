@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,9 +41,9 @@ def race(run_once: Callable[..., Path]) -> Path:
 
 @pytest.mark.slow
 def test_avatars_race_and_again_with_the_same_numbers(
-    race: Path, favae_run: Run, metrics_of: MetricsOf, untimed: Callable[[Metrics], Metrics]
+    race: Path, undrawn: Run, metrics_of: MetricsOf, untimed: Callable[[Metrics], Metrics]
 ) -> None:
-    assert favae_run(*AVATARS, "hydra.run.dir=again") == 0
+    assert undrawn(*AVATARS, "hydra.run.dir=again") == 0
 
     def lasting(folder: Path) -> Metrics:
         return {key: value for key, value in untimed(metrics_of(folder)).items() if "seconds" not in key}
@@ -65,18 +65,18 @@ def test_avatars_race_and_again_with_the_same_numbers(
 @pytest.mark.slow
 def test_an_interrupted_race_ends_with_the_numbers_of_one_that_was_not(
     race: Path,
-    favae_run: Run,
+    undrawn: Run,
     metrics_of: MetricsOf,
     untimed: Callable[[Metrics], Metrics],
-    begin: Callable[..., subprocess.Popen[str]],
+    fork: Callable[..., Any],
 ) -> None:
-    process = begin(*AVATARS, "hydra.run.dir=parted")
+    process = fork(*AVATARS, "hydra.run.dir=parted")
     while not Path("parted/rival/checkpoints/last").is_dir() and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     process.communicate()
     assert process.returncode == 130
-    assert favae_run("resume=parted") == 0
+    assert undrawn("resume=parted") == 0
     ends = [
         {key: value for key, value in untimed(metrics_of(folder)).items() if "seconds" not in key}
         for folder in (race, Path("parted"))

@@ -10,11 +10,19 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from favae_cli.factors import linalg
 
 Script = Callable[[str], ModuleType]
+
+QUICK = [  # of a run that a benchmark starts
+    *("data.samples=80", "data.size=16", "arch@views.face.arch=conv16", "views.face.latent=8", "model.factors=4"),
+    *("schedule.sweeps=5", "trainer.threads=1", "evaluation.judge.epochs=1", "evaluation.generate.per_combination=2"),
+    *("evaluation.generate.show=1", "evaluation.generate.strengths=[1.0]", "evaluation.edit.strengths=[1.0]"),
+    *("evaluation.edit.images=4", "evaluation.edit.show=1", "evaluation.reconstructions=1"),
+]
 
 
 @pytest.fixture
@@ -187,8 +195,24 @@ def test_what_is_found_counts_up_to_a_rotation_and_only_in_its_views(script: Scr
     assert recovery.recovered(planted, all_shared) == pytest.approx(6 / 16, abs=0.02)
 
 
+class Here:
+    """Work in this process, where it need not be apart."""
+
+    def __init__(self, make: Callable[..., Callable[[], float]], *arguments: object) -> None:
+        self.threads = torch.get_num_threads()
+        self.work = make(*arguments)
+
+    def __enter__(self) -> Callable[[], float]:
+        return self.work
+
+    def __exit__(self, *error: object) -> None:
+        torch.set_num_threads(self.threads)
+
+
 @pytest.mark.slow
-def test_training(script: Script, page: Path) -> None:
+def test_training(script: Script, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(script("training"), "Apart", Here)
+    monkeypatch.setattr(script("training_sides"), "REPEATS", 1)
     small = "--channels 4 8 --side 8 --latent 2 --batch 4 --steps 1 --rounds 1 --threads 1 --precisions fp32 --rivals"
     script("training").main([*small.split(), "--page", str(page)])
     header, plain, ours = rows(page)
@@ -223,8 +247,11 @@ def test_ours_and_the_plain_loop_have_the_same_networks(script: Script) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_memory(script: Script, page: Path) -> None:
-    script("memory").main(["--samples", "1000", "2000", "--side", "16", "--page", str(page)])
+def test_memory(script: Script, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = script("memory")
+    quick = "round_epochs: 1, sweeps: 5}\ntrainer: {threads: 1}\nevaluation: {cards: 1, reconstructions: 1}"
+    monkeypatch.setattr(memory, "EXPERIMENT", memory.EXPERIMENT.replace("round_epochs: 1}", quick))
+    memory.main(["--samples", "1000", "2000", "--side", "16", "--page", str(page)])
     header, small, large = rows(page)
     assert header[0] == "samples"
     assert [small[0], large[0]] == ["1,000", "2,000"]
@@ -249,9 +276,8 @@ def test_what_lies_between_epochs_is_told_apart(script: Script) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_phases(script: Script, page: Path) -> None:
-    sizes = "data.samples=80 data.size=16 model.factors=4 evaluation.judge.epochs=1 trainer.threads=1"
-    plan = "arch@views.face.arch=conv16 schedule.alone_epochs=2 schedule.rounds=1 schedule.round_epochs=1"
-    overrides = ["experiment=avatars_condition", *sizes.split(), *plan.split()]
+    plan = "schedule.alone_epochs=2", "schedule.rounds=1", "schedule.round_epochs=1"
+    overrides = ["experiment=avatars_condition", *QUICK, *plan]
     script("phases").main([*overrides, "--page", str(page)])
     _, *lines = rows(page)
     found = {line[0]: [float(cell.replace(",", "")) for cell in line[1:]] for line in lines}
@@ -264,8 +290,7 @@ def test_phases(script: Script, page: Path) -> None:
 
 @pytest.mark.slow
 def test_scaling(script: Script, page: Path) -> None:
-    sizes = "data.samples=80 data.size=16 model.factors=4 arch@views.face.arch=conv16"
-    script("scaling").main([*sizes.split(), "--rounds", "1", "--page", str(page)])
+    script("scaling").main([*QUICK, "--rounds", "1", "--page", str(page)])
     header, one, two = rows(page)
     assert header == ["processes", "images/s", "speed-up", "training ELBO at the end"]
     assert float(one[2]) == 1
