@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -48,9 +48,10 @@ class Told(JointVAE):
         self.make, self.place = make, place
         self.given: dict[tuple[str, str], np.ndarray] = {}
 
-    def loss(
-        self, batch: Mapping[str, torch.Tensor], present: Mapping[str, torch.Tensor], generator: torch.Generator
-    ) -> Loss:
+    def draw(self, count: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        raise NotImplementedError
+
+    def loss_of(self, batch: object, present: object, drawn: object) -> Loss:
         raise NotImplementedError
 
     def embed(self, view: str, stored: np.ndarray) -> np.ndarray:

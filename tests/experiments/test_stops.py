@@ -15,7 +15,7 @@ from favae_cli.evaluation import prediction
 from favae_cli.preparation import check_loading
 from favae_cli.reporting import report, style
 from favae_cli.tasks import init, session
-from favae_cli.training import schedule
+from favae_cli.training import factor_step
 
 Metrics = dict[str, float]
 Run = Callable[..., int]
@@ -62,7 +62,7 @@ def test_a_run_stopped_in_every_phase_ends_with_the_same_numbers(
     for owner, name in (
         (loading, "load"),
         (session, "build_model"),
-        (schedule, "encode"),
+        (factor_step, "encode"),
         (prediction, "score"),
         (style.Figure, "savefig"),
         (report, "_figures"),
