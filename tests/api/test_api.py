@@ -164,7 +164,8 @@ def test_columns_go_by_name_and_categories_by_value(tables: FAVAE, truth: Arrays
     plain = tables.transform({"numbers": truth["numbers"].to_numpy()})
     np.testing.assert_array_equal(tables.transform({"numbers": truth["numbers"][["d", "b", "a", "c"]]}), plain)
     red = tables.transform({"colour": ["red", None]})
-    np.testing.assert_array_equal(red[0], tables.transform({"colour": ["blue", "red"]})[1])
+    # In another company, sums are rounded in another order.
+    np.testing.assert_allclose(red[0], tables.transform({"colour": ["blue", "red"]})[1], rtol=1e-12)
     np.testing.assert_array_equal(red[1], 0)  # nothing known: the mean of the prior
 
 
