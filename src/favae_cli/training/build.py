@@ -12,7 +12,7 @@ from favae_cli.common.errors import UserError
 from favae_cli.common.random_streams import torch_generator
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.choices import ViewConfig
-from favae_cli.config.models import FaConfig, JointModelConfig
+from favae_cli.config.models import FaConfig, FaVaeConfig, JointModelConfig
 from favae_cli.config.run import Config
 from favae_cli.config.stored import stored_config, validate_stored
 from favae_cli.config.views import VaeViewConfig
@@ -21,6 +21,7 @@ from favae_cli.machine.runtime import Runtime
 from favae_cli.models import JointVAE, build_joint
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
+from favae_cli.training.joined_trainer import JoinedTrainer
 from favae_cli.training.joint_trainer import JointTrainer
 from favae_cli.training.run_state import under
 from favae_cli.training.trainer import Trainer
@@ -76,6 +77,14 @@ def make_trainers(model: FAVAE | JointVAE, data: Dataset, config: Config) -> Map
         name: VaeTrainer(name, view, data.views[name], data.having("train", name), config.trainer, config.seed)
         for name, view in model.trainable.items()
     }
+
+
+def make_joined(model: FAVAE | JointVAE, data: Dataset, config: Config) -> JoinedTrainer | None:
+    """What trains the views of FA-VAE together in the rounds; None where each goes on for itself."""
+    gamma = config.model.gamma if isinstance(config.model, FaVaeConfig) else 0.0
+    if not gamma or not isinstance(model, FAVAE) or not model.trainable or len(model.views) < 2:
+        return None
+    return JoinedTrainer(model, data, config.trainer, config.seed, gamma)
 
 
 def linear_view(name: str, components: int, data: ViewData, train: np.ndarray) -> LinearView:

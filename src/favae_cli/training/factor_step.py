@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from typing import Any
 
@@ -19,9 +19,9 @@ from favae_cli.factors.real import RealEmbedding
 from favae_cli.machine.world import ALONE, World
 from favae_cli.models.fa_vae import CHUNK, FAVAE
 from favae_cli.training.encodings import Encodings, Tables, encode
-from favae_cli.training.epoch_state import Prior
-from favae_cli.training.run_state import Priors, pack_factors
-from favae_cli.training.trainer import Trainer
+from favae_cli.training.epoch_state import Prior, Priors
+from favae_cli.training.run_state import pack_factors
+from favae_cli.training.vae_trainer import held_out
 from favae_cli.views import Encoded, RealView, View
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class FactorStep:
         data: with its split.
         config: of the run.
         schedule: of the run.
-        trainers: by trainable view.
+        scale: makes z of a trainable view so many times what it was.
         splits: whose samples get a prior, "train" among them.
         tables: where the encodings go; of the processes that take the step together.
         tie: in the place of `join`.
@@ -52,12 +52,12 @@ class FactorStep:
         data: Dataset,
         config: Config,
         schedule: ScheduleConfig,
-        trainers: Mapping[str, Trainer],
+        scale: Callable[[str, float], None],
         splits: tuple[str, ...],
         tables: Tables,
         tie: Tie | None = None,
     ) -> None:
-        self.model, self.data, self.config, self.trainers, self.splits = model, data, config, trainers, splits
+        self.model, self.data, self.config, self._scale, self.splits = model, data, config, scale, splits
         self.world, self._tables = tables.world, tables
         self._tie = tie or (lambda encodings: join(model, data, config, schedule, encodings, tables.world))
         self._still: dict[str, dict[str, Encoded]] = {}
@@ -68,11 +68,12 @@ class FactorStep:
         Raises:
             EngineError: as `factors.fit`.
         """
-        encodings = rescale(self.trainers, {split: self._encoded(split) for split in self.splits}, self.world)
+        found = {split: self._encoded(split) for split in self.splits}
+        encodings = rescale(self.model.trainable, self._scale, found, self.world)
         self._tie(encodings["train"])
         if not self.world.same(pack_factors(self.model.joined)):
             raise RuntimeError("the processes found different factors; they need the same hardware and libraries")
-        priors: Priors = {name: {} for name in self.trainers}
+        priors: Priors = {name: {} for name in self.model.trainable}
         for split, part in encodings.items():
             for name, mean in self._prior_means(split, part).items():
                 priors[name][split] = prior_of(self.model, self.config, name, mean, stage)
@@ -85,10 +86,12 @@ class FactorStep:
         """
         count, factors = len(self.data.split["train"]), self.model.joined
         terms = {name: value / count for name, value in factors.terms.items()}
-        for name, trainer in self.trainers.items():
-            rows = np.sort(np.random.default_rng(0).permutation(len(trainer.indices))[:PROBED])
-            seen = trainer.held_out(self.data, trainer.indices[rows], priors[name]["train"].at(rows))
-            terms[f"x/{name}"] = seen.means()["log_likelihood"] * len(trainer.indices) / count
+        for name, vae in self.model.trainable.items():
+            indices, prior = self.data.having("train", name), priors[name]["train"]
+            rows = np.sort(np.random.default_rng(0).permutation(len(indices))[:PROBED])
+            part = self.data.views[name], indices[rows], prior.at(rows)
+            seen = held_out(name, vae, *part, self.config.seed, self.world)
+            terms[f"x/{name}"] = seen.means()["log_likelihood"] * len(indices) / count
         record = {
             "round": stage,
             "bound": sum(terms.values()),
@@ -113,9 +116,9 @@ class FactorStep:
         """q(z | x) of the samples of a split; that of views which do not train is asked for once."""
         model, indices = self.model, self.data.split[split]
         if split not in self._still:
-            others = [name for name in model.views if name not in self.trainers]
+            others = [name for name in model.views if name not in model.trainable]
             self._still[split] = model.encode(self.data, indices[self.world.share(len(indices))], others)
-        still, trained = self._still[split], list(self.trainers)
+        still, trained = self._still[split], list(model.trainable)
         return encode(model, self.data, indices, trained, still, self._tables, split, summed=split == "train")
 
     def _prior_means(self, split: str, encodings: Encodings) -> dict[str, np.ndarray]:
@@ -133,11 +136,14 @@ class FactorStep:
         return means
 
 
-def rescale(trainers: Mapping[str, Trainer], encodings: Mapping[str, Encodings], world: World) -> dict[str, Encodings]:
+def rescale(
+    views: Iterable[str], scale: Callable[[str, float], None], encodings: Mapping[str, Encodings], world: World
+) -> dict[str, Encodings]:
     """Bring every trainable embedding back to unit average variance: the scale is free and would drift.
 
     Args:
-        trainers: by view.
+        views: the trainable ones.
+        scale: makes z of one of them so many times what it was.
         encodings: by split. The scale is that of "train".
 
     Returns:
@@ -145,10 +151,10 @@ def rescale(trainers: Mapping[str, Trainer], encodings: Mapping[str, Encodings],
     """
     moments = reduce(Moments.merge, world.gather(encodings["train"].moments))
     scales = {}
-    for name, trainer in trainers.items():
+    for name in views:
         count, total, squares, variance = moments.of_view(name)
         scales[name] = float(1 / np.sqrt(np.mean(squares / count - (total / count) ** 2 + variance / count)))
-        trainer.scale_embedding(scales[name])
+        scale(name, scales[name])
     return {split: part.stretched(scales) for split, part in encodings.items()}
 
 

@@ -75,16 +75,17 @@ class JointTrainer(Trainer):
         return self.model.loss_of(*(under(inputs, part) for part in ("x/", "present/", "drawn/")))
 
     @torch.inference_mode()
-    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never) -> Totals:
+    def held_out(
+        self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never
+    ) -> dict[str, Totals]:
         self.networks.eval()
         noise = torch_generator(self.seed, self.name, "held out")
-        sums = torch.zeros(2, dtype=torch.float64, device=self.device)
+        sums = torch.zeros_like(self._sums)
         for part in next(iter(self.model.views.values())).parts(len(indices)):
             sums += summed(self.model.loss(*self._batch(data, indices[part]), _next(noise)))
             if stop():
                 raise Interrupted
-        log_likelihood, kl = sums.tolist()
-        return Totals(log_likelihood, kl, len(indices))
+        return {self.name: Totals.of(sums[0])}
 
     def _batch(self, data: Dataset, indices: np.ndarray) -> Batch:
         batch, present = {}, {}
@@ -101,12 +102,18 @@ def _next(noise: torch.Generator) -> torch.Generator:
 
 
 def gathered(part: ViewData, indices: np.ndarray, lenders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A view's values of the samples `indices`, and bool (B,), which of them have it.
+    """A view's values of the samples `indices`, and bool (B,), which of them have it; `lenders` do.
 
-    The others borrow the values of those that do, or of the training samples `lenders` where nobody does: batch norm
-    sees every row, and should see real data alone.
+    The others have `borrowed` ones.
     """
     row = part.row[indices]
-    here = row >= 0
-    lent = row[here] if here.any() else part.row[lenders]
-    return part.values[np.where(here, row, np.resize(lent, len(row)))], here
+    return part.values[borrowed(row, part.row[lenders])], row >= 0
+
+
+def borrowed(rows: np.ndarray, lenders: np.ndarray) -> np.ndarray:
+    """`rows` (B,), and where one is -1, another's: batch norm sees every row, and should see real data alone.
+
+    It is one of the same batch, or of the `lenders` where no other is in it.
+    """
+    here = rows >= 0
+    return np.where(here, rows, np.resize(rows[here] if here.any() else lenders, len(rows)))

@@ -13,12 +13,9 @@ from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, ViewFactors
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
-from favae_cli.training.epoch_state import Position, Prior, Totals
+from favae_cli.training.epoch_state import Position, Prior, Priors, Totals
 from favae_cli.training.trainer import Trainer
 from favae_cli.views import FrozenView
-
-Priors = dict[str, dict[str, Prior]]
-"""By view, then by split."""
 
 _ARRAYS = ("weights", "weights_cov", "bias", "usage")
 _NUMBERS = {"bias_var": "bias_var", "count": "count", "variance": "variance", "copies": "weight"}  # and as stored
@@ -65,7 +62,8 @@ class Progress:
     def from_json(cls, state: Mapping[str, Any]) -> Progress:
         position = state["position"]
         rest = {name: value for name, value in state.items() if name not in ("position", "views")}
-        return cls(**rest, position=Position(position["step"], Totals(**position["totals"])))
+        parts = {name: Totals(**part) for name, part in position.get("parts", {}).items()}
+        return cls(**rest, position=Position(position["step"], parts))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import astuple, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from favae_cli.machine.runtime import Runtime, send
 from favae_cli.machine.world import World
 from favae_cli.nets.batch_norm import synchronise
 from favae_cli.training.compiled import Compiled
-from favae_cli.training.epoch_state import Fed, Moment, Position, Prior, Totals, summed
+from favae_cli.training.epoch_state import Fed, Moment, Position, Prior, Priors, Totals, summed
 from favae_cli.training.profiling import profiled
 from favae_cli.training.recorded import Inputs, Learner, Recorded, recorded
 from favae_cli.training.to_device import delivered
@@ -54,6 +55,7 @@ class Trainer(ABC):
         settings: the `trainer` section.
         seed: of the run.
         runtime: where the networks live.
+        parts: names of what is counted apart; by default all is one.
 
     Attributes:
         directory: where the profile goes, if the settings ask for one.
@@ -65,9 +67,17 @@ class Trainer(ABC):
     directory: Path | None = None
 
     def __init__(
-        self, name: str, networks: nn.Module, indices: np.ndarray, settings: TrainerConfig, seed: int, runtime: Runtime
+        self,
+        name: str,
+        networks: nn.Module,
+        indices: np.ndarray,
+        settings: TrainerConfig,
+        seed: int,
+        runtime: Runtime,
+        parts: tuple[str, ...] = (),
     ) -> None:
         self.name, self.networks, self.indices = name, networks, indices
+        self.parts = parts or (name,)
         self.settings, self.seed, self.device, self.world = settings, seed, runtime.device, runtime.world
         synchronise(networks, self.world)
         for value in networks.state_dict().values():  # as computed on one machine, or another's last bit may differ
@@ -93,7 +103,8 @@ class Trainer(ABC):
         self.share = self.world.share(self.batch_size)
         self._compiled = Compiled(networks) if settings.compile else None
         self._profiles = bool(settings.profile)
-        self._sums = torch.zeros(2, dtype=torch.float64, device=self.device)  # of the epoch, as `summed` makes them
+        # Of the epoch, as `summed` makes them.
+        self._sums = torch.zeros(len(self.parts), len(fields(Totals)), dtype=torch.float64, device=self.device)
         # In a graph no process could wait for another, nor one batch of a step have a seed of its own.
         self._records = cuda and self.world.size == 1 and self.batches == 1 and not settings.compile
         self._recorded: tuple[KLTerm, Recorded] | None = None
@@ -120,6 +131,10 @@ class Trainer(ABC):
     def loss(self, inputs: Inputs, moment: Moment) -> Loss:
         """Of this process's share of a batch; computed without a look at any value, so that a GPU need not wait."""
 
+    def summed(self, loss: Loss) -> Tensor:
+        """Float64 (parts, 5): the `Totals` of a batch, by part; they stay on the device."""
+        return summed(loss)
+
     def seeded(self, drawn: Any) -> AbstractContextManager[None]:
         """Where a loss is computed that takes numbers from torch's own generators: gives them their seed."""
         return nullcontext()
@@ -130,15 +145,28 @@ class Trainer(ABC):
         return max(round(prior.feed * self.batch_size) - self.share.start, 0)
 
     @abstractmethod
-    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never) -> Totals:
-        """Log-likelihood and KL of samples that are not trained on; the same draws whenever it is asked.
+    def held_out(
+        self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never
+    ) -> dict[str, Totals]:
+        """By part, the sums over samples that are not trained on; the same draws whenever it is asked.
 
         Raises:
             Interrupted: `stop`, which is asked as in `epoch`, said so.
         """
 
-    def scale_embedding(self, scale: float) -> None:
-        """Make z `scale` times what it was; only a view whose prior is learned has that freedom."""
+    def test(self, data: Dataset, split: str, priors: Priors, stop: Callable[[], bool] = never) -> dict[str, Totals]:
+        """`held_out` of a split; of the training samples where the split has none."""
+        indices = self.samples(data, split)
+        if not len(indices):
+            split, indices = "train", self.indices
+        return self.held_out(data, indices, self.own(priors, split), stop)
+
+    def own(self, priors: Priors, split: str) -> Prior:
+        """Which of the priors is that of all its samples in a split."""
+        return priors[self.name][split]
+
+    def scale_embedding(self, name: str, scale: float) -> None:
+        """Make z of a view `scale` times what it was; only one whose prior is learned has that freedom."""
         raise NotImplementedError
 
     def rate(self, step: int, total: int) -> float:
@@ -192,8 +220,9 @@ class Trainer(ABC):
         size = self.batches * self.batch_size
         shares = order[at.step * size : self.steps * size].reshape(-1, self.batch_size)[:, self.share]
         # The other processes' sums are added to these in the end.
-        begun = [at.totals.log_likelihood, at.totals.kl] if self.world.is_main else [0.0, 0.0]
-        self._sums.copy_(torch.tensor(begun, dtype=torch.float64))
+        self._sums.zero_()
+        if self.world.is_main and at.parts:
+            self._sums.copy_(torch.tensor([astuple(at.parts[name]) for name in self.parts], dtype=torch.float64))
         moments = self._moments(epoch, prior)
         self.networks.train()
         if len(shares):
@@ -205,15 +234,15 @@ class Trainer(ABC):
                 self._set_rate(self.rate(epoch * self.steps + at.step, epochs * self.steps))
                 self._step(islice(batches, self.batches), term)
                 at.step += 1
-                at.totals.count += size
                 note_step()
                 if agreed(self.world, at.step, stop):
                     break
-        at.totals.log_likelihood, at.totals.kl = self.world.add(self._sums).tolist()
-        if not math.isfinite(at.totals.log_likelihood + at.totals.kl):
+        sums = self.world.add(self._sums)
+        if not bool(sums.isfinite().all()):
             raise UserError(
                 f"trainer.learning_rate: the loss of view {self.name!r} is no longer finite; try a smaller one"
             )
+        at.parts = {name: Totals.of(row) for name, row in zip(self.parts, sums, strict=True)}
         return at.step >= self.steps
 
     def _step(self, batches: Iterator[Fed], term: KLTerm) -> None:
@@ -235,7 +264,7 @@ class Trainer(ABC):
         loss = self.loss(inputs, moment)
         weight = (self.share.stop - self.share.start) / (self.batches * self.batch_size)
         (weight * loss.objective(term, moment.epochs)).backward()
-        self._sums += summed(loss)
+        self._sums += self.summed(loss)
 
     def _update(self) -> None:
         self.world.add_gradients(self.parameters)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 
 import numpy as np
 import torch
@@ -59,24 +60,30 @@ class VaeTrainer(Trainer):
     def loss(self, inputs: Inputs, moment: Moment) -> Loss:
         return self.view.loss(inputs["x"], inputs["noise"], inputs["prior_mean"], moment.precision, moment.fed)
 
-    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never) -> Totals:
-        return held_out(self.name, self.view, data.views[self.name], indices, prior, self.seed, self.world, stop)
+    def held_out(
+        self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never
+    ) -> dict[str, Totals]:
+        part = data.views[self.name]
+        return {self.name: held_out(self.name, self.view, part, indices, prior, self.seed, self.world, stop)}
 
-    @torch.no_grad()
-    def scale_embedding(self, scale: float) -> None:
-        """Make z `scale` times what it was, in the networks and in what the optimiser remembers of their gradients."""
-        self.view.scale_embedding(scale)
-        size = self.view.size
-        head, stem = self.view.encoder.head, self.view.decoder.stem
-        for weights, rows, factor in (
-            (head.weight, slice(size), 1 / scale),
-            (head.bias, slice(size), 1 / scale),
-            (stem.weight, slice(None), scale),
-        ):
-            memory = self.optimizer.state.get(weights)
-            if memory:
-                memory["exp_avg"][rows] *= factor
-                memory["exp_avg_sq"][rows] *= factor**2
+    def scale_embedding(self, name: str, scale: float) -> None:
+        scale_embedding(self.view, self.optimizer, scale)
+
+
+@torch.no_grad()
+def scale_embedding(view: VaeView, optimizer: torch.optim.Optimizer, scale: float) -> None:
+    """Make z `scale` times what it was, in the networks and in what the optimiser remembers of their gradients."""
+    view.scale_embedding(scale)
+    head, stem = view.encoder.head, view.decoder.stem
+    for weights, rows, factor in (
+        (head.weight, slice(view.size), 1 / scale),
+        (head.bias, slice(view.size), 1 / scale),
+        (stem.weight, slice(None), scale),
+    ):
+        memory = optimizer.state.get(weights)
+        if memory:
+            memory["exp_avg"][rows] *= factor
+            memory["exp_avg_sq"][rows] *= factor**2
 
 
 @torch.inference_mode()
@@ -103,7 +110,7 @@ def held_out(
     """
     view.networks.eval()
     noise = torch_generator(seed, name, "held out")
-    sums = torch.zeros(2, dtype=torch.float64, device=view.runtime.device)
+    sums = torch.zeros(1, len(fields(Totals)), dtype=torch.float64, device=view.runtime.device)
     for done, part in enumerate(view.parts(len(indices)), start=1):
         rows = np.arange(part.start, part.stop)
         share = world.share(len(rows))
@@ -114,5 +121,4 @@ def held_out(
             sums += summed(view.loss(x, send(drawn, view.runtime.device), mean, prior.precision))
         if agreed(world, done, stop):
             raise Interrupted
-    log_likelihood, kl = world.add(sums).tolist()
-    return Totals(log_likelihood, kl, len(indices))
+    return Totals.of(world.add(sums)[0])

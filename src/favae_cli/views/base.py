@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from favae_cli.factors.inference import LocalEmbedding
 
@@ -72,6 +72,15 @@ class InferredView(BaseView, Protocol):
 
     def local(self, values: np.ndarray) -> LocalEmbedding:
         """A fresh q(z) of the samples `values`, (R, D) with NaN where an entry is missing."""
+        ...
+
+    def log_likelihood(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """log p(x) in nats, (B,), over the entries that are seen, where z is expected to be N(mean, variance).
+
+        Args:
+            x: (B, D), as `local` keeps it, NaN where an entry is missing.
+            mean, variance: (B, D).
+        """
         ...
 
 

@@ -61,10 +61,12 @@ class VaeLoss:
     Attributes:
         log_likelihood: log p(x | z) at one draw of z.
         kl: KL(q(z | x) || prior), summed over dimensions.
+        predictive: log p(x | z) at the z that is expected, where one is.
     """
 
     log_likelihood: Tensor
     kl: Tensor
+    predictive: Tensor | None = None
 
     def objective(self, term: KLTerm, epochs: Tensor | float) -> Tensor:
         """What the KL costs after so many epochs, less the mean log-likelihood of the batch."""
@@ -172,11 +174,32 @@ class VaeView:
             prior_precision: tau.
             fed: so many samples at the beginning are decoded from r, which then has to be near their z.
         """
-        mean, log_variance = self.inference(x)
+        return self.terms(x, self.inference(x), noise, prior_mean, prior_precision, fed)
+
+    def terms(
+        self,
+        x: Tensor,
+        posterior: tuple[Tensor, Tensor],
+        noise: Tensor,
+        prior_mean: Tensor,
+        prior_precision: Tensor | float,
+        fed: Tensor | int = 0,
+        expected: Tensor | None = None,
+    ) -> VaeLoss:
+        """As `loss`, given what `inference` says of the batch.
+
+        Args:
+            expected: (B, D) z that other views let expect; it is decoded in one batch with the draws, so that batch
+                norm sees both.
+        """
+        mean, log_variance = posterior
         from_prior = torch.arange(len(x), device=x.device) < fed
         z = torch.where(from_prior[:, None], prior_mean, mean + noise * (log_variance / 2).exp())
         kl = gaussian_kl(mean, log_variance, prior_mean, prior_precision)
-        return VaeLoss(self.log_likelihood(x, self.generative(z)), kl)
+        if expected is None:
+            return VaeLoss(self.log_likelihood(x, self.generative(z)), kl)
+        own, others = self.generative(torch.cat([z, expected])).tensor_split(2)
+        return VaeLoss(self.log_likelihood(x, own), kl, self.log_likelihood(x, others))
 
     def log_likelihood(self, x: Tensor, output: Tensor) -> Tensor:
         """log p(x | z) in nats, (B,), over all values that are seen."""
