@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from favae_cli.config.run import Config
-from favae_cli.data import Dataset, ViewData
-from favae_cli.factors import FactorModel, Gamma, Moments, ViewFactors
+from favae_cli.data import Dataset
+from favae_cli.factors import FactorModel, Moments
 from favae_cli.machine.world import ALONE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import encodings as encodings_module
@@ -27,40 +27,6 @@ MakeTrainer = Callable[..., VaeTrainer]
 TinyConfig = Callable[..., Config]
 
 IMAGES = ("face", "cartoon")
-FACTORS = 2
-
-
-@pytest.fixture
-def both(data: Dataset) -> Dataset:
-    """The faces once more as cartoons, upside down and with other samples missing."""
-    face = data.views["face"]
-    row = np.arange(len(face.row))
-    row[2::5] = -1
-    return replace(data, views={**data.views, "cartoon": ViewData(face.values[:, ::-1].copy(), row)})
-
-
-@pytest.fixture
-def model(make_model: MakeModel) -> FAVAE:
-    """Two image views and the attributes, whose factors are known for sure."""
-    rng = np.random.default_rng(0)
-    one, other = make_model(seed=0), make_model(seed=1)
-    views = {"face": one.views["face"], "cartoon": other.views["face"], "attributes": one.views["attributes"]}
-    precision = {"face": 2.0, "cartoon": 5.0, "attributes": 3.0}
-    factors = {
-        name: ViewFactors(
-            weights=rng.standard_normal((view.size, FACTORS)),
-            weights_cov=1e-12 * np.eye(FACTORS),
-            bias=rng.standard_normal(view.size),
-            bias_var=0.0,
-            noise=Gamma(1.0, np.asarray(1 / precision[name])),
-            ard=Gamma(1.0, np.ones(FACTORS)),
-            count=10,
-            usage=np.full(FACTORS, 10.0),
-            variance=1.0,
-        )
-        for name, view in views.items()
-    }
-    return FAVAE(views, FactorModel(factors))
 
 
 def encoded_at_random(model: FAVAE, data: Dataset, indices: np.ndarray, seed: int = 0) -> dict[str, Encoded]:
@@ -100,6 +66,10 @@ def trained(model: FAVAE, both: Dataset, make_trainer: MakeTrainer) -> dict[str,
     return trainers
 
 
+def scaler(trainers: dict[str, VaeTrainer]) -> Callable[[str, float], None]:
+    return lambda name, scale: trainers[name].scale_embedding(name, scale)
+
+
 def test_every_embedding_gets_unit_average_variance_and_decodes_to_the_same_images(
     model: FAVAE, both: Dataset, trained: dict[str, VaeTrainer], tmp_path: Path
 ) -> None:
@@ -109,7 +79,7 @@ def test_every_embedding_gets_unit_average_variance_and_decodes_to_the_same_imag
     encoded = {split: part.encoded for split, part in encodings.items()}
     seen = {name: ~np.isnan(encoded["test"][name].mean[:, 0]) for name in IMAGES}
     decoded = {name: model.views[name].decode(encoded["test"][name].mean[seen[name]]) for name in IMAGES}
-    encodings = rescale(trained, encodings, ALONE)
+    encodings = rescale(IMAGES, scaler(trained), encodings, ALONE)
     for name in IMAGES:
         mean = encoded["train"][name].mean
         count, _, _, variance = encodings["train"].moments.of_view(name)
@@ -132,7 +102,7 @@ def test_the_scale_is_that_of_the_training_samples(model: FAVAE, both: Dataset, 
             "train": as_encodings(model, both, "train", encoded_at_random(model, both, both.split["train"])),
             "test": as_encodings(model, both, "test", encoded_at_random(model, both, both.split["test"], seed)),
         }
-        scaled.append(rescale(trained, encodings, ALONE)["train"].tables)
+        scaled.append(rescale(IMAGES, scaler(trained), encodings, ALONE)["train"].tables)
     for name in IMAGES:
         assert np.array_equal(scaled[0][name], scaled[1][name], equal_nan=True)
 

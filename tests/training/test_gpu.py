@@ -43,7 +43,7 @@ def elbos(trainer: VaeTrainer) -> list[float]:
     for number, term in enumerate(TERMS):
         at = Position()
         assert trainer.epoch(0, number, len(TERMS), prior, term, at, lambda: False)
-        found.append(at.totals.means()["elbo"])
+        found.append(at.parts["face"].means()["elbo"])
     return found
 
 

@@ -123,7 +123,7 @@ def test_progress_survives_json_to_the_last_digit() -> None:
         entered=True,
         view=1,
         epoch=3,
-        position=Position(7, Totals(-0.1 - 0.2, 1 / 3, 56)),
+        position=Position(7, {"face": Totals(-0.1 - 0.2, 1 / 3, 56)}),
         epochs={"face": 11},
         best={"face": -12345.678901234567},
         stale={"face": 2},

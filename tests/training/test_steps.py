@@ -63,8 +63,8 @@ def test_batches_added_up_make_the_step_of_one_large_batch(without_batch_norm: M
     start = weights(large)
     totals = [epoch(trainer) for trainer in (large, small)]
     assert [trainer.steps for trainer in (large, small)] == [1, 1]
-    assert totals[0].totals.count == totals[1].totals.count == 24
-    assert totals[1].totals.kl == pytest.approx(totals[0].totals.kl, rel=1e-6)
+    assert totals[0].count == totals[1].count == 24
+    assert totals[1].parts["face"].kl == pytest.approx(totals[0].parts["face"].kl, rel=1e-6)
     for one, other in zip(large.parameters, small.parameters, strict=True):
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(weights(small), weights(large))
@@ -84,7 +84,7 @@ def test_steps_of_several_batches_never_ask_for_more_samples_than_there_are(
     trainer = make_trainer(batch_size=batch_size, accumulate=accumulate)
     assert len(trainer.indices) == 27
     assert (trainer.batches, trainer.steps) == (batches, steps)
-    assert epoch(trainer).totals.count == steps * batches * batch_size
+    assert epoch(trainer).count == steps * batches * batch_size
 
 
 def test_an_epoch_of_several_batches_a_step_goes_on_where_it_stopped(make_trainer: MakeTrainer) -> None:
@@ -172,7 +172,7 @@ def test_bf16_training_ends_where_fp32_training_does(make_trainer: MakeTrainer) 
         images = trainer.data.gather(trainer.indices)
         start, *_, end = [
             trainer.epoch(0, number, 40, Prior(), KLTerm(1.0), at := Position(), lambda: False)
-            and at.totals.means()["elbo"]
+            and at.parts["face"].means()["elbo"]
             for number in range(40)
         ]
         decoded = trainer.view.decode(trainer.view.encode(images).mean)
@@ -233,15 +233,15 @@ def test_the_shares_of_two_processes_add_up_to_the_step_of_one(feed: float, with
     gradients, kl, held_out = [], [], []
     for trainer in (without_batch_norm(**changes), *(apart(without_batch_norm(**changes), rank) for rank in (0, 1))):
         tested = trainer.view, trainer.data, trainer.indices
-        held_out.append(VaeTrainer.held_out(trainer, _Only(tested[1]), trainer.indices, prior))  # type: ignore[arg-type]
-        kl.append(epoch(trainer, prior=prior, stop=lambda: True).totals.kl)
+        held_out.append(VaeTrainer.held_out(trainer, _Only(tested[1]), trainer.indices, prior)["face"])  # type: ignore[arg-type]
+        kl.append(epoch(trainer, prior=prior, stop=lambda: True).parts["face"].kl)
         gradients.append([value.grad for value in trainer.parameters])
     for whole, *parts in zip(*gradients, strict=True):
         torch.testing.assert_close(sum(parts), whole, rtol=1e-4, atol=1e-5)
     assert kl[1] + kl[2] == pytest.approx(kl[0], rel=1e-6)
     assert held_out[1].kl + held_out[2].kl == pytest.approx(held_out[0].kl, rel=1e-6)
     assert held_out[1].log_likelihood != held_out[2].log_likelihood
-    assert [totals.count for totals in held_out] == [27] * 3
+    assert [totals.count for totals in held_out] == [27, 13, 14]
 
 
 class _Only:

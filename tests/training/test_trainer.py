@@ -87,8 +87,8 @@ def test_an_epoch_interrupted_at_any_step_goes_on_to_the_same_end(
         at = Position()
         complete = trainer.epoch(0, 0, 4, Prior(), KLTerm(1.0), at, lambda step=step, at=at: at.step >= step)
         assert (complete, at.step) == (step == whole.steps, step)
-        told = json.loads(json.dumps([at.step, vars(at.totals)]))
-        at = epoch(trainer, Position(told[0], Totals(**told[1])))
+        told = json.loads(json.dumps([at.step, vars(at.parts["face"])]))
+        at = epoch(trainer, Position(told[0], {"face": Totals(**told[1])}))
         assert at == at_end
         assert identical(everything(trainer), end)
 
@@ -172,9 +172,9 @@ def test_totals_are_sums_over_the_samples_that_were_seen(make_trainer: MakeTrain
     at = epoch(trainer)
     trainer.view.networks.train()
     losses = [trainer.view.loss(c["x"], c["noise"], c["mean"], c["precision"]) for c in list(seen)]
-    assert at.totals.count == trainer.steps * trainer.batch_size
+    assert at.count == trainer.steps * trainer.batch_size
     expected = sum(loss.kl.double().sum().item() for loss in losses)
-    assert at.totals.kl == pytest.approx(expected, rel=1e-5)
+    assert at.parts["face"].kl == pytest.approx(expected, rel=1e-5)
     means = Totals(-30.0, 6.0, 3).means()
     assert means == {"log_likelihood": -10.0, "kl": 2.0, "elbo": -12.0}
 
@@ -231,7 +231,7 @@ def test_a_short_gradient_is_not_stretched(make_trainer: MakeTrainer) -> None:
 
 def test_training_raises_the_elbo(make_trainer: MakeTrainer) -> None:
     trainer = make_trainer()
-    ends = [epoch(trainer, number=number).totals.means()["elbo"] for number in range(4)]
+    ends = [epoch(trainer, number=number).parts["face"].means()["elbo"] for number in range(4)]
     assert ends[-1] > ends[0] + 10
 
 
@@ -268,7 +268,7 @@ def test_held_out_samples_are_all_counted_in_batches_of_any_size(make_trainer: M
 def test_a_view_with_fewer_samples_than_a_batch_is_trained_all_the_same(make_trainer: MakeTrainer) -> None:
     trainer = make_trainer(batch_size=1000)
     assert (trainer.batch_size, trainer.steps) == (len(trainer.indices), 1)
-    assert epoch(trainer).totals.count == len(trainer.indices)
+    assert epoch(trainer).count == len(trainer.indices)
 
 
 def test_a_prior_of_nothing_is_the_standard_one() -> None:

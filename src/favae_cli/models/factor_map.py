@@ -19,46 +19,44 @@ class FactorMap:
     Args:
         factors: of all views.
         given: bool (Q, V), the sets, in the order of the factor model's views.
-        device: where it computes, in float32.
+        device: where it computes, in float64: the noise of some views may be many times that of others.
     """
 
     def __init__(self, factors: FactorModel, given: np.ndarray, device: torch.device) -> None:
         def sent(values: np.ndarray) -> Tensor:
-            return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(device)
+            return torch.from_numpy(np.ascontiguousarray(values, np.float64)).to(device)
 
-        names = list(factors.views)
-        sets = [tuple(name for name, here in zip(names, row, strict=True) if here) for row in given]
+        parts, origin = factors.views, np.zeros((1, factors.factors))
+        sets = [tuple(name for name, here in zip(parts, row, strict=True) if here) for row in given]
         spreads = [factors.given(chosen)[1] for chosen in sets]
         self._given, self._spread = sent(given), sent(np.stack(spreads))
-        self._loadings = {name: sent(part.copies * part.tau * part.weights) for name, part in factors.views.items()}
-        self._weights = {name: sent(part.weights.T) for name, part in factors.views.items()}
-        self._bias = {name: sent(part.bias) for name, part in factors.views.items()}
-        origin = np.zeros((1, factors.factors))
+        self._loadings = {name: sent(part.copies * part.tau * part.weights) for name, part in parts.items()}
+        self._weights = {name: sent(part.weights.T) for name, part in parts.items()}
+        self._bias = {name: sent(part.bias) for name, part in parts.items()}
         self._variance = {
             name: sent(np.concatenate([factors.predict(name, origin, spread)[1] for spread in spreads]))
-            for name in names
+            for name in parts
         }
 
     def expected(self, means: Mapping[str, Tensor], asked: Tensor) -> dict[str, Tensor]:
-        """(B, D_m) of every view.
+        """float32 (B, D_m) of every view.
 
         Args:
             means: by view, z as (B, D_m); anything finite where it is not given.
             asked: int64 (B, V), by target the set that is given.
         """
-        said = torch.stack([(means[name] - self._bias[name]) @ loading for name, loading in self._loadings.items()], 1)
-        found = {}
-        for target, name in enumerate(self._loadings):
-            chosen = asked[:, target]
-            heard = (self._given[chosen][:, :, None] * said).sum(1)
-            factors = torch.bmm(heard[:, None], self._spread[chosen])[:, 0]
-            found[name] = factors @ self._weights[name] + self._bias[name]
-        return found
+        said = torch.stack([(means[name].double() - self._bias[name]) @ part for name, part in self._loadings.items()])
+        latent = torch.einsum("qv,vbk->qbk", self._given, said) @ self._spread  # of every set: Q is small
+        samples = torch.arange(len(asked), device=asked.device)
+        return {
+            name: (latent[asked[:, target], samples] @ weights + self._bias[name]).float()
+            for target, (name, weights) in enumerate(self._weights.items())
+        }
 
-    def variance(self, name: str, asked: Tensor) -> Tensor:
-        """(B, D), of z around what is expected of it.
+    def variance(self, view: str, asked: Tensor) -> Tensor:
+        """float32 (B, D), of z around what is expected of it.
 
         Args:
             asked: int64 (B,), the sets that are given.
         """
-        return self._variance[name][asked]
+        return self._variance[view][asked].float()
