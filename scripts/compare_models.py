@@ -1,7 +1,7 @@
 """Train several models on one adaptation experiment, at equal epochs and latent size, and print one table.
 
     python scripts/compare_models.py avatars_adapt
-    python scripts/compare_models.py emoji_adapt data.root=DIR --models fa_vae_tight,vae,fa
+    python scripts/compare_models.py emoji_adapt data.root=DIR --models fa_vae,vae,fa
 
 Each model is a run of its own in outputs/compare/<experiment>/<model>; those that are finished are not run again, and
 an interrupted one goes on. The table is printed as Markdown and kept in table.md and table.csv beside the runs. Most
@@ -22,8 +22,8 @@ import steps
 from favae_cli.reporting.table import Metrics, number, unique
 
 MODELS = (
-    "fa_vae_tight",
     "fa_vae",
+    "fa_vae_published",
     "vae",
     "beta_vae",
     "multi_vae",

@@ -233,7 +233,7 @@ def test_the_prior_mean_of_a_sample_without_any_other_view_is_the_bias(
 def test_the_decoder_is_fed_in_the_first_rounds_only(
     rounds: str, fed: list[float], model: FAVAE, both: Dataset, tiny_config: TinyConfig
 ) -> None:
-    config = tiny_config("model.feed=0.4", f"model.feed_rounds={rounds}")
+    config = tiny_config("model.gamma=0", "model.feed=0.4", f"model.feed_rounds={rounds}")
     encoded = encoded_at_random(model, both, both.split["test"])
     found = [expected_priors(model, both, config, "test", encoded, stage) for stage in (1, 2, 3, 4)]
     for name in IMAGES:

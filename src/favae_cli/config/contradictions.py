@@ -40,6 +40,8 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield f"pretrained: there is no folder {config.pretrained}"
     if config.pretrained is not None and not isinstance(config.model, FaVaeConfig | VaeConfig | BetaVaeConfig):
         yield f"pretrained: model={config.model.name} has no VAEs of its own to load; leave it out"
+    if isinstance(config.model, FaVaeConfig) and config.model.gamma and config.model.feed:
+        yield "model.feed: is for model.gamma=0, with which each view learns by itself in the rounds; use 0"
     loaded, kinds = config.data.loaded_sides(), config.data.kinds()
     sides = {}
     for name, view in config.views.items():

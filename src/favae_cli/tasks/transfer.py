@@ -129,7 +129,7 @@ class _Contest:
             self._warm_start(large)
         seconds = time.perf_counter() - begun
         model = FAVAE({self.source: self.small, self.target: large})
-        feeding = {"feed": way.feed, "feed_rounds": way.feed_rounds}
+        feeding = {"feed": way.feed, "feed_rounds": way.feed_rounds, "gamma": 0.0}  # the small one learns no more
         settings = self.config.trainer
         slower = {"learning_rate": way.rate * settings.learning_rate}
         slower["final_learning_rate"] = min(slower["learning_rate"], settings.final_learning_rate)

@@ -93,7 +93,7 @@ def _whole(config: AddViewConfig, trained: TrainedRun) -> Config:
     changes["score"] = "predict/mean"
     changes["schedule"] = config.schedule.model_dump() | {"patience": None}
     if isinstance(own.model, FaVaeConfig):
-        changes["model"] = {"feed": config.feed, "feed_rounds": None}
+        changes["model"] = {"feed": config.feed, "feed_rounds": None, "gamma": 0.0}
     final_rate = min(own.trainer.final_learning_rate, config.trainer.learning_rate)
     one = {"devices": 1, "nodes": 1}  # process, whatever the run had
     changes["trainer"] = config.trainer.model_dump() | one | {"final_learning_rate": final_rate}
