@@ -71,5 +71,9 @@ class RunFolder:
     def report(self) -> Path:
         return self.path / "report.html"
 
+    def trace(self, name: str) -> Path:
+        """The profile of a few training steps of a view, or of a model that trains as a whole."""
+        return self.path / f"trace_{name}.json"
+
     def _checkpoint(self, name: str) -> Path:
         return self.path / "checkpoints" / name

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from favae_cli.common.files import replacing
 from favae_cli.common.run_folder import RunFolder
+from favae_cli.config.models import FactorModelConfig
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset
 from favae_cli.data.loading import loaded
@@ -182,7 +183,8 @@ def joined_reconstruction(
     Args:
         encoded: q(z | x) of these samples, by view.
     """
-    priors = expected_priors(model, data, config, split, encoded, config.plan.rounds)
+    assert isinstance(config.model, FactorModelConfig)
+    priors = expected_priors(model, data, config.model, split, encoded, config.plan.rounds)
     return reconstruction_metrics(model, data, split, priors, config.seed)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from favae_cli.common.errors import Interrupted
 from favae_cli.common.run_folder import RunFolder
-from favae_cli.config.models import BetaVaeConfig, FaVaeConfig
+from favae_cli.config.models import BetaVaeConfig, FactorModelConfig, FaVaeConfig
 from favae_cli.config.run import Config, ScheduleConfig
 from favae_cli.data import Dataset
 from favae_cli.machine.stop_signals import StopRequest
@@ -21,9 +21,9 @@ from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.build import make_trainers
-from favae_cli.training.encodings import Tables
+from favae_cli.training.encodings import Encodings, Tables
 from favae_cli.training.epoch_state import Position, Prior
-from favae_cli.training.factor_step import FactorStep, Tie
+from favae_cli.training.factor_step import FactorStep, Tie, join
 from favae_cli.training.run_log import RunLog, SilentLog
 from favae_cli.training.run_state import Priors, Progress, described, pack, pack_means, unpack
 from favae_cli.views.vae import KLTerm
@@ -69,14 +69,10 @@ class Training:
         self.schedule = schedule or config.plan
         self.splits = (*SPLITS, *watched)
         self.last, self.best, self.alone = folder.last, folder.best, folder.alone
-        self.trainers = make_trainers(model, data, config)
+        self.trainers = make_trainers(model, data, config.trainer, config.seed)
         for trainer in self.trainers.values():
             trainer.directory = directory
-        self._factor_step = (
-            FactorStep(model, data, config, self.schedule, self.trainers, self.splits, self._tables, tie)
-            if isinstance(model, FAVAE)
-            else None
-        )
+        self._factor_step = self._tying(model, tie) if isinstance(model, FAVAE) else None
         self.progress = Progress()
         self.priors: Priors = {}
         self._saved: Priors | None = None  # those whose means the last checkpoint holds
@@ -89,6 +85,16 @@ class Training:
             logger.info("going on from %s", self.last)
         world.wait()  # until all have looked for the checkpoint: from now on the main process writes others
         self.log = RunLog(directory, self.progress.written) if world.is_main else SilentLog()
+
+    def _tying(self, model: FAVAE, tie: Tie | None) -> FactorStep:
+        data, config, world, settings = self.data, self.config, self.world, self.config.model
+        assert isinstance(settings, FactorModelConfig)
+        copies = {name: config.views[name].copies for name in model.views}
+
+        def fit(encodings: Encodings) -> None:
+            join(model, data, settings.factors, copies, self.schedule, config.seed, encodings, world)
+
+        return FactorStep(model, data, settings, self.trainers, self.splits, self._tables, tie or fit)
 
     def run(self, stop: StopRequest) -> None:
         """Train to the end of the schedule.

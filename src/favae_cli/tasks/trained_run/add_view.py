@@ -62,7 +62,7 @@ def use(config: AddViewConfig, trained: TrainedRun, directory: Path) -> None:
     session = Session(whole, directory, trained.runtime, data, joined)
 
     def tie(encodings: Encodings) -> None:
-        joined.factors = _extended(config.name, new, factors, joined, data, whole, encodings.encoded)
+        joined.factors = _extended(config.name, new, factors, joined, data, config.new.copies, encodings.encoded)
 
     training = Training(joined, data, whole, directory, tie=tie)
     with StopRequest().handling() as stop:
@@ -140,10 +140,10 @@ def _extended(
     factors: FactorModel,
     model: FAVAE,
     data: Dataset,
-    settings: Config,
+    copies: float,
     encoded: dict[str, Encoded],
 ) -> FactorModel:
-    """The factor model with the new view, from the training samples that have it."""
+    """The factor model with the new view, which counts as so many copies, from the training samples that have it."""
     others = [other for other in model.views if other != name]
     train = data.split["train"]
     here = np.flatnonzero(np.isin(train, _shared(data, name, others)))
@@ -155,6 +155,6 @@ def _extended(
     else:
         own = model.encode(data, train[here], [name])[name]  # with its variances
         new = NewView(own.mean, np.zeros_like(own.mean) if own.variance is None else own.variance)
-    found = extend(factors, name, evidence, new, copies=getattr(settings.views[name], "weight", 1.0))
+    found = extend(factors, name, evidence, new, copies=copies)
     keep_units({name: view}, {name: new.local} if new.local else {})
     return found
