@@ -108,13 +108,13 @@ def test_a_recorded_epoch_is_the_plain_one(make_trainer: MakeTrainer, monkeypatc
     plain, fast = make_trainer(), make_trainer()
     fast._records = True
     monkeypatch.setattr(training_loop, "recorded", partial(recorded, record=runs_itself))
-    steps: list[int] = []
+    steps: list[Recorded] = []
     replay = Recorded.__call__
-    monkeypatch.setattr(Recorded, "__call__", lambda self, inputs: (steps.append(id(self)), replay(self, inputs))[1])
+    monkeypatch.setattr(Recorded, "__call__", lambda self, inputs: (steps.append(self), replay(self, inputs))[1])
     assert train(plain, *TERMS) == train(fast, *TERMS)
     assert same(plain, fast)
     assert len(steps) == 4 * plain.steps
-    assert len(set(steps)) == 2  # one for each term
+    assert len({id(step) for step in steps}) == 2  # one for each term
 
 
 @pytest.mark.parametrize("model", ["multi_vae", "mopoe"])
