@@ -1,4 +1,4 @@
-"""What is missing of the samples, as all that they have foretells it."""
+"""What is missing of the samples, as predicted from all that they have."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from favae_cli.common.pixels import unit
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.trained_run_tasks import ImputeConfig
 from favae_cli.queries.filled_tables import Variable, filled_table, missing_entries, variables
+from favae_cli.queries.given import Given
 from favae_cli.queries.impute import Made, embedding_of, made_of
 from favae_cli.queries.samples import Samples, chosen_samples
 from favae_cli.tasks.trained_run.named_choices import chosen_view
@@ -34,14 +35,12 @@ def use(config: ImputeConfig, trained: TrainedRun, directory: Path) -> None:
     model = trained.factors
     view = None if config.input is None else chosen_view("from", config.source, trained.images)
     samples = chosen_samples(config, trained, view)
-    encoded = model.encode(samples.data, samples.indices)
-    evidence = model.embeddings(samples.data, samples.indices, encoded)
-    evidence.settle(model.joined)
+    given = Given.of_samples(model, samples.data, samples.indices)
 
     found: list[Variable] = []
     images: dict[str, dict[int, np.ndarray]] = {}
     for name, part in trained.views.items():
-        embedding = embedding_of(model, samples, evidence, encoded, name)
+        embedding = embedding_of(samples, given, name)
         if part.is_image:
             lacking = np.flatnonzero(~samples.data.views[name].present[samples.indices])
             made = model.views[name].decode(embedding.mean[lacking])
