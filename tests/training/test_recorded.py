@@ -138,7 +138,7 @@ def test_recording_teaches_nothing(make_trainer: MakeTrainer) -> None:
     sums = fast._sums.clone()
     found = recorded(
         "face",
-        lambda inputs: (fast.optimizer.zero_grad(), fast._add_gradients(inputs, KLTerm(1.0)), fast._update())[0],
+        lambda inputs: fast._learn([inputs], KLTerm(1.0)),
         fast.inputs(rows, fast.draw(torch.Generator()), Prior()) | {"moment": moment},
         training_loop.Learner(fast.networks, fast.optimizer, fast._sums),
         runs_itself,
@@ -186,8 +186,7 @@ def step_without_looks(trainer: Trainer) -> None:
     inputs = trainer.inputs(np.arange(trainer.batch_size), drawn, prior) | {"moment": trainer._moments(1, prior)[0]}
     trainer.optimizer.zero_grad()
     with trainer.seeded(drawn), NoLooks():
-        trainer._add_gradients(inputs, KLTerm(4.0, capacity=3.0, growth=2))
-        trainer._update()
+        trainer._learn([inputs], KLTerm(4.0, capacity=3.0, growth=2))
 
 
 def test_a_look_is_seen() -> None:
