@@ -56,10 +56,10 @@ def write_report(directory: Path) -> Path:
     folder = RunFolder(directory)
     metrics: Metrics = json.loads(_text(folder.metrics) or "{}")
     time, trained = _time(directory.name), _progress(directory)
-    composed = yaml.safe_load(_text(folder.hydra / "hydra.yaml")) or {}
+    composed = yaml.safe_load(_text(folder.settings)) or {}
     choices = composed.get("hydra", {}).get("runtime", {}).get("choices", {})
     experiment = choices.get("experiment") or (directory.parent.name if time else directory.name)
-    overrides = yaml.safe_load(_text(folder.hydra / "overrides.yaml")) or []
+    overrides = yaml.safe_load(_text(folder.overrides)) or []
 
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),

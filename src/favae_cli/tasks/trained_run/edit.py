@@ -51,7 +51,7 @@ def use(config: EditConfig, trained: TrainedRun, directory: Path) -> None:
     edited = Editor(model, view, attributes).edit(z, labels, wanted, _strengths(config, trained, columns))
     after = _shown(model, view, model.embed(view, as_stored(edited)), attributes)
 
-    save_images(directory / "images", samples.names, edited)
+    save_images(RunFolder(directory).images, samples.names, edited)
     table = pd.DataFrame({"key": samples.keys})
     for column, name in enumerate(columns):
         table[f"{name}/before"], table[f"{name}/after"] = before[:, column], after[:, column]
@@ -59,7 +59,7 @@ def use(config: EditConfig, trained: TrainedRun, directory: Path) -> None:
     shown = slice(config.show)
     rows = list(zip(unit(stored[shown]), model.views[view].decode(z[shown]), edited[shown], strict=True))
     titles = ["original", "reconstruction", ", ".join(f"{name} {value}" for name, value in config.attributes.items())]
-    save_grid(RunFolder(directory).figures / "editing.png", rows, samples.names[shown], titles)
+    save_grid(RunFolder(directory).figure("editing"), rows, samples.names[shown], titles)
 
 
 def _strengths(config: EditConfig, trained: TrainedRun, columns: tuple[str, ...]) -> np.ndarray:

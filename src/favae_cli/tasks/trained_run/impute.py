@@ -74,10 +74,10 @@ def _save_sequences(file: Path, made: Made, samples: Samples) -> None:
 
 def _save_images(directory: Path, made: Mapping[str, Mapping[int, np.ndarray]], samples: Samples, show: int) -> None:
     """Every image of `made`, by view and by place among the samples, and a figure of the first samples."""
-    names = samples.names
+    names, folder = samples.names, RunFolder(directory)
     for view, images in made.items():
         if images:
-            save_images(directory / "images" / view, [names[row] for row in images], np.stack([*images.values()]))
+            save_images(folder.images / view, [names[row] for row in images], np.stack([*images.values()]))
     lacking = sorted(set().union(*made.values()))
     if not lacking:
         logger.info("no sample lacks an image")
@@ -90,4 +90,4 @@ def _save_images(directory: Path, made: Mapping[str, Mapping[int, np.ndarray]], 
     shown = lacking[:show]
     labels = [f"{names[row]}, made: {', '.join(view for view in made if row in made[view])}" for row in shown]
     rows = [[picture(view, row) for view in made] for row in shown]
-    save_grid(RunFolder(directory).figures / "imputed.png", rows, labels, list(made))
+    save_grid(folder.figure("imputed"), rows, labels, list(made))
