@@ -184,7 +184,6 @@ def step_without_looks(trainer: Trainer) -> None:
     drawn = trainer.draw(torch.Generator().manual_seed(0))
     prior = Prior(np.zeros((len(trainer.indices), 3), np.float32), 2.0, 0.3)
     inputs = trainer.inputs(np.arange(trainer.batch_size), drawn, prior) | {"moment": trainer._moments(1, prior)[0]}
-    trainer.optimizer.zero_grad()
     with trainer.seeded(drawn), NoLooks():
         trainer._learn([inputs], KLTerm(4.0, capacity=3.0, growth=2))
 

@@ -24,7 +24,7 @@ CAPTIONS = {
     "editing": "Each row begins with a test image and its reconstruction; then the same image, edited toward "
     "what stands above the column. What is asked should change, and nothing else.",
     "generated": "Images made from attributes alone. What stands beside a row was asked; the rest is random.",
-    "prediction": "The view as all others foretell it, against the truth: images above their predictions, real "
+    "prediction": "The view as all others predict it, against the truth: images above their predictions, real "
     "columns scattered around the dotted line, the AUC of binary columns, how often each category (row) was taken for "
     "which, and predicted sequences dashed.",
     "translation": "Test images, their reconstruction, their translation, what the other view makes of the true "
