@@ -37,6 +37,7 @@ class RunFolder:
 
     @property
     def checkpoints(self) -> Path:
+        """Folder of all checkpoints."""
         return self.path / "checkpoints"
 
     @property
@@ -82,6 +83,7 @@ class RunFolder:
         return self.path / "figures"
 
     def figure(self, name: str) -> Path:
+        """One of the figures, PNG."""
         return self.figures / f"{name}.png"
 
     @property
@@ -140,7 +142,9 @@ class SweepFolder:
 
     @property
     def figure(self) -> Path:
+        """The scores of its runs by the swept keys."""
         return self.path / "sweep.png"
 
     def run(self, job: str) -> RunFolder:
+        """The folder of one of its runs."""
         return RunFolder(self.path / job)

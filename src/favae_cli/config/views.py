@@ -187,6 +187,7 @@ class FactorViewConfig(BaseViewConfig):
 
     @property
     def copies(self) -> float:
+        """The weight."""
         return self.weight
 
 
