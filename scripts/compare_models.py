@@ -19,6 +19,7 @@ from pathlib import Path
 import pandas as pd
 import steps
 
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.reporting.table import Metrics, number, unique
 
 MODELS = (
@@ -69,7 +70,7 @@ def write_table(folder: Path, models: dict[Path, str]) -> None:
 
 def compared(runs: dict[str, Path]) -> pd.DataFrame:
     """A row for each finished run."""
-    rows = {name: row(json.loads((run / "metrics.json").read_text())) for name, run in runs.items()}
+    rows = {name: row(json.loads(RunFolder(run).metrics.read_text())) for name, run in runs.items()}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 

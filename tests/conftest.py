@@ -24,6 +24,7 @@ from torch import nn
 
 from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import shipped_configs
+from favae_cli.config.models import JointModelConfig
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
 from favae_cli.factors import FactorModel, Gamma, ViewFactors
@@ -200,7 +201,9 @@ def joint() -> Callable[..., JointVAE]:
         ]
         sizes = {"multi_vae": ["model.classes=4"], "dmvae": ["model.private=2"]}.get(model, [])
         config = composed("experiment=avatars_adapt", f"model={model}", *networks, *sizes, *overrides)
-        return build_joint(config, planted_pairs(False), Runtime(torch.device("cpu"), bf16))
+        assert isinstance(config.model, JointModelConfig)
+        runtime = Runtime(torch.device("cpu"), bf16)
+        return build_joint(config.model, config.views, config.seed, planted_pairs(False), runtime)
 
     return make
 

@@ -126,7 +126,7 @@ def test_a_kind_is_guessed(values: Any, kind: str) -> None:
     assert guessed_kind(Cells.of("view", values)) == kind
 
 
-def test_any_views_foretell_the_others(tables: FAVAE, truth: Arrays) -> None:
+def test_any_views_predict_the_others(tables: FAVAE, truth: Arrays) -> None:
     made = tables.predict({"numbers": truth["numbers"]})
     assert set(made) == {"colour", "bits"}
     chosen = tables.categories_["colour"][0][made["colour"].argmax(axis=1)]

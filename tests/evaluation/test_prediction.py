@@ -1,4 +1,4 @@
-"""What is foretold of a view, against the Gaussian's own formula, and how it is scored and drawn."""
+"""What is predicted of a view, against the Gaussian's own formula, and how it is scored and drawn."""
 
 from __future__ import annotations
 

@@ -108,13 +108,13 @@ def test_a_recorded_epoch_is_the_plain_one(make_trainer: MakeTrainer, monkeypatc
     plain, fast = make_trainer(), make_trainer()
     fast._records = True
     monkeypatch.setattr(training_loop, "recorded", partial(recorded, record=runs_itself))
-    steps: list[int] = []
+    steps: list[Recorded] = []
     replay = Recorded.__call__
-    monkeypatch.setattr(Recorded, "__call__", lambda self, inputs: (steps.append(id(self)), replay(self, inputs))[1])
+    monkeypatch.setattr(Recorded, "__call__", lambda self, inputs: (steps.append(self), replay(self, inputs))[1])
     assert train(plain, *TERMS) == train(fast, *TERMS)
     assert same(plain, fast)
     assert len(steps) == 4 * plain.steps
-    assert len(set(steps)) == 2  # one for each term
+    assert len({id(step) for step in steps}) == 2  # one for each term
 
 
 @pytest.mark.parametrize("model", ["multi_vae", "mopoe"])
@@ -138,7 +138,7 @@ def test_recording_teaches_nothing(make_trainer: MakeTrainer) -> None:
     sums = fast._sums.clone()
     found = recorded(
         "face",
-        lambda inputs: (fast.optimizer.zero_grad(), fast._add_gradients(inputs, KLTerm(1.0)), fast._update())[0],
+        lambda inputs: fast._learn([inputs], KLTerm(1.0)),
         fast.inputs(rows, fast.draw(torch.Generator()), Prior()) | {"moment": moment},
         training_loop.Learner(fast.networks, fast.optimizer, fast._sums),
         runs_itself,
@@ -184,10 +184,8 @@ def step_without_looks(trainer: Trainer) -> None:
     drawn = trainer.draw(torch.Generator().manual_seed(0))
     prior = Prior(np.zeros((len(trainer.indices), 3), np.float32), 2.0, 0.3)
     inputs = trainer.inputs(np.arange(trainer.batch_size), drawn, prior) | {"moment": trainer._moments(1, prior)[0]}
-    trainer.optimizer.zero_grad()
     with trainer.seeded(drawn), NoLooks():
-        trainer._add_gradients(inputs, KLTerm(4.0, capacity=3.0, growth=2))
-        trainer._update()
+        trainer._learn([inputs], KLTerm(4.0, capacity=3.0, growth=2))
 
 
 def test_a_look_is_seen() -> None:

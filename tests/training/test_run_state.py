@@ -15,6 +15,7 @@ from favae_cli.config.views import VaeViewConfig as Section
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, fit
 from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.given import Given
 from favae_cli.training import checkpoint
 from favae_cli.training.epoch_state import Position, Prior, Totals
 from favae_cli.training.run_state import Priors, Progress, described, pack, pack_means, unpack
@@ -112,8 +113,7 @@ def test_factors_and_priors_come_back(
     other.networks.load_state_dict(model.networks.state_dict())
     answers = []
     for each in (model, other):
-        question = each.embeddings(data, data.split["test"], {}, ["attributes"])
-        answers.append(each.predict("face", question))
+        answers.append(Given.of_samples(each, data, data.split["test"], views=["attributes"]).decoded("face"))
     assert np.array_equal(*answers)
 
 

@@ -12,6 +12,7 @@ import torch
 from favae_cli.common.errors import Interrupted
 from favae_cli.data import Dataset
 from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint, factor_step
 from favae_cli.training.schedule import Training
 
@@ -188,3 +189,10 @@ def test_every_round_begins_with_an_embedding_of_unit_scale(start: Callable[...,
     training.run(StopRequest())
     encoded = training.model.encode(data, data.having("train", "face"))["face"]
     assert encoded.mean.var(axis=0).mean() + encoded.variance.mean() == pytest.approx(1, rel=1e-3)
+
+
+def test_a_view_counts_as_many_copies_of_itself_as_the_config_says(start: Callable[..., Training]) -> None:
+    training = start("run", "views.attributes.weight=7", "schedule.alone_epochs=0", "schedule.rounds=1")
+    training.run(StopRequest())
+    assert isinstance(training.model, FAVAE)
+    assert {name: view.copies for name, view in training.model.joined.views.items()} == {"face": 1.0, "attributes": 7.0}

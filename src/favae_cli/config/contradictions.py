@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from omegaconf import DictConfig
 from pydantic import TypeAdapter
 
 from favae_cli.common.errors import UserError
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.choices import SEEN_BY, ViewConfig
 from favae_cli.config.data_sets import Kind
@@ -116,7 +118,7 @@ def _lacking(config: Config, sides: dict[str, int | None]) -> Iterator[str]:
 
 
 # In the folder of a transfer run.
-TAKEN = ("transfer", "rival", "small", "checkpoints", "figures", "tables", "tensorboard")
+TAKEN = ("transfer", "rival", "small", *(folder.name for folder in RunFolder(Path()).folders))
 
 
 def _uneven(config: Config, source: VaeViewConfig, target: VaeViewConfig) -> Iterator[str]:

@@ -101,6 +101,11 @@ class BaseViewConfig(Section):
 
     data: Name | None = Field(description="view of the data that it sees; null: the one of its own name")
 
+    @property
+    def copies(self) -> float:
+        """As how many of itself the view counts in the factor model."""
+        return 1.0
+
 
 class GruArch(Section):
     """Gated recurrent units over time, in both directions."""
@@ -179,6 +184,11 @@ class FactorViewConfig(BaseViewConfig):
     """What every view without networks has: its z is inferred from the factors."""
 
     weight: Positive = Field(description="the view counts as so many copies of itself")
+
+    @property
+    def copies(self) -> float:
+        """The weight."""
+        return self.weight
 
 
 class BernoulliViewConfig(FactorViewConfig):

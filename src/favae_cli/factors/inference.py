@@ -92,6 +92,8 @@ class Evidence:
     @few_threads()
     def settle(self, model: FactorModel, tolerance: float = 1e-6, steps: int = 200) -> None:
         """Iterate local q(z) and q(g) to their fixed point with the model's parameters held as they are."""
+        if not self.local:
+            return
         for _ in range(steps):
             before = [local.mean.copy() for local in self.local.values()]
             self._update(model)

@@ -210,7 +210,7 @@ def _grow_decoder(small: Decoder, large: Decoder, blocks: _Blocks, mean: Tensor,
     """Have the new stem and transposed convolution make what the small stem makes, shifted to where it stays linear.
 
     The layer behind would turn the shift into a pattern of the kernel's phases and of the border. So the channel that
-    the others foretell best is given up: it becomes a constant, through which the layer behind subtracts that pattern
+    the others predict best is given up: it becomes a constant, through which the layer behind subtracts that pattern
     exactly, and what it carried is added to the others by linear regression.
 
     Args:

@@ -46,7 +46,7 @@ def costs(config: Config, data: Dataset) -> dict[str, Cost]:
     """
     model = build_model(config, data, prepare(config.trainer))
     found = {}
-    for name, trainer in make_trainers(model, data, config).items():
+    for name, trainer in make_trainers(model, data, config.trainer, config.seed).items():
         size = sum(parameter.numel() for parameter in trainer.parameters)
         weights = sum(parameter.numel() * parameter.element_size() for parameter in trainer.parameters)
         found[name] = Cost(size, COPIES * weights, _seconds(trainer), config.plan.epochs)

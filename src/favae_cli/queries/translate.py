@@ -7,9 +7,9 @@ from typing import Protocol
 import numpy as np
 
 from favae_cli.data import Dataset
-from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.given import Given
 from favae_cli.views import LinearView
 
 
@@ -44,15 +44,14 @@ class FactorTranslator:
         # z of a linear view is the data themselves: what the model makes of them has passed through g.
         if source == target and not isinstance(view, LinearView):
             return view.decode(self.model.embed(source, stored))
-        return view.decode(self._foretold(source, target, stored))
+        return view.decode(self._expected(source, target, stored))
 
     def match(self, source: str, target: str, given: np.ndarray, partners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         bias = self.model.joined.views[target].bias
-        return self._foretold(source, target, given) - bias, self.model.embed(target, partners) - bias
+        return self._expected(source, target, given) - bias, self.model.embed(target, partners) - bias
 
-    def _foretold(self, source: str, target: str, stored: np.ndarray) -> np.ndarray:
-        evidence = Embeddings({source: self.model.embed(source, stored)}, {}, {}, (source,))
-        return evidence.expect(self.model.joined, target)
+    def _expected(self, source: str, target: str, stored: np.ndarray) -> np.ndarray:
+        return Given.of_embedding(self.model, source, self.model.embed(source, stored)).expected(target)
 
 
 class JointTranslator:

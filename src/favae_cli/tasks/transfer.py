@@ -194,7 +194,7 @@ class _Contest:
         training.log.close()
         assert isinstance(view, VaeView)
         frozen = FrozenView(view.config, part.shape, session.runtime)
-        load_networks(frozen, RunFolder(folder).last, name, f"views.{name}")
+        load_networks(frozen, folder, name, f"views.{name}")
         return frozen
 
     def _warm_start(self, large: VaeView) -> None:

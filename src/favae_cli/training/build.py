@@ -10,10 +10,9 @@ import torch
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.random_streams import torch_generator
-from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.choices import ViewConfig
 from favae_cli.config.models import FaConfig, FaVaeConfig, JointModelConfig
-from favae_cli.config.run import Config
+from favae_cli.config.run import Config, TrainerConfig
 from favae_cli.config.stored import stored_config, validate_stored
 from favae_cli.config.views import VaeViewConfig
 from favae_cli.data import Dataset, ViewData
@@ -36,7 +35,7 @@ def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | Join
         UserError: an architecture or a likelihood does not fit its data, or a run to load from does not fit the view.
     """
     if isinstance(config.model, JointModelConfig):
-        return build_joint(config, data, runtime)
+        return build_joint(config.model, config.views, config.seed, data, runtime)
     views: dict[str, View] = {}
     for name, section in config.views.items():
         part, train = data.views[name], data.having("train", name)
@@ -53,7 +52,7 @@ def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | Join
     if config.pretrained is not None and config.resume is None and config.task.name != "transfer":
         for name, view in model.trainable.items():
             # As it was before its run conditioned it.
-            load_networks(view, RunFolder(config.pretrained).alone, name, f"pretrained, view {name}")
+            load_networks(view, config.pretrained, name, f"pretrained, view {name}", alone=True)
     return model
 
 
@@ -65,16 +64,20 @@ def fit_view(name: str, view: View, values: np.ndarray) -> None:
         raise UserError(f"views.{name}.{error}") from error
 
 
-def make_trainers(model: FAVAE | JointVAE, data: Dataset, config: Config) -> Mapping[str, Trainer]:
+def make_trainers(model: FAVAE | JointVAE, data: Dataset, settings: TrainerConfig, seed: int) -> Mapping[str, Trainer]:
     """What trains the model: one trainer for each VAE, or one for all views together.
+
+    Args:
+        settings: the `trainer` section.
+        seed: of the run.
 
     Raises:
         UserError: a view that fewer than two training samples have.
     """
     if isinstance(model, JointVAE):
-        return {"joint": JointTrainer(model, data, config.trainer, config.seed)}
+        return {"joint": JointTrainer(model, data, settings, seed)}
     return {
-        name: VaeTrainer(name, view, data.views[name], data.having("train", name), config.trainer, config.seed)
+        name: VaeTrainer(name, view, data.views[name], data.having("train", name), settings, seed)
         for name, view in model.trainable.items()
     }
 
@@ -111,7 +114,7 @@ def frozen_view(run: Path, source: str, name: str, data: ViewData, runtime: Runt
         vaes = ", ".join(key for key, value in sections.items() if value.type == "vae")
         raise UserError(f"views.{name}.source: {run} has no VAE called {source!r}; it has {vaes}")
     view = FrozenView(section, data.shape, runtime, torch_generator(0, name, "weights"))
-    load_networks(view, RunFolder(run).last, source, key)
+    load_networks(view, run, source, key)
     return view
 
 
@@ -131,27 +134,21 @@ def _sections(run: Path, key: str) -> dict[str, ViewConfig]:
     return validate_stored(stored_config(run, key)).views
 
 
-def load_networks(view: VaeView, folder: Path, source: str, key: str) -> None:
-    """Copy the networks of view `source` from a checkpoint.
+def load_networks(view: VaeView, run: Path, source: str, key: str, alone: bool = False) -> None:
+    """Copy the networks of view `source` from a finished run, or as they were `alone`.
 
     Raises:
-        UserError: no checkpoint, one of a run that is not finished, no such view in it, or other shapes; begins
-            with `key`.
+        UserError: no such checkpoint, no such view in it, or other shapes; begins with `key`.
     """
-    if not checkpoint.exists(folder):
-        raise UserError(f"{key}: there is no checkpoint at {folder}")
-    tensors, state = checkpoint.load(folder)
-    if folder.name == "last" and not state["finished"]:
-        run = folder.parents[1]
-        raise UserError(f"{key}: that run is not finished; favae-run resume={run} goes on with it")
+    tensors = checkpoint.load_alone(run, key) if alone else checkpoint.load_finished(run, key)[0]
     stored = under(tensors, f"networks/of_{source}.")
     own = view.networks.state_dict()
     if not stored:
-        raise UserError(f"{key}: {folder} has no networks for a view called {source!r}")
+        raise UserError(f"{key}: {run} has no networks for a view called {source!r}")
     wrong = [name for name, value in own.items() if name not in stored or stored[name].shape != value.shape]
     if wrong or len(stored) != len(own):
         raise UserError(
-            f"{key}: {folder} holds another arch, latent or image size than this view's ({_first(wrong, stored)})"
+            f"{key}: {run} holds another arch, latent or image size than this view's ({_first(wrong, stored)})"
         )
     view.networks.load_state_dict(stored)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from favae_cli.config.models import FaVaeConfig, JointModelConfig
-from favae_cli.config.run import Config, ScheduleConfig
+from favae_cli.config.models import FactorModelConfig, FaVaeConfig
+from favae_cli.config.run import ScheduleConfig
 from favae_cli.data import Dataset
 from favae_cli.factors import fit
 from favae_cli.factors.inference import LocalEmbedding
@@ -38,28 +38,27 @@ class FactorStep:
     Args:
         model: changed in place.
         data: with its split.
-        config: of the run.
-        schedule: of the run.
+        settings: of the model.
         scale: makes z of a trainable view so many times what it was.
         splits: whose samples get a prior, "train" among them.
         tables: where the encodings go; of the processes that take the step together.
-        tie: in the place of `join`.
+        tie: as `join`.
+        seed: of the run.
     """
 
     def __init__(
         self,
         model: FAVAE,
         data: Dataset,
-        config: Config,
-        schedule: ScheduleConfig,
+        settings: FactorModelConfig,
         scale: Callable[[str, float], None],
         splits: tuple[str, ...],
         tables: Tables,
-        tie: Tie | None = None,
+        tie: Tie,
+        seed: int,
     ) -> None:
-        self.model, self.data, self.config, self._scale, self.splits = model, data, config, scale, splits
-        self.world, self._tables = tables.world, tables
-        self._tie = tie or (lambda encodings: join(model, data, config, schedule, encodings, tables.world))
+        self.model, self.data, self.settings, self._scale, self.splits = model, data, settings, scale, splits
+        self.world, self._tables, self._tie, self._seed = tables.world, tables, tie, seed
         self._still: dict[str, dict[str, Encoded]] = {}
 
     def take(self, stage: int) -> Priors:
@@ -76,7 +75,7 @@ class FactorStep:
         priors: Priors = {name: {} for name in self.model.trainable}
         for split, part in encodings.items():
             for name, mean in self._prior_means(split, part).items():
-                priors[name][split] = prior_of(self.model, self.config, name, mean, stage)
+                priors[name][split] = prior_of(self.model, self.settings, name, mean, stage)
         return priors
 
     def record(self, stage: int, priors: Priors) -> dict[str, Any]:
@@ -90,7 +89,7 @@ class FactorStep:
             indices, prior = self.data.having("train", name), priors[name]["train"]
             rows = np.sort(np.random.default_rng(0).permutation(len(indices))[:PROBED])
             part = self.data.views[name], indices[rows], prior.at(rows)
-            seen = held_out(name, vae, *part, self.config.seed, self.world)
+            seen = held_out(name, vae, *part, self._seed, self.world)
             terms[f"x/{name}"] = seen.means()["log_likelihood"] * len(indices) / count
         record = {
             "round": stage,
@@ -131,7 +130,7 @@ class FactorStep:
                 table = self._tables.make(f"{split}-{name}-prior", count, table.shape[1])
             means[name] = table[:count]
             parts[name] = table[first : first + int(present[own].sum())]
-        write_prior_means(self.model, self.data, self.config, indices[own], encodings.encoded, parts)
+        write_prior_means(self.model, self.data, self.settings, indices[own], encodings.encoded, parts)
         self.world.wait()
         return means
 
@@ -159,25 +158,35 @@ def rescale(
 
 
 def join(
-    model: FAVAE, data: Dataset, config: Config, schedule: ScheduleConfig, encodings: Encodings, world: World = ALONE
+    model: FAVAE,
+    data: Dataset,
+    factors: int,
+    copies: Mapping[str, float],
+    schedule: ScheduleConfig,
+    seed: int,
+    encodings: Encodings,
+    world: World = ALONE,
 ) -> None:
     """Fit the factor model anew to the embeddings of the training samples.
 
     Args:
         model: is given its factors.
+        factors: K to start with.
+        copies: by view, as how many of itself it counts.
+        schedule: of the run.
+        seed: of the run.
         encodings: of the training samples.
 
     Raises:
         EngineError: as `fit`.
     """
-    assert not isinstance(config.model, JointModelConfig)
     indices = data.split["train"][encodings.own]
     evidence = model.embeddings(data, indices, encodings.encoded, moments=encodings.moments, gather=world.gather)
     model.factors = fit(
         evidence.moments(),
-        config.model.factors,
-        config.seed,
-        copies={name: getattr(view, "weight", 1.0) for name, view in config.views.items() if name in model.views},
+        factors,
+        seed,
+        copies=copies,
         sweeps=schedule.sweeps,
         rotate_every=schedule.rotate_every,
         prune=schedule.prune,
@@ -195,12 +204,18 @@ def keep_units(views: Mapping[str, View], local: Mapping[str, LocalEmbedding]) -
 
 
 def expected_priors(
-    model: FAVAE, data: Dataset, config: Config, split: str, encoded: dict[str, Encoded], stage: int
+    model: FAVAE,
+    data: Dataset,
+    settings: FactorModelConfig,
+    split: str,
+    encoded: dict[str, Encoded],
+    stage: int,
 ) -> dict[str, Prior]:
     """What the factors say of each trainable view: from all other views, or from all (`model.prior`).
 
     Args:
         model: joined.
+        settings: of the model.
         split: whose samples.
         encoded: q(z | x) of these samples, by view.
         stage: the round that the priors are for.
@@ -210,14 +225,14 @@ def expected_priors(
         name: np.empty((int(data.views[name].present[indices].sum()), view.size), np.float32)
         for name, view in model.trainable.items()
     }
-    write_prior_means(model, data, config, indices, encoded, tables)
-    return {name: prior_of(model, config, name, table, stage) for name, table in tables.items()}
+    write_prior_means(model, data, settings, indices, encoded, tables)
+    return {name: prior_of(model, settings, name, table, stage) for name, table in tables.items()}
 
 
 def write_prior_means(
     model: FAVAE,
     data: Dataset,
-    config: Config,
+    settings: FactorModelConfig,
     indices: np.ndarray,
     encoded: Mapping[str, Encoded],
     tables: Mapping[str, np.ndarray],
@@ -230,7 +245,7 @@ def write_prior_means(
         tables: by trainable view, (R, D) for the R of the samples that have it, in their order. They may begin where
             the means of `encoded` begin: a row is written once it has been read for the last time.
     """
-    settings, factors = config.model, model.joined
+    factors = model.joined
     posterior = isinstance(settings, FaVaeConfig) and settings.prior == "posterior"
     written = dict.fromkeys(tables, 0)
     for start in range(0, len(indices), CHUNK):
@@ -246,9 +261,9 @@ def write_prior_means(
             written[name] += len(mean)
 
 
-def prior_of(model: FAVAE, config: Config, name: str, mean: np.ndarray, stage: int) -> Prior:
+def prior_of(model: FAVAE, settings: FactorModelConfig, name: str, mean: np.ndarray, stage: int) -> Prior:
     """The prior with these means, (R, D), in a round."""
-    settings, feed = config.model, 0.0  # of VAEs that learned alone
+    feed = 0.0  # of VAEs that learned alone
     if isinstance(settings, FaVaeConfig):
         feed = settings.feed if settings.feed_rounds is None or stage <= settings.feed_rounds else 0.0
     return Prior(mean, model.joined.views[name].tau, feed)

@@ -12,7 +12,7 @@ import numpy as np
 
 from favae_cli.common.errors import Interrupted
 from favae_cli.common.run_folder import RunFolder
-from favae_cli.config.models import BetaVaeConfig, FaVaeConfig
+from favae_cli.config.models import BetaVaeConfig, FactorModelConfig, FaVaeConfig
 from favae_cli.config.run import Config, ScheduleConfig
 from favae_cli.data import Dataset
 from favae_cli.machine.stop_signals import StopRequest
@@ -21,9 +21,9 @@ from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.build import make_joined, make_trainers
-from favae_cli.training.encodings import Tables
+from favae_cli.training.encodings import Encodings, Tables
 from favae_cli.training.epoch_state import Position, Prior, Priors, Totals
-from favae_cli.training.factor_step import FactorStep, Tie
+from favae_cli.training.factor_step import FactorStep, Tie, join
 from favae_cli.training.run_log import RunLog, SilentLog
 from favae_cli.training.run_state import Progress, described, pack, pack_means, unpack
 from favae_cli.training.trainer import Trainer
@@ -70,14 +70,11 @@ class Training:
         self.schedule = schedule or config.plan
         self.splits = (*SPLITS, *watched)
         self.last, self.best, self.alone = folder.last, folder.best, folder.alone
-        self._alone_trainers, self._joined = make_trainers(model, data, config), make_joined(model, data, config)
+        self._alone_trainers = make_trainers(model, data, config.trainer, config.seed)
+        self._joined = make_joined(model, data, config)
         for trainer in (*self._alone_trainers.values(), *([self._joined] if self._joined else [])):
             trainer.directory = directory
-        self._factor_step = (
-            FactorStep(model, data, config, self.schedule, self._scale, self.splits, self._tables, tie)
-            if isinstance(model, FAVAE)
-            else None
-        )
+        self._factor_step = self._tying(model, tie) if isinstance(model, FAVAE) else None
         self.progress = Progress()
         self.priors: Priors = {}
         self._saved: Priors | None = None  # those whose means the last checkpoint holds
@@ -85,7 +82,7 @@ class Training:
             tensors, state = checkpoint.load(self.last)
             self.progress = Progress.from_json(state)
             self.priors = unpack(tensors, checkpoint.load_tables(self.last), model, self.trainers)
-            self._tie()
+            self._begin_round()
             if world.is_main:
                 self._keep_milestones()  # a kill may have come between the last checkpoint and its copy
             logger.info("going on from %s", self.last)
@@ -103,10 +100,20 @@ class Training:
         trainer = self._joined or self._alone_trainers[view]
         trainer.scale_embedding(view, scale)
 
-    def _tie(self) -> None:
+    def _begin_round(self) -> None:
         """Tell the trainer of a round its factors and priors."""
         if self._joined and self.progress.stage and self.progress.entered:
             self._joined.tie(self.priors)
+
+    def _tying(self, model: FAVAE, tie: Tie | None) -> FactorStep:
+        data, config, world, settings = self.data, self.config, self.world, self.config.model
+        assert isinstance(settings, FactorModelConfig)
+        copies = {name: config.views[name].copies for name in model.views}
+
+        def fit(encodings: Encodings) -> None:
+            join(model, data, settings.factors, copies, self.schedule, config.seed, encodings, world)
+
+        return FactorStep(model, data, settings, self._scale, self.splits, self._tables, tie or fit, config.seed)
 
     def run(self, stop: StopRequest) -> None:
         """Train to the end of the schedule.
@@ -172,7 +179,7 @@ class Training:
             self.priors = {name: {split: Prior() for split in self.splits} for name in self.trainers}
             return
         self.priors = self._fit_factors(self.progress.stage)
-        self._tie()
+        self._begin_round()
 
     def _leave(self) -> None:
         """End a stage: the first by judging the VAEs alone, the last by the factors that stay."""

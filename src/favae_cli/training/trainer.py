@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import astuple, fields
 from itertools import islice
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.random_streams import numpy_generator, torch_generator
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.run import TrainerConfig
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import Runtime, send
@@ -248,15 +249,25 @@ class Trainer(ABC):
     def _step(self, batches: Iterator[Fed], term: KLTerm) -> None:
         """One step of the optimiser, on `self.batches` batches; replayed if it has been recorded."""
         if self._recorded:
-            ((drawn, inputs),) = batches
-            with self.seeded(drawn):
+            for inputs in self._seeded(batches):  # there is one
                 self._recorded[1](inputs)
-            return
-        self.optimizer.zero_grad(set_to_none=True)
+        else:
+            self._learn(self._seeded(batches), term)
+
+    def _seeded(self, batches: Iterator[Fed]) -> Iterator[Inputs]:
+        """The inputs of each batch, with its seed for as long as it is worked on."""
         for drawn, inputs in batches:
             with self.seeded(drawn):
-                self._add_gradients(inputs, term)
-        self._update()
+                yield inputs
+
+    def _learn(self, batches: Iterable[Inputs], term: KLTerm) -> None:
+        """The step as it is written."""
+        self.optimizer.zero_grad(set_to_none=True)
+        for inputs in batches:
+            self._add_gradients(inputs, term)
+        self.world.add_gradients(self.parameters)
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm)
+        self.optimizer.step()
 
     def _add_gradients(self, inputs: Inputs, term: KLTerm) -> None:
         """Those of a batch's share in its step's objective; its terms are added to the epoch's."""
@@ -266,26 +277,16 @@ class Trainer(ABC):
         (weight * loss.objective(term, moment.epochs)).backward()
         self._sums += self.summed(loss)
 
-    def _update(self) -> None:
-        self.world.add_gradients(self.parameters)
-        torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm)
-        self.optimizer.step()
-
     def _record(self, rows: np.ndarray, moment: Tensor, prior: Prior, term: KLTerm) -> None:
         """Record the step, if it can be and has not been with this `term`; nothing is learned by it."""
         if not self._records or (self._recorded and self._recorded[0] == term):
             return
-
-        def whole(inputs: Inputs) -> None:
-            self.optimizer.zero_grad(set_to_none=True)
-            self._add_gradients(inputs, term)
-            self._update()
-
         drawn = self.draw(torch.Generator())
         example = self.inputs(rows, drawn, prior) | {"moment": moment}
         self._recorded = None  # its memory is free for the next
+        learner = Learner(self.networks, self.optimizer, self._sums)
         with self.seeded(drawn):
-            found = recorded(self.name, whole, example, Learner(self.networks, self.optimizer, self._sums))
+            found = recorded(self.name, lambda inputs: self._learn([inputs], term), example, learner)
         self._recorded, self._records = (term, found) if found else None, found is not None
 
     def _moments(self, epoch: int, prior: Prior) -> Tensor:
@@ -315,4 +316,4 @@ class Trainer(ABC):
     def _trace(self) -> Path | None:
         """Where the profile of this epoch goes: there is one of the first that this process runs."""
         wanted, self._profiles = self._profiles and self.world.is_main, False
-        return self.directory / f"trace_{self.name}.json" if wanted and self.directory else None
+        return RunFolder(self.directory).trace(self.name) if wanted and self.directory else None
