@@ -214,15 +214,15 @@ def test_stopped_within_a_round_it_goes_on_to_the_same_end(
     overrides = f"model.gamma={gamma}", "schedule.alone_epochs=1", "schedule.rounds=1", "schedule.round_epochs=2"
     tensors, records, state = finish(start("whole", *overrides))
     training, stop, steps = start("stopped", *overrides), StopRequest(), []
-    update = JoinedTrainer._update
+    learn = Trainer._learn
 
-    def counted(trainer: Trainer) -> None:
-        update(trainer)
+    def counted(trainer: Trainer, *arguments: Any) -> None:
+        learn(trainer, *arguments)
         steps.append(trainer.name)
         stop.asked = len(steps) == 5
 
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_update", counted)
+        patch.setattr(Trainer, "_learn", counted)
         with pytest.raises(Interrupted):
             training.run(stop)
     assert steps == ["face"] * 3 + ["views" if gamma else "face"] * 2

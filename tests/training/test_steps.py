@@ -255,7 +255,7 @@ def test_several_processes_ask_each_other_to_stop_only_now_and_then(
     without_batch_norm: MakeTrainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = apart(without_batch_norm(batch_size=4), 0)
-    monkeypatch.setattr("favae_cli.training.trainer.AGREED", 4)
+    monkeypatch.setattr("favae_cli.training.stopping.AGREED", 4)
     assert trainer.steps == 6
     assert epoch(trainer, stop=lambda: True).step == 4
 

@@ -238,7 +238,7 @@ def test_training_raises_the_elbo(make_trainer: MakeTrainer) -> None:
 def test_a_loss_that_is_not_finite_names_the_view_and_the_key(make_trainer: MakeTrainer) -> None:
     trainer = make_trainer()
     torch.nn.init.constant_(trainer.view.decoder.stem.bias, math.nan)
-    with pytest.raises(UserError, match=r"trainer\.learning_rate: the loss of view 'face' is no longer finite"):
+    with pytest.raises(UserError, match=r"trainer\.learning_rate: the loss of 'face' is no longer finite"):
         epoch(trainer, number=2)
 
 

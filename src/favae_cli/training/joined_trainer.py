@@ -21,8 +21,9 @@ from favae_cli.models.questions import Questions
 from favae_cli.training.epoch_state import Moment, Prior, Priors, Totals
 from favae_cli.training.joint_trainer import borrowed
 from favae_cli.training.recorded import Inputs
+from favae_cli.training.stopping import agreed, never
 from favae_cli.training.to_device import Rows
-from favae_cli.training.trainer import Trainer, agreed, never
+from favae_cli.training.trainer import Trainer
 from favae_cli.training.vae_trainer import scale_embedding
 from favae_cli.views.vae import KLTerm, VaeLoss
 

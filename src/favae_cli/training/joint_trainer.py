@@ -19,7 +19,8 @@ from favae_cli.models import JointVAE
 from favae_cli.training.epoch_state import Moment, Prior, Totals, summed
 from favae_cli.training.recorded import Inputs
 from favae_cli.training.run_state import under
-from favae_cli.training.trainer import Trainer, never
+from favae_cli.training.stopping import never
+from favae_cli.training.trainer import Trainer
 from favae_cli.views.vae import Loss
 
 Batch = tuple[dict[str, Tensor], dict[str, Tensor]]

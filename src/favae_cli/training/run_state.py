@@ -65,6 +65,10 @@ class Progress:
         parts = {name: Totals(**part) for name, part in position.get("parts", {}).items()}
         return cls(**rest, position=Position(position["step"], parts))
 
+    def settled(self, tolerance: float) -> bool:
+        """Whether the bound has stopped moving from round to round, but for this share of it."""
+        return len(self.bounds) > 1 and abs(self.bounds[-1] - self.bounds[-2]) <= tolerance * abs(self.bounds[-1])
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

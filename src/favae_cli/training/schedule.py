@@ -22,7 +22,7 @@ from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.build import make_joined, make_trainers
 from favae_cli.training.encodings import Encodings, Tables
-from favae_cli.training.epoch_state import Position, Prior, Priors, Totals
+from favae_cli.training.epoch_state import Position, Prior, Priors
 from favae_cli.training.factor_step import FactorStep, Tie, join
 from favae_cli.training.run_log import RunLog, SilentLog
 from favae_cli.training.run_state import Progress, described, pack, pack_means, unpack
@@ -188,7 +188,7 @@ class Training:
             with self._timed("before"):
                 progress.before = self._alone() if self.world.is_main else {}
         # Without a network to train in them, rounds would only fit the same factors again.
-        if progress.stage >= self.schedule.rounds or not self.trainers or self._settled():
+        if progress.stage >= self.schedule.rounds or not self.trainers or progress.settled(self.schedule.tolerance):
             if self.model.joins:
                 self.priors = self._fit_factors(progress.stage + 1)
             progress.finished = True
@@ -203,13 +203,6 @@ class Training:
         spent = progress.epoch >= schedule.alone_epochs or self.config.pretrained is not None
         patience = schedule.patience
         return bool(spent or (patience is not None and progress.stale.get(name, 0) >= patience))
-
-    def _settled(self) -> bool:
-        """Whether the bound has stopped moving from round to round."""
-        bounds = self.progress.bounds
-        if len(bounds) < 2:
-            return False
-        return bool(abs(bounds[-1] - bounds[-2]) <= self.schedule.tolerance * abs(bounds[-1]))
 
     def _epoch(self, name: str, stop: StopRequest) -> None:
         progress, schedule = self.progress, self.schedule
@@ -237,7 +230,11 @@ class Training:
             return
         speed = (position.count - seen) / seconds
         try:
-            tested = {split: self._test(name, split, stop) for split in self.splits if split != "train"}
+            tested = {
+                split: trainer.test(self.data, split, self.priors, lambda: stop.asked)
+                for split in self.splits
+                if split != "train"
+            }
         except Interrupted:
             return  # whoever goes on stands at the end of the epoch and tests anew
         found = {"train": position.parts} | tested
@@ -272,14 +269,6 @@ class Training:
         if isinstance(model, BetaVaeConfig):
             return KLTerm(model.beta, model.capacity, model.growth)
         return KLTerm(self.schedule.alone_beta if alone or not isinstance(model, FaVaeConfig) else model.beta)
-
-    def _test(self, name: str, split: str, stop: StopRequest) -> dict[str, Totals]:
-        """By view, the sums over a split.
-
-        Raises:
-            Interrupted: as `stop` asked, in all processes.
-        """
-        return self.trainers[name].test(self.data, split, self.priors, lambda: stop.asked)
 
     def _remember(self, name: str, elbo: float) -> None:
         """Count the epochs without progress."""

@@ -21,29 +21,14 @@ from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.run import TrainerConfig
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import Runtime, send
-from favae_cli.machine.world import World
 from favae_cli.nets.batch_norm import synchronise
 from favae_cli.training.compiled import Compiled
 from favae_cli.training.epoch_state import Fed, Moment, Position, Prior, Priors, Totals, summed
 from favae_cli.training.profiling import profiled
 from favae_cli.training.recorded import Inputs, Learner, Recorded, recorded
+from favae_cli.training.stopping import agreed, never
 from favae_cli.training.to_device import delivered
 from favae_cli.views.vae import KLTerm, Loss
-
-AGREED = 16  # steps after which several processes ask each other whether to stop
-
-
-def agreed(world: World, step: int, stop: Callable[[], bool]) -> bool:
-    """Whether all processes stop after this step, because `stop` says so in one of them.
-
-    Several do not ask each other after every step: they would wait for each other once more.
-    """
-    return (world.size == 1 or step % AGREED == 0) and world.any(stop())
-
-
-def never() -> bool:
-    """Nobody asks to stop."""
-    return False
 
 
 class Trainer(ABC):
@@ -240,9 +225,7 @@ class Trainer(ABC):
                     break
         sums = self.world.add(self._sums)
         if not bool(sums.isfinite().all()):
-            raise UserError(
-                f"trainer.learning_rate: the loss of view {self.name!r} is no longer finite; try a smaller one"
-            )
+            raise UserError(f"trainer.learning_rate: the loss of {self.name!r} is no longer finite; try a smaller one")
         at.parts = {name: Totals.of(row) for name, row in zip(self.parts, sums, strict=True)}
         return at.step >= self.steps
 
@@ -297,11 +280,8 @@ class Trainer(ABC):
         return send(table, self.device)
 
     def _set_rate(self, rate: float) -> None:
-        for group in self.optimizer.param_groups:
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
+        (group,) = self.optimizer.param_groups
+        group["lr"] = group["lr"].fill_(rate) if isinstance(group["lr"], Tensor) else rate
 
     def _feed(self, shares: np.ndarray, noise: torch.Generator, prior: Prior, moments: Tensor) -> Generator[Fed]:
         """By batch, what is drawn for it and its inputs."""

@@ -17,8 +17,9 @@ from favae_cli.machine.runtime import send
 from favae_cli.machine.world import ALONE, World
 from favae_cli.training.epoch_state import Moment, Prior, Totals, summed
 from favae_cli.training.recorded import Inputs
+from favae_cli.training.stopping import agreed, never
 from favae_cli.training.to_device import Rows
-from favae_cli.training.trainer import Trainer, agreed, never
+from favae_cli.training.trainer import Trainer
 from favae_cli.views import VaeView
 from favae_cli.views.vae import Loss
 
