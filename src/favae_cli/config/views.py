@@ -146,6 +146,9 @@ class VaeViewConfig(NetworkViewConfig):
     variance: Variance = Field(
         description="of the gaussian likelihood: for pixels in [0, 1], or for standardised columns"
     )
+    start: Literal["linear", "random"] = Field(
+        description="of the networks: at the optimum of a linear VAE, to which they add; or wherever chance puts them"
+    )
 
 
 class CountsViewConfig(NetworkViewConfig):

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from favae_cli.nets.linear_path import LinearDecoder, LinearEncoder
+
 _Convolution = nn.Conv1d | nn.ConvTranspose1d | nn.Conv2d | nn.ConvTranspose2d
 
 
@@ -17,6 +19,9 @@ class Encoder(nn.Module):
         body: maps a batch x to features (B, width).
         width: size of the features.
         latent: size D of the embedding.
+
+    Attributes:
+        linear: a path beside them, if there is one.
     """
 
     def __init__(self, body: nn.Module, width: int, latent: int) -> None:
@@ -24,6 +29,7 @@ class Encoder(nn.Module):
         self.body = body
         self.head = nn.Linear(width, 2 * latent)
         self.latent = latent
+        self.linear: LinearEncoder | None = None
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Batch x -> mean and log-variance, each float32 (B, D)."""
@@ -31,6 +37,8 @@ class Encoder(nn.Module):
         # The factor engine reads these numbers: eight bits of mantissa are too few for them.
         with torch.autocast(features.device.type, enabled=False):
             mean, log_variance = self.head(features.float()).split(self.latent, dim=1)
+            if self.linear is not None:
+                mean, log_variance = self.linear(x, mean, log_variance)
         return mean, log_variance
 
     @torch.no_grad()
@@ -41,6 +49,11 @@ class Encoder(nn.Module):
             scale: positive, one number or (D,).
         """
         scale = _positive(scale, self.head.weight, self.latent)
+        if self.linear is not None:  # in whose units the head is
+            self.linear.weight *= scale[:, None]
+            self.linear.offset *= scale
+            self.linear.log_variance += 2 * scale.log()
+            return
         self.head.weight[: self.latent] *= scale[:, None]
         self.head.bias[: self.latent] *= scale
         self.head.bias[self.latent :] += 2 * scale.log()
@@ -53,6 +66,9 @@ class Decoder(nn.Module):
         body: maps features (B, width) to a batch in data space.
         width: size of the features.
         latent: size D of the embedding.
+
+    Attributes:
+        linear: a path beside them, if there is one.
     """
 
     def __init__(self, body: nn.Module, width: int, latent: int) -> None:
@@ -60,11 +76,15 @@ class Decoder(nn.Module):
         self.stem = nn.Linear(latent, width)
         self.body = body
         self.latent = latent
+        self.linear: LinearDecoder | None = None
 
     def forward(self, z: Tensor) -> Tensor:
         """Embedding (B, D) -> float32 batch in data space, unbounded: the view applies its own activation."""
-        decoded: Tensor = self.body(self.stem(z))
-        return decoded.float()
+        decoded: Tensor = self.body(self.stem(z)).float()
+        if self.linear is None:
+            return decoded
+        with torch.autocast(decoded.device.type, enabled=False):
+            return self.linear(z, decoded)
 
     @torch.no_grad()
     def scale_embedding(self, scale: Tensor | float) -> None:
@@ -73,7 +93,10 @@ class Decoder(nn.Module):
         Args:
             scale: positive, one number or (D,).
         """
-        self.stem.weight /= _positive(scale, self.stem.weight, self.latent)
+        scale = _positive(scale, self.stem.weight, self.latent)
+        self.stem.weight /= scale
+        if self.linear is not None:
+            self.linear.weight /= scale
 
 
 def _positive(scale: Tensor | float, like: Tensor, latent: int) -> Tensor:

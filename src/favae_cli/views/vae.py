@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,7 +13,8 @@ from torch import Tensor, nn
 
 from favae_cli.config.views import TrainedViewConfig, VaeViewConfig
 from favae_cli.machine.runtime import Runtime, send
-from favae_cli.nets import Decoder, Encoder, build
+from favae_cli.nets import Decoder, Encoder, build, linear_path
+from favae_cli.nets.linear_path import LinearDecoder, LinearEncoder
 from favae_cli.views.base import Encoded
 from favae_cli.views.likelihoods import Bernoulli, Gaussian, Likelihood, PixelGaussian
 from favae_cli.views.standardise import Standard, Unchanged
@@ -103,6 +105,9 @@ class VaeView:
         self.size: int = config.latent
         self.runtime = runtime
         self.encoder, self.decoder = self._networks(generator)
+        if self.starts_linear:
+            self.encoder.linear = LinearEncoder(math.prod(shape), self.size)
+            self.decoder.linear = LinearDecoder(math.prod(shape), self.size)
         self.likelihood = self._likelihood()
         self.inputs = self._inputs()
         parts = {"encoder": self.encoder, "decoder": self.decoder, "likelihood": self.likelihood, "inputs": self.inputs}
@@ -115,21 +120,36 @@ class VaeView:
         assert isinstance(self.config, VaeViewConfig)  # other data have a likelihood of their own
         if self.config.likelihood == "bernoulli":
             return Bernoulli()
-        gaussian = PixelGaussian if self._is_image else Gaussian
-        return gaussian(self.config.variance, self.shape[-1])
+        if self._is_image:
+            return PixelGaussian(self.config.variance, self.shape[-1], self.starts_linear)
+        return Gaussian(self.config.variance, self.shape[-1])
 
     def _inputs(self) -> Standard | Unchanged:
         return Unchanged() if self._is_image else Standard(self.shape[-1])
+
+    @property
+    def starts_linear(self) -> bool:
+        """Whether `fit` has to see the training samples, images too, to begin at the linear optimum."""
+        return isinstance(self.config, VaeViewConfig) and self.config.start == "linear"
 
     @property
     def _is_image(self) -> bool:
         return len(self.shape) == 3
 
     def fit(self, values: np.ndarray) -> None:
-        """Keep the statistics of the stored training samples' columns; images have none to keep."""
-        if values.ndim < 4:
+        """Keep what the stored training samples say of their columns, and begin at the linear optimum if asked to."""
+        if not self._is_image:
             self.likelihood.fit(values)
             self.inputs.fit(values)
+        if self.encoder.linear is not None and self.decoder.linear is not None:
+            assert isinstance(self.likelihood, Gaussian | PixelGaussian)
+            values = values[linear_path.sampled(len(values), math.prod(self.shape))]
+            seen = np.empty((len(values), math.prod(self.shape)), np.float32)
+            for part in self.parts(len(values)):
+                seen[part] = self.features(self.batch(values[part])).flatten(1).cpu().numpy()
+            found = linear_path.spectrum(seen, self.size)
+            noise = self.likelihood.noise.start_at(found.remaining)
+            linear_path.fit(self.encoder.linear, self.decoder.linear, found, noise)
 
     def batch(self, values: np.ndarray | Tensor) -> Tensor:
         """Stored samples as a float32 batch on the device: (B, C, H, W) in [0, 1], or (B, D) with NaN as stored."""
