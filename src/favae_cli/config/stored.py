@@ -20,6 +20,7 @@ from favae_cli.config.section import missing_keys, resolved
 logger = logging.getLogger(__name__)
 
 _ABSENT = object()
+_EARLIER = {"start": "random"}  # what views without such a key did
 _GONE = ("trainer.strategy",)  # keys of earlier versions that said nothing
 
 
@@ -55,10 +56,11 @@ def validate_stored(composed: DictConfig) -> Config:
         Config.model_validate(data)
     except ValidationError as error:
         for path in missing_keys(error, data):
-            default = next(_defaults(path, data), _ABSENT)
+            known = _EARLIER if path[0] in ("views", "new") else {}
+            default = known.get(path[-1], next(_defaults(path, data), _ABSENT))
             if default is not _ABSENT:
                 key = ".".join(path)
-                logger.info("%s is newer than the run; it is %s, as by default", key, default)
+                logger.info("%s is newer than the run; it is %s", key, default)
                 OmegaConf.update(filled, key, default, force_add=True)
     return validate(filled)
 

@@ -41,6 +41,9 @@ class LinearEncoder(nn.Module):
         self.register_buffer("log_variance", torch.zeros(latent))
         self.gate = nn.Parameter(torch.zeros(()))
 
+    def extra_repr(self) -> str:
+        return f"{self.weight.shape[1]}, {len(self.weight)}"
+
     def forward(self, x: Tensor, mean: Tensor, log_variance: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, ...), and what the other layers say, (B, D) each: the mean in standard deviations of this path's."""
         linear = functional.linear(x.float().flatten(1), self.weight, self.offset)
@@ -63,6 +66,9 @@ class LinearDecoder(nn.Module):
         self.register_buffer("weight", torch.zeros(values, latent))
         self.register_buffer("offset", torch.zeros(values))
         self.gate = nn.Parameter(torch.zeros(()))
+
+    def extra_repr(self) -> str:
+        return f"{self.weight.shape[1]}, {len(self.weight)}"
 
     def forward(self, z: Tensor, decoded: Tensor) -> Tensor:
         """z (B, D) and what the other layers make of it, (B, ...)."""
@@ -119,7 +125,7 @@ def fit(encoder: LinearEncoder, decoder: LinearDecoder, found: Spectrum, noise: 
     latent = len(encoder.offset)
     size = len(found.variances)
     variances, directions = np.full(latent, noise), np.zeros((len(found.mean), latent))
-    variances[:size] = np.maximum(found.variances, noise)
+    variances[:size] = np.maximum(found.variances.astype(np.float64), noise)
     directions[:, :size] = found.directions.T
     weight = directions * np.sqrt(variances - noise)
     decoder.weight.copy_(torch.from_numpy(weight))

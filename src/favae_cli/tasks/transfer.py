@@ -24,7 +24,7 @@ from favae_cli.models.fa_vae import FAVAE
 from favae_cli.nets.warm_start import warm_start
 from favae_cli.tasks.session import Session, joined_reconstruction
 from favae_cli.training import checkpoint
-from favae_cli.training.build import frozen_view, load_networks, only_vae
+from favae_cli.training.build import fit_view, frozen_view, load_networks, only_vae
 from favae_cli.training.epoch_state import Prior
 from favae_cli.training.schedule import Training
 from favae_cli.views import FrozenView, VaeView, build_view
@@ -176,6 +176,7 @@ class _Contest:
             self.target, config.views[self.target], data.views[self.target], self.session.runtime, generator
         )
         assert isinstance(view, VaeView)
+        fit_view(self.target, view, data.views[self.target], data.having("train", self.target))
         return view
 
     def _small(self) -> FrozenView:

@@ -35,7 +35,11 @@ def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | Join
         UserError: an architecture or a likelihood does not fit its data, or a run to load from does not fit the view.
     """
     if isinstance(config.model, JointModelConfig):
-        return build_joint(config, data, runtime)
+        joint = build_joint(config, data, runtime)
+        for name, view in joint.views.items():
+            if view.starts_linear:
+                fit_view(name, view, data.views[name], data.having("train", name))
+        return joint
     views: dict[str, View] = {}
     for name, section in config.views.items():
         part, train = data.views[name], data.having("train", name)
@@ -45,8 +49,7 @@ def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | Join
             views[name] = linear_view(name, config.model.components, part, train)
         else:
             views[name] = build_view(name, section, part, runtime, torch_generator(config.seed, name, "weights"))
-            if not part.is_image and len(train):  # images need no units
-                fit_view(name, views[name], part.gather(train))
+            fit_view(name, views[name], part, train)
     model = FAVAE(views)
     # A resumed run has its own checkpoint; task transfer takes the earlier run as its small VAE.
     if config.pretrained is not None and config.resume is None and config.task.name != "transfer":
@@ -56,10 +59,14 @@ def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | Join
     return model
 
 
-def fit_view(name: str, view: View, values: np.ndarray) -> None:
-    """Have a view keep what its stored training samples say; a UserError of theirs gets the view's name."""
+def fit_view(name: str, view: View, data: ViewData, train: np.ndarray) -> None:
+    """Have a view keep what its training samples say; a UserError of theirs gets the view's name."""
+    if data.is_image:  # of which there may be more than memory holds
+        train = train[view.seen(len(train))] if isinstance(view, VaeView) else train[:0]
+    if not len(train):
+        return
     try:
-        view.fit(values)
+        view.fit(data.gather(train))
     except UserError as error:  # what it says begins with a key of the view's section
         raise UserError(f"views.{name}.{error}") from error
 

@@ -68,6 +68,9 @@ class FactorStep:
         Raises:
             EngineError: as `factors.fit`.
         """
+        for name, view in self.model.trainable.items():
+            if view.units is not None:  # from the second round on it has them
+                self.trainers[name].scale_embedding(view.units)
         encodings = rescale(self.trainers, {split: self._encoded(split) for split in self.splits}, self.world)
         self._tie(encodings["train"])
         if not self.world.same(pack_factors(self.model.joined)):

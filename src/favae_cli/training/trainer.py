@@ -137,8 +137,8 @@ class Trainer(ABC):
             Interrupted: `stop`, which is asked as in `epoch`, said so.
         """
 
-    def scale_embedding(self, scale: float) -> None:
-        """Make z `scale` times what it was; only a view whose prior is learned has that freedom."""
+    def scale_embedding(self, scale: Tensor | float) -> None:
+        """Make z `scale`, one number or (D,), times what it was; only a view whose prior is learned has that freedom."""
         raise NotImplementedError
 
     def rate(self, step: int, total: int) -> float:

@@ -63,20 +63,20 @@ class VaeTrainer(Trainer):
         return held_out(self.name, self.view, data.views[self.name], indices, prior, self.seed, self.world, stop)
 
     @torch.no_grad()
-    def scale_embedding(self, scale: float) -> None:
+    def scale_embedding(self, scale: Tensor | float) -> None:
         """Make z `scale` times what it was, in the networks and in what the optimiser remembers of their gradients."""
         self.view.scale_embedding(scale)
         size = self.view.size
         head, stem = self.view.encoder.head, self.view.decoder.stem
-        for weights, rows, factor in (
-            (head.weight, slice(size), 1 / scale),
-            (head.bias, slice(size), 1 / scale),
-            (stem.weight, slice(None), scale),
-        ):
+        by = torch.as_tensor(scale, dtype=torch.float64, device=self.device).expand(size)
+        scaled = [(stem.weight, slice(None), by)]
+        if self.view.encoder.linear is None:  # else the head has units of its own
+            scaled += [(head.weight, slice(size), 1 / by[:, None]), (head.bias, slice(size), 1 / by)]
+        for weights, rows, factor in scaled:
             memory = self.optimizer.state.get(weights)
             if memory:
-                memory["exp_avg"][rows] *= factor
-                memory["exp_avg_sq"][rows] *= factor**2
+                memory["exp_avg"][rows] *= factor.float()
+                memory["exp_avg_sq"][rows] *= (factor**2).float()
 
 
 @torch.inference_mode()

@@ -129,12 +129,16 @@ class VaeView:
 
     @property
     def starts_linear(self) -> bool:
-        """Whether `fit` has to see the training samples, images too, to begin at the linear optimum."""
+        """Whether the networks begin at the optimum of a linear VAE, once `fit` has seen training samples."""
         return isinstance(self.config, VaeViewConfig) and self.config.start == "linear"
 
     @property
     def _is_image(self) -> bool:
         return len(self.shape) == 3
+
+    def seen(self, count: int) -> np.ndarray:
+        """Positions of those of `count` training images that `fit` asks for."""
+        return linear_path.sampled(count, math.prod(self.shape)) if self.starts_linear else np.array([], np.int64)
 
     def fit(self, values: np.ndarray) -> None:
         """Keep what the stored training samples say of their columns, and begin at the linear optimum if asked to."""
@@ -253,8 +257,17 @@ class VaeView:
     def _embedding(self, values: np.ndarray) -> Tensor:
         return torch.from_numpy(np.asarray(values, np.float32)).to(self.runtime.device)
 
-    def scale_embedding(self, scale: float) -> None:
-        """Make z `scale` times what it was, in both networks; decoded data stay the same."""
+    @property
+    def units(self) -> Tensor | None:
+        """(D,) what z has to be multiplied by to be in units of the data: such that the deviation of q(z | x), which
+        is the noise of the data, is the same in all dimensions of the linear path. Their mean square is 1."""
+        if self.encoder.linear is None:
+            return None
+        precision = (-self.encoder.linear.log_variance).exp()
+        return (precision / precision.mean()).sqrt()
+
+    def scale_embedding(self, scale: Tensor | float) -> None:
+        """Make z `scale` (one number, or (D,)) times what it was, in both networks; decoded data stay the same."""
         self.encoder.scale_embedding(scale)
         self.decoder.scale_embedding(scale)
 

@@ -123,8 +123,7 @@ def _built(config: AddViewConfig, trained: TrainedRun, whole: Config, data: Data
     part = data.views[name]
     view = build_view(name, config.new, part, trained.runtime, torch_generator(whole.seed, name, "weights"))
     train = data.having("train", name)
-    if not part.is_image:
-        fit_view(name, view, part.gather(train))
+    fit_view(name, view, part, train)
     if config.warm_start is not None:
         source = trained.factors.views[config.warm_start]
         if not (isinstance(source, VaeView) and isinstance(view, VaeView)):
