@@ -51,7 +51,7 @@ def seen(view: VaeView, values: np.ndarray) -> np.ndarray:
 
 
 def elbo(view: VaeView, values: np.ndarray) -> torch.Tensor:
-    """Of the mean sample. The points +-sqrt(D) e_d have the moments of the noise: of squares the mean over them is exact."""
+    """Of the mean sample; exact for squares, as the points +-sqrt(D) e_d have the moments of the noise."""
     x, size = view.batch(values), view.size
     terms = []
     for point in np.sqrt(size) * torch.cat([torch.eye(size), -torch.eye(size)]):
