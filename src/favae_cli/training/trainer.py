@@ -138,7 +138,7 @@ class Trainer(ABC):
         """
 
     def scale_embedding(self, scale: Tensor | float) -> None:
-        """Make z `scale` (one number, or (D,)) times what it was, where the prior is learned and leaves that freedom."""
+        """Make z `scale` (one number, or (D,)) times what it was, where the prior is learned, and so free."""
         raise NotImplementedError
 
     def rate(self, step: int, total: int) -> float:
