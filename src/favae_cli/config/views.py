@@ -13,6 +13,8 @@ from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     Tag,
+    ValidationInfo,
+    field_validator,
     model_serializer,
 )
 
@@ -146,9 +148,21 @@ class VaeViewConfig(NetworkViewConfig):
     variance: Variance = Field(
         description="of the gaussian likelihood: for pixels in [0, 1], or for standardised columns"
     )
-    start: Literal["linear", "random"] = Field(
-        description="of the networks: at the optimum of a linear VAE, to which they add; or wherever chance puts them"
+    start: Literal["linear", "random"] | None = Field(
+        description="of the networks: linear adds them to the optimum of a linear VAE; null: linear if gaussian"
     )
+
+    @field_validator("start")
+    @classmethod
+    def _fits(cls, start: str | None, info: ValidationInfo) -> str | None:
+        if start == "linear" and info.data.get("likelihood") == "bernoulli":
+            raise ValueError("linear is for likelihood=gaussian; use random, or null")
+        return start
+
+    @property
+    def starts_linear(self) -> bool:
+        """Whether the networks begin at the optimum of a linear VAE."""
+        return self.likelihood == "gaussian" if self.start is None else self.start == "linear"
 
 
 class CountsViewConfig(NetworkViewConfig):

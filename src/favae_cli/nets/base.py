@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from favae_cli.common.errors import UserError
 from favae_cli.nets.linear_path import LinearDecoder, LinearEncoder
 
 _Convolution = nn.Conv1d | nn.ConvTranspose1d | nn.Conv2d | nn.ConvTranspose2d
@@ -142,3 +143,21 @@ def _inputs(layer: nn.Linear | _Convolution) -> float:
     if isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d):
         return layer.in_channels * taps / math.prod(layer.stride)
     return layer.in_channels * taps
+
+
+def add_linear(encoder: Encoder, decoder: Decoder, values: int) -> None:
+    """Give a pair for samples of so many values a linear path, still without effect, and nothing beside it.
+
+    Raises:
+        UserError: the decoder's body still makes something with its last layer at zero; begins with a view's key.
+    """
+    encoder.linear = LinearEncoder(values, encoder.latent)
+    decoder.linear = LinearDecoder(values, decoder.latent)
+    last = [layer for layer in decoder.body.modules() if isinstance(getattr(layer, "weight", None), nn.Parameter)][-1]
+    for value in (*encoder.head.parameters(), *last.parameters(recurse=False)):
+        nn.init.zeros_(value)
+    decoder.eval()  # the trial leaves no trace
+    with torch.no_grad():
+        if decoder(torch.ones(2, decoder.latent)).any():
+            raise UserError("start: linear needs a decoder whose last layer makes the data; use random")
+    decoder.train()

@@ -5,8 +5,8 @@ With linear networks, p(x | z) = N(W z + m, s2 I) and z ~ N(0, I), the best that
 data's covariance, W = P (l - s2)^1/2, and q(z | x) = N(W^T (x - m) / l, s2 / l), component by component. A component
 with l <= s2 does not stand out of the noise: it decodes to nothing, and its z is the prior's.
 
-The path is held. What the other layers make is added to it, behind a gate that begins at zero, so that training
-begins at the linear optimum and leaves it only for something better.
+The path is held. The other layers add to it, and their last ones begin at zero, so that training begins at the linear
+optimum and leaves it only for something better.
 """
 
 from __future__ import annotations
@@ -39,16 +39,20 @@ class LinearEncoder(nn.Module):
         self.register_buffer("weight", torch.zeros(latent, values))
         self.register_buffer("offset", torch.zeros(latent))
         self.register_buffer("log_variance", torch.zeros(latent))
-        self.gate = nn.Parameter(torch.zeros(()))
 
     def extra_repr(self) -> str:
         return f"{self.weight.shape[1]}, {len(self.weight)}"
 
     def forward(self, x: Tensor, mean: Tensor, log_variance: Tensor) -> tuple[Tensor, Tensor]:
-        """x (B, ...), and what the other layers say, (B, D) each: the mean in standard deviations of this path's."""
+        """Mean and log-variance of q(z | x), (B, D) each.
+
+        Args:
+            x: (B, ...).
+            mean, log_variance: what the other layers add. The mean is in this path's standard deviations: in its own
+                units, a step of the optimiser that the last dimension hardly feels would throw the first one far off.
+        """
         linear = functional.linear(x.float().flatten(1), self.weight, self.offset)
-        deviation = (self.log_variance / 2).exp()
-        return linear + self.gate * deviation * mean, self.log_variance + self.gate * log_variance
+        return linear + (self.log_variance / 2).exp() * mean, self.log_variance + log_variance
 
 
 class LinearDecoder(nn.Module):
@@ -65,14 +69,13 @@ class LinearDecoder(nn.Module):
         super().__init__()
         self.register_buffer("weight", torch.zeros(values, latent))
         self.register_buffer("offset", torch.zeros(values))
-        self.gate = nn.Parameter(torch.zeros(()))
 
     def extra_repr(self) -> str:
         return f"{self.weight.shape[1]}, {len(self.weight)}"
 
     def forward(self, z: Tensor, decoded: Tensor) -> Tensor:
         """z (B, D) and what the other layers make of it, (B, ...)."""
-        return functional.linear(z.float(), self.weight, self.offset).view_as(decoded) + self.gate * decoded
+        return functional.linear(z.float(), self.weight, self.offset).view_as(decoded) + decoded
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from favae_cli.config.views import TrainedViewConfig, VaeViewConfig
 from favae_cli.machine.runtime import Runtime, send
 from favae_cli.nets import Decoder, Encoder, build, linear_path
-from favae_cli.nets.linear_path import LinearDecoder, LinearEncoder
+from favae_cli.nets.base import add_linear
 from favae_cli.views.base import Encoded
 from favae_cli.views.likelihoods import Bernoulli, Gaussian, Likelihood, PixelGaussian
 from favae_cli.views.standardise import Standard, Unchanged
@@ -106,8 +106,7 @@ class VaeView:
         self.runtime = runtime
         self.encoder, self.decoder = self._networks(generator)
         if self.starts_linear:
-            self.encoder.linear = LinearEncoder(math.prod(shape), self.size)
-            self.decoder.linear = LinearDecoder(math.prod(shape), self.size)
+            add_linear(self.encoder, self.decoder, math.prod(shape))
         self.likelihood = self._likelihood()
         self.inputs = self._inputs()
         parts = {"encoder": self.encoder, "decoder": self.decoder, "likelihood": self.likelihood, "inputs": self.inputs}
@@ -130,7 +129,7 @@ class VaeView:
     @property
     def starts_linear(self) -> bool:
         """Whether the networks begin at the optimum of a linear VAE, once `fit` has seen training samples."""
-        return isinstance(self.config, VaeViewConfig) and self.config.start == "linear"
+        return isinstance(self.config, VaeViewConfig) and self.config.starts_linear
 
     @property
     def _is_image(self) -> bool:
