@@ -149,7 +149,7 @@ def load_networks(view: VaeView, folder: Path, source: str, key: str) -> None:
     wrong = [name for name, value in own.items() if name not in stored or stored[name].shape != value.shape]
     if wrong or len(stored) != len(own):
         raise UserError(
-            f"{key}: {folder} holds another arch, latent or image size than this view's ({_first(wrong, stored)})"
+            f"{key}: {folder} holds another arch, latent, start or image size than this view's ({_first(wrong, stored)})"
         )
     view.networks.load_state_dict(stored)
 
