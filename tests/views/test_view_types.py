@@ -107,7 +107,7 @@ def test_all_that_was_fitted_and_trained_is_in_its_networks(case: Case) -> None:
 
 def test_gradients_are_finite_and_reach_every_weight(vae_case: Case) -> None:
     view, values = vae_case.view(), vae_case.values
-    # The log-variances do not depend on x until the head has learned, and layers that begin at zero let nothing through.
+    # The log-variances do not depend on x until the head has learned, and what begins at zero lets nothing through.
     for weights in (view.encoder.head.weight, *(value for value in view.networks.parameters() if not value.any())):
         torch.nn.init.normal_(weights, std=0.1, generator=torch.Generator().manual_seed(0))
     noise = torch.randn(len(values), view.size, generator=torch.Generator().manual_seed(0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -132,9 +132,22 @@ class TokenArch(Section):
 
 
 class NetworkViewConfig(BaseViewConfig):
-    """What every view with an encoder and a decoder of its own has."""
+    """What every view with an encoder and a decoder of its own is."""
+
+
+class SizedViewConfig(NetworkViewConfig):
+    """One that has to be told how large its z is."""
 
     latent: Count = Field(description="dimensions of z")
+
+
+AUTO = "auto"
+MOST_LATENT = 256  # dimensions of a z of size auto
+
+Latent = Annotated[
+    Annotated[Count, Tag("number")] | Annotated[Literal["auto"], Tag(AUTO)],
+    Discriminator(lambda value: AUTO if value == AUTO else "number"),
+]
 
 
 class VaeViewConfig(NetworkViewConfig):
@@ -143,6 +156,9 @@ class VaeViewConfig(NetworkViewConfig):
     sees = ("image", "vector", "real", "binary")
 
     type: Literal["vae"]
+    latent: Latent = Field(
+        description=f"dimensions of z; auto: as many components as stand out of the variance, up to {MOST_LATENT}"
+    )
     arch: ImageArch
     likelihood: Literal["gaussian", "bernoulli"] = Field(description="of the data given z")
     variance: Variance = Field(
@@ -159,13 +175,17 @@ class VaeViewConfig(NetworkViewConfig):
             raise ValueError("linear is for likelihood=gaussian; use random, or null")
         return start
 
+    def sized(self, latent: int) -> Self:
+        """The same with so many dimensions."""
+        return self.model_copy(update={"latent": latent})
+
     @property
     def starts_linear(self) -> bool:
         """Whether the networks begin at the optimum of a linear VAE."""
         return self.likelihood == "gaussian" if self.start is None else self.start == "linear"
 
 
-class CountsViewConfig(NetworkViewConfig):
+class CountsViewConfig(SizedViewConfig):
     """Vectors of counts."""
 
     sees = ("counts",)
@@ -175,7 +195,7 @@ class CountsViewConfig(NetworkViewConfig):
     likelihood: Literal["poisson", "negative_binomial"] = Field(description="of the counts given z")
 
 
-class SequenceViewConfig(NetworkViewConfig):
+class SequenceViewConfig(SizedViewConfig):
     sees = ("sequence",)
 
     type: Literal["sequence"]
@@ -183,7 +203,7 @@ class SequenceViewConfig(NetworkViewConfig):
     variance: Variance = Field(description="of the gaussian likelihood, for standardised channels")
 
 
-class TextViewConfig(NetworkViewConfig):
+class TextViewConfig(SizedViewConfig):
     sees = ("text",)
 
     type: Literal["text"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,17 +16,19 @@ from favae_cli.config.choices import ViewConfig
 from favae_cli.config.models import FaConfig, JointModelConfig
 from favae_cli.config.run import Config
 from favae_cli.config.stored import stored_config, validate_stored
-from favae_cli.config.views import VaeViewConfig
+from favae_cli.config.views import AUTO, MOST_LATENT, VaeViewConfig
 from favae_cli.data import Dataset, ViewData
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models import JointVAE, build_joint
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.joint_trainer import JointTrainer
-from favae_cli.training.run_state import under
+from favae_cli.training.run_state import keep_sizes, under
 from favae_cli.training.trainer import Trainer
 from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import FrozenView, LinearView, VaeView, View, build_view
+
+logger = logging.getLogger(__name__)
 
 
 def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | JointVAE:
@@ -48,8 +51,7 @@ def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | Join
         elif isinstance(config.model, FaConfig) and section.type == "vae":
             views[name] = linear_view(name, config.model.components, part, train)
         else:
-            views[name] = build_view(name, section, part, runtime, torch_generator(config.seed, name, "weights"))
-            fit_view(name, views[name], part, train)
+            views[name] = fresh_view(name, section, part, train, runtime, config.seed)
     model = FAVAE(views)
     # A resumed run has its own checkpoint; task transfer takes the earlier run as its small VAE.
     if config.pretrained is not None and config.resume is None and config.task.name != "transfer":
@@ -57,6 +59,23 @@ def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | Join
             # As it was before its run conditioned it.
             load_networks(view, RunFolder(config.pretrained).alone, name, f"pretrained, view {name}")
     return model
+
+
+def fresh_view(name: str, section: ViewConfig, data: ViewData, train: np.ndarray, runtime: Runtime, seed: int) -> View:
+    """As `build_view`, with what its training samples say; those alone can tell the size of z where it is auto.
+
+    Args:
+        train: the training samples that have the view.
+        seed: of the run, and so of the weights.
+    """
+    if isinstance(section, VaeViewConfig) and section.latent == AUTO:
+        widest = fresh_view(name, section.sized(MOST_LATENT), data, train, runtime, seed)
+        assert isinstance(widest, VaeView)
+        section = section.sized(max(widest.standing_out, 1))
+        logger.info("views.%s.latent: %d components stand out of the noise", name, section.latent)
+    view = build_view(name, section, data, runtime, torch_generator(seed, name, "weights"))
+    fit_view(name, view, data, train)
+    return view
 
 
 def fit_view(name: str, view: View, data: ViewData, train: np.ndarray) -> None:
@@ -126,7 +145,10 @@ def only_vae(run: Path, key: str) -> str:
 
 
 def _sections(run: Path, key: str) -> dict[str, ViewConfig]:
-    return validate_stored(stored_config(run, key)).views
+    composed = stored_config(run, key)
+    if checkpoint.exists(last := RunFolder(run).last):
+        keep_sizes(composed, checkpoint.load(last)[1])
+    return validate_stored(composed).views
 
 
 def load_networks(view: VaeView, folder: Path, source: str, key: str) -> None:
@@ -149,7 +171,7 @@ def load_networks(view: VaeView, folder: Path, source: str, key: str) -> None:
     wrong = [name for name, value in own.items() if name not in stored or stored[name].shape != value.shape]
     if wrong or len(stored) != len(own):
         raise UserError(
-            f"{key}: {folder} holds another arch, latent, start or image size than this view's ({_first(wrong, stored)})"
+            f"{key}: {folder} holds another arch, latent, start or image size than the view's ({_first(wrong, stored)})"
         )
     view.networks.load_state_dict(stored)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from omegaconf import DictConfig
 
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, ViewFactors
@@ -15,7 +16,7 @@ from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training.epoch_state import Position, Prior, Totals
 from favae_cli.training.trainer import Trainer
-from favae_cli.views import FrozenView
+from favae_cli.views import FrozenView, VaeView
 
 Priors = dict[str, dict[str, Prior]]
 """By view, then by split."""
@@ -80,16 +81,26 @@ class Progress:
 def described(model: FAVAE | JointVAE, data: Dataset) -> dict[str, dict[str, Any]]:
     """What it takes to build the model again without its data or other runs, as JSON.
 
-    By view the shape of a sample and the names of columns, and the section of a network that is another run's.
+    By view the shape of a sample and the names of columns, the size of z, and the section of a network that is
+    another run's.
     """
     views: dict[str, dict[str, Any]] = {
         name: {"shape": list(view.shape), "columns": list(view.columns), "groups": list(view.groups)}
         for name, view in data.views.items()
     }
-    for name, view in model.views.items() if isinstance(model, FAVAE) else ():
+    for name, view in model.views.items():
+        if isinstance(view, VaeView):
+            views[name]["latent"] = view.size  # the config may leave it to the data
         if isinstance(view, FrozenView):
             views[name]["section"] = view.config.model_dump(mode="json")
     return views
+
+
+def keep_sizes(composed: DictConfig, state: Mapping[str, Any]) -> None:
+    """Have a stored config say how large each z came out, by its checkpoint's state."""
+    for name, view in state["views"].items():
+        if "latent" in view:
+            composed.views[name].latent = view["latent"]
 
 
 def pack(model: FAVAE | JointVAE, trainers: Mapping[str, Trainer], priors: Priors) -> dict[str, torch.Tensor]:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from favae_cli.config.views import TrainedViewConfig, VaeViewConfig
+from favae_cli.config.views import AUTO, TrainedViewConfig, VaeViewConfig
 from favae_cli.machine.runtime import Runtime, send
 from favae_cli.nets import Decoder, Encoder, build, linear_path
 from favae_cli.nets.base import add_linear
@@ -102,6 +102,7 @@ class VaeView:
     ) -> None:
         self.config = config
         self.shape = shape
+        assert config.latent != AUTO  # whoever builds a view has seen its data
         self.size: int = config.latent
         self.runtime = runtime
         self.encoder, self.decoder = self._networks(generator)
@@ -255,6 +256,11 @@ class VaeView:
 
     def _embedding(self, values: np.ndarray) -> Tensor:
         return torch.from_numpy(np.asarray(values, np.float32)).to(self.runtime.device)
+
+    @property
+    def standing_out(self) -> int:
+        """Dimensions of the linear path that are more than noise."""
+        return 0 if self.encoder.linear is None else int((self.encoder.linear.log_variance < 0).sum())
 
     @property
     def units(self) -> Tensor | None:
