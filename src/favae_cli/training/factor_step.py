@@ -22,7 +22,7 @@ from favae_cli.training.encodings import Encodings, Tables, encode
 from favae_cli.training.epoch_state import Prior
 from favae_cli.training.run_state import Priors, pack_factors
 from favae_cli.training.trainer import Trainer
-from favae_cli.views import Encoded, RealView, View
+from favae_cli.views import Encoded, RealView, VaeView, View
 
 logger = logging.getLogger(__name__)
 
@@ -68,9 +68,9 @@ class FactorStep:
         Raises:
             EngineError: as `factors.fit`.
         """
-        for name, view in self.model.trainable.items():
-            if view.units is not None:  # from the second round on it has them
-                self.trainers[name].scale_embedding(view.units)
+        for name, view in self.model.views.items():
+            if isinstance(view, VaeView) and (units := view.units) is not None:  # in the first round, once and for all
+                self.trainers.get(name, view).scale_embedding(units)
         encodings = rescale(self.trainers, {split: self._encoded(split) for split in self.splits}, self.world)
         self._tie(encodings["train"])
         if not self.world.same(pack_factors(self.model.joined)):

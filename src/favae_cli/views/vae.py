@@ -265,11 +265,15 @@ class VaeView:
     @property
     def units(self) -> Tensor | None:
         """(D,) what z has to be multiplied by to be in units of the data: such that the deviation of q(z | x), which
-        is the noise of the data, is the same in all dimensions of the linear path. Their mean square is 1."""
+        is the noise of the data, is the same in all dimensions of the linear path. Their mean square is 1.
+
+        None where z already is in such units, or has no linear path.
+        """
         if self.encoder.linear is None:
             return None
         precision = (-self.encoder.linear.log_variance).exp()
-        return (precision / precision.mean()).sqrt()
+        precision /= precision.mean()
+        return None if torch.allclose(precision, torch.ones_like(precision), rtol=1e-3) else precision.sqrt()
 
     def scale_embedding(self, scale: Tensor | float) -> None:
         """Make z `scale` (one number, or (D,)) times what it was, in both networks; decoded data stay the same."""
