@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from favae_cli.config.views import AUTO, TrainedViewConfig, VaeViewConfig
+from favae_cli.config.views import TrainedViewConfig, VaeViewConfig
 from favae_cli.machine.runtime import Runtime, send
 from favae_cli.nets import Decoder, Encoder, build, linear_path
 from favae_cli.nets.base import add_linear
@@ -102,8 +102,8 @@ class VaeView:
     ) -> None:
         self.config = config
         self.shape = shape
-        assert config.latent != AUTO  # whoever builds a view has seen its data
-        self.size: int = config.latent
+        assert isinstance(config.latent, int)  # who builds a view of size auto has asked its data
+        self.size = config.latent
         self.runtime = runtime
         self.encoder, self.decoder = self._networks(generator)
         if self.starts_linear:
@@ -114,7 +114,7 @@ class VaeView:
         self.networks = runtime.place(nn.ModuleDict(parts))
 
     def _networks(self, generator: torch.Generator | None) -> tuple[Encoder, Decoder]:
-        return build(self.config.arch, self.shape, self.config.latent, generator)
+        return build(self.config.arch, self.shape, self.size, generator)
 
     def _likelihood(self) -> Likelihood:
         assert isinstance(self.config, VaeViewConfig)  # other data have a likelihood of their own
