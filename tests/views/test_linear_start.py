@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from scipy.stats import multivariate_normal
 
 from favae_cli.config.views import MlpArch, VaeViewConfig
@@ -38,8 +39,8 @@ def vectors(seed: int = 0) -> np.ndarray:
 
 def started(values: np.ndarray, variance: float | str = NOISE, seed: int = 0, **changes: object) -> VaeView:
     arch = MlpArch(name="mlp", hidden=[8], leak=0.01)
-    keys = {"latent": LATENT, "likelihood": "gaussian", "variance": variance, "start": "linear"} | changes
-    section = VaeViewConfig(type="vae", arch=arch, data=None, **keys)
+    keys = {"arch": arch, "latent": LATENT, "likelihood": "gaussian", "variance": variance, "start": "linear"} | changes
+    section = VaeViewConfig(type="vae", data=None, **keys)
     view = VaeView(section, values.shape[1:], Runtime(torch.device("cpu")), torch.Generator().manual_seed(seed))
     view.fit(values)
     return view
@@ -183,6 +184,19 @@ def test_decoded_pixels_are_cut_to_what_can_be_shown_and_the_likelihood_is_of_wh
     assert float(output.detach().max()) > 1
     x = view.batch(values)
     assert (view.log_likelihood(x, output) < view.log_likelihood(x, output.clamp(0, 1))).all()
+
+
+def test_networks_that_are_linear_themselves_add_nothing_at_first() -> None:
+    view = started(images(), arch=MlpArch(name="mlp", hidden=[], leak=0.0))
+    with torch.no_grad():
+        assert float(elbo(view, images())) == pytest.approx(highest(seen(view, images()), LATENT, NOISE), abs=1e-3)
+
+
+def test_linear_is_refused_where_there_is_no_such_optimum() -> None:
+    with pytest.raises(ValidationError, match="use random"):
+        started(images(), start="linear", likelihood="bernoulli")
+    assert started(images(), start=None, likelihood="bernoulli").encoder.linear is None
+    assert started(images(), start=None).encoder.linear is not None
 
 
 def test_a_random_start_has_no_linear_path() -> None:

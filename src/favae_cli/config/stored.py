@@ -56,7 +56,7 @@ def validate_stored(composed: DictConfig) -> Config:
         Config.model_validate(data)
     except ValidationError as error:
         for path in missing_keys(error, data):
-            known = _EARLIER if path[0] in ("views", "new") else {}
+            known = _EARLIER if path[0] == "views" else {}
             default = known.get(path[-1], next(_defaults(path, data), _ABSENT))
             if default is not _ABSENT:
                 key = ".".join(path)

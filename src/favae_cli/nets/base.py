@@ -153,7 +153,8 @@ def add_linear(encoder: Encoder, decoder: Decoder, values: int) -> None:
     """
     encoder.linear = LinearEncoder(values, encoder.latent)
     decoder.linear = LinearDecoder(values, decoder.latent)
-    last = [layer for layer in decoder.body.modules() if isinstance(getattr(layer, "weight", None), nn.Parameter)][-1]
+    layers = [decoder.stem, *decoder.body.modules()]
+    last = [layer for layer in layers if isinstance(getattr(layer, "weight", None), nn.Parameter)][-1]
     for value in (*encoder.head.parameters(), *last.parameters(recurse=False)):
         nn.init.zeros_(value)
     decoder.eval()  # the trial leaves no trace

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
+from favae_cli.config.views import AUTO
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, ViewFactors
 from favae_cli.models import JointVAE
@@ -97,9 +98,9 @@ def described(model: FAVAE | JointVAE, data: Dataset) -> dict[str, dict[str, Any
 
 
 def keep_sizes(composed: DictConfig, state: Mapping[str, Any]) -> None:
-    """Have a stored config say how large each z came out, by its checkpoint's state."""
+    """Have a stored config say how large each z of size auto came out, by its checkpoint's state."""
     for name, view in state["views"].items():
-        if "latent" in view:
+        if composed.views[name].get("latent") == AUTO:
             composed.views[name].latent = view["latent"]
 
 
