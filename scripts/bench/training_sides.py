@@ -39,7 +39,7 @@ from favae_cli.nets.conv_layers import Conv2d, ConvTranspose2d
 from favae_cli.training.epoch_state import Position, Prior
 from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import VaeView
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
 
 VARIANCE = 0.01  # of the Gaussian likelihood
 REPEATS = 5  # products between two looks at the clock

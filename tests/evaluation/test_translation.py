@@ -25,7 +25,7 @@ from favae_cli.machine.runtime import Runtime
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.translate import translator_of
-from favae_cli.views.vae import Loss
+from favae_cli.views.objective import Loss
 
 DIRECTIONS = ["photo-sketch", "sketch-photo"]
 PLAIN = Runtime(torch.device("cpu"))

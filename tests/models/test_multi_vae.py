@@ -18,7 +18,7 @@ from favae_cli.config.models import MultiVaeConfig
 from favae_cli.data import Dataset
 from favae_cli.models import JointVAE
 from favae_cli.models.multi_vae import MultiLoss, MultiVAE, relaxed, uniform_kl
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
 
 Joint = Callable[..., MultiVAE]
 MakeBatch = Callable[[JointVAE, Dataset], tuple[dict[str, Tensor], dict[str, Tensor]]]

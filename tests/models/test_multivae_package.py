@@ -13,7 +13,7 @@ from torch import Tensor
 from favae_cli.common.errors import UserError
 from favae_cli.data import Dataset
 from favae_cli.models import JointVAE
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
 
 pytest.importorskip("multivae")
 
@@ -220,3 +220,13 @@ def test_without_the_package_the_way_to_get_it_is_told(monkeypatch: pytest.Monke
     with pytest.raises(UserError) as caught:
         joint("mvae")
     assert str(caught.value) == "model=mvae: needs the package multivae; pip install 'favae-run[multivae]'"
+
+
+def test_its_views_begin_linear_where_they_are_told_to(joint: Joint, pairs: Dataset) -> None:
+    model = joint("mmvae", "views.face.start=linear", "views.cartoon.start=linear")
+    for name, view in model.views.items():
+        images = pairs.views[name].gather(pairs.having("train", name))
+        view.fit(images)
+        missed = model.translate(name, name, images) - images / 255
+        assert (missed**2).sum() < 0.1 * (images / 255).var(axis=0).sum() * len(images)
+    assert all(view.encoder.linear is None for view in joint("mmvae").views.values())

@@ -14,7 +14,7 @@ from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.translate import FactorTranslator, image_views, translator_of
 from favae_cli.views import BernoulliView, LinearView
-from favae_cli.views.vae import Loss
+from favae_cli.views.objective import Loss
 
 DIRECTIONS = [("photo", "sketch"), ("sketch", "photo")]
 PIXELS = 16

@@ -13,7 +13,7 @@ from favae_cli.machine.runtime import find_device
 from favae_cli.training.epoch_state import Position, Prior
 from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import VaeView
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
 
 pytestmark = [
     pytest.mark.gpu,

@@ -22,7 +22,7 @@ from favae_cli.training.recorded import recorded
 from favae_cli.training.schedule import Training
 from favae_cli.training.trainer import Trainer
 from favae_cli.training.vae_trainer import VaeTrainer
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
 
 VIEWS = ("face", "cartoon", "attributes")
 NOW = Moment(*torch.zeros(3, dtype=torch.float64))

@@ -16,7 +16,7 @@ from favae_cli.data import Dataset, ViewData
 from favae_cli.models import JointVAE
 from favae_cli.training.epoch_state import Position, Prior, Totals
 from favae_cli.training.joint_trainer import JointTrainer, gathered
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
 
 MODELS = ("multi_vae", "mvae", "jmvae")
 MakeJointTrainer = Callable[..., JointTrainer]

@@ -16,7 +16,7 @@ from favae_cli.training import checkpoint
 from favae_cli.training.schedule import Training
 from favae_cli.training.trainer import Trainer
 from favae_cli.training.vae_trainer import VaeTrainer
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
 
 Identical = Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], bool]
 Finish = Callable[[Training], tuple[dict[str, torch.Tensor], list[dict[str, Any]], dict[str, Any]]]

@@ -25,7 +25,7 @@ from favae_cli.training.joint_trainer import JointTrainer
 from favae_cli.training.recorded import Recorded, recorded
 from favae_cli.training.trainer import Trainer
 from favae_cli.training.vae_trainer import VaeTrainer
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
 
 MakeTrainer = Callable[..., VaeTrainer]
 LOOKS = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal", "unique")

@@ -21,7 +21,7 @@ from favae_cli.training.epoch_state import Position, Prior, Totals
 from favae_cli.training.run_state import Priors, Progress, described, pack, pack_means, unpack
 from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import FrozenView
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
 
 MakeTrainer = Callable[..., VaeTrainer]
 MakeModel = Callable[..., FAVAE]

@@ -19,7 +19,7 @@ from favae_cli.machine.world import World
 from favae_cli.training.compiled import Compiled
 from favae_cli.training.epoch_state import Position, Prior
 from favae_cli.training.vae_trainer import VaeTrainer
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
 
 MakeTrainer = Callable[..., VaeTrainer]
 

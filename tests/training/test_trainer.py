@@ -16,7 +16,7 @@ from favae_cli.common.errors import UserError
 from favae_cli.training.epoch_state import Position, Prior, Totals
 from favae_cli.training.vae_trainer import VaeTrainer, held_out
 from favae_cli.views import VaeView
-from favae_cli.views.vae import KLTerm, VaeLoss
+from favae_cli.views.objective import KLTerm, VaeLoss
 
 MakeTrainer = Callable[..., VaeTrainer]
 Identical = Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], bool]

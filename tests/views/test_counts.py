@@ -10,7 +10,7 @@ from favae_cli.config.views import CountsViewConfig as Section
 from favae_cli.config.views import MlpArch
 from favae_cli.machine.runtime import Runtime
 from favae_cli.views import CountsView
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
 
 COLUMNS, LATENT = 8, 2
 

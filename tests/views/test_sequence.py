@@ -14,8 +14,8 @@ from favae_cli.config.views import Conv1dArch, GruArch
 from favae_cli.config.views import SequenceViewConfig as Section
 from favae_cli.machine.runtime import Runtime
 from favae_cli.training import checkpoint
+from favae_cli.views.objective import KLTerm
 from favae_cli.views.sequence import SequenceView
-from favae_cli.views.vae import KLTerm
 
 STEPS, CHANNELS, LATENT, VARIANCE = 12, 2, 6, 0.05
 GRU = GruArch(name="gru", hidden=20, layers=1)

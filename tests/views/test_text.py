@@ -16,8 +16,8 @@ from favae_cli.config.views import TokenArch
 from favae_cli.machine.runtime import Runtime
 from favae_cli.nets.tokens import END
 from favae_cli.training import checkpoint
+from favae_cli.views.objective import KLTerm
 from favae_cli.views.text import Categorical, TextView
-from favae_cli.views.vae import KLTerm
 from favae_cli.views.vocabulary import FEWEST, Vocabulary
 
 COLOURS, SHAPES = ("red", "blue", "dark green", "yellow"), ("square", "circle", "triangle")

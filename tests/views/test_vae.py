@@ -15,7 +15,7 @@ from favae_cli.config.views import ConvArch, MlpArch
 from favae_cli.config.views import VaeViewConfig as Section
 from favae_cli.machine.runtime import BATCH, Runtime
 from favae_cli.views import FrozenView, VaeView
-from favae_cli.views.vae import KLTerm, gaussian_kl
+from favae_cli.views.objective import KLTerm, gaussian_kl
 
 IMAGE, TABLE = (8, 6, 3), (5,)
 LATENT = 4
@@ -25,13 +25,17 @@ PLAIN = Runtime(torch.device("cpu"))
 
 def vae(likelihood: str = "gaussian", shape: tuple[int, ...] = IMAGE, seed: int = 0) -> VaeView:
     arch = MlpArch(name="mlp", hidden=[16], leak=0.1)
-    section = Section(type="vae", arch=arch, latent=LATENT, likelihood=likelihood, variance=VARIANCE, data=None)
+    section = Section(
+        type="vae", arch=arch, latent=LATENT, likelihood=likelihood, variance=VARIANCE, start="random", data=None
+    )
     return VaeView(section, shape, PLAIN, torch.Generator().manual_seed(seed))
 
 
 def conv_vae(seed: int, latent: int = 32) -> VaeView:
     arch = ConvArch(name="conv", channels=[16, 32, 64], kernel=4, stride=2, padding=1, batch_norm=True, leak=0.01)
-    section = Section(type="vae", arch=arch, latent=latent, likelihood="gaussian", variance=0.01, data=None)
+    section = Section(
+        type="vae", arch=arch, latent=latent, likelihood="gaussian", variance=0.01, start="random", data=None
+    )
     return VaeView(section, (16, 16, 3), PLAIN, torch.Generator().manual_seed(seed))
 
 
@@ -206,7 +210,9 @@ def test_decoded_images_lie_between_0_and_1_and_decoded_tables_anywhere() -> Non
 def linear(columns: int, latent: int) -> VaeView:
     """A vector view whose decoder is z -> W z, in units of their own."""
     arch = MlpArch(name="mlp", hidden=[], leak=0.0)
-    section = Section(type="vae", arch=arch, latent=latent, likelihood="gaussian", variance=VARIANCE, data=None)
+    section = Section(
+        type="vae", arch=arch, latent=latent, likelihood="gaussian", variance=VARIANCE, start="random", data=None
+    )
     view = VaeView(section, (columns,), PLAIN, torch.Generator().manual_seed(0))
     view.fit(np.random.default_rng(0).normal(7, 20, (50, columns)).astype(np.float32))
     return view
@@ -258,7 +264,7 @@ def test_an_image_view_keeps_its_networks_and_nothing_else(likelihood: str) -> N
 def test_images_of_any_size_and_any_channels_are_learned(size: int, colours: int) -> None:
     depth = size.bit_length() - 2
     arch = ConvArch(name="conv", channels=[4] * depth, kernel=4, stride=2, padding=1, batch_norm=True, leak=0.01)
-    section = Section(type="vae", arch=arch, latent=2, likelihood="gaussian", variance=0.05, data=None)
+    section = Section(type="vae", arch=arch, latent=2, likelihood="gaussian", variance=0.05, start="random", data=None)
     view = VaeView(section, (size, size, colours), PLAIN, torch.Generator().manual_seed(0))
     x = view.batch(images(4, view.shape) // 8)  # dark
     optimizer = torch.optim.Adam(view.networks.parameters(), 1e-2)

@@ -16,7 +16,14 @@ from favae_cli.config.data_sets import Kind
 from favae_cli.config.models import BetaVaeConfig, FaConfig, FaVaeConfig, JointModelConfig, VaeConfig
 from favae_cli.config.run import TASKS, Config, TrainerConfig
 from favae_cli.config.section import validated
-from favae_cli.config.views import BernoulliViewConfig, ConvArch, FrozenViewConfig, NetworkViewConfig, VaeViewConfig
+from favae_cli.config.views import (
+    AUTO,
+    BernoulliViewConfig,
+    ConvArch,
+    FrozenViewConfig,
+    NetworkViewConfig,
+    VaeViewConfig,
+)
 
 
 def validate(composed: DictConfig) -> Config:
@@ -54,6 +61,8 @@ def _contradictions(config: Config) -> Iterator[str]:
         else:
             sides[name] = loaded[source]
             yield from _misfits(name, view, kinds[source], sides[name])
+            if isinstance(config.model, JointModelConfig) and getattr(view, "latent", None) == AUTO:
+                yield f"views.{name}.latent: model={config.model.name} has one latent space; give all views one number"
     yield from _lacking(config, sides)
 
 
@@ -77,6 +86,12 @@ def _misfits(name: str, view: ViewConfig, kind: Kind, side: int | None) -> Itera
         return
     if isinstance(view, FrozenViewConfig) and not view.run.is_dir():
         yield f"views.{name}.run: there is no folder {view.run}"
+    if (
+        isinstance(view, VaeViewConfig)
+        and view.latent == AUTO
+        and not (view.starts_linear and view.variance != "learned")
+    ):
+        yield f"views.{name}.latent: auto needs start=linear and a number as variance; give a number"
     if isinstance(view, VaeViewConfig) and isinstance(view.arch, ConvArch):
         if side is None:
             yield f"views.{name}.arch: conv is for images, {name} is a table; use arch@views.{name}.arch=mlp"

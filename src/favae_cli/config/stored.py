@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from functools import reduce
 from pathlib import Path
@@ -21,7 +22,8 @@ logger = logging.getLogger(__name__)
 
 _ABSENT = object()
 _GONE = ("trainer.strategy",)  # keys of earlier versions that said nothing
-_WAS = {"model.gamma": 0.0}  # what earlier versions did before there was the key, where it is not the default of today
+# What earlier versions did before there was the key, where it is not the default of today.
+_WAS = {"model.gamma": 0.0, "views.*.start": "random"}
 
 
 def stored_config(folder: Path, key: str) -> DictConfig:
@@ -57,7 +59,7 @@ def validate_stored(composed: DictConfig) -> Config:
     except ValidationError as error:
         for path in missing_keys(error, data):
             key = ".".join(path)
-            value = _WAS[key] if key in _WAS else next(_defaults(path, data), _ABSENT)
+            value = _WAS.get(re.sub(r"^views\.[^.]+", "views.*", key), next(_defaults(path, data), _ABSENT))
             if value is not _ABSENT:
                 logger.info("%s is newer than the run; it is %s for it", key, value)
                 OmegaConf.update(filled, key, value, force_add=True)

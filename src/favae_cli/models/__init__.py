@@ -42,13 +42,18 @@ def build_joint(
         UserError: sizes that do not fit the model, or a package that is not installed.
     """
     views = {
-        name: VaeView(section, data.views[name].shape, runtime, torch_generator(seed, name, "weights"))
+        name: VaeView(_begun(section), data.views[name].shape, runtime, torch_generator(seed, name, "weights"))
         for name, section in sections.items()
         if isinstance(section, VaeViewConfig)
     }
     if left_out := [name for name in sections if name not in views]:
         logger.info("%s is without %s: only vae views take part", settings.name, ", ".join(left_out))
     return _made(settings, views, torch_generator(seed, "joint", "weights"))
+
+
+def _begun(section: VaeViewConfig) -> VaeViewConfig:
+    """Where it is not said how to start, at random: each view's own linear optimum has another z than the others'."""
+    return section.model_copy(update={"start": section.start or "random"})
 
 
 def _made(settings: JointModelConfig, views: dict[str, VaeView], generator: torch.Generator) -> JointVAE:

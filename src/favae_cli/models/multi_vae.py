@@ -14,7 +14,8 @@ from torch.nn import functional
 from favae_cli.common.errors import UserError
 from favae_cli.config.models import MultiVaeConfig
 from favae_cli.models.joint_vae import JointVAE
-from favae_cli.views.vae import KLTerm, VaeView, gaussian_kl
+from favae_cli.views.objective import KLTerm, gaussian_kl
+from favae_cli.views.vae import VaeView
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def warm_start(small: tuple[Encoder, Decoder], large: tuple[Encoder, Decoder], b
         batches: training data as the encoder takes them, some thousand samples; read once, only if a layer is fitted.
 
     Raises:
-        UserError: the two embeddings differ in size.
+        UserError: the two embeddings differ in size, or only one pair has a linear path.
     """
     if small[0].latent != large[0].latent:
         raise UserError(
@@ -63,7 +63,13 @@ def warm_start(small: tuple[Encoder, Decoder], large: tuple[Encoder, Decoder], b
         )
     for network in small:
         network.eval()
+    if (small[0].linear is None) != (large[0].linear is None):
+        raise UserError(
+            "transfer.warm_start: layers can be copied only between views of the same start, linear or random"
+        )
     copied = _copy(small[0], large[0]) + _copy(small[1], large[1])
+    copied += _copy_path("encoder.linear", small[0].linear, large[0].linear)
+    copied += _copy_path("decoder.linear", small[1].linear, large[1].linear)
     blocks = _blocks(small, large)
     if blocks is None:
         return WarmStart(tuple(copied))
@@ -100,6 +106,14 @@ def _copy(small: Encoder | Decoder, large: Encoder | Decoder) -> list[str]:
         if target.state_dict():
             copied.append(name)
     return copied
+
+
+def _copy_path(name: str, small: nn.Module | None, large: nn.Module | None) -> list[str]:
+    """The same for a linear path, which can be copied if both are for data of one shape."""
+    if small is None or large is None or not _alike([small], [large]):
+        return []
+    large.load_state_dict(small.state_dict())
+    return [name]
 
 
 def _from_data(network: Encoder | Decoder) -> list[tuple[str, nn.Module]]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from favae_cli.machine.runtime import send
 from favae_cli.training.recorded import Inputs
 from favae_cli.training.to_device import Rows
-from favae_cli.views.vae import Loss
+from favae_cli.views.objective import Loss
 
 
 @dataclass

@@ -8,6 +8,7 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from favae_cli.config.models import FactorModelConfig, FaVaeConfig
 from favae_cli.config.run import ScheduleConfig
@@ -22,7 +23,7 @@ from favae_cli.training.encodings import Encodings, Tables, encode
 from favae_cli.training.epoch_state import Prior, Priors
 from favae_cli.training.run_state import pack_factors
 from favae_cli.training.vae_trainer import held_out
-from favae_cli.views import Encoded, RealView, View
+from favae_cli.views import Encoded, RealView, VaeView, View
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class FactorStep:
         model: FAVAE,
         data: Dataset,
         settings: FactorModelConfig,
-        scale: Callable[[str, float], None],
+        scale: Callable[[str, Tensor | float], None],
         splits: tuple[str, ...],
         tables: Tables,
         tie: Tie,
@@ -67,6 +68,9 @@ class FactorStep:
         Raises:
             EngineError: as `factors.fit`.
         """
+        for name, view in self.model.views.items():
+            if isinstance(view, VaeView) and (units := view.units) is not None:  # in the first round, once and for all
+                self._scale(name, units)
         found = {split: self._encoded(split) for split in self.splits}
         encodings = rescale(self.model.trainable, self._scale, found, self.world)
         self._tie(encodings["train"])
@@ -136,7 +140,7 @@ class FactorStep:
 
 
 def rescale(
-    views: Iterable[str], scale: Callable[[str, float], None], encodings: Mapping[str, Encodings], world: World
+    views: Iterable[str], scale: Callable[[str, Tensor | float], None], encodings: Mapping[str, Encodings], world: World
 ) -> dict[str, Encodings]:
     """Bring every trainable embedding back to unit average variance: the scale is free and would drift.
 

@@ -25,7 +25,7 @@ from favae_cli.training.stopping import agreed, never
 from favae_cli.training.to_device import Rows
 from favae_cli.training.trainer import Trainer
 from favae_cli.training.vae_trainer import scale_embedding
-from favae_cli.views.vae import KLTerm, VaeLoss
+from favae_cli.views.objective import KLTerm, VaeLoss
 
 Drawn = dict[str, Tensor]
 
@@ -208,7 +208,7 @@ class JoinedTrainer(Trainer):
                 raise Interrupted
         return {name: Totals.of(row) for name, row in zip(self.parts, self.world.add(sums), strict=True)}
 
-    def scale_embedding(self, name: str, scale: float) -> None:
+    def scale_embedding(self, name: str, scale: Tensor | float) -> None:
         scale_embedding(self.views[name], self.optimizer, scale)
 
 

@@ -21,7 +21,7 @@ from favae_cli.training.recorded import Inputs
 from favae_cli.training.run_state import under
 from favae_cli.training.stopping import never
 from favae_cli.training.trainer import Trainer
-from favae_cli.views.vae import Loss
+from favae_cli.views.objective import Loss
 
 Batch = tuple[dict[str, Tensor], dict[str, Tensor]]
 """By view, its values (B, ...), and which samples have it, bool (B,)."""

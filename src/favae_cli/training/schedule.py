@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
+from torch import Tensor
 
 from favae_cli.common.errors import Interrupted
 from favae_cli.common.run_folder import RunFolder
@@ -27,7 +27,8 @@ from favae_cli.training.factor_step import FactorStep, Tie, join
 from favae_cli.training.run_log import RunLog, SilentLog
 from favae_cli.training.run_state import Progress, described, pack, pack_means, unpack
 from favae_cli.training.trainer import Trainer
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
+from favae_cli.views.vae import VaeView
 
 logger = logging.getLogger(__name__)
 
@@ -96,9 +97,14 @@ class Training:
             return self._alone_trainers
         return {self._joined.name: self._joined}
 
-    def _scale(self, view: str, scale: float) -> None:
-        trainer = self._joined or self._alone_trainers[view]
-        trainer.scale_embedding(view, scale)
+    def _scale(self, name: str, scale: Tensor | float) -> None:
+        """Make z of a view with networks so many times what it was."""
+        trainers = dict.fromkeys(self._joined.parts, self._joined) if self._joined else self._alone_trainers
+        view = self.model.views[name]
+        if name in trainers:
+            trainers[name].scale_embedding(name, scale)
+        elif isinstance(view, VaeView):  # it is frozen
+            view.scale_embedding(scale)
 
     def _begin_round(self) -> None:
         """Tell the trainer of a round its factors and priors."""
@@ -262,22 +268,13 @@ class Training:
                 means["validation"]["kl"],
                 speed,
             )
-        self._remember(name, sum(part.means()["elbo"] for part in tested["validation"].values()))
+        progress.remember(name, sum(part.means()["elbo"] for part in tested["validation"].values()))
 
     def _kl_term(self, alone: bool) -> KLTerm:
         model = self.config.model
         if isinstance(model, BetaVaeConfig):
             return KLTerm(model.beta, model.capacity, model.growth)
         return KLTerm(self.schedule.alone_beta if alone or not isinstance(model, FaVaeConfig) else model.beta)
-
-    def _remember(self, name: str, elbo: float) -> None:
-        """Count the epochs without progress."""
-        progress = self.progress
-        if elbo > progress.best.get(name, -np.inf):
-            progress.best[name], progress.stale[name] = elbo, 0
-            progress.improved = True
-        else:
-            progress.stale[name] = progress.stale.get(name, 0) + 1
 
     def _fit_factors(self, stage: int) -> Priors:
         """The factors of a round and the priors that they give; logs the round."""

@@ -24,7 +24,7 @@ from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.build import build_model
-from favae_cli.training.run_state import unpack
+from favae_cli.training.run_state import keep_sizes, unpack
 from favae_cli.views import FrozenView, LinearView, View, build_view
 
 
@@ -90,6 +90,7 @@ def load_run(folder: Path, runtime: Runtime) -> TrainedRun:
     for name, described in state["views"].items():
         if "section" in described:
             composed.views[name] = {**described["section"], "data": composed.views[name].data}
+    keep_sizes(composed, state)
     composed.pretrained = None
     try:
         config = validate_stored(composed)

@@ -28,7 +28,7 @@ from favae_cli.training.profiling import profiled
 from favae_cli.training.recorded import Inputs, Learner, Recorded, recorded
 from favae_cli.training.stopping import agreed, never
 from favae_cli.training.to_device import delivered
-from favae_cli.views.vae import KLTerm, Loss
+from favae_cli.views.objective import KLTerm, Loss
 
 
 class Trainer(ABC):
@@ -151,8 +151,8 @@ class Trainer(ABC):
         """Which of the priors is that of all its samples in a split."""
         return priors[self.name][split]
 
-    def scale_embedding(self, name: str, scale: float) -> None:
-        """Make z of a view `scale` times what it was; only one whose prior is learned has that freedom."""
+    def scale_embedding(self, name: str, scale: Tensor | float) -> None:
+        """Make z of a view `scale` (one number, or (D,)) times what it was, where its prior is learned, and so free."""
         raise NotImplementedError
 
     def rate(self, step: int, total: int) -> float:

@@ -21,7 +21,7 @@ from favae_cli.training.stopping import agreed, never
 from favae_cli.training.to_device import Rows
 from favae_cli.training.trainer import Trainer
 from favae_cli.views import VaeView
-from favae_cli.views.vae import Loss
+from favae_cli.views.objective import Loss
 
 
 class VaeTrainer(Trainer):
@@ -67,24 +67,24 @@ class VaeTrainer(Trainer):
         part = data.views[self.name]
         return {self.name: held_out(self.name, self.view, part, indices, prior, self.seed, self.world, stop)}
 
-    def scale_embedding(self, name: str, scale: float) -> None:
+    def scale_embedding(self, name: str, scale: Tensor | float) -> None:
         scale_embedding(self.view, self.optimizer, scale)
 
 
 @torch.no_grad()
-def scale_embedding(view: VaeView, optimizer: torch.optim.Optimizer, scale: float) -> None:
+def scale_embedding(view: VaeView, optimizer: torch.optim.Optimizer, scale: Tensor | float) -> None:
     """Make z `scale` times what it was, in the networks and in what the optimiser remembers of their gradients."""
     view.scale_embedding(scale)
     head, stem = view.encoder.head, view.decoder.stem
-    for weights, rows, factor in (
-        (head.weight, slice(view.size), 1 / scale),
-        (head.bias, slice(view.size), 1 / scale),
-        (stem.weight, slice(None), scale),
-    ):
+    by = torch.as_tensor(scale, dtype=torch.float64, device=view.runtime.device).expand(view.size)
+    scaled = [(stem.weight, slice(None), by)]
+    if view.encoder.linear is None:  # else the head has units of its own
+        scaled += [(head.weight, slice(view.size), 1 / by[:, None]), (head.bias, slice(view.size), 1 / by)]
+    for weights, rows, factor in scaled:
         memory = optimizer.state.get(weights)
         if memory:
-            memory["exp_avg"][rows] *= factor
-            memory["exp_avg_sq"][rows] *= factor**2
+            memory["exp_avg"][rows] *= factor.float()
+            memory["exp_avg_sq"][rows] *= (factor**2).float()
 
 
 @torch.inference_mode()

@@ -56,7 +56,7 @@ class Gaussian(Likelihood):
     def __init__(self, variance: Variance, columns: int) -> None:
         super().__init__()
         self.standard = Standard(columns)
-        self.noise = _Noise(variance, (columns,), start=1.0)
+        self.noise = Noise(variance, (columns,), start=1.0)
 
     def fit(self, values: np.ndarray) -> None:
         self.standard.fit(values)
@@ -77,23 +77,25 @@ class PixelGaussian(Likelihood):
     Args:
         variance: v, or "learned": one for each channel.
         channels: C of images (B, C, H, W).
+        linear: N(output, v) instead. What is decoded is cut to [0, 1]; the likelihood is of what is not, or nothing
+            would draw a value from beyond back.
     """
 
-    def __init__(self, variance: Variance, channels: int) -> None:
+    def __init__(self, variance: Variance, channels: int, linear: bool = False) -> None:
         super().__init__()
-        self.noise = _Noise(variance, (channels, 1, 1), start=0.1)
+        self.noise, self.linear = Noise(variance, (channels, 1, 1), start=0.1), linear
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
-        return self.noise.log_prob(x, torch.sigmoid(output))
+        return self.noise.log_prob(x, output if self.linear else torch.sigmoid(output))
 
     def mean(self, output: Tensor) -> Tensor:
-        return torch.sigmoid(output)
+        return output.clamp(0, 1) if self.linear else torch.sigmoid(output)
 
     def variance(self, output: Tensor) -> Tensor:
         return self.noise.variance(output)
 
 
-class _Noise(nn.Module):
+class Noise(nn.Module):
     """A normal distribution around given means.
 
     Args:
@@ -107,6 +109,14 @@ class _Noise(nn.Module):
         self.fixed = None if variance == "learned" else float(variance)
         if self.fixed is None:
             self.log_variance = nn.Parameter(torch.full(scales, math.log(start)))
+
+    def start_at(self, variance: float) -> float:
+        """Have a learned variance begin there, but for its floor; returns what it is now, fixed or not."""
+        if self.fixed is not None:
+            return self.fixed
+        beyond = max(variance - _FLOOR, _FLOOR)
+        nn.init.constant_(self.log_variance, math.log(beyond))
+        return beyond + _FLOOR
 
     def variance(self, mean: Tensor) -> Tensor:
         """One for every mean."""

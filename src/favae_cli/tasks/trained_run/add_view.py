@@ -13,7 +13,6 @@ from omegaconf import OmegaConf
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
-from favae_cli.common.random_streams import torch_generator
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.contradictions import validate
@@ -30,12 +29,12 @@ from favae_cli.nets.warm_start import warm_start
 from favae_cli.queries.given import Given
 from favae_cli.tasks.session import Session
 from favae_cli.tasks.train import evaluate
-from favae_cli.training.build import fit_view
+from favae_cli.training.build import fresh_view
 from favae_cli.training.encodings import Encodings
 from favae_cli.training.factor_step import keep_units
 from favae_cli.training.schedule import Training
 from favae_cli.training.trained_run import TrainedRun
-from favae_cli.views import Encoded, InferredView, VaeView, View, build_view
+from favae_cli.views import Encoded, InferredView, VaeView, View
 
 logger = logging.getLogger(__name__)
 
@@ -121,10 +120,7 @@ def _shared(data: Dataset, name: str, others: Iterable[str]) -> np.ndarray:
 def _built(config: AddViewConfig, trained: TrainedRun, whole: Config, data: Dataset) -> View:
     name = config.name
     part = data.views[name]
-    view = build_view(name, config.new, part, trained.runtime, torch_generator(whole.seed, name, "weights"))
-    train = data.having("train", name)
-    if not part.is_image:
-        fit_view(name, view, part.gather(train))
+    view = fresh_view(name, config.new, part, data.having("train", name), trained.runtime, whole.seed)
     if config.warm_start is not None:
         source = trained.factors.views[config.warm_start]
         if not (isinstance(source, VaeView) and isinstance(view, VaeView)):
