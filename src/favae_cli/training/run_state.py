@@ -109,9 +109,9 @@ def described(model: FAVAE | JointVAE, data: Dataset) -> dict[str, dict[str, Any
 
 def keep_sizes(composed: DictConfig, state: Mapping[str, Any]) -> None:
     """Have a stored config say how large each z of size auto came out, by its checkpoint's state."""
-    for name, view in state["views"].items():
-        if composed.views[name].get("latent") == AUTO:
-            composed.views[name].latent = view["latent"]
+    for name, section in composed.views.items():
+        if section.get("latent") == AUTO:
+            section.latent = state["views"][name]["latent"]
 
 
 def pack(model: FAVAE | JointVAE, trainers: Mapping[str, Trainer], priors: Priors) -> dict[str, torch.Tensor]:
