@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cache
+from glob import glob
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from filelock import FileLock
 from hydra import compose, initialize_config_dir
 from hydra._internal import config_loader_impl
@@ -35,9 +39,16 @@ from favae_cli.factors import FactorModel, Gamma, ViewFactors
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models import JointVAE, build_joint
 from favae_cli.models.fa_vae import FAVAE
+from favae_cli.reporting import style
 from favae_cli.views import BernoulliView, Encoded
 
 LIBRARY = ("mvae", "mmvae", "jmvae", "dmvae", "mopoe", "mvtcae")
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: the garbage collector is to look at what tests make."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -81,12 +92,12 @@ def merged_once() -> Iterator[None]:
     That takes most of a composition's 0.2 s, a command line composes three times and a sweep twice a run.
     """
     choose, merge = config_loader_impl.create_defaults_list, ConfigLoaderImpl._compose_config_from_defaults_list
-    chosen, merged = dict[Any, DefaultsList](), dict[Any, bytes]()
+    chosen, merged = dict[Any, DefaultsList](), dict[int, bytes]()
 
     def files(repo: IConfigRepository) -> tuple[tuple[str, bytes], ...]:
         folders = [source.path for source in repo.get_sources() if source.scheme() == "file"]
-        paths = [path for folder in folders for path in sorted(Path(folder).rglob("*.yaml"))]
-        return tuple((str(path), path.read_bytes()) for path in paths)
+        paths = [path for folder in folders for path in glob(f"{folder}/**/*.yaml", recursive=True)]
+        return tuple((path, Path(path).read_bytes()) for path in paths)
 
     def choose_once(
         repo: IConfigRepository,
@@ -104,7 +115,7 @@ def merged_once() -> Iterator[None]:
         return replace(chosen[key], config_overrides=values)
 
     def merge_once(loader: ConfigLoaderImpl, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
-        key = (repr(defaults), files(repo))
+        key = id(defaults)  # of a list in `chosen`
         if key not in merged:
             merged[key] = pickle.dumps(merge(loader, defaults, repo))
         config: DictConfig = pickle.loads(merged[key])
@@ -113,6 +124,7 @@ def merged_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(config_loader_impl, "create_defaults_list", choose_once)
         patch.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", merge_once)
+        patch.setattr(yaml, "SafeLoader", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         yield
 
 
@@ -147,6 +159,19 @@ def no_sweep_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the picture of a sweep, which is drawn anew after every run."""
     monkeypatch.setattr("favae_cli.sweeps.recorder.sweep_figure", lambda runs, score: None)
     monkeypatch.setattr("favae_cli.sweeps.recorder.save", lambda figure, path: None)
+
+
+@contextmanager
+def unarranged_axes() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(style.blank.__kwdefaults__, "constrained", False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def unarranged() -> Callable[[], AbstractContextManager[None]]:
+    """Leaves the axes of figures where they are: to arrange them takes longer than most of what a tiny run does."""
+    return unarranged_axes
 
 
 @cache
