@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import cache
+from glob import glob
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from filelock import FileLock
 from hydra import compose, initialize_config_dir
+from hydra._internal import config_loader_impl
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra.types import RunMode
+from hydra._internal.config_repository import IConfigRepository
+from hydra._internal.defaults_list import DefaultsList, Overrides
+from hydra.core.default_element import ResultDefault
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 from torch import nn
 
@@ -31,9 +40,16 @@ from favae_cli.factors import FactorModel, Gamma, ViewFactors
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models import JointVAE, build_joint
 from favae_cli.models.fa_vae import FAVAE
+from favae_cli.reporting import style
 from favae_cli.views import BernoulliView, Encoded
 
 LIBRARY = ("mvae", "mmvae", "jmvae", "dmvae", "mopoe", "mvtcae")
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: the garbage collector is to look at what tests make."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -71,40 +87,45 @@ def own_cache(common: Path) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def composed_once() -> Iterator[None]:
-    """Let Hydra compose a config once for the same files and overrides.
+def merged_once() -> Iterator[None]:
+    """Let Hydra read and merge the same files once; what the overrides then set in the result is done every time.
 
-    It takes 0.2 s, a command line needs it three times and a sweep twice a run, and most tests begin with the same few.
+    That takes most of a composition's 0.2 s, a command line composes three times and a sweep twice a run.
     """
-    compose_anew, made = ConfigLoaderImpl.load_configuration, dict[Any, bytes]()
+    choose, merge = config_loader_impl.create_defaults_list, ConfigLoaderImpl._compose_config_from_defaults_list
+    chosen, merged = dict[Any, DefaultsList](), dict[int, bytes]()
 
-    def load_configuration(
-        loader: ConfigLoaderImpl,
+    def files(repo: IConfigRepository) -> tuple[tuple[str, bytes], ...]:
+        folders = [source.path for source in repo.get_sources() if source.scheme() == "file"]
+        paths = [path for folder in folders for path in glob(f"{folder}/**/*.yaml", recursive=True)]
+        return tuple((path, Path(path).read_bytes()) for path in paths)
+
+    def choose_once(
+        repo: IConfigRepository,
         config_name: str | None,
-        overrides: list[str],
-        run_mode: RunMode,
-        from_shell: bool = True,
-        validate_sweep_overrides: bool = True,
-    ) -> DictConfig:
-        sources = [source for source in loader.get_sources() if source.scheme() == "file"]
-        files = [path for source in sources for path in sorted(Path(source.path).rglob("*.yaml"))]
-        texts = tuple((str(path), path.read_bytes()) for path in files)
-        # Hydra adds the mode that it found to what was asked, which changes nothing else.
-        modes = [line for line in overrides if line in ("hydra.mode=RUN", "hydra.mode=MULTIRUN")]
-        asked = [line for line in overrides if line not in modes]
-        key, strict = (config_name, *asked, texts), (RunMode.RUN, True)  # what is right for a run is so for a sweep
-        way = strict if (strict, key) in made else (run_mode, validate_sweep_overrides)
-        if (way, key) not in made:
-            made[way, key] = pickle.dumps(compose_anew(loader, config_name, asked, run_mode, from_shell, way[1]))
-        config: DictConfig = pickle.loads(made[way, key])
-        config.hydra.runtime.cwd = str(Path.cwd())
-        for line in modes:
-            config.hydra.mode = RunMode[line.partition("=")[2]]
-            config.hydra.overrides.hydra.append(line)
+        overrides_list: list[Override],
+        prepend_hydra: bool,
+        skip_missing: bool,
+    ) -> DefaultsList:
+        values = Overrides(repo, overrides_list).config_overrides
+        choices = [o for o in overrides_list if o not in values and not o.is_sweep_override()]
+        lines = tuple(choice.input_line for choice in choices)
+        key = (config_name, lines, prepend_hydra, skip_missing, files(repo))
+        if key not in chosen:
+            chosen[key] = choose(repo, config_name, choices, prepend_hydra, skip_missing)
+        return replace(chosen[key], config_overrides=values)
+
+    def merge_once(loader: ConfigLoaderImpl, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
+        key = id(defaults)  # of a list in `chosen`
+        if key not in merged:
+            merged[key] = pickle.dumps(merge(loader, defaults, repo))
+        config: DictConfig = pickle.loads(merged[key])
         return config
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ConfigLoaderImpl, "load_configuration", load_configuration)
+        patch.setattr(config_loader_impl, "create_defaults_list", choose_once)
+        patch.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", merge_once)
+        patch.setattr(yaml, "SafeLoader", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         yield
 
 
@@ -139,6 +160,19 @@ def no_sweep_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the picture of a sweep, which is drawn anew after every run."""
     monkeypatch.setattr("favae_cli.sweeps.recorder.sweep_figure", lambda runs, score: None)
     monkeypatch.setattr("favae_cli.sweeps.recorder.save", lambda figure, path: None)
+
+
+@contextmanager
+def unarranged_axes() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(style.blank.__kwdefaults__, "constrained", False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def unarranged() -> Callable[[], AbstractContextManager[None]]:
+    """Leaves the axes of figures where they are: to arrange them takes longer than most of what a tiny run does."""
+    return unarranged_axes
 
 
 @cache

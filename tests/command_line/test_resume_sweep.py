@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,15 +54,27 @@ def runs(elsewhere: None, no_sweep_figure: None, monkeypatch: pytest.MonkeyPatch
     return stand_in
 
 
+@pytest.fixture(scope="session")
+def killed(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """Where a sweep of four runs was killed."""
+
+    def sweep(place: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(place)
+            patch.setattr("sys.argv", ["favae-run"])
+            patch.setattr("favae_cli.sweeps.recorder.sweep_figure", lambda runs, score: None)
+            patch.setattr("favae_cli.sweeps.recorder.save", lambda figure, path: None)
+            patch.setattr("favae_cli.tasks.run_task", Runs(failing_at=20, killed_at=30))
+            with pytest.raises(Killed):
+                main(SWEEP)
+
+    return made_once("killed_sweep", sweep)
+
+
 @pytest.fixture
-def folder(runs: Runs) -> Path:
+def folder(killed: Path, runs: Runs) -> Path:
     """Of a sweep of four runs: one finished, one failed, one was killed and one never began."""
-    runs.failing_at, runs.killed_at = 20, 30
-    with pytest.raises(Killed):
-        main(SWEEP)
-    runs.failing_at = runs.killed_at = 0
-    runs.factors.clear()
-    runs.found.clear()
+    shutil.copytree(killed, Path.cwd(), dirs_exist_ok=True)
     (begun,) = Path("outputs/multirun/avatars_condition").iterdir()
     return begun
 
@@ -103,6 +117,7 @@ def test_the_folder_alone_says_which_sweep_it_is(folder: Path, runs: Runs) -> No
     assert len(runs.factors) == 3
 
 
+@pytest.mark.slow
 def test_the_newest_sweep_with_the_same_keys_goes_on(folder: Path, runs: Runs) -> None:
     runs.killed_at = 10
     for swept in ("model.factors=10,20,30,40", "model.factors=10,50"):

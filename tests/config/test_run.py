@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -70,8 +71,13 @@ def composed(*overrides: str) -> DictConfig:
         return compose("run", list(overrides))
 
 
+@cache
+def pickled(*overrides: str) -> bytes:
+    return pickle.dumps(composed(*overrides))
+
+
 def with_values(values: dict[str, Any], *overrides: str) -> DictConfig:
-    changed = composed(*overrides).copy()
+    changed: DictConfig = pickle.loads(pickled(*overrides))  # OmegaConf takes ten times as long for a copy
     for key, value in values.items():
         OmegaConf.update(changed, key, value, force_add=True)
     return changed

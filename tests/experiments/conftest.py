@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,6 @@ from PIL import Image
 
 import favae_cli
 from favae_cli.cli import main
-from favae_cli.reporting import style
 from favae_cli.tasks import session
 
 EMOJI = Path(__file__).parents[3] / "shared" / "data" / "emoji"
@@ -138,10 +138,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def unarranged() -> Iterator[None]:
-    """Leave the axes of figures where they are: to arrange them takes longer than most of what a tiny run does."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(style.blank.__kwdefaults__, "constrained", False)
+def plain_figures(unarranged: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    with unarranged():
         yield
 
 

@@ -64,7 +64,7 @@ def test_a_run_stopped_in_every_phase_ends_with_the_same_numbers(
         (session, "build_model"),
         (factor_step, "encode"),
         (prediction, "score"),
-        (style.Figure, "savefig"),
+        (style.FigureCanvasAgg, "draw"),
         (report, "_figures"),
     ):
         told = stopped(signal.SIGTERM, owner, name, *command)
@@ -74,7 +74,7 @@ def test_a_run_stopped_in_every_phase_ends_with_the_same_numbers(
     assert favae_run(*command) == 0
     assert untimed(metrics_of(Path("run"))) == untimed(metrics_of(Path("whole")))
 
-    told = stopped(signal.SIGINT, style.Figure, "savefig", "task=factors", "run=run", "hydra.run.dir=used")
+    told = stopped(signal.SIGINT, style.FigureCanvasAgg, "draw", "task=factors", "run=run", "hydra.run.dir=used")
     assert told.startswith("favae-run: stopped; what was made until then is in")
     assert not half_written(Path("used"))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score, roc_auc_score
 
-from favae_cli.factors import fit
+from favae_cli.factors import FactorModel, fit
 from favae_cli.factors.add_view import NewView, extend
 from favae_cli.factors.bernoulli import BernoulliEmbedding
 from favae_cli.factors.embeddings import Embeddings
@@ -25,9 +25,14 @@ def evidence(arrays, views, rows, local=None) -> Embeddings:
     return Embeddings({view: arrays[view][rows] for view in views}, {}, local or {}, (*views, *(local or {})))
 
 
+@pytest.fixture(scope="module")
+def old(arrays) -> FactorModel:
+    """Of two views, before the third joins."""
+    return fit(evidence(arrays, "ab", TRAIN).moments(), 10)
+
+
 @pytest.mark.slow
-def test_it_is_foretold_as_well_as_by_a_joint_fit_and_the_others_do_not_change(arrays):
-    old = fit(evidence(arrays, "ab", TRAIN).moments(), 10)
+def test_it_is_foretold_as_well_as_by_a_joint_fit_and_the_others_do_not_change(arrays, old):
     c = arrays["c"][TRAIN]
     extended = extend(old, "c", evidence(arrays, "ab", TRAIN), NewView(c, np.zeros_like(c)))
     joint = fit(evidence(arrays, "abc", TRAIN).moments(), 10)
@@ -40,9 +45,8 @@ def test_it_is_foretold_as_well_as_by_a_joint_fit_and_the_others_do_not_change(a
             np.testing.assert_array_equal(before, after)
 
 
-def test_noise_and_weights_are_those_of_least_squares(arrays):
+def test_noise_and_weights_are_those_of_least_squares(arrays, old):
     """With the prior all but flat and g nearly known, the mean of W is the regression on g."""
-    old = fit(evidence(arrays, "ab", TRAIN).moments(), 10)
     given, c = evidence(arrays, "ab", TRAIN), arrays["c"][TRAIN]
     view = extend(old, "c", given, NewView(c, np.zeros_like(c))).views["c"]
     g = given.latents(old)
@@ -57,8 +61,7 @@ def test_noise_and_weights_are_those_of_least_squares(arrays):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.4])
-def test_real_columns_with_holes_join(arrays, share):
-    old = fit(evidence(arrays, "ab", TRAIN).moments(), 10)
+def test_real_columns_with_holes_join(arrays, old, share):
     rng = np.random.default_rng(0)
     c = np.where(rng.random(arrays["c"][TRAIN].shape) < share, np.nan, arrays["c"][TRAIN])
     local = RealEmbedding(c)
@@ -71,8 +74,7 @@ def test_real_columns_with_holes_join(arrays, share):
 
 
 @pytest.mark.slow
-def test_binary_columns_join(arrays):
-    old = fit(evidence(arrays, "ab", TRAIN).moments(), 10)
+def test_binary_columns_join(arrays, old):
     labels = (arrays["c"] > np.median(arrays["c"], axis=0)).astype(float)
     local = BernoulliEmbedding(labels[TRAIN])
     extended = extend(old, "c", evidence(arrays, "ab", TRAIN), NewView(local.mean, local.variance, local))
@@ -87,8 +89,7 @@ def test_binary_columns_join(arrays):
     assert later > at_once - 0.02
 
 
-def test_mistakes_are_told(arrays):
-    old = fit(evidence(arrays, "ab", TRAIN).moments(), 10, sweeps=5)
+def test_mistakes_are_told(arrays, old):
     c = arrays["c"]
     with pytest.raises(ValueError, match="a view 'a' already"):
         extend(old, "a", evidence(arrays, "ab", TRAIN), NewView(c[TRAIN], np.zeros_like(c[TRAIN])))

@@ -88,7 +88,7 @@ def auc_of_labels(model: FactorModel, z: np.ndarray, labels: np.ndarray) -> np.n
     return np.array([roc_auc_score(truth, guess) for truth, guess in zip(labels.T, found.T, strict=True)])
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("missing", [0.0, 0.3], ids=["complete", "incomplete"])
 def test_planted_logistic_model_is_recovered(seed, missing):
     z, labels = labelled(seed)

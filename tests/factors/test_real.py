@@ -112,7 +112,8 @@ def test_columns_in_other_units_are_imputed_the_same():
     assert np.sqrt(np.mean((first - again / units) ** 2)) < 0.1 * np.sqrt(np.mean(first**2))
 
 
-@pytest.mark.parametrize("columns", [(8, 3), pytest.param((4, 6), marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", [(8, 3), (4, 6)])
 def test_intervals_beside_binary_columns_cover_what_they_say(columns):
     """What a bit says of g is no more than a bit: z of a binary column is not known."""
     rng = np.random.default_rng(0)
@@ -180,7 +181,8 @@ def test_moments_follow_every_update_and_stretch_though_settled_samples_are_not_
             assert part.entropy[view] == pytest.approx(0.5 * np.log(2 * np.pi * np.e * seen).sum())
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 4))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
 def test_columns_stored_in_float32_are_fitted_to_the_end(seed):
     """As views give them: no rounding lowers the bound, which the engine would take for a mistake of its own."""
     x = with_holes(planted(seed, 120, np.full(4, 0.4)), 0.1, seed + 10).astype(np.float32)

@@ -60,9 +60,8 @@ def drawn(folder: Path) -> list[Row]:
     return [{key: row[key] for key in ("job", "model.beta", "score", "status")} for row in rows(folder)]
 
 
-@pytest.mark.parametrize(
-    "ending", [pytest.param(Killed(), marks=pytest.mark.slow), ZeroDivisionError()], ids=["killed", "failed"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [Killed(), ZeroDivisionError()], ids=["killed", "failed"])
 def test_a_search_that_broke_off_goes_on_as_if_it_never_had(runs: Runs, ending: BaseException) -> None:
     runs.ending = ending
     with pytest.raises(type(ending)):

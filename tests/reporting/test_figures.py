@@ -1,5 +1,6 @@
 """Figures: what a reader must be able to see in them, whatever the numbers."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +183,6 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
 
     assert path.read_bytes().startswith(b"\x89PNG")
     assert list(tmp_path.iterdir()) == [path]
+    expected = BytesIO()
+    figures.curves([epoch(1)]).savefig(expected, format="png", metadata={"Software": None})
+    assert path.read_bytes() == expected.getvalue()

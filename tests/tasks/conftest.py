@@ -5,7 +5,8 @@ One knows what it does: factor analysis of small drawn faces, no network. One ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,12 @@ def trained(folder: Path, composed: DictConfig) -> Path:
     training.run(StopRequest())
     training.log.close()
     return folder
+
+
+@pytest.fixture(autouse=True, scope="module")
+def plain_figures(unarranged: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    with unarranged():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,7 @@ SIZE = 8
 SAMPLES = 48
 TIED = 2  # factors of a model whose views are joined
 TIMES = ("seconds", "images_per_second")
+End = tuple[dict[str, torch.Tensor], list[dict[str, Any]], dict[str, Any]]
 
 
 def trainer_section(**changes: object) -> TrainerConfig:
@@ -105,12 +106,13 @@ def make_trainer(data: Dataset) -> Callable[..., VaeTrainer]:
     return make
 
 
+def tiny_model(bf16: bool = False, seed: int = 0) -> FAVAE:
+    return FAVAE({"face": tiny_view(bf16, seed), "attributes": BernoulliView(2)})
+
+
 @pytest.fixture
 def make_model() -> Callable[..., FAVAE]:
-    def make(bf16: bool = False, seed: int = 0) -> FAVAE:
-        return FAVAE({"face": tiny_view(bf16, seed), "attributes": BernoulliView(2)})
-
-    return make
+    return tiny_model
 
 
 @pytest.fixture
@@ -182,10 +184,14 @@ def identical() -> Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tens
     return same_tensors
 
 
+def begin(
+    model: FAVAE, data: Dataset, config: Config, directory: Path, plan: ScheduleConfig, watched: tuple[str, ...] = ()
+) -> Training:
+    return Training(model, data, config, directory, lambda: {"joined": float(model.factors is not None)}, plan, watched)
+
+
 @pytest.fixture
-def start(
-    make_model: Callable[..., FAVAE], data: Dataset, tiny_config: Callable[..., Config], tmp_path: Path
-) -> Callable[..., Training]:
+def start(data: Dataset, tiny_config: Callable[..., Config], tmp_path: Path) -> Callable[..., Training]:
     """A training that goes on from what lies in its folder, as after a new start of the program."""
 
     def make(
@@ -197,33 +203,33 @@ def start(
     ) -> Training:
         directory = tmp_path / folder
         directory.mkdir(exist_ok=True)
-        model, config = make_model(), tiny_config(*overrides)
+        model, config = tiny_model(), tiny_config(*overrides)
         model.views = {name: model.views[name] for name in views}
-        return Training(
-            model,
-            data,
-            config,
-            directory,
-            lambda: {"joined": float(model.factors is not None)},
-            plan(config.plan),
-            watched,
-        )
+        return begin(model, data, config, directory, plan(config.plan), watched)
 
     return make
 
 
+def run_to_the_end(training: Training) -> End:
+    training.run(StopRequest())
+    training.log.close()
+    tensors, state = checkpoint.load(training.last)
+    records = [
+        {key: value for key, value in record.items() if key not in TIMES}
+        for record in read_records(training.last.parents[1])
+    ]
+    return tensors, records, {key: value for key, value in state.items() if key not in ("seconds", "written")}
+
+
 @pytest.fixture
-def finish() -> Callable[[Training], tuple[dict[str, torch.Tensor], list[dict[str, Any]], dict[str, Any]]]:
+def finish() -> Callable[[Training], End]:
     """Trains to the end: the last checkpoint's tensors, the records and the progress, all without times."""
+    return run_to_the_end
 
-    def run(training: Training) -> tuple[dict[str, torch.Tensor], list[dict[str, Any]], dict[str, Any]]:
-        training.run(StopRequest())
-        training.log.close()
-        tensors, state = checkpoint.load(training.last)
-        records = [
-            {key: value for key, value in record.items() if key not in TIMES}
-            for record in read_records(training.last.parents[1])
-        ]
-        return tensors, records, {key: value for key, value in state.items() if key not in ("seconds", "written")}
 
-    return run
+@pytest.fixture(scope="session")
+def finished(tiny_config: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory) -> tuple[Training, End]:
+    """What `start()` begins, at its end; for looking at, not for going on with."""
+    config = tiny_config()
+    training = begin(tiny_model(), tiny_dataset(), config, tmp_path_factory.mktemp("finished"), config.plan)
+    return training, run_to_the_end(training)

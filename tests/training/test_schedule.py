@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,16 +19,16 @@ from favae_cli.training import checkpoint, factor_step
 from favae_cli.training.schedule import Training
 
 Identical = Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], bool]
-Finish = Callable[[Training], tuple[dict[str, torch.Tensor], list[dict[str, Any]], dict[str, Any]]]
+End = tuple[dict[str, torch.Tensor], list[dict[str, Any]], dict[str, Any]]
+Finish = Callable[[Training], End]
 
 
 class Killed(BaseException):
     """Stands for SIGKILL."""
 
 
-def test_views_train_alone_then_in_rounds_between_factors(start: Callable[..., Training], finish: Finish) -> None:
-    training = start()
-    _, records, state = finish(training)
+def test_views_train_alone_then_in_rounds_between_factors(finished: tuple[Training, End]) -> None:
+    training, (_, records, state) = finished
     told = [(r["kind"], r.get("round"), r.get("epoch")) for r in records]
     assert told == [
         ("epoch", 0, 1),
@@ -44,10 +46,9 @@ def test_views_train_alone_then_in_rounds_between_factors(start: Callable[..., T
 
 
 def test_alone_the_prior_is_standard_and_in_the_rounds_it_is_expected_from_the_others(
-    start: Callable[..., Training], data: Dataset
+    finished: tuple[Training, End], data: Dataset
 ) -> None:
-    training = start()
-    training.run(StopRequest())
+    training, _ = finished
     prior = training.priors["face"]["train"]
     assert prior.mean is not None
     assert prior.mean.shape == (len(data.having("train", "face")), 3)
@@ -156,15 +157,22 @@ def _ask_after(training: Training, steps: int, stop: StopRequest) -> None:
     training.trainers["face"].optimizer.step = counted  # type: ignore[method-assign]
 
 
-def test_a_finished_run_is_left_as_it_is(start: Callable[..., Training], identical: Identical, finish: Finish) -> None:
-    first = finish(start())
-    again = finish(start())
+def test_a_finished_run_is_left_as_it_is(
+    finished: tuple[Training, End],
+    start: Callable[..., Training],
+    identical: Identical,
+    finish: Finish,
+    tmp_path: Path,
+) -> None:
+    training, first = finished
+    shutil.copytree(training.last.parents[1], tmp_path / "run")
+    again = finish(start("run"))
     assert identical(again[0], first[0])
     assert again[1:] == first[1:]
 
 
-def test_the_bound_is_told_term_by_term(start: Callable[..., Training], finish: Finish) -> None:
-    _, records, _ = finish(start())
+def test_the_bound_is_told_term_by_term(finished: tuple[Training, End]) -> None:
+    _, (_, records, _) = finished
     for record in records:
         if record["kind"] == "round":
             terms = [value for key, value in record.items() if key.startswith("bound/")]
@@ -173,9 +181,9 @@ def test_the_bound_is_told_term_by_term(start: Callable[..., Training], finish: 
 
 
 def test_the_bound_of_many_samples_is_told_from_some(
-    start: Callable[..., Training], finish: Finish, monkeypatch: pytest.MonkeyPatch
+    finished: tuple[Training, End], start: Callable[..., Training], finish: Finish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = [record for record in finish(start("whole"))[1] if record["kind"] == "round"]
+    whole = [record for record in finished[1][1] if record["kind"] == "round"]
     monkeypatch.setattr(factor_step, "PROBED", 24)
     some = [record for record in finish(start("some"))[1] if record["kind"] == "round"]
     for one, other in zip(whole, some, strict=True):
@@ -184,9 +192,8 @@ def test_the_bound_of_many_samples_is_told_from_some(
         assert one["tau/face"] == other["tau/face"]
 
 
-def test_every_round_begins_with_an_embedding_of_unit_scale(start: Callable[..., Training], data: Dataset) -> None:
-    training = start()
-    training.run(StopRequest())
+def test_every_round_begins_with_an_embedding_of_unit_scale(finished: tuple[Training, End], data: Dataset) -> None:
+    training, _ = finished
     encoded = training.model.encode(data, data.having("train", "face"))["face"]
     assert encoded.mean.var(axis=0).mean() + encoded.variance.mean() == pytest.approx(1, rel=1e-3)
 

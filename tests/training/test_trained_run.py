@@ -88,8 +88,10 @@ def test_numbers_of_the_run_come_along(run: Path) -> None:
 
 def test_linear_views_need_no_data(config_of: Callable[..., Config], data: Dataset, tmp_path: Path) -> None:
     data.views["cartoon"] = data.views["face"]
-    small = [f"views.{view}.arch.channels=[4,8]" for view in ("face", "cartoon")]
-    config = config_of("experiment=avatars_adapt", "model=fa", "model.components=5", "data.size=8", *small)
+    small = ["schedule.sweeps=10", *(f"views.{view}.arch.channels=[4,8]" for view in ("face", "cartoon"))]
+    config = config_of(
+        "experiment=avatars_adapt", "model=fa", "model.components=5", "data.size=8", "schedule.sweeps=10", *small
+    )
     model = train(tmp_path, config, data)
     loaded = load_run(tmp_path, PLAIN)
     assert isinstance(loaded.factors.views["face"], LinearView)

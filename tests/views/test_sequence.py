@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,10 @@ STEPS, CHANNELS, LATENT, VARIANCE = 12, 2, 6, 0.05
 GRU = GruArch(name="gru", hidden=20, layers=1)
 CONV = Conv1dArch(name="conv1d", channels=[24, 32], kernel=5, stride=2, leak=0.1)
 BOTH = pytest.mark.parametrize("arch", [GRU, CONV], ids=["gru", "conv1d"])
+Learned = Callable[[GruArch | Conv1dArch], SequenceView]
+BOTH_LEARNED = pytest.mark.parametrize(  # a recurrent network takes seconds to learn
+    "arch", [pytest.param(GRU, marks=pytest.mark.slow), CONV], ids=["gru", "conv1d"]
+)
 
 
 def view(
@@ -74,8 +79,16 @@ def trained(arch: GruArch | Conv1dArch, values: np.ndarray, epochs: int = 30) ->
 
 
 @pytest.fixture(scope="module")
-def learned() -> dict[str, SequenceView]:
-    return {"gru": trained(GRU, sines()), "conv1d": trained(CONV, sines())}
+def learned() -> Learned:
+    """A view of that architecture that has learned the sines."""
+    found: dict[str, SequenceView] = {}
+
+    def of(arch: GruArch | Conv1dArch) -> SequenceView:
+        if arch.name not in found:
+            found[arch.name] = trained(arch, sines())
+        return found[arch.name]
+
+    return of
 
 
 # What the likelihood is
@@ -142,11 +155,11 @@ def test_a_decoded_sequence_has_one_step_at_least_and_all_at_most(bias: float, l
     assert ends(made.decode(noise(5).numpy())).tolist() == [length] * 5
 
 
-@BOTH
+@BOTH_LEARNED
 def test_deviations_are_in_the_units_of_the_data_and_have_the_decoded_shape(
-    arch: GruArch | Conv1dArch, learned: dict[str, SequenceView]
+    arch: GruArch | Conv1dArch, learned: Learned
 ) -> None:
-    made = learned[arch.name]
+    made = learned(arch)
     encoded = made.encode(sines(50, seed=1))
     decoded, found = made.decode(encoded.mean), made.deviation(encoded.mean, encoded.variance)
     assert found.shape == decoded.shape
@@ -157,9 +170,9 @@ def test_deviations_are_in_the_units_of_the_data_and_have_the_decoded_shape(
     assert (np.nanmean(found, axis=(0, 1)) > np.nanmean(certain, axis=(0, 1))).all()
 
 
-@BOTH
-def test_planted_sequences_come_back(arch: GruArch | Conv1dArch, learned: dict[str, SequenceView]) -> None:
-    made, values, whole = learned[arch.name], sines(200, seed=1), sines(200, seed=1, holes=0.0)
+@BOTH_LEARNED
+def test_planted_sequences_come_back(arch: GruArch | Conv1dArch, learned: Learned) -> None:
+    made, values, whole = learned(arch), sines(200, seed=1), sines(200, seed=1, holes=0.0)
     decoded = made.decode(made.encode(values).mean)
     for channel in range(CHANNELS):
         truth, found = whole[..., channel], decoded[..., channel]
@@ -208,12 +221,10 @@ def test_gradients_are_finite_on_incomplete_data(arch: GruArch | Conv1dArch) -> 
     assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
 
 
-@BOTH
-def test_rescaling_the_embedding_leaves_what_is_decoded(
-    arch: GruArch | Conv1dArch, learned: dict[str, SequenceView]
-) -> None:
+@BOTH_LEARNED
+def test_rescaling_the_embedding_leaves_what_is_decoded(arch: GruArch | Conv1dArch, learned: Learned) -> None:
     made, values = view(arch), sines(20)
-    made.networks.load_state_dict(learned[arch.name].networks.state_dict())
+    made.networks.load_state_dict(learned(arch).networks.state_dict())
     before = made.encode(values)
     decoded = made.decode(before.mean)
     made.scale_embedding(0.2)
@@ -223,11 +234,11 @@ def test_rescaling_the_embedding_leaves_what_is_decoded(
     np.testing.assert_allclose(made.decode(after.mean), decoded, rtol=1e-4, atol=1e-4)
 
 
-@BOTH
+@BOTH_LEARNED
 def test_a_checkpoint_holds_all_that_it_has_learned(
-    arch: GruArch | Conv1dArch, learned: dict[str, SequenceView], tmp_path: Path
+    arch: GruArch | Conv1dArch, learned: Learned, tmp_path: Path
 ) -> None:
-    made, other, values = learned[arch.name], view(arch, seed=1), sines(20, seed=1)
+    made, other, values = learned(arch), view(arch, seed=1), sines(20, seed=1)
     checkpoint.save(tmp_path / "last", made.networks.state_dict(), {})
     other.networks.load_state_dict(checkpoint.load(tmp_path / "last")[0])
     np.testing.assert_array_equal(other.encode(values).mean, made.encode(values).mean)

@@ -54,6 +54,26 @@ class Group:
     holes: Holes | None
 
 
+@dataclass(frozen=True)
+class Pull:
+    """How z of a local view hangs on <g>, and so on all <z> (D_p,) of its pattern: it is expected at
+    <z> @ weights + bias, with the precision tau.
+
+    Attributes:
+        own: where its own <z> are among those of the pattern.
+        weights: (D_p, D).
+        bias: (D,).
+        coupling: (D, D), what its own <z> have to do with its own expectation.
+    """
+
+    view: str
+    own: slice
+    weights: np.ndarray
+    bias: np.ndarray
+    coupling: np.ndarray
+    precision: float
+
+
 class Evidence:
     """Embeddings of N samples in all their views, as evidence about g.
 
@@ -94,29 +114,44 @@ class Evidence:
         """Iterate local q(z) and q(g) to their fixed point with the model's parameters held as they are."""
         if not self.local:
             return
+        pulls = self._pulls(model)
         for _ in range(steps):
             before = [local.mean.copy() for local in self.local.values()]
-            self._update(model)
+            self._follow(pulls)
             pairs = zip(self.local.values(), before, strict=True)
             if all(np.abs(local.mean - old).max(initial=0.0) <= tolerance for local, old in pairs):
                 return
 
     def _update(self, model: FactorModel) -> None:
         """Renew the local q(z) of open samples, view by view, each with <g> following along."""
+        self._follow(self._pulls(model))
+
+    def _pulls(self, model: FactorModel) -> list[tuple[Pattern, np.ndarray, list[Pull]]]:
+        """Of every pattern with samples that are open these samples, and how its local views hang on <g>."""
+        found = []
         for pattern, group in self.groups.items():
             inferred = self._local_views(pattern)
-            where = offsets(self.sizes, pattern)
-            project, _, _ = model.given(pattern)
-            bias = model.bias(pattern)
-            for rows in chunks(group.open):
+            if not inferred or not len(group.open):
+                continue
+            where, (project, _, _), bias = offsets(self.sizes, pattern), model.given(pattern), model.bias(pattern)
+            pulls = []
+            for view in inferred:
+                part, own = model.views[view], where[view]
+                weights = project @ part.weights.T
+                coupling = symmetrize(weights[own])
+                pulls.append(Pull(view, own, weights, part.bias - bias @ weights, coupling, part.tau))
+            found.append((pattern, group.open, pulls))
+        return found
+
+    def _follow(self, pulls: list[tuple[Pattern, np.ndarray, list[Pull]]]) -> None:
+        for pattern, open_rows, each in pulls:
+            for rows in chunks(open_rows):
                 stacked = self._stacked(pattern, rows)
-                for view in inferred:
-                    part, own = model.views[view], where[view]
-                    to_view = project @ part.weights.T
-                    predicted = stacked @ to_view + (part.bias - bias @ to_view)
-                    from_others = predicted - stacked[:, own] @ to_view[own]
-                    self.local[view].update(rows, from_others, part.tau, symmetrize(to_view[own]))
-                    stacked[:, own] = self.local[view].mean[rows]
+                for pull in each:
+                    own = pull.own
+                    from_others = stacked @ pull.weights + pull.bias - stacked[:, own] @ pull.weights[own]
+                    self.local[pull.view].update(rows, from_others, pull.precision, pull.coupling)
+                    stacked[:, own] = self.local[pull.view].mean[rows]
 
     @few_threads()
     def latents(self, model: FactorModel) -> np.ndarray:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from favae_cli.common.files import replacing
 
@@ -75,6 +77,12 @@ def dress(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write `figure` as PNG; `path` is replaced at once, so that a reader never sees half a picture."""
+    """Write `figure` as PNG; `path` is replaced at once, so that a reader never sees half a picture.
+
+    The pixels are those of `Figure.savefig`, which draws a figure twice where its axes are to be arranged.
+    """
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba()))
     with replacing(path) as file:
-        figure.savefig(file, format="png", metadata={"Software": None})
+        picture.save(file, format="png", dpi=(figure.dpi, figure.dpi))
