@@ -159,6 +159,8 @@ class CountsViewConfig(NetworkViewConfig):
 
 
 class SequenceViewConfig(NetworkViewConfig):
+    """A VAE of sequences, which may differ in length."""
+
     sees = ("sequence",)
 
     type: Literal["sequence"]
@@ -167,6 +169,8 @@ class SequenceViewConfig(NetworkViewConfig):
 
 
 class TextViewConfig(NetworkViewConfig):
+    """A VAE of texts, token by token, with a vocabulary learned from the training texts."""
+
     sees = ("text",)
 
     type: Literal["text"]
@@ -182,24 +186,32 @@ class FactorViewConfig(BaseViewConfig):
 
 
 class BernoulliViewConfig(FactorViewConfig):
+    """Binary columns with a logit each, in closed form."""
+
     sees = ("binary",)
 
     type: Literal["bernoulli"]
 
 
 class CategoricalViewConfig(FactorViewConfig):
+    """One-hot categories with a logit each, in closed form."""
+
     sees = ("categorical",)
 
     type: Literal["categorical"]
 
 
 class RealViewConfig(FactorViewConfig):
+    """Columns of numbers, standardised, in closed form."""
+
     sees = ("real", "vector")
 
     type: Literal["real"]
 
 
 class FrozenViewConfig(BaseViewConfig):
+    """A view as another run trained it; its networks do not train."""
+
     sees = ("image", "vector", "real", "binary")
 
     type: Literal["frozen"]

@@ -37,6 +37,7 @@ class WarmStart:
 
     @property
     def grown(self) -> bool:
+        """Whether the deeper pair begins with the small pair's function."""
         return bool(self.refitted)
 
 

@@ -63,11 +63,13 @@ class Progress:
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Progress:
+        """Of what a checkpoint holds: `to_json`, with or without the names of the views."""
         position = state["position"]
         rest = {name: value for name, value in state.items() if name not in ("position", "views")}
         return cls(**rest, position=Position(position["step"], Totals(**position["totals"])))
 
     def to_json(self) -> dict[str, Any]:
+        """Plain dicts, lists and numbers."""
         return asdict(self)
 
     def speeds(self) -> dict[str, float]:

@@ -21,6 +21,7 @@ class BernoulliView:
         """Nothing: 0 and 1 need no scale."""
 
     def local(self, values: np.ndarray) -> BernoulliEmbedding:
+        """A logit for each entry, N(+-1, 1) to begin with, N(0, 1) where it is missing."""
         return BernoulliEmbedding(values)
 
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
@@ -28,4 +29,4 @@ class BernoulliView:
         return probability(mean, np.zeros_like(mean) if variance is None else variance)
 
     def deviation(self, mean: np.ndarray, variance: np.ndarray) -> None:
-        return None
+        """None: the probability says it."""
