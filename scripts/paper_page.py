@@ -48,6 +48,7 @@ class Outcome:
 
     @classmethod
     def of(cls, step: Step, out: Path, roots: Roots, quick: bool, failures: Mapping[Path, int]) -> Outcome:
+        """As the files below `out` tell; `failures`: exit codes of the runs that have just failed."""
         folder, excuse = out / step.name, why_not(step, roots)
         done = steps.finished(folder)
         if folder in failures:

@@ -96,6 +96,7 @@ class Load:
 
     @property
     def shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of its images."""
         return (self.side, self.side, 3)
 
     def config(self, precision: str) -> Config:

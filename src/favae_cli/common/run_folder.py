@@ -23,6 +23,7 @@ class RunFolder:
 
     @property
     def hydra(self) -> Path:
+        """Folder of the composed config as Hydra keeps it."""
         return self.path / ".hydra"
 
     @property
@@ -72,14 +73,17 @@ class RunFolder:
 
     @property
     def tensorboard(self) -> Path:
+        """Folder of TensorBoard's events, made anew of the records whenever the run goes on."""
         return self.path / "tensorboard"
 
     @property
     def log(self) -> Path:
+        """What the run told, lines of text."""
         return self.path / "run.log"
 
     @property
     def figures(self) -> Path:
+        """Folder of what evaluation and tasks draw."""
         return self.path / "figures"
 
     def figure(self, name: str) -> Path:
@@ -98,6 +102,7 @@ class RunFolder:
 
     @property
     def report(self) -> Path:
+        """One page with all numbers and figures, which needs no other file."""
         return self.path / "report.html"
 
     def trace(self, name: str) -> Path:

@@ -201,6 +201,8 @@ class CountsViewConfig(SizedViewConfig):
 
 
 class SequenceViewConfig(SizedViewConfig):
+    """A VAE of sequences, which may differ in length."""
+
     sees = ("sequence",)
 
     type: Literal["sequence"]
@@ -209,6 +211,8 @@ class SequenceViewConfig(SizedViewConfig):
 
 
 class TextViewConfig(SizedViewConfig):
+    """A VAE of texts, token by token, with a vocabulary learned from the training texts."""
+
     sees = ("text",)
 
     type: Literal["text"]
@@ -229,24 +233,32 @@ class FactorViewConfig(BaseViewConfig):
 
 
 class BernoulliViewConfig(FactorViewConfig):
+    """Binary columns with a logit each, in closed form."""
+
     sees = ("binary",)
 
     type: Literal["bernoulli"]
 
 
 class CategoricalViewConfig(FactorViewConfig):
+    """One-hot categories with a logit each, in closed form."""
+
     sees = ("categorical",)
 
     type: Literal["categorical"]
 
 
 class RealViewConfig(FactorViewConfig):
+    """Columns of numbers, standardised, in closed form."""
+
     sees = ("real", "vector")
 
     type: Literal["real"]
 
 
 class FrozenViewConfig(BaseViewConfig):
+    """A view as another run trained it; its networks do not train."""
+
     sees = ("image", "vector", "real", "binary")
 
     type: Literal["frozen"]

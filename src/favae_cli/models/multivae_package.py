@@ -157,11 +157,17 @@ class LibraryVAE(JointVAE):
         return {"seed": torch.randint(2**63 - 1, (), generator=generator)}
 
     def seeded(self, drawn: Mapping[str, Tensor]) -> AbstractContextManager[None]:
+        """The package draws from torch's own generators."""
         return _seeded(int(drawn["seed"]), self.runtime.device)
 
     def loss_of(
         self, batch: Mapping[str, Tensor], present: Mapping[str, Tensor], drawn: Mapping[str, Tensor]
     ) -> LibraryLoss:
+        """Of all views; what each of them says is kept aside, so that the log has a log-likelihood and a KL of its own.
+
+        Raises:
+            UserError: the package finds the loss no longer finite.
+        """
         data = {_key(name): batch[name] for name in self.views}
         masks = {_key(name): present[name] for name in self.views}
         given = MultimodalBaseDataset(data) if self.complete else IncompleteDataset(data, masks)
@@ -202,9 +208,11 @@ class LibraryVAE(JointVAE):
                 return output.loss / count + log_likelihood.mean()
 
     def embed(self, view: str, stored: np.ndarray) -> np.ndarray:
+        """The mean of the variable that the package shares among the views."""
         return np.concatenate([shared for shared, _ in self._posterior(view, stored)])
 
     def translate(self, source: str, target: str, stored: np.ndarray) -> np.ndarray:
+        """Through the shared variable; where views have private ones besides, that of `target` is its prior's."""
         z = [np.concatenate([shared, private[target]], axis=1) for shared, private in self._posterior(source, stored)]
         return self.views[target].decode(np.concatenate(z))
 

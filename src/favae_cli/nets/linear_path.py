@@ -41,6 +41,7 @@ class LinearEncoder(nn.Module):
         self.register_buffer("log_variance", torch.zeros(latent))
 
     def extra_repr(self) -> str:
+        """Values and dimensions."""
         return f"{self.weight.shape[1]}, {len(self.weight)}"
 
     def forward(self, x: Tensor, mean: Tensor, log_variance: Tensor) -> tuple[Tensor, Tensor]:
@@ -71,6 +72,7 @@ class LinearDecoder(nn.Module):
         self.register_buffer("offset", torch.zeros(values))
 
     def extra_repr(self) -> str:
+        """Values and dimensions."""
         return f"{self.weight.shape[1]}, {len(self.weight)}"
 
     def forward(self, z: Tensor, decoded: Tensor) -> Tensor:

@@ -40,6 +40,7 @@ class FactorTranslator:
         self.model = model
 
     def translate(self, source: str, target: str, stored: np.ndarray) -> np.ndarray:
+        """From the expected prior mean of the target's z; within a view from its embedding, unless that is linear."""
         view = self.model.views[target]
         # z of a linear view is the data themselves: what the model makes of them has passed through g.
         if source == target and not isinstance(view, LinearView):
@@ -47,6 +48,7 @@ class FactorTranslator:
         return view.decode(self._expected(source, target, stored))
 
     def match(self, source: str, target: str, given: np.ndarray, partners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Both without the target's bias, which all images of it share."""
         bias = self.model.joined.views[target].bias
         return self._expected(source, target, given) - bias, self.model.embed(target, partners) - bias
 
@@ -61,9 +63,11 @@ class JointTranslator:
         self.model = model
 
     def translate(self, source: str, target: str, stored: np.ndarray) -> np.ndarray:
+        """As the model does itself."""
         return self.model.translate(source, target, stored)
 
     def match(self, source: str, target: str, given: np.ndarray, partners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Both are means of the one shared variable."""
         return self.model.embed(source, given), self.model.embed(target, partners)
 
 

@@ -40,6 +40,7 @@ class SweepRecorder(Callback):
     """
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Begin sweep.csv, unless the sweep goes on and has one."""
         folder = Path(config.hydra.sweep.dir)
         folder.mkdir(parents=True, exist_ok=True)
         with lock(folder):
@@ -51,6 +52,7 @@ class SweepRecorder(Callback):
                 SweepTable(["job", *swept, *RESULTS], {}).write(folder)
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Give the run its row, unfinished, with the values of the swept keys."""
         if config.hydra.mode != RunMode.MULTIRUN:
             return
         folder, job = _place(config.hydra)
@@ -65,6 +67,7 @@ class SweepRecorder(Callback):
                 table.write(folder)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Fill in how the run ended, its score and its seconds."""
         if config.hydra.mode != RunMode.MULTIRUN:
             return
         folder, job = _place(config.hydra)

@@ -34,6 +34,7 @@ class SweepTable:
 
     @classmethod
     def read(cls, folder: Path) -> SweepTable:
+        """The table in `folder`, as it was written."""
         with SweepFolder(folder).table.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             return cls(list(reader.fieldnames or ()), {row["job"]: row for row in reader})
@@ -47,10 +48,11 @@ class SweepTable:
 
     @property
     def swept(self) -> list[str]:
+        """Columns of the swept keys, between the job's number and the score."""
         return self.columns[1 : self.columns.index("score")]
 
     def status(self, job: str) -> str:
-        """ "unfinished", "finished" or "failed"; empty for a run that was never begun."""
+        """One of "unfinished", "finished" and "failed"; empty for a run that was never begun."""
         return self.rows.get(job, {}).get("status", "")
 
     def fill(self, job: str, cells: Mapping[str, Any]) -> None:

@@ -105,6 +105,7 @@ class JoinedTrainer(Trainer):
         self._map: FactorMap | None = None
 
     def samples(self, data: Dataset, split: str) -> np.ndarray:
+        """Those that have a view with networks."""
         indices = data.split[split]
         return indices[np.any([data.views[name].present[indices] for name in self.views], axis=0)]
 
@@ -122,6 +123,7 @@ class JoinedTrainer(Trainer):
             self._still[name] = np.nan_to_num(self.model.encode(self.data, everyone, [name])[name].mean)
 
     def draw(self, noise: torch.Generator) -> Drawn:
+        """By view the noise of z, (B, D); and (B, V) the chance by which the given views are chosen."""
         chance = torch.rand(self.batch_size, len(self.model.views), generator=noise)
         return self._noise(self.batch_size, noise) | {"chance": chance}
 
@@ -129,6 +131,7 @@ class JoinedTrainer(Trainer):
         return {f"noise/{name}": torch.randn(count, view.size, generator=noise) for name, view in self.views.items()}
 
     def inputs(self, rows: np.ndarray, drawn: Drawn, prior: Prior) -> Inputs:
+        """All views of the samples, which of them there are, and which are given when each is asked for."""
         own = {name: value[self.share] for name, value in drawn.items()}
         asked = self._questions.drawn(self.indices[rows], own.pop("chance").numpy())
         return self._inputs(self.indices[rows], own, asked)
@@ -151,6 +154,7 @@ class JoinedTrainer(Trainer):
         return {name: send(value, self.device) for name, value in found.items()}
 
     def loss(self, inputs: Inputs, moment: Moment) -> JoinedLoss:
+        """Every view's ELBO, and what the others let expect of it."""
         assert self._map is not None
         posterior = {name: view.inference(inputs[f"x/{name}"]) for name, view in self.views.items()}
         means = {name: mean for name, (mean, _) in posterior.items()}
@@ -178,6 +182,7 @@ class JoinedTrainer(Trainer):
         return JoinedLoss(own, inferred, present, asked, self.gamma)
 
     def summed(self, loss: JoinedLoss) -> Tensor:  # type: ignore[override]
+        """(V, 5), of the samples that have each view."""
         rows = []
         for name, part in loss.own.items():
             present, asked = loss.present[name], loss.asked[name]
@@ -187,7 +192,8 @@ class JoinedTrainer(Trainer):
         return torch.stack(rows)
 
     def own(self, priors: Priors, split: str) -> Prior:
-        return Prior()  # each view has one, which `tie` brought
+        """None of them: each view has one, which `tie` brought."""
+        return Prior()
 
     @torch.inference_mode()
     def held_out(
@@ -209,6 +215,7 @@ class JoinedTrainer(Trainer):
         return {name: Totals.of(row) for name, row in zip(self.parts, self.world.add(sums), strict=True)}
 
     def scale_embedding(self, name: str, scale: Tensor | float) -> None:
+        """That of one view."""
         scale_embedding(self.views[name], self.optimizer, scale)
 
 

@@ -54,17 +54,21 @@ class JointTrainer(Trainer):
         super().__init__("joint", model.networks, indices, settings, seed, model.runtime)
 
     def samples(self, data: Dataset, split: str) -> np.ndarray:
+        """Those that have every view if the model is `complete`, else those that have one."""
         indices = data.split[split]
         combine = np.logical_and if self.model.complete else np.logical_or
         return indices[reduce(combine, (data.views[name].present[indices] for name in self.model.views))]
 
     def draw(self, noise: torch.Generator) -> dict[str, Tensor]:
+        """By name, what the model's loss draws for a whole batch."""
         return self.model.draw(self.batch_size, _next(noise))
 
     def seeded(self, drawn: dict[str, Tensor]) -> AbstractContextManager[None]:
+        """As the model asks."""
         return self.model.seeded(drawn)
 
     def inputs(self, rows: np.ndarray, drawn: dict[str, Tensor], prior: Prior) -> Inputs:
+        """Every view's batch, who has it, and what was drawn; the prior is the model's own."""
         batch, present = self._batch(self.data, self.indices[rows])
         return (
             {f"x/{name}": values for name, values in batch.items()}
@@ -73,12 +77,14 @@ class JointTrainer(Trainer):
         )
 
     def loss(self, inputs: Inputs, moment: Moment) -> Loss:
+        """Of all views at once; `moment` does not matter."""
         return self.model.loss_of(*(under(inputs, part) for part in ("x/", "present/", "drawn/")))
 
     @torch.inference_mode()
     def held_out(
         self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never
     ) -> dict[str, Totals]:
+        """Sums over the samples, nats; `prior` does not matter."""
         self.networks.eval()
         noise = torch_generator(self.seed, self.name, "held out")
         sums = torch.zeros_like(self._sums)

@@ -62,6 +62,7 @@ class Progress:
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Progress:
+        """Of what a checkpoint holds: `to_json`, with or without the names of the views."""
         position = state["position"]
         rest = {name: value for name, value in state.items() if name not in ("position", "views")}
         parts = {name: Totals(**part) for name, part in position.get("parts", {}).items()}
@@ -80,6 +81,7 @@ class Progress:
         return len(self.bounds) > 1 and abs(self.bounds[-1] - self.bounds[-2]) <= tolerance * abs(self.bounds[-1])
 
     def to_json(self) -> dict[str, Any]:
+        """Plain dicts, lists and numbers."""
         return asdict(self)
 
     def speeds(self) -> dict[str, float]:

@@ -44,12 +44,15 @@ class VaeTrainer(Trainer):
         self._rows: Rows | None = None
 
     def samples(self, data: Dataset, split: str) -> np.ndarray:
+        """Those that have the view."""
         return data.having(split, self.name)
 
     def draw(self, noise: torch.Generator) -> Tensor:
+        """Standard normal noise of z for a whole batch, (B, D)."""
         return torch.randn(self.batch_size, self.view.size, generator=noise)
 
     def inputs(self, rows: np.ndarray, drawn: Tensor, prior: Prior) -> Inputs:
+        """`x` (R, ...), `noise` and `prior_mean` (R, D) of the process's R samples."""
         if self._rows is None:
             self._rows = Rows(self.data.values, self.data.row[self.indices], self.device)
         return {
@@ -59,15 +62,18 @@ class VaeTrainer(Trainer):
         }
 
     def loss(self, inputs: Inputs, moment: Moment) -> Loss:
+        """The ELBO's two parts, with z ~ N(prior mean, 1 / tau) as its prior."""
         return self.view.loss(inputs["x"], inputs["noise"], inputs["prior_mean"], moment.precision, moment.fed)
 
     def held_out(
         self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never
     ) -> dict[str, Totals]:
+        """Sums over the samples, nats; the view's own networks, in eval mode."""
         part = data.views[self.name]
         return {self.name: held_out(self.name, self.view, part, indices, prior, self.seed, self.world, stop)}
 
     def scale_embedding(self, name: str, scale: Tensor | float) -> None:
+        """That of the view, which has the trainer's name."""
         scale_embedding(self.view, self.optimizer, scale)
 
 

@@ -41,8 +41,10 @@ class BaseView(Protocol):
         ...
 
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
-        """What z means in the data, as a data set has it: images (R, H, W, C) in [0, 1], columns or probabilities
-        (R, D), sequences (R, T, C) with NaN past their end, texts (R,).
+        """What z means in the data, as a data set has it.
+
+        Images (R, H, W, C) in [0, 1], columns or probabilities (R, D), sequences (R, T, C) with NaN past their end,
+        texts (R,).
 
         Args:
             mean: (R, D) of z.

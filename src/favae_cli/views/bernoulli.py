@@ -24,6 +24,7 @@ class BernoulliView:
         """Nothing: 0 and 1 need no scale."""
 
     def local(self, values: np.ndarray) -> BernoulliEmbedding:
+        """A logit for each entry, N(+-1, 1) to begin with, N(0, 1) where it is missing."""
         return BernoulliEmbedding(values)
 
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
@@ -31,12 +32,14 @@ class BernoulliView:
         return probability(mean, np.zeros_like(mean) if variance is None else variance)
 
     def log_likelihood(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """Of bits, the uncertainty of the logit averaged out."""
         logits = averaged_logits(mean, variance)
         seen = ~x.isnan()
         return (seen * (x.nan_to_num(0.0) * logits - functional.softplus(logits))).sum(1)
 
     def deviation(self, mean: np.ndarray, variance: np.ndarray) -> None:
-        return None
+        """None: the probability says it."""
+        return
 
 
 def averaged_logits(mean: Tensor, variance: Tensor) -> Tensor:

@@ -32,6 +32,7 @@ class CategoricalView(BernoulliView):
         return found
 
     def log_likelihood(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """Of one category of each variable, by the probabilities of `decode`."""
         parts = torch.split(averaged_logits(mean, variance), list(self.groups), dim=1)
         terms = torch.cat([part.log_softmax(1) for part in parts], dim=1)  # of odds, as in `decode`
         return (x.nan_to_num(0.0) * terms).sum(1)

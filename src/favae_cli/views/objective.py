@@ -33,10 +33,14 @@ class Loss(Protocol):
     """What a training step needs: numbers to log, (B,) each in nats a sample, and the objective to minimise."""
 
     @property
-    def log_likelihood(self) -> Tensor: ...
+    def log_likelihood(self) -> Tensor:
+        """E log p(x | z) of each sample."""
+        ...
 
     @property
-    def kl(self) -> Tensor: ...
+    def kl(self) -> Tensor:
+        """KL(q(z | x) || prior) of each sample."""
+        ...
 
     def objective(self, term: KLTerm, epochs: Tensor | float) -> Tensor:
         """A scalar, after so many epochs."""

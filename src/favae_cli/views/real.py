@@ -31,6 +31,7 @@ class RealView:
         self._standard.fit(values)
 
     def local(self, values: np.ndarray) -> RealEmbedding:
+        """The standardised entries, which are z itself; what is missing is inferred."""
         mean, scale = self._units()
         z = np.empty(values.shape, np.float32)
         np.subtract(values, mean, out=z, casting="same_kind")

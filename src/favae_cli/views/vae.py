@@ -233,8 +233,10 @@ class VaeView:
 
     @property
     def units(self) -> Tensor | None:
-        """(D,) what z has to be multiplied by to be in units of the data: such that the deviation of q(z | x), which
-        is the noise of the data, is the same in all dimensions of the linear path. Their mean square is 1.
+        """(D,) what z has to be multiplied by to be in units of the data.
+
+        The deviation of q(z | x), which is the noise of the data, is then the same in all dimensions of the linear
+        path. Their mean square is 1.
 
         None where z already is in such units, or has no linear path.
         """
