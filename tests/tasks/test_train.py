@@ -93,6 +93,7 @@ defaults:
 model: {{factors: 6}}
 schedule: {{sweeps: 40}}
 trainer: {{threads: 1}}
+evaluation: {{cards: 1}}
 """
 
 
