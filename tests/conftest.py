@@ -218,12 +218,18 @@ class PixelView:
     def __init__(self) -> None:
         self.networks = nn.ModuleDict({"encoder": nn.Identity()})
 
+    def fit(self, values: np.ndarray) -> None:
+        pass
+
     def encode(self, values: np.ndarray) -> Encoded:
         flat = values.reshape(len(values), PIXELS).astype(np.float32) / 255
         return Encoded(flat, np.full_like(flat, 1e-6))
 
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
         return np.asarray(mean, np.float32).reshape(-1, SIDE, SIDE, 1)
+
+    def deviation(self, mean: np.ndarray, variance: np.ndarray) -> None:
+        pass
 
 
 def known(weights: np.ndarray, bias: np.ndarray, precision: float) -> ViewFactors:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def with_every_number_changed(model: FactorModel) -> FactorModel:
     views = {}
     for name, view in model.views.items():
         numbers = {field.name: getattr(view, field.name) for field in fields(view)}
-        changed = {key: value * 2 for key, value in numbers.items() if isinstance(value, float)}
+        changed: dict[str, Any] = {key: value * 2 for key, value in numbers.items() if isinstance(value, float)}
         views[name] = replace(view, **changed)
     return replace(model, views=views)
 
@@ -114,7 +115,8 @@ def test_factors_and_priors_come_back(
     for each in (model, other):
         question = each.embeddings(data, data.split["test"], {}, ["attributes"])
         answers.append(each.predict("face", question))
-    assert np.array_equal(*answers)
+    before, after = answers
+    assert np.array_equal(before, after)
 
 
 def test_progress_survives_json_to_the_last_digit() -> None:
