@@ -179,11 +179,11 @@ def make_plain(load: Load) -> Work:
             mean, log_variance = encoder(x)
             posterior = Normal(mean, torch.exp(0.5 * log_variance))
             reconstructed = torch.sigmoid(decoder(posterior.rsample()))
-            log_density: Tensor = Normal(reconstructed, deviation).log_prob(x)  # type: ignore[no-untyped-call]
+            log_density: Tensor = Normal(reconstructed, deviation).log_prob(x)
             likelihood = log_density.sum(dim=(1, 2, 3)).mean()
             kl = kl_divergence(posterior, Normal(prior_mean, torch.ones_like(prior_mean))).sum(dim=1).mean()
             loss = kl - likelihood
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             total += loss.item() + likelihood.item() + kl.item()
 

@@ -92,9 +92,10 @@ def complaints(values: dict[str, Any], *overrides: str) -> list[str]:
 
 def keys_of(config: DictConfig, prefix: str = "") -> Iterator[str]:
     for name, value in config.items():
-        yield f"{prefix}{name}"
+        key = prefix + str(name)
+        yield key
         if isinstance(value, DictConfig):
-            yield from keys_of(value, f"{prefix}{name}.")
+            yield from keys_of(value, f"{key}.")
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

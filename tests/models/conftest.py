@@ -46,7 +46,7 @@ def learn() -> Callable[..., list[float]]:
             loss: Loss = model.loss(batch, present, generator)
             objective = loss.objective(KLTerm(1.0), float(step))
             optimizer.zero_grad()
-            objective.backward()  # type: ignore[no-untyped-call]
+            objective.backward()
             optimizer.step()
             seen.append(objective.item())
         return seen

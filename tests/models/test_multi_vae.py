@@ -93,6 +93,7 @@ def test_a_missing_view_counts_for_nothing_whatever_stands_in_its_place(
     model = joint("multi_vae")
     batch, present = make_batch(model, incomplete_pairs)
     loss = model.loss(batch, present, seeded())
+    assert isinstance(loss, MultiLoss)
     other = {name: torch.where(present[name][:, None, None, None], x, torch.rand_like(x)) for name, x in batch.items()}
     same = model.loss(other, present, seeded())
     assert torch.equal(loss.log_likelihood, same.log_likelihood)

@@ -93,7 +93,7 @@ class Joint(JointVAE):
     """Says what it was asked."""
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        self.views = dict(shapes)
+        self.views = dict.fromkeys(shapes)
 
     def draw(self, count: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
         raise NotImplementedError

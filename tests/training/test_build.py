@@ -16,6 +16,7 @@ from favae_cli.config.run import Config
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models.fa_vae import FAVAE
+from favae_cli.models.joint_vae import JointVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.build import build_model, make_trainers
 from favae_cli.training.run_state import pack
@@ -25,7 +26,7 @@ TinyConfig = Callable[..., Config]
 PLAIN = Runtime(torch.device("cpu"))
 
 
-def weights(model: FAVAE) -> torch.Tensor:
+def weights(model: FAVAE | JointVAE) -> torch.Tensor:
     return torch.cat([value.flatten().float() for value in model.networks.state_dict().values()])
 
 

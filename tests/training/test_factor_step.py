@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from favae_cli.config.models import FactorModelConfig
 from favae_cli.config.run import Config
@@ -72,7 +73,7 @@ def trained(model: FAVAE, both: Dataset, make_trainer: MakeTrainer) -> dict[str,
     return trainers
 
 
-def scaler(trainers: dict[str, VaeTrainer]) -> Callable[[str, float], None]:
+def scaler(trainers: dict[str, VaeTrainer]) -> Callable[[str, torch.Tensor | float], None]:
     return lambda name, scale: trainers[name].scale_embedding(name, scale)
 
 
@@ -95,10 +96,10 @@ def test_every_embedding_gets_unit_average_variance_and_decodes_to_the_same_imag
         np.testing.assert_allclose(again, decoded[name], atol=1e-5)
     # What was encoded before is what the networks now make, in every split.
     for split in splits:
-        for name, now in model.encode(both, both.split[split]).items():
-            np.testing.assert_allclose(encoded[split][name].mean, now.mean, rtol=1e-3, atol=1e-5)
-        now = model.embeddings(both, both.split[split], model.encode(both, both.split[split])).moments()
-        assert_same(encodings[split].moments, now)
+        now = model.encode(both, both.split[split])
+        for name, part in now.items():
+            np.testing.assert_allclose(encoded[split][name].mean, part.mean, rtol=1e-3, atol=1e-5)
+        assert_same(encodings[split].moments, model.embeddings(both, both.split[split], now).moments())
 
 
 def test_the_scale_is_that_of_the_training_samples(model: FAVAE, both: Dataset, trained: dict[str, VaeTrainer]) -> None:

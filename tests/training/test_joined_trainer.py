@@ -68,6 +68,10 @@ def epoch(trainer: JoinedTrainer, at: Position, stop: Callable[[], bool] = lambd
     return at
 
 
+def reached(at: Position, step: int) -> bool:
+    return at.step >= step
+
+
 def test_what_is_predicted_is_what_the_factors_say_of_the_given_views(joined: JoinedTrainer, both: Dataset) -> None:
     """Each sample's predictive log-likelihood anew, by the engine's own posterior."""
     rows = np.arange(joined.batch_size)
@@ -102,7 +106,7 @@ def test_what_is_predicted_is_what_the_factors_say_of_the_given_views(joined: Jo
             x = view.batch(both.views[name].gather(indices[[i]]))
             with torch.inference_mode():
                 told = view.log_likelihood(x, view.generative(expected))[0]
-            assert loss.own[name].predictive[i].item() == pytest.approx(told.item(), rel=1e-4)  # type: ignore[index]
+            assert loss.own[name].predictive[i].item() == pytest.approx(told.item(), rel=1e-4)
         checked += 1
     assert checked > 12
 
@@ -176,7 +180,7 @@ def test_an_epoch_interrupted_at_any_step_goes_on_to_the_same_end(
     for step in range(1, whole.steps):
         model.networks.load_state_dict(begun)
         trainer, at = tied(model, both, make_trainer), Position()
-        epoch(trainer, at, lambda step=step, at=at: at.step >= step)
+        epoch(trainer, at, partial(reached, at, step))
         told = json.loads(json.dumps({name: vars(part) for name, part in at.parts.items()}))
         again = epoch(trainer, Position(at.step, {name: Totals(**part) for name, part in told.items()}))
         assert again == at_end

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -48,6 +49,10 @@ def everything(trainer: JointTrainer) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in {**trainer.networks.state_dict(), **optimiser}.items()}
 
 
+def reached(at: Position, step: int) -> bool:
+    return at.step >= step
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_an_epoch_interrupted_at_any_step_goes_on_to_the_same_end(
     name: str, make_joint_trainer: MakeJointTrainer, identical: Identical
@@ -59,7 +64,7 @@ def test_an_epoch_interrupted_at_any_step_goes_on_to_the_same_end(
     for step in range(1, whole.steps):
         torch.manual_seed(2)
         trainer, at = make_joint_trainer(name), Position()
-        epoch(trainer, at, lambda step=step, at=at: at.step >= step)
+        epoch(trainer, at, partial(reached, at, step))
         told = json.loads(json.dumps([at.step, vars(at.parts["joint"])]))
         assert told[0] == step
         assert epoch(trainer, Position(told[0], {"joint": Totals(**told[1])})) == at_end

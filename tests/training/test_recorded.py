@@ -22,7 +22,7 @@ from favae_cli.models import JointVAE
 from favae_cli.training import trainer as training_loop
 from favae_cli.training.epoch_state import Moment, Position, Prior
 from favae_cli.training.joint_trainer import JointTrainer
-from favae_cli.training.recorded import Recorded, recorded
+from favae_cli.training.recorded import Learner, Recorded, recorded
 from favae_cli.training.trainer import Trainer
 from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views.objective import KLTerm
@@ -39,6 +39,9 @@ LOOKING = (
 
 class NoLooks(TorchDispatchMode):
     """Refuses what makes a CPU wait for a GPU to know a value, which no graph can do."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
@@ -75,14 +78,18 @@ def make_joint(
     return make
 
 
+def _half_way(number: int, at: Position) -> bool:
+    return number == at.step == 1
+
+
 def train(trainer: Trainer, *terms: KLTerm) -> list[Position]:
     """An epoch for each term, the second of which stops after a step and goes on."""
     rng = np.random.default_rng(0)
     prior = Prior(rng.normal(size=(len(trainer.indices), 3)).astype(np.float32), 2.0, 0.3)
-    ends = []
+    ends: list[Position] = []
     for number, term in enumerate(terms):
         at = Position()
-        while not trainer.epoch(0, number, len(terms), prior, term, at, lambda at=at: len(ends) == at.step == 1):
+        while not trainer.epoch(0, number, len(terms), prior, term, at, partial(_half_way, number, at)):
             pass
         ends.append(at)
     return ends
@@ -140,7 +147,7 @@ def test_recording_teaches_nothing(make_trainer: MakeTrainer) -> None:
         "face",
         lambda inputs: fast._learn([inputs], KLTerm(1.0)),
         fast.inputs(rows, fast.draw(torch.Generator()), Prior()) | {"moment": moment},
-        training_loop.Learner(fast.networks, fast.optimizer, fast._sums),
+        Learner(fast.networks, fast.optimizer, fast._sums),
         runs_itself,
     )
     assert found is not None

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +18,8 @@ from favae_cli.factors import FactorModel, Gamma, fit
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.given import Given
 from favae_cli.training import checkpoint
-from favae_cli.training.epoch_state import Position, Prior, Totals
-from favae_cli.training.run_state import Priors, Progress, described, pack, pack_means, unpack
+from favae_cli.training.epoch_state import Position, Prior, Priors, Totals
+from favae_cli.training.run_state import Progress, described, pack, pack_means, unpack
 from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import FrozenView
 from favae_cli.views.objective import KLTerm
@@ -39,7 +40,7 @@ def with_every_number_changed(model: FactorModel) -> FactorModel:
     views = {}
     for name, view in model.views.items():
         numbers = {field.name: getattr(view, field.name) for field in fields(view)}
-        changed = {key: value * 2 for key, value in numbers.items() if isinstance(value, float)}
+        changed: dict[str, Any] = {key: value * 2 for key, value in numbers.items() if isinstance(value, float)}
         views[name] = replace(view, **changed)
     return replace(model, views=views)
 
@@ -114,7 +115,8 @@ def test_factors_and_priors_come_back(
     answers = []
     for each in (model, other):
         answers.append(Given.of_samples(each, data, data.split["test"], views=["attributes"]).decoded("face"))
-    assert np.array_equal(*answers)
+    before, after = answers
+    assert np.array_equal(before, after)
 
 
 def test_progress_survives_json_to_the_last_digit() -> None:

@@ -148,11 +148,11 @@ def _ask_after(training: Training, steps: int, stop: StopRequest) -> None:
     step = training.trainers["face"].optimizer.step
     left = steps
 
-    def counted(*arguments: Any) -> Any:
+    def counted(closure: Any = None) -> Any:
         nonlocal left
         left -= 1
         stop.asked = stop.asked or left == 0
-        return step(*arguments)
+        return step(closure)
 
     training.trainers["face"].optimizer.step = counted  # type: ignore[method-assign]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -24,9 +25,13 @@ Identical = Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], b
 
 def epoch(trainer: VaeTrainer, at: Position | None = None, number: int = 0, **changes: Any) -> Position:
     at = at or Position()
-    arguments = {"prior": Prior(), "term": KLTerm(1.0), "stop": lambda: False} | changes
+    arguments: dict[str, Any] = {"prior": Prior(), "term": KLTerm(1.0), "stop": lambda: False} | changes
     trainer.epoch(0, number, 4, at=at, **arguments)
     return at
+
+
+def reached(at: Position, step: int) -> bool:
+    return at.step >= step
 
 
 def everything(trainer: VaeTrainer) -> dict[str, torch.Tensor]:
@@ -85,7 +90,7 @@ def test_an_epoch_interrupted_at_any_step_goes_on_to_the_same_end(
     for step in range(1, whole.steps + 1):
         trainer = make_trainer(bf16=bf16)
         at = Position()
-        complete = trainer.epoch(0, 0, 4, Prior(), KLTerm(1.0), at, lambda step=step, at=at: at.step >= step)
+        complete = trainer.epoch(0, 0, 4, Prior(), KLTerm(1.0), at, partial(reached, at, step))
         assert (complete, at.step) == (step == whole.steps, step)
         told = json.loads(json.dumps([at.step, vars(at.parts["face"])]))
         at = epoch(trainer, Position(told[0], {"face": Totals(**told[1])}))
@@ -206,10 +211,12 @@ def test_the_optimiser_runs_at_the_rate_of_the_whole_stage(make_trainer: MakeTra
     assert trainer.optimizer.param_groups[0]["lr"] == trainer.rate(last, 4 * trainer.steps)
 
 
-def test_no_step_is_longer_than_the_clipped_gradient_allows(make_trainer: MakeTrainer) -> None:
+def test_no_step_is_longer_than_the_clipped_gradient_allows(
+    make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Plain gradient descent, whose step is the gradient itself: Adam's would not show its length.
     trainer = make_trainer(clip_norm=1e-3, learning_rate=1.0, final_learning_rate=1.0, warm_up_steps=0)
-    trainer.optimizer = torch.optim.SGD(trainer.parameters, lr=1.0)
+    monkeypatch.setattr(trainer, "optimizer", torch.optim.SGD(trainer.parameters, lr=1.0))
     before = torch.cat([value.detach().flatten() for value in trainer.parameters])
     at = Position()
     trainer.epoch(0, 0, 1, Prior(), KLTerm(1.0), at, lambda: True)
@@ -218,11 +225,11 @@ def test_no_step_is_longer_than_the_clipped_gradient_allows(make_trainer: MakeTr
     assert float((after - before).norm()) == pytest.approx(1e-3, rel=1e-2)
 
 
-def test_a_short_gradient_is_not_stretched(make_trainer: MakeTrainer) -> None:
+def test_a_short_gradient_is_not_stretched(make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = []
     for clip_norm in (1e6, 1e8):
         trainer = make_trainer(clip_norm=clip_norm, warm_up_steps=0)
-        trainer.optimizer = torch.optim.SGD(trainer.parameters, lr=1.0)
+        monkeypatch.setattr(trainer, "optimizer", torch.optim.SGD(trainer.parameters, lr=1.0))
         before = torch.cat([value.detach().flatten() for value in trainer.parameters])
         trainer.epoch(0, 0, 1, Prior(), KLTerm(1.0), Position(), lambda: True)
         steps.append(torch.cat([value.detach().flatten() for value in trainer.parameters]) - before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from favae_cli.config.views import MlpArch, VaeViewConfig
 from favae_cli.machine.runtime import Runtime
 from favae_cli.nets import linear_path
 from favae_cli.views import VaeView
+from favae_cli.views.likelihoods import Gaussian, PixelGaussian
 
 SAMPLES, NOISE, LATENT = 400, 0.02, 5
 SIDE = 4
@@ -37,9 +39,10 @@ def vectors(seed: int = 0) -> np.ndarray:
     return (noisy * [1, 5, 0.1, 1, 1, 1] + [0, 200, -1, 0, 0, 0]).astype(np.float32)
 
 
-def started(values: np.ndarray, variance: float | str = NOISE, seed: int = 0, **changes: object) -> VaeView:
+def started(values: np.ndarray, variance: float | str = NOISE, seed: int = 0, **changes: Any) -> VaeView:
     arch = MlpArch(name="mlp", hidden=[8], leak=0.01)
-    keys = {"arch": arch, "latent": LATENT, "likelihood": "gaussian", "variance": variance, "start": "linear"} | changes
+    keys: dict[str, Any] = {"arch": arch, "latent": LATENT, "likelihood": "gaussian", "variance": variance}
+    keys |= {"start": "linear"} | changes
     section = VaeViewConfig(type="vae", data=None, **keys)
     view = VaeView(section, values.shape[1:], Runtime(torch.device("cpu")), torch.Generator().manual_seed(seed))
     view.fit(values)
@@ -105,6 +108,7 @@ def test_a_learned_variance_begins_at_what_the_components_leave(make: Callable[[
     view = started(values, "learned", latent=2)
     x = seen(view, values)
     left = np.sort(np.linalg.eigvalsh(np.cov(x.T, bias=True)))[:-2].mean()
+    assert isinstance(view.likelihood, Gaussian | PixelGaussian)
     noise = view.likelihood.noise.variance(torch.zeros(1, *view.batch(values[:1]).shape[1:]))
     np.testing.assert_allclose(noise.detach(), left, rtol=1e-3)
     with torch.no_grad():
@@ -141,7 +145,7 @@ def test_in_other_units_of_z_the_data_are_the_same(scale: float | torch.Tensor) 
     view, values = started(images()), images(1)
     with torch.no_grad():  # the other layers have learned something
         for value in view.networks.parameters():
-            value += 0.1 * torch.randn(value.shape, generator=torch.Generator().manual_seed(0))
+            value.add_(0.1 * torch.randn(value.shape, generator=torch.Generator().manual_seed(0)))
     before = view.encode(values)
     decoded = view.decode(before.mean)
     view.scale_embedding(scale)

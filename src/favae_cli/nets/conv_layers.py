@@ -88,7 +88,7 @@ class _Transposed(torch.autograd.Function):
         of_x, of_weight, of_bias, *_ = ctx.needs_input_grad
         return (
             functional.conv2d(grad, weight, None, *ctx.sizes) if of_x else None,
-            conv2d_weight(grad, weight.shape, x, *ctx.sizes) if of_weight else None,  # type: ignore[no-untyped-call]
+            conv2d_weight(grad, weight.shape, x, *ctx.sizes) if of_weight else None,
             grad.sum((0, 2, 3)) if of_bias else None,
             *(None, None, None),
         )

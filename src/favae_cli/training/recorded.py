@@ -83,7 +83,7 @@ def cuda_graph(work: Callable[[], None]) -> Callable[[], None]:
     Raises:
         RuntimeError: `work` cannot be recorded.
     """
-    aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    aside = torch.cuda.Stream()
     aside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(aside):
         work()
