@@ -144,7 +144,7 @@ def test_the_engine_takes_one_thread_whatever_the_run_takes(monkeypatch: pytest.
     evidence.moments()
     evidence.settle(model)
     evidence.expect(model, "b")
-    assert len(seen) > 6
+    assert len(seen) >= 6
     assert set.union(*seen) == {1}
     assert blas_threads() == {2}, "all else has its own back"
 

@@ -207,3 +207,10 @@ def test_a_random_start_has_no_linear_path() -> None:
     view = started(images(), start="random")
     assert not [name for name in view.networks.state_dict() if "linear" in name]
     assert view.units is None
+
+
+def test_data_that_do_not_vary_begin_at_their_mean(recwarn: pytest.WarningsRecorder) -> None:
+    values = np.full((12, SIDE, SIDE, 1), 51, np.uint8)
+    view = started(values)
+    assert np.allclose(view.decode(view.encode(values).mean), 0.2)
+    assert not recwarn

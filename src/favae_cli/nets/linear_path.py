@@ -113,6 +113,8 @@ def spectrum(rows: np.ndarray, components: int) -> Spectrum:
     """
     count, values = rows.shape
     size = max(min(components, count - 1, values), 1)
+    if (rows == rows[0]).all():  # there is no direction in which they vary
+        return Spectrum(rows[0].copy(), np.eye(size, values, dtype=rows.dtype), np.zeros(size), 0.0)
     found = PCA(size, copy=False, n_oversamples=size, iterated_power=3, random_state=0).fit(rows)
     unbiased = (count - 1) / count  # PCA has the variance of samples, the likelihood is highest at that of the data
     left = found.noise_variance_ * (min(rows.shape) - size) / max(values - size, 1)
