@@ -1,7 +1,7 @@
 """Train several models on one adaptation experiment, at equal epochs and latent size, and print one table.
 
     python scripts/compare_models.py avatars_adapt
-    python scripts/compare_models.py emoji_adapt data.root=DIR --models fa_vae_tight,vae,fa
+    python scripts/compare_models.py emoji_adapt data.root=DIR --models fa_vae,vae,fa
 
 Each model is a run of its own in outputs/compare/<experiment>/<model>; those that are finished are not run again, and
 an interrupted one goes on. The table is printed as Markdown and kept in table.md and table.csv beside the runs. Most
@@ -19,11 +19,12 @@ from pathlib import Path
 import pandas as pd
 import steps
 
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.reporting.table import Metrics, number, unique
 
 MODELS = (
-    "fa_vae_tight",
     "fa_vae",
+    "fa_vae_published",
     "vae",
     "beta_vae",
     "multi_vae",
@@ -69,7 +70,7 @@ def write_table(folder: Path, models: dict[Path, str]) -> None:
 
 def compared(runs: dict[str, Path]) -> pd.DataFrame:
     """A row for each finished run."""
-    rows = {name: row(json.loads((run / "metrics.json").read_text())) for name, run in runs.items()}
+    rows = {name: row(json.loads(RunFolder(run).metrics.read_text())) for name, run in runs.items()}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 

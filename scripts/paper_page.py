@@ -20,6 +20,7 @@ from paper_plan import PLAN, Roots, Step, why_not
 from PIL import Image
 
 from favae_cli.common.files import replacing
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.reporting.report import CAPTIONS
 from favae_cli.reporting.table import Metrics, Table, number, unique
 from favae_cli.reporting.tables import tables
@@ -47,6 +48,7 @@ class Outcome:
 
     @classmethod
     def of(cls, step: Step, out: Path, roots: Roots, quick: bool, failures: Mapping[Path, int]) -> Outcome:
+        """As the files below `out` tell; `failures`: exit codes of the runs that have just failed."""
         folder, excuse = out / step.name, why_not(step, roots)
         done = steps.finished(folder)
         if folder in failures:
@@ -57,7 +59,7 @@ class Outcome:
             state = f"not run: {excuse}"
         else:
             state = "begun" if folder.is_dir() else "not run yet"
-        metrics = json.loads((folder / "metrics.json").read_text()) if done else {}
+        metrics = json.loads(RunFolder(folder).metrics.read_text()) if done else {}
         return cls(step, folder, state, steps.recorded(folder) or step.arguments(roots, quick), metrics)
 
     @property
@@ -67,7 +69,7 @@ class Outcome:
 
     def figures(self, patterns: Iterable[str]) -> list[dict[str, str]]:
         """Data and caption of the figures that fit."""
-        found = [path for pattern in patterns for path in sorted((self.folder / "figures").glob(f"{pattern}.png"))]
+        found = [path for pattern in patterns for path in sorted(RunFolder(self.folder).figures.glob(f"{pattern}.png"))]
         return [{"name": path.stem, "caption": caption(path.stem), "data": embedded(path)} for path in found]
 
     def tables(self, titles: Iterable[str]) -> list[Table]:

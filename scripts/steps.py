@@ -11,6 +11,8 @@ from types import FrameType
 
 import yaml
 
+from favae_cli.common.run_folder import RunFolder
+
 MISTAKE = 2  # exit code of favae-run
 STOPPED = (128 + signal.SIGINT, 128 + signal.SIGTERM)  # and its exit codes where somebody wanted it to end
 
@@ -60,12 +62,12 @@ def complete(run: Path, arguments: Sequence[str]) -> int:
 
 def finished(run: Path) -> bool:
     """Whether the run came to its end."""
-    return (run / "report.html").is_file()
+    return RunFolder(run).report.is_file()
 
 
 def recorded(run: Path) -> list[str]:
     """The arguments that the run was begun with; none where none was begun."""
-    path = run / ".hydra" / "overrides.yaml"
+    path = RunFolder(run).overrides
     return [line.lstrip("+") for line in yaml.safe_load(path.read_text()) or []] if path.is_file() else []
 
 

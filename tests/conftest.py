@@ -25,7 +25,7 @@ from hydra import compose, initialize_config_dir
 from hydra._internal import config_loader_impl
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import IConfigRepository
-from hydra._internal.defaults_list import DefaultsList, Overrides
+from hydra._internal.defaults_list import DefaultsList, Overrides, create_defaults_list
 from hydra.core.default_element import ResultDefault
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
@@ -33,6 +33,7 @@ from torch import nn
 
 from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import shipped_configs
+from favae_cli.config.models import JointModelConfig
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
 from favae_cli.factors import FactorModel, Gamma, ViewFactors
@@ -91,7 +92,7 @@ def merged_once() -> Iterator[None]:
 
     That takes most of a composition's 0.2 s, a command line composes three times and a sweep twice a run.
     """
-    choose, merge = config_loader_impl.create_defaults_list, ConfigLoaderImpl._compose_config_from_defaults_list
+    choose, merge = create_defaults_list, ConfigLoaderImpl._compose_config_from_defaults_list
     chosen, merged = dict[Any, DefaultsList](), dict[int, bytes]()
 
     def files(repo: IConfigRepository) -> tuple[tuple[str, bytes], ...]:
@@ -234,7 +235,9 @@ def joint() -> Callable[..., JointVAE]:
         ]
         sizes = {"multi_vae": ["model.classes=4"], "dmvae": ["model.private=2"]}.get(model, [])
         config = composed("experiment=avatars_adapt", f"model={model}", *networks, *sizes, *overrides)
-        return build_joint(config, planted_pairs(False), Runtime(torch.device("cpu"), bf16))
+        assert isinstance(config.model, JointModelConfig)
+        runtime = Runtime(torch.device("cpu"), bf16)
+        return build_joint(config.model, config.views, config.seed, planted_pairs(False), runtime)
 
     return make
 
@@ -252,12 +255,18 @@ class PixelView:
     def __init__(self) -> None:
         self.networks = nn.ModuleDict({"encoder": nn.Identity()})
 
+    def fit(self, values: np.ndarray) -> None:
+        pass
+
     def encode(self, values: np.ndarray) -> Encoded:
         flat = values.reshape(len(values), PIXELS).astype(np.float32) / 255
         return Encoded(flat, np.full_like(flat, 1e-6))
 
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
         return np.asarray(mean, np.float32).reshape(-1, SIDE, SIDE, 1)
+
+    def deviation(self, mean: np.ndarray, variance: np.ndarray) -> None:
+        pass
 
 
 def known(weights: np.ndarray, bias: np.ndarray, precision: float) -> ViewFactors:

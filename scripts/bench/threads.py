@@ -87,7 +87,7 @@ def stages(size: int, factors: int, samples: int) -> Stages:
         f"{SWEEPS} sweeps": lambda: fit(moments, start=start, sweeps=SWEEPS, rotate_every=0, prune=False, tolerance=0),
         f"rotation, {STEPS} steps": linalg.few_threads()(lambda: rotate(start, sums, STEPS)),
         "settling": lambda: mixed().settle(both, steps=3),
-        "foretelling": lambda: fixed.expect(start, "a"),
+        "expected means": lambda: fixed.expect(start, "a"),
     }
 
 

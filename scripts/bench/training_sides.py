@@ -39,7 +39,7 @@ from favae_cli.nets.conv_layers import Conv2d, ConvTranspose2d
 from favae_cli.training.epoch_state import Position, Prior
 from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import VaeView
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
 
 VARIANCE = 0.01  # of the Gaussian likelihood
 REPEATS = 5  # products between two looks at the clock
@@ -96,6 +96,7 @@ class Load:
 
     @property
     def shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of its images."""
         return (self.side, self.side, 3)
 
     def config(self, precision: str) -> Config:
@@ -178,11 +179,11 @@ def make_plain(load: Load) -> Work:
             mean, log_variance = encoder(x)
             posterior = Normal(mean, torch.exp(0.5 * log_variance))
             reconstructed = torch.sigmoid(decoder(posterior.rsample()))
-            log_density: Tensor = Normal(reconstructed, deviation).log_prob(x)  # type: ignore[no-untyped-call]
+            log_density: Tensor = Normal(reconstructed, deviation).log_prob(x)
             likelihood = log_density.sum(dim=(1, 2, 3)).mean()
             kl = kl_divergence(posterior, Normal(prior_mean, torch.ones_like(prior_mean))).sum(dim=1).mean()
             loss = kl - likelihood
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             total += loss.item() + likelihood.item() + kl.item()
 

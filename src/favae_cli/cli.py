@@ -33,11 +33,13 @@ class _Mistake(SystemExit):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run what the arguments ask for and return the exit code: 2 for a user's mistake, told in a line each, 130
-    for a run that was interrupted.
+    """Run what the arguments ask for, and tell a user's mistakes in a line each.
 
     Args:
         argv: the arguments after the program's name; those of the process when None.
+
+    Returns:
+        The exit code: 2 for a mistake, 130 for a run that was interrupted.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if "--help" in arguments or "-h" in arguments:

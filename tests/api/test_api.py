@@ -126,7 +126,7 @@ def test_a_kind_is_guessed(values: Any, kind: str) -> None:
     assert guessed_kind(Cells.of("view", values)) == kind
 
 
-def test_any_views_foretell_the_others(tables: FAVAE, truth: Arrays) -> None:
+def test_any_views_predict_the_others(tables: FAVAE, truth: Arrays) -> None:
     made = tables.predict({"numbers": truth["numbers"]})
     assert set(made) == {"colour", "bits"}
     chosen = tables.categories_["colour"][0][made["colour"].argmax(axis=1)]
@@ -216,7 +216,11 @@ def test_networks_of_every_kind_are_fitted_and_predict() -> None:
         "remark": np.where(hidden[:, 0] > 0, "so good and new", "bad and very old").astype(object),
         "spectrum": (hidden + 0.1 * rng.normal(size=(60, 5))).astype(np.float32),
     }
-    views = {"visits": "counts", "spectrum": {"type": "vector", "latent": 3, "arch": "mlp_small"}, "remark": "text"}
+    views: dict[str, str | dict[str, Any]] = {
+        "visits": "counts",
+        "spectrum": {"type": "vector", "latent": 3, "arch": "mlp_small"},
+        "remark": "text",
+    }
     model = small(views, latent=2).fit(X)
     assert model.views_ == {"visits": "counts", "walk": "sequence", "remark": "text", "spectrum": "vector"}
     assert model._model.views["spectrum"].size == 3

@@ -92,9 +92,10 @@ def complaints(values: dict[str, Any], *overrides: str) -> list[str]:
 
 def keys_of(config: DictConfig, prefix: str = "") -> Iterator[str]:
     for name, value in config.items():
-        yield f"{prefix}{name}"
+        key = prefix + str(name)
+        yield key
         if isinstance(value, DictConfig):
-            yield from keys_of(value, f"{prefix}{name}.")
+            yield from keys_of(value, f"{key}.")
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -125,7 +126,7 @@ def test_experiments_say_what_they_are_and_how_to_run_them(experiment: str) -> N
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_suits_the_adapt_experiment(model: str, config_of: Callable[..., Config]) -> None:
     config = config_of("experiment=avatars_adapt", f"model={model}")
-    assert config.model.name == ("fa_vae" if model == "fa_vae_tight" else model)
+    assert config.model.name == ("fa_vae" if model == "fa_vae_published" else model)
     # Equal epochs for all: what FA-VAE has alone and in its rounds, the others have at a stretch.
     plan = config.plan
     assert plan.epochs == config.schedule.epochs == 20 + 6 * 3
@@ -237,6 +238,7 @@ def test_what_only_the_user_knows_is_asked_for() -> None:
         ({"trainer.devices": 2, "trainer.device": "cuda:1"}, "trainer.device=cuda:1: is one GPU for 2 processes"),
         ({"pretrained": "no/such/run"}, "pretrained: there is no folder no/such/run"),
         ({"views.face.data": "fase"}, "views.face.data=fase: the data have no such view; did you mean face?"),
+        ({"model.feed": 0.1}, "model.feed: is for model.gamma=0, with which each view learns by itself"),
         ({"model.feed_rounds": 1.5}, "model.feed_rounds: must be a valid integer"),
         (
             {"model": {"name": "vea"}},

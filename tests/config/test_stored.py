@@ -14,6 +14,7 @@ from favae_cli.command_line.resume_run import resume
 from favae_cli.common.errors import UserError
 from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import shipped_configs
+from favae_cli.config.models import FaVaeConfig
 from favae_cli.config.stored import stored_config, validate_stored
 
 
@@ -55,6 +56,13 @@ def test_what_a_stored_config_lacks_is_as_by_default_today(overrides: tuple[str,
     assert earlier == without(composed, *keys)
     with pytest.raises(UserError, match="is missing"):
         validate(earlier)
+
+
+def test_a_run_of_before_gamma_goes_on_without_it() -> None:
+    earlier = without(_composed("model.feed=0.1", "model.gamma=0"), "model.gamma")
+    model = validate_stored(earlier).model
+    assert isinstance(model, FaVaeConfig)
+    assert (model.gamma, model.feed) == (0.0, 0.1)
 
 
 def test_what_is_there_stays_as_it_is() -> None:

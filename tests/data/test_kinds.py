@@ -17,6 +17,8 @@ from favae_cli.config.choices import DataConfig
 from favae_cli.data import Dataset, ViewData
 from favae_cli.data.images.cache import cached_images
 
+savez: Callable[..., None] = np.savez  # its own type takes any array for `allow_pickle`
+
 ROWS = 20
 NAN = np.nan
 
@@ -213,7 +215,7 @@ def test_arrays(
 ) -> None:
     arrays[name] = arrays[name].astype(float)
     arrays[name][2, 1], arrays[name][4] = NAN, NAN
-    np.savez(tmp_path / "arrays.npz", **arrays)
+    savez(tmp_path / "arrays.npz", **arrays)
     view = run({"kind": kind, "array": name, "table": "arrays.npz"})
     assert view.columns == tuple(f"{name}_{i}" for i in range(arrays[name].shape[-1]))
     assert np.flatnonzero(~view.present).tolist() == [ROWS - 1 - 4]
@@ -224,7 +226,7 @@ def test_arrays(
 def test_arrays_of_one_number_a_sample_are_columns(
     run: Callable[..., ViewData], arrays: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
-    np.savez(tmp_path / "arrays.npz", **arrays)
+    savez(tmp_path / "arrays.npz", **arrays)
     view = run({"kind": "binary", "columns": ["label"], "binarise": {}, "empty": "missing", "table": "arrays.npz"})
     assert view.gather(np.arange(4))[:, 0].tolist() == [0, 1, 0, 1]
 
@@ -233,7 +235,7 @@ def test_arrays_of_one_number_a_sample_are_columns(
 def test_images_in_an_array(
     run: Callable[..., ViewData], arrays: dict[str, np.ndarray], tmp_path: Path, name: str, channels: int
 ) -> None:
-    np.savez(tmp_path / "arrays.npz", **arrays)
+    savez(tmp_path / "arrays.npz", **arrays)
     view = {"kind": "image", "array": name, "table": "arrays.npz", "size": 8, "channels": channels, "crop": None}
     as_they_are = run(view)
     assert as_they_are.is_image
@@ -318,7 +320,7 @@ def test_mistakes_in_arrays_are_named(
     changed: dict[str, np.ndarray],
     message: str,
 ) -> None:
-    np.savez(tmp_path / "arrays.npz", **arrays | changed)
+    savez(tmp_path / "arrays.npz", **arrays | changed)
     with pytest.raises(UserError, match=message):
         run({"table": "arrays.npz"} | view)
 

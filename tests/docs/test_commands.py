@@ -19,6 +19,7 @@ from omegaconf import OmegaConf
 from favae_cli.cli import main
 from favae_cli.command_line import compose as composing
 from favae_cli.command_line.resume_run import resume, resumed_folder
+from favae_cli.config.composition import CHECK, INIT, TRAINING, USE, composition_mistakes
 from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.init_task import validate_init
@@ -76,7 +77,7 @@ def blocks(page: Path) -> list[Block]:
 
 def commands(program: str) -> list[str]:
     """What follows the program's name, wherever on the pages it is called."""
-    found = {}
+    found: dict[str, None] = {}
     for block in SHELL:
         for words in block.commands():
             if program in words:
@@ -132,13 +133,13 @@ def check(words: list[str]) -> None:
     if parsed.multirun:  # of a sweep the first run is enough
         lines = [line for line in parsed.overrides if not line.startswith(("resume=", "sweep.resume="))]
         parsed.overrides = next(iter(combinations(parse_overrides(lines))))
-    if primary == composing.CHECK:
+    if primary == CHECK:
         parsed.overrides.remove("task=check")
-        primary = composing.TRAINING
+        primary = TRAINING
     lines = [KEY.sub(r"++\g<0>", line) for line in parsed.overrides]  # composed once, where the program does so twice
-    with initialize_config_dir(str(shipped_configs()), version_base="1.3"), composing.composition_mistakes():
+    with initialize_config_dir(str(shipped_configs()), version_base="1.3"), composition_mistakes():
         composed = compose(primary, lines)
-    {composing.USE: validate_use, composing.INIT: validate_init}.get(primary, validate)(composed)
+    {USE: validate_use, INIT: validate_init}.get(primary, validate)(composed)
 
 
 @pytest.mark.parametrize("line", commands("favae-run"))

@@ -17,6 +17,7 @@ from favae_cli.evaluation.generation_and_editing import (
     generation_metrics,
     generation_scores,
 )
+from favae_cli.evaluation.judge import Judge
 from favae_cli.factors.bernoulli import probability
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.generate_and_edit import Editor
@@ -24,8 +25,11 @@ from favae_cli.queries.generate_and_edit import Editor
 MakeData = Callable[..., Dataset]
 
 
-class HalvesJudge:
+class HalvesJudge(Judge):
     """Sees an attribute where the half of the image that it brightens is brighter than the middle grey."""
+
+    def __init__(self) -> None:
+        pass  # it has learned nothing
 
     def read(self, images: np.ndarray) -> np.ndarray:
         return np.stack([images[:, :2].mean(axis=(1, 2, 3)), images[:, 2:].mean(axis=(1, 2, 3))], axis=1) > 0.5

@@ -17,6 +17,7 @@ from favae_cli.evaluation import interpolation
 from favae_cli.evaluation.interpolation import interpolation_pictures
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.interpolate import between, path
+from favae_cli.reporting.grids import image_grid
 
 STEPS = 5
 points = arrays(float, 3, elements=st.floats(-100, 100))
@@ -64,11 +65,10 @@ def test_in_g_the_way_leads_between_what_the_view_says_of_g_and_is_decoded_by_ev
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[list[np.ndarray]], list[str]]]:
     """Rows and labels of every grid."""
     grids: list[tuple[list[list[np.ndarray]], list[str]]] = []
-    grid = interpolation.image_grid
 
     def noted(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str]) -> Figure:
         grids.append(([list(row) for row in rows], list(labels)))
-        return grid(rows, labels)
+        return image_grid(rows, labels)
 
     monkeypatch.setattr(interpolation, "image_grid", noted)
     return grids

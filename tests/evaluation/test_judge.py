@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
 
+from favae_cli.config.run import JudgeConfig
 from favae_cli.evaluation.judge import Judge, agreement, blurred, shifted, train_judge
 from favae_cli.machine.runtime import Runtime
 
@@ -15,8 +14,8 @@ PLAIN = Runtime(torch.device("cpu"))
 SIDE = 16
 
 
-def settings(**changes: float) -> SimpleNamespace:
-    return SimpleNamespace(**({"epochs": 6, "batch_size": 16, "blur": 1.0, "shift": 1} | changes))
+def settings(epochs: int = 6, batch_size: int = 16) -> JudgeConfig:
+    return JudgeConfig(epochs=epochs, batch_size=batch_size, blur=1.0, shift=1)
 
 
 def pictures(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -25,7 +25,8 @@ from favae_cli.machine.runtime import Runtime
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.translate import translator_of
-from favae_cli.views.vae import Loss
+from favae_cli.reporting.grids import image_grid
+from favae_cli.views.objective import Loss
 
 DIRECTIONS = ["photo-sketch", "sketch-photo"]
 PLAIN = Runtime(torch.device("cpu"))
@@ -44,7 +45,7 @@ class Told(JointVAE):
         make: Callable[[str, str, np.ndarray], np.ndarray],
         place: Callable[[str, np.ndarray], np.ndarray] = lambda view, stored: stored.reshape(len(stored), -1) / 255,
     ) -> None:
-        self.views = {"photo": (4, 4, 1), "sketch": (4, 4, 1), "attributes": (2,)}
+        self.views = dict.fromkeys(("photo", "sketch", "attributes"))
         self.make, self.place = make, place
         self.given: dict[tuple[str, str], np.ndarray] = {}
 
@@ -208,11 +209,10 @@ def test_a_picture_shows_the_source_its_translation_and_the_truth(
     data: Dataset, settings_of: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grids: list[tuple[Sequence[Sequence[np.ndarray]], Sequence[str]]] = []
-    grid = translation.image_grid
 
     def noted(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str]) -> Figure:
         grids.append((rows, labels))
-        return grid(rows, labels)
+        return image_grid(rows, labels)
 
     monkeypatch.setattr(translation, "image_grid", noted)
     pictures = translation_pictures(Told(perfect), data, "test", settings_of().translate)

@@ -90,7 +90,7 @@ import torch
 from torch import nn
 
 from favae_cli.models import JointVAE
-from favae_cli.views.vae import VaeLoss, gaussian_kl
+from favae_cli.views.objective import VaeLoss, gaussian_kl
 
 
 class Halves(JointVAE):

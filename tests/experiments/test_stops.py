@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from favae_cli.data import loading
 from favae_cli.evaluation import prediction
 from favae_cli.preparation import check_loading
-from favae_cli.reporting import report, style
+from favae_cli.reporting import report
 from favae_cli.tasks import init, session
 from favae_cli.training import factor_step
 
@@ -64,7 +65,7 @@ def test_a_run_stopped_in_every_phase_ends_with_the_same_numbers(
         (session, "build_model"),
         (factor_step, "encode"),
         (prediction, "score"),
-        (style.FigureCanvasAgg, "draw"),
+        (FigureCanvasAgg, "draw"),
         (report, "_figures"),
     ):
         told = stopped(signal.SIGTERM, owner, name, *command)
@@ -74,7 +75,7 @@ def test_a_run_stopped_in_every_phase_ends_with_the_same_numbers(
     assert favae_run(*command) == 0
     assert untimed(metrics_of(Path("run"))) == untimed(metrics_of(Path("whole")))
 
-    told = stopped(signal.SIGINT, style.FigureCanvasAgg, "draw", "task=factors", "run=run", "hydra.run.dir=used")
+    told = stopped(signal.SIGINT, FigureCanvasAgg, "draw", "task=factors", "run=run", "hydra.run.dir=used")
     assert told.startswith("favae-run: stopped; what was made until then is in")
     assert not half_written(Path("used"))
 

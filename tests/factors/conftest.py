@@ -48,8 +48,11 @@ def plant(
     return Planted(arrays, usage, latent)
 
 
+Plant = Callable[..., Planted]
+
+
 @pytest.fixture(name="plant", scope="session")
-def plant_fixture() -> Callable[..., Planted]:
+def plant_fixture() -> Plant:
     return plant
 
 

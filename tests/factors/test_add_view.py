@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from sklearn.metrics import r2_score, roc_auc_score
@@ -10,29 +13,37 @@ from favae_cli.factors import FactorModel, fit
 from favae_cli.factors.add_view import NewView, extend
 from favae_cli.factors.bernoulli import BernoulliEmbedding
 from favae_cli.factors.embeddings import Embeddings
+from favae_cli.factors.inference import LocalEmbedding
 from favae_cli.factors.real import RealEmbedding
+
+if TYPE_CHECKING:
+    from tests.factors.conftest import Plant
 
 SIZES = {"a": 8, "b": 6, "c": 5}
 TRAIN, TEST = slice(600), slice(600, 900)
 
 
 @pytest.fixture(scope="module")
-def arrays(plant) -> dict[str, np.ndarray]:
+def arrays(plant: Plant) -> dict[str, np.ndarray]:
     return plant(11, 900, SIZES, 5, precision=dict.fromkeys(SIZES, 4.0)).arrays
 
 
-def evidence(arrays, views, rows, local=None) -> Embeddings:
+def evidence(
+    arrays: dict[str, np.ndarray], views: str, rows: slice, local: Mapping[str, LocalEmbedding] | None = None
+) -> Embeddings:
     return Embeddings({view: arrays[view][rows] for view in views}, {}, local or {}, (*views, *(local or {})))
 
 
 @pytest.fixture(scope="module")
-def old(arrays) -> FactorModel:
+def old(arrays: dict[str, np.ndarray]) -> FactorModel:
     """Of two views, before the third joins."""
     return fit(evidence(arrays, "ab", TRAIN).moments(), 10)
 
 
 @pytest.mark.slow
-def test_it_is_foretold_as_well_as_by_a_joint_fit_and_the_others_do_not_change(arrays, old):
+def test_it_is_foretold_as_well_as_by_a_joint_fit_and_the_others_do_not_change(
+    arrays: dict[str, np.ndarray], old: FactorModel
+) -> None:
     c = arrays["c"][TRAIN]
     extended = extend(old, "c", evidence(arrays, "ab", TRAIN), NewView(c, np.zeros_like(c)))
     joint = fit(evidence(arrays, "abc", TRAIN).moments(), 10)
@@ -45,7 +56,7 @@ def test_it_is_foretold_as_well_as_by_a_joint_fit_and_the_others_do_not_change(a
             np.testing.assert_array_equal(before, after)
 
 
-def test_noise_and_weights_are_those_of_least_squares(arrays, old):
+def test_noise_and_weights_are_those_of_least_squares(arrays: dict[str, np.ndarray], old: FactorModel) -> None:
     """With the prior all but flat and g nearly known, the mean of W is the regression on g."""
     given, c = evidence(arrays, "ab", TRAIN), arrays["c"][TRAIN]
     view = extend(old, "c", given, NewView(c, np.zeros_like(c))).views["c"]
@@ -61,7 +72,7 @@ def test_noise_and_weights_are_those_of_least_squares(arrays, old):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.4])
-def test_real_columns_with_holes_join(arrays, old, share):
+def test_real_columns_with_holes_join(arrays: dict[str, np.ndarray], old: FactorModel, share: float) -> None:
     rng = np.random.default_rng(0)
     c = np.where(rng.random(arrays["c"][TRAIN].shape) < share, np.nan, arrays["c"][TRAIN])
     local = RealEmbedding(c)
@@ -74,7 +85,7 @@ def test_real_columns_with_holes_join(arrays, old, share):
 
 
 @pytest.mark.slow
-def test_binary_columns_join(arrays, old):
+def test_binary_columns_join(arrays: dict[str, np.ndarray], old: FactorModel) -> None:
     labels = (arrays["c"] > np.median(arrays["c"], axis=0)).astype(float)
     local = BernoulliEmbedding(labels[TRAIN])
     extended = extend(old, "c", evidence(arrays, "ab", TRAIN), NewView(local.mean, local.variance, local))
@@ -89,7 +100,7 @@ def test_binary_columns_join(arrays, old):
     assert later > at_once - 0.02
 
 
-def test_mistakes_are_told(arrays, old):
+def test_mistakes_are_told(arrays: dict[str, np.ndarray], old: FactorModel) -> None:
     c = arrays["c"]
     with pytest.raises(ValueError, match="a view 'a' already"):
         extend(old, "a", evidence(arrays, "ab", TRAIN), NewView(c[TRAIN], np.zeros_like(c[TRAIN])))

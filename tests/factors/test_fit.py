@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -16,11 +17,14 @@ from favae_cli.factors.embeddings import Embeddings
 from favae_cli.factors.spectral_start import spectral_start
 from favae_cli.factors.updates import update_latents, update_view
 
+if TYPE_CHECKING:
+    from tests.factors.conftest import Plant, Planted
+
 SIZES = {"a": 6, "b": 5, "x": 4}
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
 
 
-def with_labels(planted) -> Embeddings:
+def with_labels(planted: Planted) -> Embeddings:
     """The planted embeddings, view x turned into labels of which some entries are missing."""
     table = planted.arrays["x"]
     binary = np.where(np.isnan(table), np.nan, table > 0)
@@ -35,9 +39,11 @@ def assert_never_falls(bound: tuple[float, ...]) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("kind", ["fixed", "bernoulli", "copies"])
-def test_bound_never_falls_over_sweeps_rotations_and_pruning(plant, missing, kind, seed):
+def test_bound_never_falls_over_sweeps_rotations_and_pruning(
+    plant: Plant, missing: float, kind: str, seed: int
+) -> None:
     planted = plant(seed, 200, SIZES, 3, missing)
-    options = {"sweeps": 80, "rotate_every": 7}
+    options: dict[str, Any] = {"sweeps": 80, "rotate_every": 7}
     if kind == "fixed":
         model = fit(Moments.from_arrays(planted.arrays), 12, seed, **options)
     else:
@@ -51,7 +57,7 @@ def test_bound_never_falls_over_sweeps_rotations_and_pruning(plant, missing, kin
 
 @settings(max_examples=15, deadline=None)
 @given(present=np_arrays(bool, (40, 3)))
-def test_bound_never_falls_whatever_is_missing(plant, present):
+def test_bound_never_falls_whatever_is_missing(plant: Plant, present: np.ndarray) -> None:
     planted = plant(1, 40, SIZES, 3)
     present[:2] = True
     present[~present.any(axis=1), 0] = True
@@ -62,7 +68,7 @@ def test_bound_never_falls_whatever_is_missing(plant, present):
     assert_never_falls(model.bound)
 
 
-def test_rotation_raises_the_bound_that_sweeps_alone_reach(plant):
+def test_rotation_raises_the_bound_that_sweeps_alone_reach(plant: Plant) -> None:
     moments = Moments.from_arrays(plant(0, 500, {"a": 12, "b": 10}, 5).arrays)
     plain, rotated = (fit(moments, 5, sweeps=60, rotate_every=every, prune=False) for every in (0, 10))
     assert rotated.bound[-1] > plain.bound[-1]
@@ -75,7 +81,7 @@ def counts(active: dict[str, np.ndarray]) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 10))])
-def test_planted_structure_is_found_exactly(plant, seed):
+def test_planted_structure_is_found_exactly(plant: Plant, seed: int) -> None:
     precision = {"a": (1.0, 0.5)[seed % 2], "b": (1.0, 2.0)[seed % 2]}
     planted = plant(seed, 20_000, {"a": 100, "b": 80}, 20, precision=precision)
     model = fit(Moments.from_arrays(planted.arrays), factors=100, seed=seed)
@@ -88,7 +94,7 @@ def test_planted_structure_is_found_exactly(plant, seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_narrow_view_beside_a_wide_one_keeps_its_noise(plant, seed):
+def test_narrow_view_beside_a_wide_one_keeps_its_noise(plant: Plant, seed: int) -> None:
     """With K over the embedding sizes, a start that leaves no noise would never find any again."""
     planted = plant(seed, 5_000, {"a": 40, "b": 5}, 5)
     model = fit(Moments.from_arrays(planted.arrays), factors=100, seed=seed)
@@ -96,14 +102,14 @@ def test_narrow_view_beside_a_wide_one_keeps_its_noise(plant, seed):
     assert model.noise_precision["b"] == pytest.approx(1.0, rel=0.1)
 
 
-def test_data_without_noise_are_fitted():
+def test_data_without_noise_are_fitted() -> None:
     """tau grows until float64 cannot tell the residual from zero; that is no failure."""
     rng = np.random.default_rng(0)
     model = fit(Moments.from_arrays({"a": rng.standard_normal((50, 3)) @ rng.standard_normal((3, 8))}), 8)
     assert model.noise_precision["a"] > 1e5
 
 
-def test_same_seed_gives_the_same_numbers(plant):
+def test_same_seed_gives_the_same_numbers(plant: Plant) -> None:
     moments = Moments.from_arrays(plant(0, 300, SIZES, 4).arrays)
     first, again, other = (fit(moments, 10, seed, sweeps=30) for seed in (3, 3, 4))
     for view in SIZES:
@@ -112,7 +118,7 @@ def test_same_seed_gives_the_same_numbers(plant):
     assert first.bound != other.bound
 
 
-def test_fit_goes_on_from_a_model(plant):
+def test_fit_goes_on_from_a_model(plant: Plant) -> None:
     moments = Moments.from_arrays(plant(0, 300, SIZES, 4).arrays)
     whole = fit(moments, 10, sweeps=30, tolerance=0.0)
     half = fit(moments, 10, sweeps=20, tolerance=0.0)
@@ -121,7 +127,7 @@ def test_fit_goes_on_from_a_model(plant):
 
 
 @pytest.mark.parametrize("factors", [0, -3])
-def test_too_few_factors_are_refused(plant, factors):
+def test_too_few_factors_are_refused(plant: Plant, factors: int) -> None:
     with pytest.raises(ValueError, match=f"at least 1, got {factors}"):
         fit(Moments.from_arrays(plant(0, 20, SIZES, 2).arrays), factors)
 
@@ -147,32 +153,32 @@ def broken(moments: Moments, column: int) -> Moments:
     return replace(moments, patterns={pattern: replace(sums, outer=outer)})
 
 
-def test_failure_at_the_start_names_view_and_variable(plant):
+def test_failure_at_the_start_names_view_and_variable(plant: Plant) -> None:
     moments = Moments.from_arrays(plant(0, 50, SIZES, 2).arrays)
     with pytest.raises(EngineError, match="view 'b': the variance of z is nan"):
         fit(broken(moments, SIZES["a"] + 1), 3)
 
 
-def test_view_that_does_not_vary_is_named(plant):
+def test_view_that_does_not_vary_is_named(plant: Plant) -> None:
     table = plant(0, 50, SIZES, 2).arrays["a"]
     with pytest.raises(EngineError, match="view 'b': the variance of z is 0"):
         fit(Moments.from_arrays({"a": table, "b": np.ones((50, 2))}), 3)
 
 
-def test_failure_later_names_sweep_view_and_variable(plant):
+def test_failure_later_names_sweep_view_and_variable(plant: Plant) -> None:
     moments = Moments.from_arrays(plant(0, 50, SIZES, 2).arrays)
     renewed = Renewed([(moments, {}), (moments, {}), (broken(moments, 0), {})])
     with pytest.raises(EngineError, match="sweep 2: view 'a': the moments of z are not finite"):
         fit(moments, 3, local=renewed)
 
 
-def test_a_bound_term_that_is_not_finite_is_named(plant):
+def test_a_bound_term_that_is_not_finite_is_named(plant: Plant) -> None:
     moments = Moments.from_arrays(plant(0, 50, SIZES, 2).arrays)
     with pytest.raises(EngineError, match="sweep 0: the bound's term x/x is not finite"):
         fit(moments, 3, local=Renewed([(moments, {"x": np.nan})]))
 
 
-def test_falling_bound_is_a_failure(plant):
+def test_falling_bound_is_a_failure(plant: Plant) -> None:
     moments = Moments.from_arrays(plant(0, 50, SIZES, 2).arrays)
     with pytest.raises(EngineError, match="sweep 1: the bound fell from"):
         fit(moments, 3, local=Renewed([(moments, {"x": value}) for value in (0.0, -1e6)]))
@@ -188,7 +194,7 @@ def test_falling_bound_is_a_failure(plant):
         ("rate of tau", {"zz": -1e6}),
     ],
 )
-def test_failed_update_names_view_and_variable(plant, variable, spoiled):
+def test_failed_update_names_view_and_variable(plant: Plant, variable: str, spoiled: dict[str, Any]) -> None:
     moments = Moments.from_arrays(plant(0, 50, SIZES, 2).arrays)
     model = spectral_start(moments, 3)
     sums = replace(update_latents(model, moments).views["a"], **spoiled)
@@ -196,7 +202,7 @@ def test_failed_update_names_view_and_variable(plant, variable, spoiled):
         update_view("a", model.views["a"], sums)
 
 
-def test_bound_terms_name_every_kl(plant):
+def test_bound_terms_name_every_kl(plant: Plant) -> None:
     moments = Moments.from_arrays(plant(0, 50, SIZES, 2).arrays)
     model = spectral_start(moments, 3)
     terms = bound_terms(model, update_latents(model, moments))

@@ -87,7 +87,7 @@ def structure(active: np.ndarray) -> list[tuple[bool, ...]]:
 
 
 def aucs(model: FactorModel, test: Arrays) -> np.ndarray:
-    """Of each bit, as the other four views foretell it."""
+    """Of each bit, as the other four views predict it."""
     evidence = embedded({view: table for view, table in test.items() if view != "bits"})
     evidence.settle(model)
     mean, _ = evidence.predict(model, "bits")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,8 +17,12 @@ from favae_cli.factors import FactorModel, fit
 from favae_cli.factors.bernoulli import BernoulliEmbedding
 from favae_cli.factors.bound import bound_terms
 from favae_cli.factors.embeddings import Embeddings
+from favae_cli.factors.inference import LocalEmbedding
 from favae_cli.factors.real import RealEmbedding
 from favae_cli.factors.updates import update_ard, update_bias, update_latents, update_noise, update_weights
+
+if TYPE_CHECKING:
+    from tests.factors.conftest import Plant
 
 Blocks = dict[str, torch.Tensor]
 VIEWS = ("a", "b", "x", "r")
@@ -28,7 +33,7 @@ LOG_TWO_PI = math.log(2 * math.pi)
 class Problem:
     """Ten samples of an observed, an uncertain, a bernoulli and a real view, and a model far from converged."""
 
-    def __init__(self, plant, missing: float, copies: dict[str, float]) -> None:
+    def __init__(self, plant: Plant, missing: float, copies: dict[str, float]) -> None:
         self.copies = copies
         rng = np.random.default_rng(3)
         arrays = plant(5, 10, {"a": 4, "b": 3, "x": 2, "r": 3}, 3, missing).arrays
@@ -38,7 +43,7 @@ class Problem:
         self.arrays = {"a": arrays["a"], "b": arrays["b"], "x": binary, "r": real}
         self.variances = {"a": np.zeros((10, 4)), "b": rng.uniform(0.1, 1.0, (10, 3))}
         self.present = {view: ~np.isnan(array).all(axis=1) for view, array in self.arrays.items()}
-        self.local = {"x": BernoulliEmbedding(binary), "r": RealEmbedding(real)}
+        self.local: dict[str, LocalEmbedding] = {"x": BernoulliEmbedding(binary), "r": RealEmbedding(real)}
         fixed = {view: arrays[view] for view in ("a", "b")}
         self.embeddings = Embeddings(fixed, {"b": self.variances["b"]}, self.local, VIEWS)
         self.model = fit(
@@ -145,7 +150,7 @@ def _parameters_kl(q: Blocks, view: str) -> torch.Tensor:
     )
 
 
-def _tensors(blocks: dict[str, np.ndarray | float]) -> Blocks:
+def _tensors(blocks: Mapping[str, np.ndarray | float]) -> Blocks:
     return {name: torch.tensor(value, dtype=torch.float64) for name, value in blocks.items()}
 
 
@@ -192,11 +197,11 @@ def unchecked_distributions() -> Iterator[None]:
 
 
 @pytest.fixture(params=[{}, {"b": 0.5, "x": 3.0}], ids=["plain", "copies"])
-def problem(request, plant, missing) -> Problem:
+def problem(request: pytest.FixtureRequest, plant: Plant, missing: float) -> Problem:
     return Problem(plant, missing, request.param)
 
 
-def test_gradient_vanishes_after_each_update(problem):
+def test_gradient_vanishes_after_each_update(problem: Problem) -> None:
     checked = set()
     for blocks, q in updates(problem):
         for block in blocks:
@@ -209,7 +214,7 @@ def test_gradient_vanishes_after_each_update(problem):
     assert checked == set(q)
 
 
-def test_engine_bound_is_the_written_out_bound(problem):
+def test_engine_bound_is_the_written_out_bound(problem: Problem) -> None:
     embedded = problem.embedded()
     q = problem.parameters(problem.model) | problem.latents(problem.model) | embedded | _best_xi(embedded)
     latents = update_latents(problem.model, problem.embeddings.moments(problem.model))

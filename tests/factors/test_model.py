@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from scipy.stats import chi2
 
 from favae_cli.factors import FactorModel, Gamma, Moments, ViewFactors, fit
+
+if TYPE_CHECKING:
+    from tests.factors.conftest import Plant
+
+Arrays = dict[str, np.ndarray]
+Fitted = tuple[FactorModel, Arrays]
 
 SIZES = {"a": 4, "b": 3}
 FACTORS = 2
@@ -54,13 +61,13 @@ def conditioned(model: FactorModel, wanted: str, observed: dict[str, np.ndarray]
 
 
 @pytest.fixture
-def samples() -> dict[str, np.ndarray]:
+def samples() -> Arrays:
     rng = np.random.default_rng(1)
     return {view: rng.standard_normal((5, size)) for view, size in SIZES.items()}
 
 
 @pytest.mark.parametrize("pattern", [("a",), ("b",), ("a", "b")])
-def test_posterior_of_g_is_the_conditional_of_the_joint_gaussian(samples, pattern):
+def test_posterior_of_g_is_the_conditional_of_the_joint_gaussian(samples: Arrays, pattern: tuple[str, ...]) -> None:
     model = known_model()
     observed = {view: samples[view] for view in pattern}
     mean, covariance = model.posterior(observed)
@@ -69,7 +76,7 @@ def test_posterior_of_g_is_the_conditional_of_the_joint_gaussian(samples, patter
     np.testing.assert_allclose(covariance, expected_covariance, atol=1e-12)
 
 
-def test_posterior_handles_each_sample_by_the_views_it_has(samples):
+def test_posterior_handles_each_sample_by_the_views_it_has(samples: Arrays) -> None:
     model = known_model()
     mixed = {view: table.copy() for view, table in samples.items()}
     mixed["a"][[0, 3]] = np.nan
@@ -84,7 +91,7 @@ def test_posterior_handles_each_sample_by_the_views_it_has(samples):
 
 
 @pytest.mark.parametrize(("given", "missing"), [("a", "b"), ("b", "a")])
-def test_prediction_of_a_missing_view_is_its_conditional(samples, given, missing):
+def test_prediction_of_a_missing_view_is_its_conditional(samples: Arrays, given: str, missing: str) -> None:
     model = known_model()
     observed = {given: samples[given]}
     mean, variance = model.predict(missing, *model.posterior(observed))
@@ -93,7 +100,7 @@ def test_prediction_of_a_missing_view_is_its_conditional(samples, given, missing
     np.testing.assert_allclose(variance, np.tile(np.diag(expected_covariance), (5, 1)), atol=1e-12)
 
 
-def test_prediction_counts_the_uncertainty_of_weights_and_bias():
+def test_prediction_counts_the_uncertainty_of_weights_and_bias() -> None:
     """Against Monte Carlo over W, b, g and the noise."""
     model = known_model(weights_spread=0.3)
     model = replace(model, views={name: replace(view, bias_var=0.2) for name, view in model.views.items()})
@@ -108,7 +115,7 @@ def test_prediction_counts_the_uncertainty_of_weights_and_bias():
     assert predicted_variance[0, 0] == pytest.approx(drawn.var(), rel=0.01)
 
 
-def test_uncertain_weights_widen_the_precision_of_g():
+def test_uncertain_weights_widen_the_precision_of_g() -> None:
     """Sigma_G^-1 = I + tau (W^T W + D Sigma_W)."""
     model = known_model(weights_spread=0.3)
     view = model.views["a"]
@@ -118,7 +125,7 @@ def test_uncertain_weights_widen_the_precision_of_g():
     np.testing.assert_allclose(covariance, np.linalg.inv(precision), atol=1e-12)
 
 
-def test_two_copies_of_a_view_count_as_if_seen_twice(samples):
+def test_two_copies_of_a_view_count_as_if_seen_twice(samples: Arrays) -> None:
     model = known_model()
     copied = replace(model, views=model.views | {"a": replace(model.views["a"], copies=2.0)})
     sharper = Gamma(2 * model.views["a"].noise.shape, model.views["a"].noise.rate)
@@ -127,18 +134,18 @@ def test_two_copies_of_a_view_count_as_if_seen_twice(samples):
         np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-def test_unknown_view_is_named(samples):
+def test_unknown_view_is_named(samples: Arrays) -> None:
     with pytest.raises(KeyError, match="no view 'c'; the model has a, b"):
         known_model().posterior({"a": samples["a"], "c": samples["b"]})
 
 
 @pytest.fixture(scope="module")
-def fitted(plant) -> tuple[FactorModel, dict[str, np.ndarray]]:
+def fitted(plant: Plant) -> Fitted:
     planted = plant(4, 1000, {"a": 10, "b": 8}, 4)
     return fit(Moments.from_arrays(planted.arrays), factors=15, seed=0), planted.arrays
 
 
-def test_fitted_model_offers_what_its_users_script_against(fitted):
+def test_fitted_model_offers_what_its_users_script_against(fitted: Fitted) -> None:
     model, arrays = fitted
     factors = model.factors
     for view, table in arrays.items():
@@ -153,20 +160,20 @@ def test_fitted_model_offers_what_its_users_script_against(fitted):
     assert covariance.shape == (factors, factors)
 
 
-def test_relevance_is_the_share_of_variance_that_factors_explain(fitted):
+def test_relevance_is_the_share_of_variance_that_factors_explain(fitted: Fitted) -> None:
     model, arrays = fitted
     for view, table in arrays.items():
         noise = 1 / model.noise_precision[view] / table.var(axis=0).mean()
         assert model.relevance[view].sum() == pytest.approx(1 - noise, abs=0.02)
 
 
-def test_every_factor_is_private_to_one_view_or_shared(fitted):
+def test_every_factor_is_private_to_one_view_or_shared(fitted: Fitted) -> None:
     model, _ = fitted
     kinds = np.stack([model.shared(), model.private("a"), model.private("b")])
     np.testing.assert_array_equal(kinds.sum(axis=0), 1)
 
 
-def test_one_view_predicts_the_other(fitted):
+def test_one_view_predicts_the_other(fitted: Fitted) -> None:
     model, arrays = fitted
     mean, variance = model.predict("b", *model.posterior({"a": arrays["a"]}))
     error = (arrays["b"] - mean) ** 2
@@ -175,7 +182,7 @@ def test_one_view_predicts_the_other(fitted):
 
 
 @pytest.mark.parametrize("scale", [0.2, 3.0])
-def test_rescaled_beliefs_are_those_about_the_scaled_embedding(fitted, scale):
+def test_rescaled_beliefs_are_those_about_the_scaled_embedding(fitted: Fitted, scale: float) -> None:
     model, arrays = fitted
     scaled = replace(model, views=model.views | {"a": model.views["a"].rescaled(scale)})
     before = model.posterior(arrays)
@@ -191,7 +198,7 @@ def test_rescaled_beliefs_are_those_about_the_scaled_embedding(fitted, scale):
         np.testing.assert_allclose(getattr(scaled, name)["a"], getattr(model, name)["a"], rtol=1e-12)
 
 
-def test_selected_factors_keep_their_place_in_every_view(fitted):
+def test_selected_factors_keep_their_place_in_every_view(fitted: Fitted) -> None:
     model, arrays = fitted
     chosen = np.array([2, 0])
     part = model.select(chosen)
@@ -218,7 +225,7 @@ def within_chance(squares: np.ndarray, variance: np.ndarray, draws: int) -> np.n
 
 
 @pytest.mark.parametrize("precision", [0.04, 1.0, 25.0])
-def test_draws_spread_as_g_and_the_noise_do(precision):
+def test_draws_spread_as_g_and_the_noise_do(precision: float) -> None:
     """Var z = 1/tau + diag(W Sigma W'): with sqrt(tau) for 1/sqrt(tau) it would not but at tau = 1."""
     model, count = known_model(), 4000
     part = replace(model.views["a"], noise=Gamma(2.0, np.asarray(2 / precision)))
@@ -234,7 +241,7 @@ def test_draws_spread_as_g_and_the_noise_do(precision):
     assert not within_chance(along, np.diag(directions.T @ expected @ directions) * 1.3, count).any()
 
 
-def test_every_draw_has_noise_and_factors_of_its_own():
+def test_every_draw_has_noise_and_factors_of_its_own() -> None:
     model, count = known_model(), 4000
     part, mean = model.views["a"], np.zeros((4000, FACTORS))
     around = drawn(model, mean) - part.bias
@@ -247,7 +254,7 @@ def test_every_draw_has_noise_and_factors_of_its_own():
     assert len(np.unique(around[:, 0])) == count
 
 
-def test_the_mean_of_the_draws_is_the_views_mean_and_a_seed_gives_them_again():
+def test_the_mean_of_the_draws_is_the_views_mean_and_a_seed_gives_them_again() -> None:
     model, mean = known_model(), np.array([[2.0, -1.0]])
     part, count = model.views["a"], 4000
     z = drawn(model, np.repeat(mean, count, axis=0))

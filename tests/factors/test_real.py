@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from favae_cli.factors import FactorModel, fit
 from favae_cli.factors.bernoulli import BernoulliEmbedding
 from favae_cli.factors.embeddings import Embeddings
+from favae_cli.factors.inference import LocalEmbedding
 from favae_cli.factors.real import RealEmbedding
 
 
@@ -24,12 +27,19 @@ def with_holes(x: np.ndarray, share: float, seed: int) -> np.ndarray:
     return np.where(rng.random(x.shape) < share, np.nan, x)
 
 
-def fitted(x: np.ndarray, factors: int = 10, **options) -> tuple[FactorModel, Embeddings]:
+def fitted(x: np.ndarray, factors: int = 10, **options: Any) -> tuple[FactorModel, Embeddings]:
     evidence = Embeddings({}, {}, {"x": RealEmbedding(x)}, ("x",))
     return fit(evidence.moments(), factors, 0, local=evidence, **options), evidence
 
 
-def test_g_is_as_uncertain_as_the_entries_leave_it():
+def scale_of(evidence: Embeddings) -> np.ndarray:
+    """(D,) s of the real view x."""
+    local = evidence.local["x"]
+    assert isinstance(local, RealEmbedding)
+    return local.scale
+
+
+def test_g_is_as_uncertain_as_the_entries_leave_it() -> None:
     """Against the Gaussian posterior of each sample, from its seen entries alone."""
     model, _ = fitted(with_holes(planted(0, 200, np.full(5, 0.4)), 0.4, 1), sweeps=40)
     asked = with_holes(planted(0, 30, np.full(5, 0.4)), 0.5, 2)
@@ -52,14 +62,14 @@ def test_g_is_as_uncertain_as_the_entries_leave_it():
 
 
 @pytest.mark.parametrize("share", [0.3, *(pytest.param(share, marks=pytest.mark.slow) for share in (0.1, 0.6))])
-def test_intervals_of_imputed_entries_cover_what_they_say(share):
+def test_intervals_of_imputed_entries_cover_what_they_say(share: float) -> None:
     noise = np.array([0.2, 0.2, 0.4, 0.4, 0.8, 0.8, 0.5, 0.3])
     x = planted(3, 600, noise)
     holes = with_holes(x, share, 4)
     model, evidence = fitted(holes, sweeps=80)
     evidence.settle(model)
     mean, variance = evidence.predict(model, "x")
-    scale = evidence.local["x"].scale
+    scale = scale_of(evidence)
     missing = np.isnan(holes)
     missing &= ~missing.all(axis=1, keepdims=True)
     distance = np.abs(mean / scale - x)[missing] / np.sqrt(variance / scale**2)[missing]
@@ -73,16 +83,16 @@ def test_intervals_of_imputed_entries_cover_what_they_say(share):
 
 
 @pytest.mark.slow
-def test_the_noise_of_each_column_is_found():
+def test_the_noise_of_each_column_is_found() -> None:
     noise = np.array([0.1, 0.2, 0.4, 0.8, 0.1, 0.2, 0.4, 0.8])
     # With as many factors as there are: further ones could stand for the noise of a single column.
     model, evidence = fitted(with_holes(planted(5, 1500, noise), 0.2, 6), factors=2, sweeps=150)
-    found = 1 / np.sqrt(model.views["x"].tau) / evidence.local["x"].scale
+    found = 1 / np.sqrt(model.views["x"].tau) / scale_of(evidence)
     np.testing.assert_allclose(found, noise, rtol=0.15)
 
 
 @pytest.mark.slow
-def test_factors_are_recovered_where_a_third_is_missing():
+def test_factors_are_recovered_where_a_third_is_missing() -> None:
     x = planted(7, 800, np.full(12, 0.4), factors=4)
     model, _ = fitted(with_holes(x, 0.33, 8), sweeps=100)
     assert model.factors == 4
@@ -90,7 +100,7 @@ def test_factors_are_recovered_where_a_third_is_missing():
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10**6), st.floats(0.0, 0.7), st.floats(0.3, 4.0))
-def test_the_bound_never_falls(seed, share, copies):
+def test_the_bound_never_falls(seed: int, share: float, copies: float) -> None:
     x = with_holes(planted(seed, 40, np.array([0.1, 1.0, 0.3, 0.5])), share, seed)
     x[0] = 0.1
     evidence = Embeddings({}, {}, {"x": RealEmbedding(x)}, ("x",))
@@ -99,22 +109,22 @@ def test_the_bound_never_falls(seed, share, copies):
     assert model.bound[-1] >= model.bound[0]
 
 
-def test_columns_in_other_units_are_imputed_the_same():
+def test_columns_in_other_units_are_imputed_the_same() -> None:
     x = with_holes(planted(9, 300, np.full(5, 0.3)), 0.3, 10)
     one, evidence = fitted(x, sweeps=100)
     evidence.settle(one)
-    first = evidence.predict(one, "x")[0] / evidence.local["x"].scale
+    first = evidence.predict(one, "x")[0] / scale_of(evidence)
     units = np.array([1.0, 2.0, 0.5, 1.0, 1.5])
     other, evidence = fitted(x * units, sweeps=100)
     evidence.settle(other)
-    again = evidence.predict(other, "x")[0] / evidence.local["x"].scale
+    again = evidence.predict(other, "x")[0] / scale_of(evidence)
     # Not to the last digit: the prior of b and the factors that are pruned depend on the units a little.
     assert np.sqrt(np.mean((first - again / units) ** 2)) < 0.1 * np.sqrt(np.mean(first**2))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("columns", [(8, 3), (4, 6)])
-def test_intervals_beside_binary_columns_cover_what_they_say(columns):
+def test_intervals_beside_binary_columns_cover_what_they_say(columns: tuple[int, int]) -> None:
     """What a bit says of g is no more than a bit: z of a binary column is not known."""
     rng = np.random.default_rng(0)
     latent = rng.standard_normal((500, 4))
@@ -126,7 +136,7 @@ def test_intervals_beside_binary_columns_cover_what_they_say(columns):
     model = fit(evidence.moments(), 20, 0, local=evidence, sweeps=80)
     evidence.settle(model)
     mean, variance = evidence.predict(model, "x")
-    scale = evidence.local["x"].scale
+    scale = scale_of(evidence)
     missing = np.isnan(holes) & ~np.isnan(holes).all(axis=1, keepdims=True)
     covered = np.abs(mean / scale - x)[missing] < 1.645 * np.sqrt(variance / scale**2)[missing]
     assert 0.85 < covered.mean() < 0.95
@@ -134,14 +144,14 @@ def test_intervals_beside_binary_columns_cover_what_they_say(columns):
 
 @pytest.mark.parametrize("kind", ["constant", "copy", "multiple"])
 @pytest.mark.parametrize("share", [0.0, 0.3])
-def test_a_column_without_noise_spoils_nothing(kind, share):
+def test_a_column_without_noise_spoils_nothing(kind: str, share: float) -> None:
     x = planted(12, 80, np.full(5, 0.3))
     x[:, 0] = {"constant": 0 * x[:, 1], "copy": x[:, 1], "multiple": 2 * x[:, 1]}[kind]
     holes = with_holes(x, share, 13)
     model, evidence = fitted(holes, sweeps=150)
     evidence.settle(model)
     mean, _ = evidence.predict(model, "x")
-    scale = evidence.local["x"].scale
+    scale = scale_of(evidence)
     assert np.isfinite(mean).all()
     assert (scale > 0.03).all()
     assert (scale < 31).all()
@@ -151,14 +161,14 @@ def test_a_column_without_noise_spoils_nothing(kind, share):
         assert np.sqrt(np.mean(error**2)) < 0.9 * x[:, 1:].std()
 
 
-def test_moments_follow_every_update_and_stretch_though_settled_samples_are_not_summed_again():
+def test_moments_follow_every_update_and_stretch_though_settled_samples_are_not_summed_again() -> None:
     rng = np.random.default_rng(5)
     z = rng.standard_normal((60, 3))
     z[50:] = np.nan
     holes = with_holes(planted(6, 60, np.full(4, 0.5)), 0.1, 7)
     bits = (rng.random((60, 2)) < 0.5).astype(float)
     bits[:40] = np.nan
-    local = {"x": RealEmbedding(holes), "bits": BernoulliEmbedding(bits)}
+    local: dict[str, LocalEmbedding] = {"x": RealEmbedding(holes), "bits": BernoulliEmbedding(bits)}
     evidence = Embeddings({"z": z}, {}, local, ("z", "x", "bits"))
     model = fit(evidence.moments(), 3, 0, sweeps=5)
     before = local["x"].mean.copy()
@@ -183,7 +193,7 @@ def test_moments_follow_every_update_and_stretch_though_settled_samples_are_not_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
-def test_columns_stored_in_float32_are_fitted_to_the_end(seed):
+def test_columns_stored_in_float32_are_fitted_to_the_end(seed: int) -> None:
     """As views give them: no rounding lowers the bound, which the engine would take for a mistake of its own."""
     x = with_holes(planted(seed, 120, np.full(4, 0.4)), 0.1, seed + 10).astype(np.float32)
     single, _ = fitted(x, 4, sweeps=300, tolerance=0.0)
@@ -206,13 +216,13 @@ class Named(str):
         return self.place
 
 
-def test_the_numbers_do_not_hang_on_the_order_that_a_set_of_views_has():
+def test_the_numbers_do_not_hang_on_the_order_that_a_set_of_views_has() -> None:
     x = planted(3, 200, np.full(13, 0.5))
     found = []
     for places in ((1, 2), (2, 1)):
         names = tuple(Named(name, place) for name, place in zip(("numbers", "labels"), places, strict=True))
-        local = dict(zip(names, (RealEmbedding(with_holes(x, 0.2, 0)), BernoulliEmbedding(x[:, :5] > 0)), strict=True))
-        evidence = Embeddings({}, {}, local, names)
+        local = (RealEmbedding(with_holes(x, 0.2, 0)), BernoulliEmbedding(x[:, :5] > 0))
+        evidence = Embeddings({}, {}, dict[str, LocalEmbedding](zip(names, local, strict=True)), names)
         model = fit(evidence.moments(), 4, local=evidence, sweeps=30)
         found.append([view.weights for view in model.views.values()])
     for one, other in zip(*found, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,12 +15,17 @@ from favae_cli.factors.rotation import _negative_gain, rotate
 from favae_cli.factors.spectral_start import spectral_start
 from favae_cli.factors.updates import LatentSums, ViewSums, update_ard, update_latents, update_view
 
+if TYPE_CHECKING:
+    from tests.factors.conftest import Plant
+
+State = tuple[FactorModel, LatentSums]
+
 SIZES = {"a": 7, "b": 6}
 FACTORS = 4
 
 
 @pytest.fixture
-def state(plant, missing) -> tuple[FactorModel, LatentSums]:
+def state(plant: Plant, missing: float) -> State:
     """A model some sweeps from its start, alpha up to date, with the q(g) it was updated by."""
     moments = Moments.from_arrays(plant(0, 60, SIZES, FACTORS, missing).arrays)
     model = spectral_start(moments, FACTORS)
@@ -52,7 +58,7 @@ def carried_over(latents: LatentSums, rotation: np.ndarray) -> LatentSums:
     return LatentSums({name: turn(sums) for name, sums in latents.views.items()}, gg, latents.count, kl)
 
 
-def test_bound_gains_what_the_objective_promises(state):
+def test_bound_gains_what_the_objective_promises(state: State) -> None:
     model, latents = state
     rotated = rotate(model, latents)
     rotation = rotation_between(model, rotated)
@@ -69,7 +75,7 @@ def test_bound_gains_what_the_objective_promises(state):
         assert after[f"z/{view}"] == pytest.approx(before[f"z/{view}"], rel=1e-10)
 
 
-def test_no_small_change_of_the_rotation_gains_more(state):
+def test_no_small_change_of_the_rotation_gains_more(state: State) -> None:
     """The optimiser does not stop early, as it does with SciPy's own tolerances."""
     model, latents = state
     rotated = rotate(model, latents)
@@ -79,7 +85,7 @@ def test_no_small_change_of_the_rotation_gains_more(state):
     assert np.abs(gradient).max() * latents.count < 1e-3
 
 
-def test_objective_has_the_gradient_it_says(state):
+def test_objective_has_the_gradient_it_says(state: State) -> None:
     model, latents = state
     grams = [view.gram for view in model.views.values()]
 
@@ -91,13 +97,13 @@ def test_objective_has_the_gradient_it_says(state):
     np.testing.assert_allclose(objective(at)[1], numeric, rtol=1e-4, atol=1e-5)
 
 
-def test_objective_refuses_a_reflection():
+def test_objective_refuses_a_reflection() -> None:
     mirror = np.diag([1.0, -1.0])
     value, _ = _negative_gain(mirror, np.eye(2), 10, [np.eye(2)], [3])
     assert value == np.inf
 
 
-def test_rotation_carries_relevance_along(state):
+def test_rotation_carries_relevance_along(state: State) -> None:
     """What view and factor explain together is that of the rotated g, before any further sweep."""
     model, latents = state
     rotated = rotate(model, latents)

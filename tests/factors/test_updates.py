@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from favae_cli.factors import FactorModel, Moments
 from favae_cli.factors.spectral_start import spectral_start
 from favae_cli.factors.updates import update_latents, update_view
+
+if TYPE_CHECKING:
+    from tests.factors.conftest import Plant
 
 SIZES = {"a": 5, "b": 4, "c": 3}
 A0 = B0 = 1e-6
@@ -31,7 +35,7 @@ def plain_sweep(
         latent[n] = spread[n] @ pull
     found = {}
     for name, view in model.views.items():
-        rows = np.flatnonzero(present[name])
+        rows = np.flatnonzero(present[name]).tolist()
         gg = sum(np.outer(latent[n], latent[n]) + spread[n] for n in rows)
         zg = sum(np.outer(arrays[name][n] - view.bias, latent[n]) for n in rows)
         covariance = np.linalg.inv(np.diag(view.ard.mean) + view.tau * gg)
@@ -60,7 +64,7 @@ def plain_sweep(
     return found
 
 
-def test_sweep_over_moments_equals_a_sweep_over_samples(plant, missing):
+def test_sweep_over_moments_equals_a_sweep_over_samples(plant: Plant, missing: float) -> None:
     arrays = plant(0, 40, SIZES, 3, missing).arrays
     spread = np.random.default_rng(1).uniform(0.1, 0.5, (40, SIZES["b"]))
     variances = {view: np.zeros_like(table) for view, table in arrays.items()} | {"b": spread}

@@ -12,6 +12,7 @@ import torch
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from favae_cli.common.errors import UserError
+from favae_cli.config.views import ConvArch
 from favae_cli.factors import FactorModel, fit, moments
 from favae_cli.factors.bernoulli import BernoulliEmbedding
 from favae_cli.factors.embeddings import Embeddings
@@ -187,7 +188,7 @@ def test_autocast_covers_the_networks_and_leaves_the_weights(bf16: bool, dtype: 
 
 def train(chosen: runtime.Runtime) -> list[torch.Tensor]:
     """The weights after three steps of a small auto-encoder from a fixed seed."""
-    arch = SimpleNamespace(name="conv", channels=[8, 16], kernel=4, stride=2, padding=1, batch_norm=True, leak=0.01)
+    arch = ConvArch(name="conv", channels=[8, 16], kernel=4, stride=2, padding=1, batch_norm=True, leak=0.01)
     generator = torch.Generator().manual_seed(0)
     encoder, decoder = (chosen.place(network) for network in build(arch, (16, 16, 3), 4, generator))
     weights = [*encoder.parameters(), *decoder.parameters()]

@@ -34,8 +34,8 @@ def normed(momentum: float | None = 0.1) -> nn.Sequential:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, momentum=momentum), nn.LeakyReLU(), nn.Flatten())
     network.extend([nn.Linear(16, 5), nn.BatchNorm1d(5, affine=False)])
-    nn.init.uniform_(network[1].weight)
-    nn.init.uniform_(network[1].bias)
+    nn.init.uniform_(network.get_parameter("1.weight"))
+    nn.init.uniform_(network.get_parameter("1.bias"))
     return network
 
 

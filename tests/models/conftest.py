@@ -13,7 +13,7 @@ from favae_cli.data import Dataset
 from favae_cli.evaluation.images import r2_pooled
 from favae_cli.models import JointVAE
 from favae_cli.training.joint_trainer import gathered
-from favae_cli.views.vae import KLTerm, Loss
+from favae_cli.views.objective import KLTerm, Loss
 
 Batch = tuple[dict[str, Tensor], dict[str, Tensor]]
 
@@ -46,7 +46,7 @@ def learn() -> Callable[..., list[float]]:
             loss: Loss = model.loss(batch, present, generator)
             objective = loss.objective(KLTerm(1.0), float(step))
             optimizer.zero_grad()
-            objective.backward()  # type: ignore[no-untyped-call]
+            objective.backward()
             optimizer.step()
             seen.append(objective.item())
         return seen

@@ -1,4 +1,4 @@
-"""The joined model: views that are missing stay missing, and predictions come from the views that are given."""
+"""The model: views that are missing stay missing, and evidence comes from the views that are given."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import torch
 from favae_cli.config.views import MlpArch
 from favae_cli.config.views import VaeViewConfig as Section
 from favae_cli.data import Dataset, ViewData
-from favae_cli.factors import FactorModel, Gamma, ViewFactors
-from favae_cli.factors.bernoulli import probability
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.views import BernoulliView, FrozenView, VaeView
@@ -21,22 +19,8 @@ NO_FACE, NO_ATTRIBUTES = [2, 7], [4, 7]
 
 def section() -> Section:
     arch = MlpArch(name="mlp", hidden=[8], leak=0.1)
-    return Section(type="vae", arch=arch, latent=LATENT, likelihood="gaussian", variance=0.01, data=None)
-
-
-def view_factors(weights: np.ndarray, bias: np.ndarray, precision: float) -> ViewFactors:
-    """W, b and tau known for sure."""
-    factors = weights.shape[1]
-    return ViewFactors(
-        weights=weights,
-        weights_cov=np.zeros((factors, factors)),
-        bias=bias,
-        bias_var=0.0,
-        noise=Gamma(1.0, np.asarray(1 / precision)),
-        ard=Gamma(1.0, np.ones(factors)),
-        count=N,
-        usage=np.full(factors, float(N)),
-        variance=1.0,
+    return Section(
+        type="vae", arch=arch, latent=LATENT, likelihood="gaussian", variance=0.01, start="random", data=None
     )
 
 
@@ -61,15 +45,8 @@ def data() -> Dataset:
 
 @pytest.fixture
 def model() -> FAVAE:
-    """Two factors, one for each attribute; the first two dimensions of z follow them."""
     face = VaeView(section(), (SIDE, SIDE, 1), Runtime(torch.device("cpu")), torch.Generator().manual_seed(0))
-    factors = FactorModel(
-        {
-            "face": view_factors(np.eye(LATENT)[:, :2] * 2, np.array([0.5, -0.5, 1.0]), 4.0),
-            "attributes": view_factors(np.eye(2) * 3, np.array([0.0, 1.0]), 10.0),
-        }
-    )
-    return FAVAE({"face": face, "attributes": BernoulliView(2)}, factors)
+    return FAVAE({"face": face, "attributes": BernoulliView(2)})
 
 
 def test_asking_for_the_factors_before_the_views_are_joined_is_a_bug() -> None:
@@ -113,32 +90,3 @@ def test_only_the_given_views_are_evidence(model: FAVAE, data: Dataset) -> None:
     assert patterns[None] == {(), face, attributes, ("face", "attributes")}
     assert patterns[face] == {(), face}
     assert patterns[attributes] == {(), attributes}
-
-
-def test_attributes_are_foretold_from_the_face_and_by_their_share_without_one(model: FAVAE, data: Dataset) -> None:
-    indices = np.arange(N)
-    encoded = model.encode(data, indices)
-    found = model.predict("attributes", model.embeddings(data, indices, encoded, ["face"]))
-    assert found.shape == (N, 2)
-    seen = np.delete(indices, NO_FACE)
-    mean, covariance = model.joined.posterior({"face": encoded["face"].mean[seen]})
-    logit, variance = model.joined.predict("attributes", mean, covariance)
-    np.testing.assert_allclose(found[seen], probability(logit, variance), rtol=1e-5)
-    prior = probability(np.array([0.0, 1.0]), np.full(2, 3.0**2 + 1 / 10))
-    np.testing.assert_allclose(found[NO_FACE], [prior, prior], rtol=1e-6)
-
-
-def test_a_face_is_foretold_from_the_attributes(model: FAVAE, data: Dataset) -> None:
-    indices = np.arange(N)
-    evidence = model.embeddings(data, indices, model.encode(data, indices), ["attributes"])
-    found = model.predict("face", evidence)
-    assert found.shape == (N, SIDE, SIDE, 1)
-    bias = model.joined.views["face"].bias
-    without = model.views["face"].decode(np.array([bias, bias]))
-    np.testing.assert_allclose(found[NO_ATTRIBUTES], without, rtol=1e-5)
-    # A higher attribute means a higher factor, and that a higher z in the dimension that it drives.
-    z = evidence.predict(model.joined, "face")[0]
-    tall = observed_table(data, "attributes", indices)[:, 0]
-    assert z[tall == 1, 0].min() > bias[0] > z[tall == 0, 0].max()
-    np.testing.assert_allclose(z[:, 2], bias[2])
-    assert z[5, 1] == pytest.approx(bias[1])  # of this sample the second attribute is not known

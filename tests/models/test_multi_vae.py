@@ -18,7 +18,7 @@ from favae_cli.config.models import MultiVaeConfig
 from favae_cli.data import Dataset
 from favae_cli.models import JointVAE
 from favae_cli.models.multi_vae import MultiLoss, MultiVAE, relaxed, uniform_kl
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
 
 Joint = Callable[..., MultiVAE]
 MakeBatch = Callable[[JointVAE, Dataset], tuple[dict[str, Tensor], dict[str, Tensor]]]
@@ -93,6 +93,7 @@ def test_a_missing_view_counts_for_nothing_whatever_stands_in_its_place(
     model = joint("multi_vae")
     batch, present = make_batch(model, incomplete_pairs)
     loss = model.loss(batch, present, seeded())
+    assert isinstance(loss, MultiLoss)
     other = {name: torch.where(present[name][:, None, None, None], x, torch.rand_like(x)) for name, x in batch.items()}
     same = model.loss(other, present, seeded())
     assert torch.equal(loss.log_likelihood, same.log_likelihood)

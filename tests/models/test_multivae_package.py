@@ -13,7 +13,7 @@ from torch import Tensor
 from favae_cli.common.errors import UserError
 from favae_cli.data import Dataset
 from favae_cli.models import JointVAE
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
 
 pytest.importorskip("multivae")
 
@@ -49,7 +49,7 @@ def test_gradients_reach_every_network(
     model = joint(name, bf16=bf16)
     loss = model.loss(*make_batch(model, pairs), seeded())
     assert loss.log_likelihood.shape == loss.kl.shape
-    loss.objective(KLTerm(1.0), 1.0).backward()  # type: ignore[no-untyped-call]
+    loss.objective(KLTerm(1.0), 1.0).backward()
     reached = 0
     for parameter, value in model.networks.named_parameters():
         if value.requires_grad and not (name == "jmvae" and "joint_encoder.encoders" in parameter):
@@ -101,10 +101,10 @@ def test_the_likelihood_is_ours_in_nats(name: str, joint: Joint, pairs: Dataset,
     batch, present = make_batch(model, pairs)
     expected = torch.zeros(len(batch["face"]))
     for view_name, view in model.views.items():
-        last = [layer for layer in view.decoder.body if isinstance(layer, torch.nn.Linear)][-1]
+        last = [layer for layer in view.decoder.body.children() if isinstance(layer, torch.nn.Linear)][-1]
         torch.nn.init.zeros_(last.weight)
         torch.nn.init.zeros_(last.bias)
-        density = torch.distributions.Normal(0.5, view.config.variance**0.5).log_prob(batch[view_name])
+        density = torch.distributions.Normal(0.5, float(view.config.variance) ** 0.5).log_prob(batch[view_name])
         expected += present[view_name] * density.flatten(1).sum(1)
     torch.testing.assert_close(model.loss(batch, present, seeded()).log_likelihood, expected, rtol=1e-5, atol=1e-3)
 
@@ -220,3 +220,13 @@ def test_without_the_package_the_way_to_get_it_is_told(monkeypatch: pytest.Monke
     with pytest.raises(UserError) as caught:
         joint("mvae")
     assert str(caught.value) == "model=mvae: needs the package multivae; pip install 'favae-run[multivae]'"
+
+
+def test_its_views_begin_linear_where_they_are_told_to(joint: Joint, pairs: Dataset) -> None:
+    model = joint("mmvae", "views.face.start=linear", "views.cartoon.start=linear")
+    for name, view in model.views.items():
+        images = pairs.views[name].gather(pairs.having("train", name))
+        view.fit(images)
+        missed = model.translate(name, name, images) - images / 255
+        assert (missed**2).sum() < 0.1 * (images / 255).var(axis=0).sum() * len(images)
+    assert all(view.encoder.linear is None for view in joint("mmvae").views.values())

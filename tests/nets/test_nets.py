@@ -1,25 +1,24 @@
 """The networks: shapes for any input, a quiet start, and the exact rescaling of the embedding."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
 import yaml
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.views import ConvArch
+from favae_cli.config.views import ConvArch, MlpArch
 from favae_cli.nets import Decoder, Encoder, build
 
 
-def conv(*channels: int, batch_norm: bool = True) -> SimpleNamespace:
-    return SimpleNamespace(
+def conv(*channels: int, batch_norm: bool = True) -> ConvArch:
+    return ConvArch(
         name="conv", channels=list(channels), kernel=4, stride=2, padding=1, batch_norm=batch_norm, leak=0.01
     )
 
 
-def mlp(*hidden: int) -> SimpleNamespace:
-    return SimpleNamespace(name="mlp", hidden=list(hidden), leak=0.01)
+def mlp(*hidden: int) -> MlpArch:
+    return MlpArch(name="mlp", hidden=list(hidden), leak=0.01)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -61,8 +60,7 @@ def test_the_smallest_and_the_largest_images_come_back(size: int, depth: int, co
 
 @pytest.mark.parametrize(("kernel", "stride", "padding"), [(3, 2, 1), (5, 3, 2), (3, 1, 1), (2, 2, 0)])
 def test_every_kernel_has_an_exact_mirror(kernel: int, stride: int, padding: int) -> None:
-    arch = conv(3, 5)
-    arch.kernel, arch.stride, arch.padding = kernel, stride, padding
+    arch = conv(3, 5).model_copy(update={"kernel": kernel, "stride": stride, "padding": padding})
     encoder, decoder = build(arch, (23, 18, 3), 4, seeded())
 
     assert decoder(encoder(torch.rand(2, 3, 23, 18))[0]).shape == (2, 3, 23, 18)
@@ -91,7 +89,7 @@ def test_the_papers_net_has_the_papers_size() -> None:
 
 @pytest.mark.parametrize("arch", [conv(8, 16, 32), conv(8, 16, 32, batch_norm=False)])
 @pytest.mark.parametrize("seed", range(5))
-def test_training_starts_from_unit_scale(arch: SimpleNamespace, seed: int) -> None:
+def test_training_starts_from_unit_scale(arch: ConvArch | MlpArch, seed: int) -> None:
     encoder, decoder = build(arch, (32, 32, 3), 50, seeded(seed))
     mean, log_variance = encoder(torch.rand(32, 3, 32, 32, generator=seeded(1)))
     decoded = decoder(torch.randn(32, 50, generator=seeded(2)))
@@ -113,7 +111,7 @@ def test_the_generator_decides_the_weights_and_nothing_else_does() -> None:
     assert not torch.equal(first[0].head.weight, other[0].head.weight)
 
 
-def pair(arch: SimpleNamespace) -> tuple[Encoder, Decoder, torch.Tensor]:
+def pair(arch: ConvArch | MlpArch) -> tuple[Encoder, Decoder, torch.Tensor]:
     """A pair whose head already has learned something, and a batch for it."""
     shape = (8, 8, 2) if arch.name == "conv" else (6,)
     encoder, decoder = build(arch, shape, 4, seeded())
@@ -126,7 +124,7 @@ def pair(arch: SimpleNamespace) -> tuple[Encoder, Decoder, torch.Tensor]:
 
 @pytest.mark.parametrize("arch", [conv(4, 6), mlp(8)])
 @pytest.mark.parametrize("scale", [0.25, 3.7, torch.tensor([0.1, 1.0, 2.5, 40.0])])
-def test_rescaling_the_embedding_is_an_exact_symmetry(arch: SimpleNamespace, scale: float | torch.Tensor) -> None:
+def test_rescaling_the_embedding_is_an_exact_symmetry(arch: ConvArch | MlpArch, scale: float | torch.Tensor) -> None:
     encoder, decoder, batch = pair(arch)
     mean, log_variance = encoder(batch)
     decoded = decoder(mean)
@@ -164,7 +162,9 @@ def test_the_embedding_keeps_full_precision_under_autocast() -> None:
         (conv(4, 8), (12,), "^arch: conv needs images.*use mlp"),
     ],
 )
-def test_what_cannot_be_built_is_said_in_one_line(arch: SimpleNamespace, shape: tuple[int, ...], message: str) -> None:
+def test_what_cannot_be_built_is_said_in_one_line(
+    arch: ConvArch | MlpArch, shape: tuple[int, ...], message: str
+) -> None:
     with pytest.raises(UserError, match=message) as error:
         build(arch, shape, 4)
     assert "\n" not in str(error.value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ class Nets:
 
 
 @pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
     """Put a module into the current folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
@@ -46,7 +46,9 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str
 
 
 def own(target: str, **keys: Any) -> OwnArch:
-    return TypeAdapter(ImageArch).validate_python({"_target_": target, **keys})
+    arch = TypeAdapter(ImageArch).validate_python({"_target_": target, **keys})
+    assert isinstance(arch, OwnArch)
+    return arch
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -78,9 +80,9 @@ def test_head_and_stem_are_built_around_it(
 def test_the_trial_batch_leaves_no_trace(write: Callable[[str, str], None]) -> None:
     write("mine", GOOD)
     encoder, decoder = build(own("mine.Nets"), (5,), 3, seeded())
-    norm = encoder.body[2]
-    assert torch.equal(norm.running_mean, torch.zeros(6))
-    assert norm.num_batches_tracked == 0
+    norm = encoder.body.get_submodule("2")
+    assert torch.equal(norm.get_buffer("running_mean"), torch.zeros(6))
+    assert norm.get_buffer("num_batches_tracked") == 0
     assert all(module.training for module in (*encoder.modules(), *decoder.modules()))
     assert all(parameter.grad is None for parameter in encoder.parameters())
 
@@ -95,7 +97,7 @@ def test_its_weights_follow_from_the_generator_and_from_nothing_else(write: Call
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
     # PyTorch's own distribution of a linear layer's weights, not this package's.
-    assert encoder.body[1].weight.abs().max() <= 5**-0.5
+    assert encoder.body.get_parameter("1.weight").abs().max() <= 5**-0.5
 
 
 EMPTY = "class Nets:\n    def __init__(self, **keys):\n"

@@ -14,7 +14,7 @@ from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.translate import FactorTranslator, image_views, translator_of
 from favae_cli.views import BernoulliView, LinearView
-from favae_cli.views.vae import Loss
+from favae_cli.views.objective import Loss
 
 DIRECTIONS = [("photo", "sketch"), ("sketch", "photo")]
 PIXELS = 16
@@ -24,8 +24,8 @@ def photos(data: Dataset, view: str = "photo") -> np.ndarray:
     return data.views[view].gather(data.having("test", "photo", "sketch"))
 
 
-def foretold(model: FAVAE, source: str, target: str, z: np.ndarray) -> np.ndarray:
-    """W_t E[g | z] + b_t with E[g | z] = (I + tau W'W)^-1 tau W' (z - b), by hand."""
+def by_hand(model: FAVAE, source: str, target: str, z: np.ndarray) -> np.ndarray:
+    """W_t E[g | z] + b_t with E[g | z] = (I + tau W'W)^-1 tau W' (z - b)."""
     given, wanted = model.joined.views[source], model.joined.views[target]
     precision = np.eye(4) + given.tau * given.weights.T @ given.weights
     latent = np.linalg.solve(precision, given.tau * given.weights.T @ (z - given.bias).T).T
@@ -43,7 +43,7 @@ def test_a_translation_is_the_decoded_mean_given_the_source_alone(
     stored = photos(paired_data, source)
     made = translator_of(paired).translate(source, target, stored)
     assert made.shape == stored.shape
-    np.testing.assert_allclose(flat(made), foretold(paired, source, target, flat(stored) / 255), rtol=1e-5)
+    np.testing.assert_allclose(flat(made), by_hand(paired, source, target, flat(stored) / 255), rtol=1e-5)
 
 
 def test_a_translation_is_nearer_to_the_truth_than_the_mean_and_no_better_than_the_noise_allows(
@@ -68,7 +68,7 @@ def test_partners_are_matched_in_the_targets_embedding_around_its_bias(
     given, partners = photos(paired_data, source), photos(paired_data, target)
     expected, actual = translator_of(paired).match(source, target, given, partners)
     bias = paired.joined.views[target].bias
-    np.testing.assert_allclose(expected, foretold(paired, source, target, flat(given) / 255) - bias, atol=1e-6)
+    np.testing.assert_allclose(expected, by_hand(paired, source, target, flat(given) / 255) - bias, atol=1e-6)
     np.testing.assert_allclose(actual, flat(partners) / 255 - bias, atol=1e-6)
 
 
@@ -80,7 +80,7 @@ def test_a_linear_view_is_reconstructed_by_way_of_the_factors(paired: FAVAE, pai
     z = view.encode(stored).mean
     np.testing.assert_allclose(view.decode(z), stored / 255, atol=1e-5)  # of itself it would lose nothing
     made = translator_of(model).translate("photo", "photo", stored)
-    np.testing.assert_allclose(made, view.decode(foretold(model, "photo", "photo", z)), atol=1e-5)
+    np.testing.assert_allclose(made, view.decode(by_hand(model, "photo", "photo", z)), atol=1e-5)
     assert np.abs(made - stored / 255).mean() > 0.01
 
 
@@ -93,7 +93,7 @@ class Joint(JointVAE):
     """Says what it was asked."""
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        self.views = dict(shapes)
+        self.views = dict.fromkeys(shapes)
 
     def draw(self, count: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
         raise NotImplementedError

@@ -7,19 +7,25 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from matplotlib.lines import Line2D
 
 from favae_cli.reporting import figures, grids, style
 
 
-def epoch(number: int, phase: str = "alone", view: str = "face", **changes: float) -> dict[str, Any]:
+def epoch(number: int, phase: str = "alone", view: str = "face") -> dict[str, Any]:
     record: dict[str, Any] = {"kind": "epoch", "epoch": number, "phase": phase, "view": view}
     for split in ("train", "validation"):
         record |= {f"{split}/elbo": 100.0, f"{split}/log_likelihood": 130.0, f"{split}/kl": 30.0}
-    return record | changes
+    return record
 
 
 def texts(axes: Any) -> list[str]:
     return [text.get_text() for text in axes.texts]
+
+
+def points(line: Line2D) -> np.ndarray:
+    """(N, 2) x and y."""
+    return np.asarray(line.get_xydata())
 
 
 def test_curves_mark_where_the_views_are_joined() -> None:
@@ -30,7 +36,7 @@ def test_curves_mark_where_the_views_are_joined() -> None:
     titled = [axes for axes in figure.axes if axes.get_title(loc="left")]
     assert [axes.get_title(loc="left") for axes in titled] == ["face", "toon"]
     assert all(texts(axes) == ["joined"] for axes in titled)
-    assert all(axes.lines[-1].get_xdata()[0] == 4.5 for axes in figure.axes)
+    assert all(points(axes.lines[-1])[0, 0] == 4.5 for axes in figure.axes)
 
 
 def test_curves_without_rounds_mark_nothing() -> None:
@@ -39,8 +45,8 @@ def test_curves_without_rounds_mark_nothing() -> None:
 
 
 def test_a_wild_first_epoch_does_not_squash_the_curve() -> None:
-    records = [epoch(n, **{"train/elbo": 100.0 + n}) for n in range(2, 40)]
-    figure = figures.curves([epoch(1, **{"train/elbo": -1e9}), *records])
+    records = [epoch(n) | {"train/elbo": 100.0 + n} for n in range(2, 40)]
+    figure = figures.curves([epoch(1) | {"train/elbo": -1e9}, *records])
 
     bottom, top = figure.axes[0].get_ylim()
 
@@ -50,7 +56,7 @@ def test_a_wild_first_epoch_does_not_squash_the_curve() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
 def test_curves_survive_what_training_could_not_measure(value: float | None, tmp_path: Path) -> None:
-    figure = figures.curves([epoch(1, **{"validation/kl": value}), epoch(2, **{"train/elbo": value})])
+    figure = figures.curves([epoch(1) | {"validation/kl": value}, epoch(2) | {"train/elbo": value}])
     style.save(figure, tmp_path / "curves.png")
 
 
@@ -61,8 +67,8 @@ def test_bound_shows_every_views_precision() -> None:
 
     bound, active, tau = figures.bound(rounds).axes
 
-    assert list(bound.lines[0].get_ydata()) == [-10, -5]
-    assert list(active.lines[0].get_ydata()) == [8, 7]
+    assert points(bound.lines[0])[:, 1].tolist() == [-10, -5]
+    assert points(active.lines[0])[:, 1].tolist() == [8, 7]
     assert [text.get_text() for text in tau.get_legend().get_texts()] == ["face", "labels"]
 
 
@@ -170,7 +176,7 @@ def test_reliability_follows_the_diagonal_for_calibrated_predictions() -> None:
     label[::7] = np.nan
 
     (axes,) = figures.reliability({"Smiling": probability}, {"Smiling": label}).axes
-    predicted, observed = axes.lines[1].get_data()
+    predicted, observed = points(axes.lines[1]).T
 
     assert len(predicted) == 10
     np.testing.assert_allclose(predicted, observed, atol=0.04)

@@ -70,7 +70,7 @@ def test_two_numbers_with_many_values_become_a_map_in_colour() -> None:
     figure = sweep_figure(grid({"a": range(1, 11), "b": range(10, 100, 10), "seed": [0, 1]}), "score")
     plane, bar = figure.axes
     (points,) = plane.collections
-    assert len(points.get_offsets()) == 90
+    assert len(np.asarray(points.get_offsets())) == 90
     np.testing.assert_array_equal(points.get_array()[:2], [0.5, 2.5])
     assert bar.get_ylabel() == "score"
 

@@ -16,8 +16,8 @@ from favae_cli.common.errors import UserError
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.run import MachineConfig
 from favae_cli.data import SPLITS, Dataset, load
-from favae_cli.factors.embeddings import Embeddings
 from favae_cli.machine.runtime import prepare
+from favae_cli.queries.given import Given
 from favae_cli.tasks.trained_run import add_view
 from favae_cli.training import checkpoint
 from favae_cli.training.trained_run import TrainedRun, load_run
@@ -36,9 +36,8 @@ def loaded(folder: Path) -> TrainedRun:
     return load_run(folder, prepare(MachineConfig(device="cpu", precision="fp32", threads=1)))
 
 
-def foretold(run: TrainedRun, view: str, given: str, values: np.ndarray) -> np.ndarray:
-    local = run.factors.inferred_views[given].local(values)
-    return run.factors.predict(view, Embeddings({}, {}, {given: local}, (given,)))
+def predicted(run: TrainedRun, view: str, given: str, values: np.ndarray) -> np.ndarray:
+    return Given.of_table(run.factors, given, values).decoded(view)
 
 
 @pytest.mark.slow
@@ -54,11 +53,13 @@ def test_real_columns_join_and_the_others_stay_to_the_last_bit(using: Using, wit
     assert list(after.factors.views) == [*before.factors.views, "weighed"]
     asked = np.array([[0.02, 1e4, 6.0], [-0.01, np.nan, 3.0]])
     for view in ("bits", "labels", "numbers"):
-        np.testing.assert_array_equal(foretold(before, view, "numbers", asked), foretold(after, view, "numbers", asked))
+        np.testing.assert_array_equal(
+            predicted(before, view, "numbers", asked), predicted(after, view, "numbers", asked)
+        )
     stored, again = (run.factors.networks.state_dict() for run in (before, after))
     assert all(torch.equal(value, again[name]) for name, value in stored.items())
-    # It means something, and the other way round: price is foretold from it, in its units.
-    low, high = foretold(after, "weighed", "numbers", np.array([[0.0, 1e4, 4.0], [0.0, 1e4, 6.0]]))[:, 0]
+    # It means something, and the other way round: price is predicted from it, in its units.
+    low, high = predicted(after, "weighed", "numbers", np.array([[0.0, 1e4, 4.0], [0.0, 1e4, 6.0]]))[:, 0]
     assert 150 < low < high - 10 < 260
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["predict/weighed/r2"] > 0.5

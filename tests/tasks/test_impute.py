@@ -84,9 +84,9 @@ def test_every_missing_entry_has_a_row(filled: tuple[Path, pd.DataFrame], mixed_
     entries = pd.read_parquet(folder / "imputed.parquet")
     assert set(zip(entries["key"], entries["column"], strict=True)) == set(holes.stack()[lambda hole: hole].index)
     assert len(entries) == holes.to_numpy().sum()
-    by_entry = entries.set_index(["key", "column"])
     wide = table.set_index("key")
-    for (key, column), row in by_entry.iterrows():
+    for row in entries.to_dict("records"):
+        key, column = row["key"], row["column"]
         if column in NUMBERS:
             assert row["value"] == pytest.approx(wide.loc[key, column], rel=1e-5)
             assert row["std"] == pytest.approx(wide.loc[key, f"{column}_std"])
@@ -123,7 +123,7 @@ def test_sequences_are_filled_up_to_their_end(filled: tuple[Path, pd.DataFrame],
 
 def test_a_hole_of_a_sequence_is_filled_however_short_the_decoder_takes_it_to_be(mixed_run: Path) -> None:
     run = load_run(mixed_run, Runtime(torch.device("cpu")))
-    run.factors.views["course"].networks["decoder"].body.readout.bias.data[-1] = -50.0
+    run.factors.views["course"].networks["decoder"].get_parameter("body.readout.bias").data[-1] = -50.0
     course = np.full((2, 5, 1), np.nan)
     course[0, [0, 3]] = 1.0  # it goes on to the fourth step; of the other sequence nothing is known
     views = {name: empty_view(view, 2) for name, view in run.views.items()} | {
@@ -228,8 +228,8 @@ def test_a_doubt_does_not_overwrite_a_column_of_its_name() -> None:
 
 def test_a_missing_variable_of_categories_is_one_entry() -> None:
     nan = np.nan
-    known = [[0, 1, 1, 0, 0], [nan, nan, 0, 0, 1]]
-    value = [[0.5, 0.5, 0, 0, 0], [0.3, 0.7, 0.2, 0.2, 0.6]]
+    known: list[list[float]] = [[0, 1, 1, 0, 0], [nan, nan, 0, 0, 1]]
+    value: list[list[float]] = [[0.5, 0.5, 0, 0, 0], [0.3, 0.7, 0.2, 0.2, 0.6]]
     found = list(variables(made("v", known, value), data(("a=x", "a=y", "b=1", "b=2", "b=3"), "categorical", (2, 3))))
     assert missing_entries(found, ["p", "q"]).to_numpy().tolist() == [["q", "v", "a", "y", 0.7]]
     assert filled_table(found, ["p", "q"]).to_numpy().tolist() == [["p", "y", 1.0, "1", 1.0], ["q", "y", 0.7, "3", 1.0]]

@@ -164,7 +164,7 @@ def test_columns_of_one_kind_are_one_view(name: str) -> None:
 
 def test_numbered_columns_are_a_vector_or_a_sequence() -> None:
     draw = rng()
-    table = {f"px_{i}": draw.normal(size=ROWS) for i in range(12)}
+    table: dict[str, np.ndarray] = {f"px_{i}": draw.normal(size=ROWS) for i in range(12)}
     table |= {f"t{i}": draw.normal(size=ROWS) for i in (1, 0, *range(2, 9))}
     table |= {f"gene{i}": draw.negative_binomial(1, 0.02, ROWS) for i in range(9)}
     table |= {f"q{i}": draw.integers(0, 2, ROWS) for i in range(9)}

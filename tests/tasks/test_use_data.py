@@ -21,7 +21,7 @@ Using = Callable[..., Path]
 COLUMNS = ("Smiling", "Eyeglasses", "Male")
 
 
-def test_missing_attributes_are_foretold_with_their_uncertainty(using: Using, data: Dataset) -> None:
+def test_missing_attributes_are_predicted_with_their_uncertainty(using: Using, data: Dataset) -> None:
     table = pd.read_csv(using("task=impute", "split=train") / "imputed.csv")
     lacking = [i for i in data.split["train"] if not data.views["attributes"].present[i]]
     assert table["key"].tolist() == [data.keys[i] for i in lacking for _ in COLUMNS]
@@ -80,7 +80,7 @@ def test_single_missing_entries_are_filled_in_too(using: Using, data: Dataset, t
     assert [file.name for file in (made / "images" / "cartoon").iterdir()] == [f"person {indices[5]}.png"]
 
 
-def test_of_an_image_of_ones_own_all_else_is_foretold(using: Using, photos: Path) -> None:
+def test_of_an_image_of_ones_own_all_else_is_predicted(using: Using, photos: Path) -> None:
     made = using("task=impute", f"input={photos}", "from=face")
     table = pd.read_csv(made / "imputed.csv")
     assert table["key"].tolist() == [name for name in ("a.png", "b.png", "c.png") for _ in COLUMNS]

@@ -15,8 +15,8 @@ from favae_cli.common.errors import UserError
 from favae_cli.common.pixels import unit
 from favae_cli.data import Dataset
 from favae_cli.evaluation.images import r2_per_image
-from favae_cli.factors.embeddings import Embeddings
 from favae_cli.machine.runtime import Runtime
+from favae_cli.queries.given import Given
 from favae_cli.training.trained_run import TrainedRun, load_run
 
 Using = Callable[..., Path]
@@ -49,7 +49,7 @@ def probability(loaded: TrainedRun) -> Callable[[str, np.ndarray], np.ndarray]:
     def read(view: str, made: np.ndarray) -> np.ndarray:
         encoded = loaded.factors.views[view].encode(np.round(made * 255).astype(np.uint8))
         assert encoded is not None
-        return loaded.factors.predict("attributes", Embeddings({view: encoded.mean}, {}, {}, (view,)))
+        return Given.of_embedding(loaded.factors, view, encoded.mean).decoded("attributes")
 
     return read
 

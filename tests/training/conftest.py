@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from favae_cli.config.run import Config, ScheduleConfig, TrainerConfig
 from favae_cli.config.views import ConvArch
 from favae_cli.config.views import VaeViewConfig as Section
 from favae_cli.data import Dataset, ViewData
+from favae_cli.factors import FactorModel, Gamma, ViewFactors
 from favae_cli.machine.runtime import Runtime
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.models.fa_vae import FAVAE
@@ -30,6 +32,7 @@ from favae_cli.views import BernoulliView, VaeView
 LATENT = 3
 SIZE = 8
 SAMPLES = 48
+TIED = 2  # factors of a model whose views are joined
 TIMES = ("seconds", "images_per_second")
 End = tuple[dict[str, torch.Tensor], list[dict[str, Any]], dict[str, Any]]
 
@@ -68,7 +71,9 @@ def tiny_dataset() -> Dataset:
 
 def tiny_view(bf16: bool = False, seed: int = 0) -> VaeView:
     arch = ConvArch(name="conv", channels=[4, 8], kernel=4, stride=2, padding=1, batch_norm=True, leak=0.1)
-    section = Section(type="vae", arch=arch, latent=LATENT, likelihood="gaussian", variance=0.05, data=None)
+    section = Section(
+        type="vae", arch=arch, latent=LATENT, likelihood="gaussian", variance=0.05, start="random", data=None
+    )
     runtime = Runtime(torch.device("cpu"), bf16)
     return VaeView(section, (SIZE, SIZE, 3), runtime, torch.Generator().manual_seed(seed))
 
@@ -108,6 +113,39 @@ def tiny_model(bf16: bool = False, seed: int = 0) -> FAVAE:
 @pytest.fixture
 def make_model() -> Callable[..., FAVAE]:
     return tiny_model
+
+
+@pytest.fixture
+def both(data: Dataset) -> Dataset:
+    """The faces once more as cartoons, upside down and with other samples missing."""
+    face = data.views["face"]
+    row = np.arange(len(face.row))
+    row[2::5] = -1
+    return replace(data, views={**data.views, "cartoon": ViewData(face.values[:, ::-1].copy(), row)})
+
+
+@pytest.fixture
+def model(make_model: Callable[..., FAVAE]) -> FAVAE:
+    """Two image views and the attributes, whose factors are known for sure."""
+    rng = np.random.default_rng(0)
+    one, other = make_model(seed=0), make_model(seed=1)
+    views = {"face": one.views["face"], "cartoon": other.views["face"], "attributes": one.views["attributes"]}
+    precision = {"face": 2.0, "cartoon": 5.0, "attributes": 3.0}
+    factors = {
+        name: ViewFactors(
+            weights=rng.standard_normal((view.size, TIED)),
+            weights_cov=1e-12 * np.eye(TIED),
+            bias=rng.standard_normal(view.size),
+            bias_var=0.0,
+            noise=Gamma(1.0, np.asarray(1 / precision[name])),
+            ard=Gamma(1.0, np.ones(TIED)),
+            count=10,
+            usage=np.full(TIED, 10.0),
+            variance=1.0,
+        )
+        for name, view in views.items()
+    }
+    return FAVAE(views, FactorModel(factors))
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from favae_cli.config.run import Config
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models.fa_vae import FAVAE
+from favae_cli.models.joint_vae import JointVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.build import build_model, make_trainers
 from favae_cli.training.run_state import pack
@@ -25,7 +26,7 @@ TinyConfig = Callable[..., Config]
 PLAIN = Runtime(torch.device("cpu"))
 
 
-def weights(model: FAVAE) -> torch.Tensor:
+def weights(model: FAVAE | JointVAE) -> torch.Tensor:
     return torch.cat([value.flatten().float() for value in model.networks.state_dict().values()])
 
 
@@ -65,7 +66,7 @@ def test_without_networks_images_are_taken_in_the_basis_of_their_training_sample
     z = view.encode(data.views["face"].gather(train)).mean
     np.testing.assert_allclose(z.mean(axis=0), 0, atol=1e-4)
     assert z.var(axis=0, ddof=1).mean() == pytest.approx(1, rel=1e-3)
-    assert model.trainable == make_trainers(model, data, config) == {}
+    assert model.trainable == make_trainers(model, data, config.trainer, config.seed) == {}
 
 
 def test_pretrained_networks_are_taken_over(tiny_config: TinyConfig, data: Dataset, finished: Path) -> None:
@@ -84,7 +85,7 @@ def test_networks_of_another_shape_are_refused(
         build_model(tiny_config(f"pretrained={finished}", change), data, PLAIN)
     (line,) = str(refused.value).splitlines()
     assert line.startswith("pretrained, view face: ")
-    assert "another arch, latent or image size" in line
+    assert "another arch, latent, start or image size" in line
 
 
 def test_a_run_without_a_checkpoint_is_refused(tiny_config: TinyConfig, data: Dataset, tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ def test_a_view_of_a_run_that_is_not_finished_is_refused(
     data.views["cartoon"] = data.views["face"]
     tensors, _ = checkpoint.load(finished / "checkpoints" / "last")
     checkpoint.save(finished / "checkpoints" / "last", tensors, {"finished": False})
-    with pytest.raises(UserError, match=r"views\.cartoon\.run: that run is not finished; favae-run resume="):
+    with pytest.raises(UserError, match=r"views\.cartoon\.run: .* is not finished; favae-run resume="):
         build_model(tiny_config(*frozen(finished, "face")), data, PLAIN)
 
 

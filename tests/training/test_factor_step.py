@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from favae_cli.config.models import FactorModelConfig
 from favae_cli.config.run import Config
-from favae_cli.data import Dataset, ViewData
-from favae_cli.factors import FactorModel, Gamma, Moments, ViewFactors
+from favae_cli.data import Dataset
+from favae_cli.factors import FactorModel, Moments
 from favae_cli.machine.world import ALONE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import encodings as encodings_module
@@ -27,40 +29,11 @@ MakeTrainer = Callable[..., VaeTrainer]
 TinyConfig = Callable[..., Config]
 
 IMAGES = ("face", "cartoon")
-FACTORS = 2
 
 
-@pytest.fixture
-def both(data: Dataset) -> Dataset:
-    """The faces once more as cartoons, upside down and with other samples missing."""
-    face = data.views["face"]
-    row = np.arange(len(face.row))
-    row[2::5] = -1
-    return replace(data, views={**data.views, "cartoon": ViewData(face.values[:, ::-1].copy(), row)})
-
-
-@pytest.fixture
-def model(make_model: MakeModel) -> FAVAE:
-    """Two image views and the attributes, whose factors are known for sure."""
-    rng = np.random.default_rng(0)
-    one, other = make_model(seed=0), make_model(seed=1)
-    views = {"face": one.views["face"], "cartoon": other.views["face"], "attributes": one.views["attributes"]}
-    precision = {"face": 2.0, "cartoon": 5.0, "attributes": 3.0}
-    factors = {
-        name: ViewFactors(
-            weights=rng.standard_normal((view.size, FACTORS)),
-            weights_cov=1e-12 * np.eye(FACTORS),
-            bias=rng.standard_normal(view.size),
-            bias_var=0.0,
-            noise=Gamma(1.0, np.asarray(1 / precision[name])),
-            ard=Gamma(1.0, np.ones(FACTORS)),
-            count=10,
-            usage=np.full(FACTORS, 10.0),
-            variance=1.0,
-        )
-        for name, view in views.items()
-    }
-    return FAVAE(views, FactorModel(factors))
+def model_section(config: Config) -> FactorModelConfig:
+    assert isinstance(config.model, FactorModelConfig)
+    return config.model
 
 
 def encoded_at_random(model: FAVAE, data: Dataset, indices: np.ndarray, seed: int = 0) -> dict[str, Encoded]:
@@ -100,6 +73,10 @@ def trained(model: FAVAE, both: Dataset, make_trainer: MakeTrainer) -> dict[str,
     return trainers
 
 
+def scaler(trainers: dict[str, VaeTrainer]) -> Callable[[str, torch.Tensor | float], None]:
+    return lambda name, scale: trainers[name].scale_embedding(name, scale)
+
+
 def test_every_embedding_gets_unit_average_variance_and_decodes_to_the_same_images(
     model: FAVAE, both: Dataset, trained: dict[str, VaeTrainer], tmp_path: Path
 ) -> None:
@@ -109,7 +86,7 @@ def test_every_embedding_gets_unit_average_variance_and_decodes_to_the_same_imag
     encoded = {split: part.encoded for split, part in encodings.items()}
     seen = {name: ~np.isnan(encoded["test"][name].mean[:, 0]) for name in IMAGES}
     decoded = {name: model.views[name].decode(encoded["test"][name].mean[seen[name]]) for name in IMAGES}
-    encodings = rescale(trained, encodings, ALONE)
+    encodings = rescale(IMAGES, scaler(trained), encodings, ALONE)
     for name in IMAGES:
         mean = encoded["train"][name].mean
         count, _, _, variance = encodings["train"].moments.of_view(name)
@@ -119,10 +96,10 @@ def test_every_embedding_gets_unit_average_variance_and_decodes_to_the_same_imag
         np.testing.assert_allclose(again, decoded[name], atol=1e-5)
     # What was encoded before is what the networks now make, in every split.
     for split in splits:
-        for name, now in model.encode(both, both.split[split]).items():
-            np.testing.assert_allclose(encoded[split][name].mean, now.mean, rtol=1e-3, atol=1e-5)
-        now = model.embeddings(both, both.split[split], model.encode(both, both.split[split])).moments()
-        assert_same(encodings[split].moments, now)
+        now = model.encode(both, both.split[split])
+        for name, part in now.items():
+            np.testing.assert_allclose(encoded[split][name].mean, part.mean, rtol=1e-3, atol=1e-5)
+        assert_same(encodings[split].moments, model.embeddings(both, both.split[split], now).moments())
 
 
 def test_the_scale_is_that_of_the_training_samples(model: FAVAE, both: Dataset, trained: dict[str, VaeTrainer]) -> None:
@@ -132,7 +109,7 @@ def test_the_scale_is_that_of_the_training_samples(model: FAVAE, both: Dataset, 
             "train": as_encodings(model, both, "train", encoded_at_random(model, both, both.split["train"])),
             "test": as_encodings(model, both, "test", encoded_at_random(model, both, both.split["test"], seed)),
         }
-        scaled.append(rescale(trained, encodings, ALONE)["train"].tables)
+        scaled.append(rescale(IMAGES, scaler(trained), encodings, ALONE)["train"].tables)
     for name in IMAGES:
         assert np.array_equal(scaled[0][name], scaled[1][name], equal_nan=True)
 
@@ -161,12 +138,11 @@ def test_prior_means_can_take_the_place_of_the_encodings_they_come_from(
 ) -> None:
     indices = both.split["train"]
     encoded = encoded_at_random(model, both, indices)
-    expected = expected_priors(model, both, tiny_config(), "train", encoded, 1)
+    expected = expected_priors(model, both, model_section(tiny_config()), "train", encoded, 1)
     monkeypatch.setattr(factor_step, "CHUNK", 5)
     tables = {name: encoded[name].mean for name in IMAGES}
-    write_prior_means(
-        model, both, tiny_config(), indices, {name: Encoded(mean, None) for name, mean in tables.items()}, tables
-    )
+    seen = {name: Encoded(mean, None) for name, mean in tables.items()}
+    write_prior_means(model, both, model_section(tiny_config()), indices, seen, tables)
     for name, prior in expected.items():
         assert prior.mean is not None
         np.testing.assert_allclose(tables[name][: len(prior.mean)], prior.mean, atol=1e-6)
@@ -175,13 +151,13 @@ def test_prior_means_can_take_the_place_of_the_encodings_they_come_from(
 # The factors
 
 
-def test_views_are_joined_by_the_schedule_and_the_weights_of_the_config(
+def test_views_are_joined_by_the_schedule_and_as_so_many_copies(
     make_model: MakeModel, data: Dataset, tiny_config: TinyConfig
 ) -> None:
     model = make_model()
-    config = tiny_config("views.attributes.weight=7", "schedule.prune=false")
-    schedule = config.schedule.model_copy(update={"sweeps": 4})
-    join(model, data, config, schedule, as_encodings(model, data, "train", model.encode(data, data.split["train"])))
+    schedule = tiny_config("schedule.prune=false").schedule.model_copy(update={"sweeps": 4})
+    encodings = as_encodings(model, data, "train", model.encode(data, data.split["train"]))
+    join(model, data, 4, {"face": 1.0, "attributes": 7.0}, schedule, 0, encodings)
     assert len(model.joined.bound) == 4
     assert model.joined.factors == 4
     assert {name: view.copies for name, view in model.joined.views.items()} == {"face": 1.0, "attributes": 7.0}
@@ -194,12 +170,12 @@ def test_views_are_joined_by_the_schedule_and_the_weights_of_the_config(
 def test_only_with_posterior_does_a_view_look_at_itself(
     prior: str, name: str, model: FAVAE, both: Dataset, tiny_config: TinyConfig
 ) -> None:
-    indices, config = both.split["train"], tiny_config(f"model.prior={prior}")
+    indices, settings = both.split["train"], model_section(tiny_config(f"model.prior={prior}"))
     encoded, changed = (encoded_at_random(model, both, indices, seed) for seed in (0, 1))
     (other,) = set(IMAGES) - {name}
 
     def mean(parts: dict[str, Encoded]) -> np.ndarray:
-        found = expected_priors(model, both, config, "train", parts, 1)[name].mean
+        found = expected_priors(model, both, settings, "train", parts, 1)[name].mean
         assert found is not None
         return found
 
@@ -221,7 +197,7 @@ def test_the_prior_is_the_conditional_mean_of_the_joint_gaussian(
     """Against dense linear algebra on the joint Gaussian of both z; the noise of z is left out."""
     model = FAVAE({name: model.views[name] for name in IMAGES}, FactorModel({n: model.joined.views[n] for n in IMAGES}))
     encoded = encoded_at_random(model, both, both.split["test"])
-    priors = expected_priors(model, both, tiny_config(f"model.prior={prior}"), "test", encoded, 1)
+    priors = expected_priors(model, both, model_section(tiny_config(f"model.prior={prior}")), "test", encoded, 1)
     parts = model.joined.views
     weights = np.concatenate([part.weights for part in parts.values()])
     bias = np.concatenate([part.bias for part in parts.values()])
@@ -253,7 +229,7 @@ def test_the_prior_mean_of_a_sample_without_any_other_view_is_the_bias(
         },
     )
     encoded = encoded_at_random(model, data, data.split["test"])
-    found = expected_priors(model, data, tiny_config(), "test", encoded, 1)
+    found = expected_priors(model, data, model_section(tiny_config()), "test", encoded, 1)
     bias = model.joined.views["face"].bias
     assert found["face"].mean is not None
     np.testing.assert_allclose(found["face"].mean, np.tile(bias, (len(data.having("test", "face")), 1)), rtol=1e-6)
@@ -263,9 +239,9 @@ def test_the_prior_mean_of_a_sample_without_any_other_view_is_the_bias(
 def test_the_decoder_is_fed_in_the_first_rounds_only(
     rounds: str, fed: list[float], model: FAVAE, both: Dataset, tiny_config: TinyConfig
 ) -> None:
-    config = tiny_config("model.feed=0.4", f"model.feed_rounds={rounds}")
+    settings = model_section(tiny_config("model.gamma=0", "model.feed=0.4", f"model.feed_rounds={rounds}"))
     encoded = encoded_at_random(model, both, both.split["test"])
-    found = [expected_priors(model, both, config, "test", encoded, stage) for stage in (1, 2, 3, 4)]
+    found = [expected_priors(model, both, settings, "test", encoded, stage) for stage in (1, 2, 3, 4)]
     for name in IMAGES:
         assert [priors[name].feed for priors in found] == fed
 
@@ -274,8 +250,8 @@ def test_the_prior_of_vaes_that_learned_alone_comes_from_the_others_and_is_never
     model: FAVAE, both: Dataset, tiny_config: TinyConfig
 ) -> None:
     encoded = encoded_at_random(model, both, both.split["test"])
-    alone = expected_priors(model, both, tiny_config("model=vae"), "test", encoded, 1)
-    predictive = expected_priors(model, both, tiny_config("model.prior=predictive"), "test", encoded, 1)
+    sections = [model_section(tiny_config(change)) for change in ("model=vae", "model.prior=predictive")]
+    alone, predictive = (expected_priors(model, both, settings, "test", encoded, 1) for settings in sections)
     for name in IMAGES:
         found, expected = alone[name], predictive[name]
         assert isinstance(found, Prior)

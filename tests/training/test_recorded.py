@@ -22,10 +22,10 @@ from favae_cli.models import JointVAE
 from favae_cli.training import trainer as training_loop
 from favae_cli.training.epoch_state import Moment, Position, Prior
 from favae_cli.training.joint_trainer import JointTrainer
-from favae_cli.training.recorded import Recorded, recorded
+from favae_cli.training.recorded import Learner, Recorded, recorded
 from favae_cli.training.trainer import Trainer
 from favae_cli.training.vae_trainer import VaeTrainer
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
 
 MakeTrainer = Callable[..., VaeTrainer]
 LOOKS = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal", "unique")
@@ -39,6 +39,9 @@ LOOKING = (
 
 class NoLooks(TorchDispatchMode):
     """Refuses what makes a CPU wait for a GPU to know a value, which no graph can do."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
@@ -75,14 +78,18 @@ def make_joint(
     return make
 
 
+def _half_way(number: int, at: Position) -> bool:
+    return number == at.step == 1
+
+
 def train(trainer: Trainer, *terms: KLTerm) -> list[Position]:
     """An epoch for each term, the second of which stops after a step and goes on."""
     rng = np.random.default_rng(0)
     prior = Prior(rng.normal(size=(len(trainer.indices), 3)).astype(np.float32), 2.0, 0.3)
-    ends = []
+    ends: list[Position] = []
     for number, term in enumerate(terms):
         at = Position()
-        while not trainer.epoch(0, number, len(terms), prior, term, at, lambda at=at: len(ends) == at.step == 1):
+        while not trainer.epoch(0, number, len(terms), prior, term, at, partial(_half_way, number, at)):
             pass
         ends.append(at)
     return ends
@@ -108,13 +115,13 @@ def test_a_recorded_epoch_is_the_plain_one(make_trainer: MakeTrainer, monkeypatc
     plain, fast = make_trainer(), make_trainer()
     fast._records = True
     monkeypatch.setattr(training_loop, "recorded", partial(recorded, record=runs_itself))
-    steps: list[int] = []
+    steps: list[Recorded] = []
     replay = Recorded.__call__
-    monkeypatch.setattr(Recorded, "__call__", lambda self, inputs: (steps.append(id(self)), replay(self, inputs))[1])
+    monkeypatch.setattr(Recorded, "__call__", lambda self, inputs: (steps.append(self), replay(self, inputs))[1])
     assert train(plain, *TERMS) == train(fast, *TERMS)
     assert same(plain, fast)
     assert len(steps) == 4 * plain.steps
-    assert len(set(steps)) == 2  # one for each term
+    assert len({id(step) for step in steps}) == 2  # one for each term
 
 
 @pytest.mark.parametrize("model", ["multi_vae", "mopoe"])
@@ -138,9 +145,9 @@ def test_recording_teaches_nothing(make_trainer: MakeTrainer) -> None:
     sums = fast._sums.clone()
     found = recorded(
         "face",
-        lambda inputs: (fast.optimizer.zero_grad(), fast._add_gradients(inputs, KLTerm(1.0)), fast._update())[0],
+        lambda inputs: fast._learn([inputs], KLTerm(1.0)),
         fast.inputs(rows, fast.draw(torch.Generator()), Prior()) | {"moment": moment},
-        training_loop.Learner(fast.networks, fast.optimizer, fast._sums),
+        Learner(fast.networks, fast.optimizer, fast._sums),
         runs_itself,
     )
     assert found is not None
@@ -184,10 +191,8 @@ def step_without_looks(trainer: Trainer) -> None:
     drawn = trainer.draw(torch.Generator().manual_seed(0))
     prior = Prior(np.zeros((len(trainer.indices), 3), np.float32), 2.0, 0.3)
     inputs = trainer.inputs(np.arange(trainer.batch_size), drawn, prior) | {"moment": trainer._moments(1, prior)[0]}
-    trainer.optimizer.zero_grad()
     with trainer.seeded(drawn), NoLooks():
-        trainer._add_gradients(inputs, KLTerm(4.0, capacity=3.0, growth=2))
-        trainer._update()
+        trainer._learn([inputs], KLTerm(4.0, capacity=3.0, growth=2))
 
 
 def test_a_look_is_seen() -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,12 +16,13 @@ from favae_cli.config.views import VaeViewConfig as Section
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, fit
 from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.given import Given
 from favae_cli.training import checkpoint
-from favae_cli.training.epoch_state import Position, Prior, Totals
-from favae_cli.training.run_state import Priors, Progress, described, pack, pack_means, unpack
+from favae_cli.training.epoch_state import Position, Prior, Priors, Totals
+from favae_cli.training.run_state import Progress, described, pack, pack_means, unpack
 from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import FrozenView
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
 
 MakeTrainer = Callable[..., VaeTrainer]
 MakeModel = Callable[..., FAVAE]
@@ -38,7 +40,7 @@ def with_every_number_changed(model: FactorModel) -> FactorModel:
     views = {}
     for name, view in model.views.items():
         numbers = {field.name: getattr(view, field.name) for field in fields(view)}
-        changed = {key: value * 2 for key, value in numbers.items() if isinstance(value, float)}
+        changed: dict[str, Any] = {key: value * 2 for key, value in numbers.items() if isinstance(value, float)}
         views[name] = replace(view, **changed)
     return replace(model, views=views)
 
@@ -112,9 +114,9 @@ def test_factors_and_priors_come_back(
     other.networks.load_state_dict(model.networks.state_dict())
     answers = []
     for each in (model, other):
-        question = each.embeddings(data, data.split["test"], {}, ["attributes"])
-        answers.append(each.predict("face", question))
-    assert np.array_equal(*answers)
+        answers.append(Given.of_samples(each, data, data.split["test"], views=["attributes"]).decoded("face"))
+    before, after = answers
+    assert np.array_equal(before, after)
 
 
 def test_progress_survives_json_to_the_last_digit() -> None:
@@ -123,7 +125,7 @@ def test_progress_survives_json_to_the_last_digit() -> None:
         entered=True,
         view=1,
         epoch=3,
-        position=Position(7, Totals(-0.1 - 0.2, 1 / 3, 56)),
+        position=Position(7, {"face": Totals(-0.1 - 0.2, 1 / 3, 56)}),
         epochs={"face": 11},
         best={"face": -12345.678901234567},
         stale={"face": 2},
@@ -140,7 +142,7 @@ def test_progress_survives_json_to_the_last_digit() -> None:
 def test_a_checkpoint_says_what_its_views_were_made_for(make_model: MakeModel, data: Dataset) -> None:
     views = json.loads(json.dumps(described(make_model(), data)))
     assert views == {
-        "face": {"shape": [8, 8, 3], "columns": [], "groups": []},
+        "face": {"shape": [8, 8, 3], "columns": [], "groups": [], "latent": 3},
         "attributes": {"shape": [2], "columns": ["Bright", "Striped"], "groups": []},
     }
     progress = Progress(stage=1, bounds=[-2.5])

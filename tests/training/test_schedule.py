@@ -14,6 +14,7 @@ import torch
 from favae_cli.common.errors import Interrupted
 from favae_cli.data import Dataset
 from favae_cli.machine.stop_signals import StopRequest
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint, factor_step
 from favae_cli.training.schedule import Training
 
@@ -147,11 +148,11 @@ def _ask_after(training: Training, steps: int, stop: StopRequest) -> None:
     step = training.trainers["face"].optimizer.step
     left = steps
 
-    def counted(*arguments: Any) -> Any:
+    def counted(closure: Any = None) -> Any:
         nonlocal left
         left -= 1
         stop.asked = stop.asked or left == 0
-        return step(*arguments)
+        return step(closure)
 
     training.trainers["face"].optimizer.step = counted  # type: ignore[method-assign]
 
@@ -195,3 +196,10 @@ def test_every_round_begins_with_an_embedding_of_unit_scale(finished: tuple[Trai
     training, _ = finished
     encoded = training.model.encode(data, data.having("train", "face"))["face"]
     assert encoded.mean.var(axis=0).mean() + encoded.variance.mean() == pytest.approx(1, rel=1e-3)
+
+
+def test_a_view_counts_as_many_copies_of_itself_as_the_config_says(start: Callable[..., Training]) -> None:
+    training = start("run", "views.attributes.weight=7", "schedule.alone_epochs=0", "schedule.rounds=1")
+    training.run(StopRequest())
+    assert isinstance(training.model, FAVAE)
+    assert {name: view.copies for name, view in training.model.joined.views.items()} == {"face": 1.0, "attributes": 7.0}

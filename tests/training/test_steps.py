@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,20 @@ from favae_cli.machine.world import World
 from favae_cli.training.compiled import Compiled
 from favae_cli.training.epoch_state import Position, Prior
 from favae_cli.training.vae_trainer import VaeTrainer
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
 
 MakeTrainer = Callable[..., VaeTrainer]
 
 
-def epoch(trainer: VaeTrainer, number: int = 0, **changes: Any) -> Position:
+def epoch(trainer: VaeTrainer, number: int = 0, of: int = 4, **changes: Any) -> Position:
     at = Position()
-    arguments = {"prior": Prior(), "term": KLTerm(1.0), "stop": lambda: False} | changes
-    trainer.epoch(0, number, 4, at=at, **arguments)
+    arguments: dict[str, Any] = {"prior": Prior(), "term": KLTerm(1.0), "stop": lambda: False} | changes
+    trainer.epoch(0, number, of, at=at, **arguments)
     return at
+
+
+def reached(at: Position, step: int) -> bool:
+    return at.step >= step
 
 
 def weights(trainer: VaeTrainer) -> Tensor:
@@ -53,18 +58,20 @@ def without_batch_norm(make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatc
 # Batches added up
 
 
-def test_batches_added_up_make_the_step_of_one_large_batch(without_batch_norm: MakeTrainer) -> None:
+def test_batches_added_up_make_the_step_of_one_large_batch(
+    without_batch_norm: MakeTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     large = without_batch_norm(batch_size=24, clip_norm=0.5)
     small = without_batch_norm(batch_size=8, accumulate=3, clip_norm=0.5)
     noise = torch.randn(24, large.view.size, generator=torch.Generator().manual_seed(0))
     drawn = iter(noise.split(8))
-    small.draw = lambda generator: next(drawn)  # type: ignore[method-assign]
-    large.draw = lambda generator: noise  # type: ignore[method-assign]
+    monkeypatch.setattr(small, "draw", lambda generator: next(drawn))
+    monkeypatch.setattr(large, "draw", lambda generator: noise)
     start = weights(large)
     totals = [epoch(trainer) for trainer in (large, small)]
     assert [trainer.steps for trainer in (large, small)] == [1, 1]
-    assert totals[0].totals.count == totals[1].totals.count == 24
-    assert totals[1].totals.kl == pytest.approx(totals[0].totals.kl, rel=1e-6)
+    assert totals[0].count == totals[1].count == 24
+    assert totals[1].parts["face"].kl == pytest.approx(totals[0].parts["face"].kl, rel=1e-6)
     for one, other in zip(large.parameters, small.parameters, strict=True):
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(weights(small), weights(large))
@@ -84,14 +91,14 @@ def test_steps_of_several_batches_never_ask_for_more_samples_than_there_are(
     trainer = make_trainer(batch_size=batch_size, accumulate=accumulate)
     assert len(trainer.indices) == 27
     assert (trainer.batches, trainer.steps) == (batches, steps)
-    assert epoch(trainer).totals.count == steps * batches * batch_size
+    assert epoch(trainer).count == steps * batches * batch_size
 
 
 def test_an_epoch_of_several_batches_a_step_goes_on_where_it_stopped(make_trainer: MakeTrainer) -> None:
     ends = []
     for stops in (99, 1):
         trainer, at = make_trainer(batch_size=5, accumulate=2), Position()
-        while not trainer.epoch(0, 0, 4, Prior(), KLTerm(1.0), at, lambda at=at, stops=stops: at.step >= stops):
+        while not trainer.epoch(0, 0, 4, Prior(), KLTerm(1.0), at, partial(reached, at, stops)):
             stops = 99
         ends.append((at, weights(trainer)))
     assert ends[0][0] == ends[1][0]
@@ -170,18 +177,14 @@ def test_bf16_training_ends_where_fp32_training_does(make_trainer: MakeTrainer) 
     for bf16 in (False, True):
         trainer = make_trainer(bf16=bf16)
         images = trainer.data.gather(trainer.indices)
-        start, *_, end = [
-            trainer.epoch(0, number, 40, Prior(), KLTerm(1.0), at := Position(), lambda: False)
-            and at.totals.means()["elbo"]
-            for number in range(40)
-        ]
+        start, *_, end = [epoch(trainer, number, of=40).parts["face"].means()["elbo"] for number in range(40)]
         decoded = trainer.view.decode(trainer.view.encode(images).mean)
         shown = images / 255
         found[bf16] = start, end, 1 - np.square(shown - decoded).sum() / np.square(shown - shown.mean(0)).sum()
-    (start, fp32, exact), (_, bf16, rough) = found[False], found[True]
+    (start, fp32, exact), (_, half, rough) = found[False], found[True]
     assert fp32 - start > 30
     assert exact > 0.7
-    assert abs(bf16 - fp32) < 0.02 * (fp32 - start)
+    assert abs(half - fp32) < 0.02 * (fp32 - start)
     assert abs(rough - exact) < 0.01
 
 
@@ -233,15 +236,15 @@ def test_the_shares_of_two_processes_add_up_to_the_step_of_one(feed: float, with
     gradients, kl, held_out = [], [], []
     for trainer in (without_batch_norm(**changes), *(apart(without_batch_norm(**changes), rank) for rank in (0, 1))):
         tested = trainer.view, trainer.data, trainer.indices
-        held_out.append(VaeTrainer.held_out(trainer, _Only(tested[1]), trainer.indices, prior))  # type: ignore[arg-type]
-        kl.append(epoch(trainer, prior=prior, stop=lambda: True).totals.kl)
+        held_out.append(VaeTrainer.held_out(trainer, _Only(tested[1]), trainer.indices, prior)["face"])  # type: ignore[arg-type]
+        kl.append(epoch(trainer, prior=prior, stop=lambda: True).parts["face"].kl)
         gradients.append([value.grad for value in trainer.parameters])
     for whole, *parts in zip(*gradients, strict=True):
         torch.testing.assert_close(sum(parts), whole, rtol=1e-4, atol=1e-5)
     assert kl[1] + kl[2] == pytest.approx(kl[0], rel=1e-6)
     assert held_out[1].kl + held_out[2].kl == pytest.approx(held_out[0].kl, rel=1e-6)
     assert held_out[1].log_likelihood != held_out[2].log_likelihood
-    assert [totals.count for totals in held_out] == [27] * 3
+    assert [totals.count for totals in held_out] == [27, 13, 14]
 
 
 class _Only:
@@ -255,7 +258,7 @@ def test_several_processes_ask_each_other_to_stop_only_now_and_then(
     without_batch_norm: MakeTrainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = apart(without_batch_norm(batch_size=4), 0)
-    monkeypatch.setattr("favae_cli.training.trainer.AGREED", 4)
+    monkeypatch.setattr("favae_cli.training.stopping.AGREED", 4)
     assert trainer.steps == 6
     assert epoch(trainer, stop=lambda: True).step == 4
 

@@ -14,7 +14,7 @@ from favae_cli.training import to_device
 from favae_cli.training import trainer as training_loop
 from favae_cli.training.epoch_state import Position, Prior
 from favae_cli.training.vae_trainer import VaeTrainer
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
 
 CPU = torch.device("cpu")
 IMAGES = np.arange(20 * 2 * 2 * 3, dtype=np.uint8).reshape(20, 2, 2, 3)

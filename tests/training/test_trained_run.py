@@ -19,6 +19,7 @@ from favae_cli.machine.runtime import Runtime
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.given import Given
 from favae_cli.training import checkpoint
 from favae_cli.training.build import build_model
 from favae_cli.training.schedule import Training
@@ -64,10 +65,7 @@ def same_answers(one: FAVAE | JointVAE, other: FAVAE | JointVAE, data: Dataset) 
     indices = data.split["test"]
     for view in one.views:
         given = [name for name in one.views if name != view]
-        said = [
-            model.predict(view, model.embeddings(data, indices, model.encode(data, indices), given))
-            for model in (one, other)
-        ]
+        said = [Given.of_samples(model, data, indices, views=given).decoded(view) for model in (one, other)]
         np.testing.assert_allclose(said[0], said[1], rtol=1e-6)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +17,7 @@ from favae_cli.common.errors import UserError
 from favae_cli.training.epoch_state import Position, Prior, Totals
 from favae_cli.training.vae_trainer import VaeTrainer, held_out
 from favae_cli.views import VaeView
-from favae_cli.views.vae import KLTerm, VaeLoss
+from favae_cli.views.objective import KLTerm, VaeLoss
 
 MakeTrainer = Callable[..., VaeTrainer]
 Identical = Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], bool]
@@ -24,9 +25,13 @@ Identical = Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], b
 
 def epoch(trainer: VaeTrainer, at: Position | None = None, number: int = 0, **changes: Any) -> Position:
     at = at or Position()
-    arguments = {"prior": Prior(), "term": KLTerm(1.0), "stop": lambda: False} | changes
+    arguments: dict[str, Any] = {"prior": Prior(), "term": KLTerm(1.0), "stop": lambda: False} | changes
     trainer.epoch(0, number, 4, at=at, **arguments)
     return at
+
+
+def reached(at: Position, step: int) -> bool:
+    return at.step >= step
 
 
 def everything(trainer: VaeTrainer) -> dict[str, torch.Tensor]:
@@ -85,10 +90,10 @@ def test_an_epoch_interrupted_at_any_step_goes_on_to_the_same_end(
     for step in range(1, whole.steps + 1):
         trainer = make_trainer(bf16=bf16)
         at = Position()
-        complete = trainer.epoch(0, 0, 4, Prior(), KLTerm(1.0), at, lambda step=step, at=at: at.step >= step)
+        complete = trainer.epoch(0, 0, 4, Prior(), KLTerm(1.0), at, partial(reached, at, step))
         assert (complete, at.step) == (step == whole.steps, step)
-        told = json.loads(json.dumps([at.step, vars(at.totals)]))
-        at = epoch(trainer, Position(told[0], Totals(**told[1])))
+        told = json.loads(json.dumps([at.step, vars(at.parts["face"])]))
+        at = epoch(trainer, Position(told[0], {"face": Totals(**told[1])}))
         assert at == at_end
         assert identical(everything(trainer), end)
 
@@ -172,9 +177,9 @@ def test_totals_are_sums_over_the_samples_that_were_seen(make_trainer: MakeTrain
     at = epoch(trainer)
     trainer.view.networks.train()
     losses = [trainer.view.loss(c["x"], c["noise"], c["mean"], c["precision"]) for c in list(seen)]
-    assert at.totals.count == trainer.steps * trainer.batch_size
+    assert at.count == trainer.steps * trainer.batch_size
     expected = sum(loss.kl.double().sum().item() for loss in losses)
-    assert at.totals.kl == pytest.approx(expected, rel=1e-5)
+    assert at.parts["face"].kl == pytest.approx(expected, rel=1e-5)
     means = Totals(-30.0, 6.0, 3).means()
     assert means == {"log_likelihood": -10.0, "kl": 2.0, "elbo": -12.0}
 
@@ -206,10 +211,12 @@ def test_the_optimiser_runs_at_the_rate_of_the_whole_stage(make_trainer: MakeTra
     assert trainer.optimizer.param_groups[0]["lr"] == trainer.rate(last, 4 * trainer.steps)
 
 
-def test_no_step_is_longer_than_the_clipped_gradient_allows(make_trainer: MakeTrainer) -> None:
+def test_no_step_is_longer_than_the_clipped_gradient_allows(
+    make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Plain gradient descent, whose step is the gradient itself: Adam's would not show its length.
     trainer = make_trainer(clip_norm=1e-3, learning_rate=1.0, final_learning_rate=1.0, warm_up_steps=0)
-    trainer.optimizer = torch.optim.SGD(trainer.parameters, lr=1.0)
+    monkeypatch.setattr(trainer, "optimizer", torch.optim.SGD(trainer.parameters, lr=1.0))
     before = torch.cat([value.detach().flatten() for value in trainer.parameters])
     at = Position()
     trainer.epoch(0, 0, 1, Prior(), KLTerm(1.0), at, lambda: True)
@@ -218,11 +225,11 @@ def test_no_step_is_longer_than_the_clipped_gradient_allows(make_trainer: MakeTr
     assert float((after - before).norm()) == pytest.approx(1e-3, rel=1e-2)
 
 
-def test_a_short_gradient_is_not_stretched(make_trainer: MakeTrainer) -> None:
+def test_a_short_gradient_is_not_stretched(make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = []
     for clip_norm in (1e6, 1e8):
         trainer = make_trainer(clip_norm=clip_norm, warm_up_steps=0)
-        trainer.optimizer = torch.optim.SGD(trainer.parameters, lr=1.0)
+        monkeypatch.setattr(trainer, "optimizer", torch.optim.SGD(trainer.parameters, lr=1.0))
         before = torch.cat([value.detach().flatten() for value in trainer.parameters])
         trainer.epoch(0, 0, 1, Prior(), KLTerm(1.0), Position(), lambda: True)
         steps.append(torch.cat([value.detach().flatten() for value in trainer.parameters]) - before)
@@ -231,14 +238,14 @@ def test_a_short_gradient_is_not_stretched(make_trainer: MakeTrainer) -> None:
 
 def test_training_raises_the_elbo(make_trainer: MakeTrainer) -> None:
     trainer = make_trainer()
-    ends = [epoch(trainer, number=number).totals.means()["elbo"] for number in range(4)]
+    ends = [epoch(trainer, number=number).parts["face"].means()["elbo"] for number in range(4)]
     assert ends[-1] > ends[0] + 10
 
 
 def test_a_loss_that_is_not_finite_names_the_view_and_the_key(make_trainer: MakeTrainer) -> None:
     trainer = make_trainer()
     torch.nn.init.constant_(trainer.view.decoder.stem.bias, math.nan)
-    with pytest.raises(UserError, match=r"trainer\.learning_rate: the loss of view 'face' is no longer finite"):
+    with pytest.raises(UserError, match=r"trainer\.learning_rate: the loss of 'face' is no longer finite"):
         epoch(trainer, number=2)
 
 
@@ -268,7 +275,7 @@ def test_held_out_samples_are_all_counted_in_batches_of_any_size(make_trainer: M
 def test_a_view_with_fewer_samples_than_a_batch_is_trained_all_the_same(make_trainer: MakeTrainer) -> None:
     trainer = make_trainer(batch_size=1000)
     assert (trainer.batch_size, trainer.steps) == (len(trainer.indices), 1)
-    assert epoch(trainer).totals.count == len(trainer.indices)
+    assert epoch(trainer).count == len(trainer.indices)
 
 
 def test_a_prior_of_nothing_is_the_standard_one() -> None:

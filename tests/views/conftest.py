@@ -25,11 +25,13 @@ CONV1D = {"name": "conv1d", "channels": [8, 8], "kernel": 3, "stride": 2, "leak"
 TOKENS = {"name": "tokens", "embedding": 8, "hidden": 8, "layers": 1}
 
 SECTIONS: dict[str, dict[str, Any]] = {
-    "image": {"type": "vae", "arch": CONV, "likelihood": "gaussian", "variance": 0.05},
-    "image_learned": {"type": "vae", "arch": CONV, "likelihood": "gaussian", "variance": "learned"},
-    "vector": {"type": "vae", "arch": MLP, "likelihood": "gaussian", "variance": 0.5},
-    "vector_learned": {"type": "vae", "arch": MLP, "likelihood": "gaussian", "variance": "learned"},
-    "vector_bernoulli": {"type": "vae", "arch": MLP, "likelihood": "bernoulli", "variance": 1.0},
+    "image": {"type": "vae", "arch": CONV, "likelihood": "gaussian", "variance": 0.05, "start": "random"},
+    "image_learned": {"type": "vae", "arch": CONV, "likelihood": "gaussian", "variance": "learned", "start": "random"},
+    "vector": {"type": "vae", "arch": MLP, "likelihood": "gaussian", "variance": 0.5, "start": "random"},
+    "vector_learned": {"type": "vae", "arch": MLP, "likelihood": "gaussian", "variance": "learned", "start": "random"},
+    "vector_bernoulli": {"type": "vae", "arch": MLP, "likelihood": "bernoulli", "variance": 1.0, "start": "random"},
+    "image_linear": {"type": "vae", "arch": CONV, "likelihood": "gaussian", "variance": 0.01, "start": "linear"},
+    "vector_linear": {"type": "vae", "arch": MLP, "likelihood": "gaussian", "variance": "learned", "start": "linear"},
     "poisson": {"type": "counts", "arch": MLP, "likelihood": "poisson"},
     "negative_binomial": {"type": "counts", "arch": MLP, "likelihood": "negative_binomial"},
     "gru": {"type": "sequence", "arch": GRU, "variance": "learned"},

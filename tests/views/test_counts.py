@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
@@ -10,12 +12,14 @@ from favae_cli.config.views import CountsViewConfig as Section
 from favae_cli.config.views import MlpArch
 from favae_cli.machine.runtime import Runtime
 from favae_cli.views import CountsView
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
+
+Distribution = Literal["poisson", "negative_binomial"]
 
 COLUMNS, LATENT = 8, 2
 
 
-def view(likelihood: str, counts: np.ndarray) -> CountsView:
+def view(likelihood: Distribution, counts: np.ndarray) -> CountsView:
     arch = MlpArch(name="mlp", hidden=[16], leak=0.01)
     section = Section(type="counts", arch=arch, latent=LATENT, likelihood=likelihood, data=None)
     made = CountsView(section, (COLUMNS,), Runtime(torch.device("cpu")), torch.Generator().manual_seed(0))
@@ -33,7 +37,9 @@ def planted(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("likelihood", ["poisson", "negative_binomial"])
-def test_trained_on_counts_with_holes_it_finds_the_rates_of_new_samples(likelihood: str) -> None:
+def test_trained_on_counts_with_holes_it_finds_the_rates_of_new_samples(
+    likelihood: Distribution,
+) -> None:
     counts, (rates, others) = planted(256, 0)[1], planted(256, 1)
     trained = view(likelihood, counts)
     optimizer, generator = torch.optim.Adam(trained.networks.parameters(), 1e-2), torch.Generator().manual_seed(0)
@@ -58,6 +64,6 @@ def test_around_a_certain_z_the_deviation_is_that_of_the_distribution() -> None:
     assert (rates > 0).all()
     np.testing.assert_allclose(poisson.deviation(z, certain), np.sqrt(rates), rtol=1e-4)
     with torch.no_grad():
-        binomial.likelihood.log_theta.fill_(np.log(4.0))
+        binomial.likelihood.get_parameter("log_theta").fill_(np.log(4.0))
     rates = binomial.decode(z)
     np.testing.assert_allclose(binomial.deviation(z, certain), np.sqrt(rates + rates**2 / 4), rtol=1e-4)

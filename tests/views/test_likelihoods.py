@@ -8,9 +8,18 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from scipy.stats.distributions import rv_frozen
 from torch import Tensor
 
-from favae_cli.views.likelihoods import Bernoulli, Gaussian, Likelihood, NegativeBinomial, PixelGaussian, Poisson
+from favae_cli.views.likelihoods import (
+    Bernoulli,
+    Gaussian,
+    Likelihood,
+    NegativeBinomial,
+    PixelGaussian,
+    Poisson,
+    Variance,
+)
 
 ROWS, COLUMNS = 6, 3
 RNG = np.random.default_rng(0)
@@ -18,7 +27,6 @@ REAL = (RNG.standard_normal((ROWS, COLUMNS)) * [1, 20, 0.01] + [0, 300, -5]).ast
 BITS = (RNG.random((ROWS, COLUMNS)) < 0.5).astype(np.float32)
 COUNTS = RNG.poisson([0.3, 8, 400], (ROWS, COLUMNS)).astype(np.float32)
 OUTPUT = (RNG.standard_normal((ROWS, COLUMNS)) / 2).astype(np.float32)
-Frozen = stats.distributions.rv_frozen
 
 
 def learned(likelihood: Likelihood, name: str) -> Tensor:
@@ -28,7 +36,7 @@ def learned(likelihood: Likelihood, name: str) -> Tensor:
     return parameter.detach()
 
 
-def gaussian(variance: float | None) -> tuple[Likelihood, np.ndarray, Frozen, np.ndarray | float]:
+def gaussian(variance: float | None) -> tuple[Likelihood, np.ndarray, rv_frozen, np.ndarray | float]:
     likelihood = Gaussian(variance or "learned", COLUMNS)
     likelihood.fit(REAL)
     mean, scale = REAL.mean(axis=0, dtype=float), REAL.std(axis=0, dtype=float)
@@ -37,17 +45,17 @@ def gaussian(variance: float | None) -> tuple[Likelihood, np.ndarray, Frozen, np
     return likelihood, REAL, stats.norm(mean + scale * OUTPUT, scale * np.sqrt(spread)), np.log(scale)
 
 
-def bernoulli() -> tuple[Likelihood, np.ndarray, Frozen, np.ndarray | float]:
+def bernoulli() -> tuple[Likelihood, np.ndarray, rv_frozen, np.ndarray | float]:
     return Bernoulli(), BITS, stats.bernoulli(1 / (1 + np.exp(-OUTPUT.astype(float)))), 0.0
 
 
-def poisson() -> tuple[Likelihood, np.ndarray, Frozen, np.ndarray | float]:
+def poisson() -> tuple[Likelihood, np.ndarray, rv_frozen, np.ndarray | float]:
     likelihood = Poisson(COLUMNS)
     likelihood.fit(COUNTS)
     return likelihood, COUNTS, stats.poisson(COUNTS.mean(axis=0, dtype=float) * np.exp(OUTPUT)), 0.0
 
 
-def negative_binomial() -> tuple[Likelihood, np.ndarray, Frozen, np.ndarray | float]:
+def negative_binomial() -> tuple[Likelihood, np.ndarray, rv_frozen, np.ndarray | float]:
     likelihood = NegativeBinomial(COLUMNS)
     likelihood.fit(COUNTS)
     mean = COUNTS.mean(axis=0, dtype=float) * np.exp(OUTPUT)
@@ -62,7 +70,7 @@ CASES = {
     "poisson": poisson,
     "negative_binomial": negative_binomial,
 }
-Case = tuple[Likelihood, np.ndarray, Frozen, np.ndarray | float]
+Case = tuple[Likelihood, np.ndarray, rv_frozen, np.ndarray | float]
 
 
 @pytest.fixture(params=CASES)
@@ -71,7 +79,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     return CASES[request.param]()
 
 
-def log_prob(expected: Frozen, values: np.ndarray) -> np.ndarray:
+def log_prob(expected: rv_frozen, values: np.ndarray) -> np.ndarray:
     return expected.logpdf(values) if hasattr(expected.dist, "pdf") else expected.logpmf(values)
 
 
@@ -120,7 +128,7 @@ def test_gradients_are_those_of_the_log_likelihood(case: Case) -> None:
 
 
 @pytest.mark.parametrize("variance", [0.02, "learned"])
-def test_pixels_lie_around_a_sigmoid_with_a_learned_variance_for_each_channel(variance: float | str) -> None:
+def test_pixels_lie_around_a_sigmoid_with_a_learned_variance_for_each_channel(variance: Variance) -> None:
     likelihood = PixelGaussian(variance, COLUMNS)
     spread = np.full(COLUMNS, 0.02)
     if variance == "learned":

@@ -110,6 +110,6 @@ def test_factor_analysis_of_it_is_factor_analysis_of_the_standardised_data(store
     assert rotated.bound[-1] == pytest.approx(plain.bound[-1], rel=1e-6)
     for name in ("pixels", "beside"):
         assert rotated.views[name].tau == pytest.approx(plain.views[name].tau, rel=1e-3)
-    foretold, expected = (m.predict("pixels", *m.posterior({"beside": beside}))[0] for m in (rotated, plain))
+    predicted, expected = (m.predict("pixels", *m.posterior({"beside": beside}))[0] for m in (rotated, plain))
     expected = np.clip(scale * expected + flat.mean(axis=0), 0, 1)
-    np.testing.assert_allclose(view.decode(foretold).reshape(COUNT, -1), expected, atol=1e-3)
+    np.testing.assert_allclose(view.decode(predicted).reshape(COUNT, -1), expected, atol=1e-3)

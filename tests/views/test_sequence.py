@@ -15,8 +15,9 @@ from favae_cli.config.views import Conv1dArch, GruArch
 from favae_cli.config.views import SequenceViewConfig as Section
 from favae_cli.machine.runtime import Runtime
 from favae_cli.training import checkpoint
+from favae_cli.views.likelihoods import Variance
+from favae_cli.views.objective import KLTerm
 from favae_cli.views.sequence import SequenceView
-from favae_cli.views.vae import KLTerm
 
 STEPS, CHANNELS, LATENT, VARIANCE = 12, 2, 6, 0.05
 GRU = GruArch(name="gru", hidden=20, layers=1)
@@ -29,7 +30,7 @@ BOTH_LEARNED = pytest.mark.parametrize(  # a recurrent network takes seconds to 
 
 
 def view(
-    arch: GruArch | Conv1dArch = GRU, variance: float | str = VARIANCE, seed: int = 0, bf16: bool = False
+    arch: GruArch | Conv1dArch = GRU, variance: Variance = VARIANCE, seed: int = 0, bf16: bool = False
 ) -> SequenceView:
     section = Section(type="sequence", arch=arch, latent=LATENT, variance=variance, data=None)
     runtime = Runtime(torch.device("cpu"), bf16)
@@ -95,7 +96,7 @@ def learned() -> Learned:
 
 
 @pytest.mark.parametrize("variance", [VARIANCE, "learned"])
-def test_likelihood_of_seen_entries_and_of_the_length(variance: float | str) -> None:
+def test_likelihood_of_seen_entries_and_of_the_length(variance: Variance) -> None:
     values = sines(9)
     values[0] = np.where(np.arange(STEPS)[:, None] < 5, values[0], np.nan)
     values[1, 2:6] = np.nan  # a hole of whole steps is no end
@@ -135,7 +136,7 @@ def test_what_is_missing_changes_neither_likelihood_nor_gradient() -> None:
 def test_decoded_sequences_are_in_the_units_of_the_data_and_end() -> None:
     values, made = sines(), view()
     made.fit(values)
-    made.decoder.body.readout.bias.data[-1] = 0.0
+    made.decoder.get_parameter("body.readout.bias").data[-1] = 0.0
     z = 3 * noise(200).numpy()
     decoded, output = made.decode(z), made.generative(torch.from_numpy(z)).detach().numpy()
     assert decoded.dtype == np.float32
@@ -151,7 +152,7 @@ def test_decoded_sequences_are_in_the_units_of_the_data_and_end() -> None:
 @pytest.mark.parametrize(("bias", "length"), [(-50.0, 1), (50.0, STEPS)])
 def test_a_decoded_sequence_has_one_step_at_least_and_all_at_most(bias: float, length: int) -> None:
     made = view()
-    made.decoder.body.readout.bias.data[-1] = bias
+    made.decoder.get_parameter("body.readout.bias").data[-1] = bias
     assert ends(made.decode(noise(5).numpy())).tolist() == [length] * 5
 
 
@@ -200,7 +201,7 @@ def test_encodings_do_not_depend_on_the_company_nor_on_the_order(arch: GruArch |
 
 @BOTH
 def test_units_do_not_matter_to_the_embedding_once_it_is_fitted(arch: GruArch | Conv1dArch) -> None:
-    values, units, shift = sines(), np.float32([30, 0.2]), np.float32([-8, 5])
+    values, units, shift = sines(), np.array([30, 0.2], np.float32), np.array([-8, 5], np.float32)
     plain, other = view(arch), view(arch)
     plain.fit(values)
     other.fit(values * units + shift)

@@ -16,8 +16,8 @@ from favae_cli.config.views import TokenArch
 from favae_cli.machine.runtime import Runtime
 from favae_cli.nets.tokens import END
 from favae_cli.training import checkpoint
+from favae_cli.views.objective import KLTerm
 from favae_cli.views.text import Categorical, TextView
-from favae_cli.views.vae import KLTerm
 from favae_cli.views.vocabulary import FEWEST, Vocabulary
 
 COLOURS, SHAPES = ("red", "blue", "dark green", "yellow"), ("square", "circle", "triangle")
@@ -127,7 +127,7 @@ def test_log_likelihood_counts_the_tokens_and_one_end() -> None:
     logits = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(0), requires_grad=True)
     x = torch.tensor([[3, 1, END, END], [2, 2, 4, 1]])
     log_p = logits.log_softmax(2)
-    expected = [log_p[0, 0, 3] + log_p[0, 1, 1] + log_p[0, 2, END], sum(log_p[1, i, x[1, i]] for i in range(4))]
+    expected = [log_p[0, 0, 3] + log_p[0, 1, 1] + log_p[0, 2, END], log_p[1, torch.arange(4), x[1]].sum()]
     found = Categorical().log_prob(x, logits)
     torch.testing.assert_close(found, torch.stack(expected))
     found.sum().backward()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -15,7 +16,11 @@ from favae_cli.config.views import ConvArch, MlpArch
 from favae_cli.config.views import VaeViewConfig as Section
 from favae_cli.machine.runtime import BATCH, Runtime
 from favae_cli.views import FrozenView, VaeView
-from favae_cli.views.vae import KLTerm, gaussian_kl
+from favae_cli.views.likelihoods import Gaussian
+from favae_cli.views.objective import KLTerm, gaussian_kl
+from favae_cli.views.standardise import Standard
+
+Distribution = Literal["gaussian", "bernoulli"]
 
 IMAGE, TABLE = (8, 6, 3), (5,)
 LATENT = 4
@@ -23,15 +28,19 @@ VARIANCE = 0.03
 PLAIN = Runtime(torch.device("cpu"))
 
 
-def vae(likelihood: str = "gaussian", shape: tuple[int, ...] = IMAGE, seed: int = 0) -> VaeView:
+def vae(likelihood: Distribution = "gaussian", shape: tuple[int, ...] = IMAGE, seed: int = 0) -> VaeView:
     arch = MlpArch(name="mlp", hidden=[16], leak=0.1)
-    section = Section(type="vae", arch=arch, latent=LATENT, likelihood=likelihood, variance=VARIANCE, data=None)
+    section = Section(
+        type="vae", arch=arch, latent=LATENT, likelihood=likelihood, variance=VARIANCE, start="random", data=None
+    )
     return VaeView(section, shape, PLAIN, torch.Generator().manual_seed(seed))
 
 
 def conv_vae(seed: int, latent: int = 32) -> VaeView:
     arch = ConvArch(name="conv", channels=[16, 32, 64], kernel=4, stride=2, padding=1, batch_norm=True, leak=0.01)
-    section = Section(type="vae", arch=arch, latent=latent, likelihood="gaussian", variance=0.01, data=None)
+    section = Section(
+        type="vae", arch=arch, latent=latent, likelihood="gaussian", variance=0.01, start="random", data=None
+    )
     return VaeView(section, (16, 16, 3), PLAIN, torch.Generator().manual_seed(seed))
 
 
@@ -206,10 +215,17 @@ def test_decoded_images_lie_between_0_and_1_and_decoded_tables_anywhere() -> Non
 def linear(columns: int, latent: int) -> VaeView:
     """A vector view whose decoder is z -> W z, in units of their own."""
     arch = MlpArch(name="mlp", hidden=[], leak=0.0)
-    section = Section(type="vae", arch=arch, latent=latent, likelihood="gaussian", variance=VARIANCE, data=None)
+    section = Section(
+        type="vae", arch=arch, latent=latent, likelihood="gaussian", variance=VARIANCE, start="random", data=None
+    )
     view = VaeView(section, (columns,), PLAIN, torch.Generator().manual_seed(0))
     view.fit(np.random.default_rng(0).normal(7, 20, (50, columns)).astype(np.float32))
     return view
+
+
+def standard_of(view: VaeView) -> Standard:
+    assert isinstance(view.likelihood, Gaussian)
+    return view.likelihood.standard
 
 
 def test_the_deviation_adds_the_noise_of_the_data_to_what_is_uncertain_of_z() -> None:
@@ -217,7 +233,7 @@ def test_the_deviation_adds_the_noise_of_the_data_to_what_is_uncertain_of_z() ->
     view = linear(columns, latent)
     rng = np.random.default_rng(1)
     mean, variance = rng.standard_normal((5, latent)), rng.random((5, latent))
-    standard, weight = view.likelihood.standard, view.decoder.stem.weight.detach().numpy()
+    standard, weight = standard_of(view), view.decoder.stem.weight.detach().numpy()
     expected = standard.scale.numpy() ** 2 * (VARIANCE + variance @ np.square(weight).T)
     found = view.deviation(mean, variance)
     # By few draws, so that it is their average that is near.
@@ -236,7 +252,7 @@ def test_a_sample_has_the_same_deviation_in_any_company() -> None:
 
 def test_a_vector_is_decoded_in_its_own_units() -> None:
     view = linear(3, LATENT)
-    standard = view.likelihood.standard
+    standard = standard_of(view)
     np.testing.assert_allclose(view.decode(np.zeros((1, LATENT)))[0], standard.mean, rtol=1e-5)
     z = np.eye(LATENT)
     moved = (view.decode(z) - view.decode(0 * z)) / standard.scale.numpy()
@@ -244,7 +260,7 @@ def test_a_vector_is_decoded_in_its_own_units() -> None:
 
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
-def test_an_image_view_keeps_its_networks_and_nothing_else(likelihood: str) -> None:
+def test_an_image_view_keeps_its_networks_and_nothing_else(likelihood: Distribution) -> None:
     view = vae(likelihood)
     before = {name: value.clone() for name, value in view.networks.state_dict().items()}
     view.fit(images(9))
@@ -258,7 +274,7 @@ def test_an_image_view_keeps_its_networks_and_nothing_else(likelihood: str) -> N
 def test_images_of_any_size_and_any_channels_are_learned(size: int, colours: int) -> None:
     depth = size.bit_length() - 2
     arch = ConvArch(name="conv", channels=[4] * depth, kernel=4, stride=2, padding=1, batch_norm=True, leak=0.01)
-    section = Section(type="vae", arch=arch, latent=2, likelihood="gaussian", variance=0.05, data=None)
+    section = Section(type="vae", arch=arch, latent=2, likelihood="gaussian", variance=0.05, start="random", data=None)
     view = VaeView(section, (size, size, colours), PLAIN, torch.Generator().manual_seed(0))
     x = view.batch(images(4, view.shape) // 8)  # dark
     optimizer = torch.optim.Adam(view.networks.parameters(), 1e-2)

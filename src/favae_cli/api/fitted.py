@@ -16,12 +16,11 @@ from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.data_base import Kind
 from favae_cli.data.dataset import blocks
 from favae_cli.evaluation.prediction import prediction_metrics
-from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models import fa_vae
 from favae_cli.queries.factor_reading import factor_use
+from favae_cli.queries.given import Given
 from favae_cli.queries.samples import Samples
 from favae_cli.training.trained_run import TrainedRun
-from favae_cli.views import Encoded
 
 Arrays = dict[str, np.ndarray]
 
@@ -51,8 +50,8 @@ class Fitted:
             >>> FAVAE(factors=1, device="cpu").fit(X).transform({"a": [[0.5, None, 1.0]]}).shape
             (1, 1)
         """
-        _, _, evidence = self._evidence(X)
-        return evidence.latents(self._model.joined)
+        _, given = self._given(X)
+        return given.latents()
 
     @overload
     def predict(
@@ -95,15 +94,12 @@ class Fitted:
             >>> bool(abs(model.predict({"a": [[1.0]]})["b"][0, 0] - 13) < 1)
             True
         """
-        samples, encoded, evidence = self._evidence(X)
+        samples, given = self._given(X)
         names = [to] if isinstance(to, str) else to
         for name in names or ():
             if name not in self._model.views:
                 raise UserError(f"to: the model has no view {name!r}; {did_you_mean(str(name), self._model.views)}")
-        found = {
-            name: filled(self._model, samples, evidence, encoded, name)
-            for name in (self._model.views if names is None else names)
-        }
+        found = {name: filled(samples, given, name) for name in (self._model.views if names is None else names)}
         wanted = {name: part for name, part in found.items() if names is not None or not part.complete}
         values = {name: part.value for name, part in wanted.items()}
         if not return_std:
@@ -132,8 +128,8 @@ class Fitted:
             >>> FAVAE(factors=1, device="cpu").fit(X).score(X) > 0.9
             True
         """
-        samples, encoded, _ = self._evidence(X)
-        found = prediction_metrics(self._model, samples.data, "test", encoded)
+        model, samples = self._model, samples_of(X, self._trained)
+        found = prediction_metrics(model, samples.data, "test", model.encode(samples.data, samples.indices))
         if "predict/mean" not in found:
             raise UserError("X: there is nothing to judge by; it takes samples that differ, with two views each")
         return found["predict/mean"]
@@ -213,13 +209,10 @@ class Fitted:
     def _model(self) -> fa_vae.FAVAE:
         return self._trained.factors
 
-    def _evidence(self, X: Mapping[str, Any]) -> tuple[Samples, dict[str, Encoded], Embeddings]:
-        """X as samples, q(z | x) of them, and what they say of g."""
-        model, samples = self._model, samples_of(X, self._trained)
-        encoded = model.encode(samples.data, samples.indices)
-        evidence = model.embeddings(samples.data, samples.indices, encoded)
-        evidence.settle(model.joined)
-        return samples, encoded, evidence
+    def _given(self, X: Mapping[str, Any]) -> tuple[Samples, Given]:
+        """X as samples, and what they say of g."""
+        samples = samples_of(X, self._trained)
+        return samples, Given.of_samples(self._model, samples.data, samples.indices)
 
 
 def new_folder(path: str | Path, key: str) -> Path:

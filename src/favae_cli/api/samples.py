@@ -19,12 +19,10 @@ from favae_cli.data import Dataset, ViewData
 from favae_cli.data.cells import Cells
 from favae_cli.data.kinds import judge
 from favae_cli.data.sets.arrays import as_view
-from favae_cli.factors.embeddings import Embeddings
-from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.given import Given
 from favae_cli.queries.impute import embedding_of, made_of
 from favae_cli.queries.samples import Samples
 from favae_cli.training.trained_run import TrainedRun, empty_view
-from favae_cli.views import Encoded
 
 logger = logging.getLogger(__name__)
 
@@ -137,25 +135,23 @@ class Filled:
     complete: bool
 
 
-def filled(model: FAVAE, samples: Samples, evidence: Embeddings, encoded: Mapping[str, Encoded], name: str) -> Filled:
-    """A view of the samples, its gaps filled with what all their views foretell.
+def filled(samples: Samples, given: Given, name: str) -> Filled:
+    """A view of the samples, its gaps filled with what all their views predict.
 
     Args:
-        model: joined.
         samples: that have it in part, or lack it.
-        evidence: of the samples, settled.
-        encoded: q(z | x) of the samples, by view.
+        given: all their views.
         name: of the view.
     """
     part = samples.data.views[name]
-    embedding = embedding_of(model, samples, evidence, encoded, name)
+    embedding = embedding_of(samples, given, name)
     if part.is_image:
         lacking = ~part.present
         value = np.empty((len(lacking), *part.shape), np.float32)
         value[~lacking] = unit(part.values)
-        value[lacking] = model.views[name].decode(embedding.mean[lacking])
+        value[lacking] = given.model.views[name].decode(embedding.mean[lacking])
         return Filled(value, None, not lacking.any())
-    made = made_of(model, samples, embedding, name)
+    made = made_of(given.model, samples, embedding, name)
     value = np.where(made.missing, made.value, made.known)
     deviation = made.deviation
     if deviation is not None:  # past the end of a sequence there is nothing to be unsure of

@@ -45,6 +45,7 @@ class UserFolders(SearchPathPlugin):
     extra: ClassVar[Path | None] = None
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Put the folders that there are ahead of the shipped one, `--config-dir` first."""
         for folder in (self.extra, user_configs()):
             if folder is not None:
                 search_path.prepend("user", f"file://{folder}", anchor="main")
@@ -71,8 +72,9 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def primary_config(parsed: argparse.Namespace) -> str:
-    """Name of the primary config of the command line: that of a training, of the use of a trained run, or of what
-    comes before both.
+    """Name of the primary config of the command line.
+
+    That of a training, of the use of a trained run, or of what comes before both.
 
     Raises:
         UserError: a trained run without a task that uses one, or a sweep over what is done once.

@@ -10,10 +10,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from favae_cli.command_line.resume_run import KEY, named_folder
 from favae_cli.common.errors import UserError
+from favae_cli.common.run_folder import SweepFolder
 from favae_cli.config.overrides import last_value, parse_overrides, plain_key
 
 _WISH, _FOLDER = "sweep.resume=", "hydra.sweep.dir="
-_CONFIG = "multirun.yaml"  # Hydra's name for the config of a sweep
 _FREE = ("trainer.", "launch", "hydra")  # what may be another when a sweep goes on
 
 
@@ -40,7 +40,7 @@ def with_folder(lines: Sequence[str]) -> list[str]:
                 return [*rest, f"{_FOLDER}{place}"]
         where = folder or "outputs/multirun"
         raise UserError(f"sweep.resume: there is no sweep with these keys in {where}; leave it out to begin one")
-    if folder and (Path(folder).expanduser() / _CONFIG).is_file():
+    if folder and SweepFolder(Path(folder).expanduser()).config.is_file():
         raise UserError(f"hydra.sweep.dir: {folder} holds a sweep; go on with it by sweep.resume=true, or name another")
     return [line for line in lines if not line.startswith((KEY, _WISH))]
 
@@ -53,17 +53,18 @@ def _is_wished(value: str | None) -> bool:
 
 def _newest_first() -> list[Path]:
     """The folders of all sweeps; they are called after the time of their beginning."""
-    folders = [file.parent for file in Path().glob(f"outputs/multirun/*/*/{_CONFIG}")]  # see configs/hydra/default.yaml
+    everywhere = SweepFolder(Path("outputs/multirun/*/*"))  # see configs/hydra/default.yaml
+    folders = [file.parent for file in Path().glob(str(everywhere.config))]
     return sorted(folders, key=lambda folder: folder.name, reverse=True)
 
 
 def _begun_with(folder: Path) -> list[str]:
     """The overrides of the sweep in `folder`."""
-    file = folder / _CONFIG
+    file = SweepFolder(folder).config
     config = OmegaConf.load(file) if file.is_file() else None
     if not isinstance(config, DictConfig):
         raise UserError(
-            f"resume: {folder} is not the folder of a sweep; it has no {_CONFIG}; one run goes on without -m"
+            f"resume: {folder} is not the folder of a sweep; it has no {file.name}; one run goes on without -m"
         )
     own = ("hydra.mode=", _FOLDER)  # what Hydra adds by itself, and what is told anew
     overrides: list[str] = [*config.hydra.overrides.hydra, *config.hydra.overrides.task]

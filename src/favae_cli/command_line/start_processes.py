@@ -34,8 +34,9 @@ class ProcessFailed(Exception):
 
 
 def run(config: Config, directory: Path) -> float:
-    """Run `config.task` in as many processes as the config asks for: in those that torchrun or srun started, or in new
-    ones on this machine.
+    """Run `config.task` in as many processes as the config asks for.
+
+    In those that torchrun or srun started, or in new ones on this machine.
 
     Returns:
         As `run_task`.
@@ -153,7 +154,7 @@ def _work(place: Place, config: Config, directory: Path, report: Connection) -> 
         outcome = tasks.run_task(config, directory)
     except (UserError, Interrupted) as ending:
         outcome = ending
-    except Exception:
+    except Exception:  # noqa: BLE001 - the last that could tell it; the parent has only what is sent
         outcome = ProcessFailed(f"process {place.rank} of {place.size}\n{traceback.format_exc()}")
     sys.stdout.flush()
     report.send((time.monotonic(), outcome))

@@ -1,4 +1,4 @@
-"""What the files of a run are called."""
+"""What the files of a run, and those of a sweep, are called."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder of one run; every file that more than one part knows of has its name here.
+    """The folder of one run, or of one use of a trained run.
 
     Attributes:
         path: of the folder.
@@ -23,22 +23,38 @@ class RunFolder:
 
     @property
     def hydra(self) -> Path:
+        """Folder of the composed config as Hydra keeps it."""
         return self.path / ".hydra"
+
+    @property
+    def settings(self) -> Path:
+        """What Hydra says of itself."""
+        return self.hydra / "hydra.yaml"
+
+    @property
+    def overrides(self) -> Path:
+        """The arguments that the run was begun with."""
+        return self.hydra / "overrides.yaml"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of all checkpoints."""
+        return self.path / "checkpoints"
 
     @property
     def last(self) -> Path:
         """The checkpoint that the run goes on from."""
-        return self._checkpoint("last")
+        return self.checkpoints / "last"
 
     @property
     def best(self) -> Path:
         """The checkpoint with the best validation ELBO."""
-        return self._checkpoint("best")
+        return self.checkpoints / "best"
 
     @property
     def alone(self) -> Path:
         """The checkpoint of the VAEs before they were joined."""
-        return self._checkpoint("alone")
+        return self.checkpoints / "alone"
 
     @property
     def tables(self) -> Path:
@@ -57,19 +73,83 @@ class RunFolder:
 
     @property
     def tensorboard(self) -> Path:
+        """Folder of TensorBoard's events, made anew of the records whenever the run goes on."""
         return self.path / "tensorboard"
 
     @property
     def log(self) -> Path:
+        """What the run told, lines of text."""
         return self.path / "run.log"
 
     @property
     def figures(self) -> Path:
+        """Folder of what evaluation and tasks draw."""
         return self.path / "figures"
+
+    def figure(self, name: str) -> Path:
+        """One of the figures, PNG."""
+        return self.figures / f"{name}.png"
+
+    @property
+    def cards(self) -> Path:
+        """What the cards of factors show, JSON."""
+        return self.path / "cards.json"
+
+    @property
+    def images(self) -> Path:
+        """What a use of a trained run makes, one by one."""
+        return self.path / "images"
 
     @property
     def report(self) -> Path:
+        """One page with all numbers and figures, which needs no other file."""
         return self.path / "report.html"
 
-    def _checkpoint(self, name: str) -> Path:
-        return self.path / "checkpoints" / name
+    def trace(self, name: str) -> Path:
+        """The profile of a few training steps of a view, or of a model that trains as a whole."""
+        return self.path / f"trace_{name}.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that works on the run, where it is one of a sweep."""
+        return self.path / ".lock"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """What a folder inside this one must not be called."""
+        return self.checkpoints, self.figures, self.tables, self.tensorboard
+
+
+@dataclass(frozen=True)
+class SweepFolder:
+    """The folder of one sweep, with a folder for each of its runs in it.
+
+    Attributes:
+        path: of the folder.
+    """
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """Hydra's name for the config of a sweep."""
+        return self.path / "multirun.yaml"
+
+    @property
+    def table(self) -> Path:
+        """A row a run."""
+        return self.path / "sweep.csv"
+
+    @property
+    def lock(self) -> Path:
+        """Held for as long as the table is changed."""
+        return self.path / ".sweep.csv.lock"
+
+    @property
+    def figure(self) -> Path:
+        """The scores of its runs by the swept keys."""
+        return self.path / "sweep.png"
+
+    def run(self, job: str) -> RunFolder:
+        """The folder of one of its runs."""
+        return RunFolder(self.path / job)

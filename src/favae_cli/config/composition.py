@@ -44,5 +44,6 @@ def _no_option(error: MissingConfigException) -> str:
 
 
 def not_installed(choice: str) -> str:
+    """The line on `choice`, an option of `PLUGINS`, that says which extra of the package it needs."""
     package, extra = PLUGINS[choice]
     return f"{choice}: {package} is not installed; pip install 'favae-run[{extra}]'"

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from omegaconf import DictConfig
 from pydantic import TypeAdapter
 
 from favae_cli.common.errors import UserError
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.choices import SEEN_BY, ViewConfig
 from favae_cli.config.data_sets import Kind
 from favae_cli.config.models import BetaVaeConfig, FaConfig, FaVaeConfig, JointModelConfig, VaeConfig
 from favae_cli.config.run import TASKS, Config, TrainerConfig
 from favae_cli.config.section import validated
-from favae_cli.config.views import BernoulliViewConfig, ConvArch, FrozenViewConfig, NetworkViewConfig, VaeViewConfig
+from favae_cli.config.views import (
+    AUTO,
+    BernoulliViewConfig,
+    ConvArch,
+    FrozenViewConfig,
+    NetworkViewConfig,
+    VaeViewConfig,
+)
 
 
 def validate(composed: DictConfig) -> Config:
@@ -40,6 +49,8 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield f"pretrained: there is no folder {config.pretrained}"
     if config.pretrained is not None and not isinstance(config.model, FaVaeConfig | VaeConfig | BetaVaeConfig):
         yield f"pretrained: model={config.model.name} has no VAEs of its own to load; leave it out"
+    if isinstance(config.model, FaVaeConfig) and config.model.gamma and config.model.feed:
+        yield "model.feed: is for model.gamma=0, with which each view learns by itself in the rounds; use 0"
     loaded, kinds = config.data.loaded_sides(), config.data.kinds()
     sides = {}
     for name, view in config.views.items():
@@ -50,6 +61,8 @@ def _contradictions(config: Config) -> Iterator[str]:
         else:
             sides[name] = loaded[source]
             yield from _misfits(name, view, kinds[source], sides[name])
+            if isinstance(config.model, JointModelConfig) and getattr(view, "latent", None) == AUTO:
+                yield f"views.{name}.latent: model={config.model.name} has one latent space; give all views one number"
     yield from _lacking(config, sides)
 
 
@@ -73,6 +86,12 @@ def _misfits(name: str, view: ViewConfig, kind: Kind, side: int | None) -> Itera
         return
     if isinstance(view, FrozenViewConfig) and not view.run.is_dir():
         yield f"views.{name}.run: there is no folder {view.run}"
+    if (
+        isinstance(view, VaeViewConfig)
+        and view.latent == AUTO
+        and not (view.starts_linear and view.variance != "learned")
+    ):
+        yield f"views.{name}.latent: auto needs start=linear and a number as variance; give a number"
     if isinstance(view, VaeViewConfig) and isinstance(view.arch, ConvArch):
         if side is None:
             yield f"views.{name}.arch: conv is for images, {name} is a table; use arch@views.{name}.arch=mlp"
@@ -114,7 +133,7 @@ def _lacking(config: Config, sides: dict[str, int | None]) -> Iterator[str]:
 
 
 # In the folder of a transfer run.
-TAKEN = ("transfer", "rival", "small", "checkpoints", "figures", "tables", "tensorboard")
+TAKEN = ("transfer", "rival", "small", *(folder.name for folder in RunFolder(Path()).folders))
 
 
 def _uneven(config: Config, source: VaeViewConfig, target: VaeViewConfig) -> Iterator[str]:

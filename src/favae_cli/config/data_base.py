@@ -18,6 +18,8 @@ OnBadImage = Literal["skip", "stop"]
 
 
 class SplitConfig(Section):
+    """The shares held out; the rest, which must not be empty, trains."""
+
     validation: Share = Field(description="share of the samples that tune the model")
     test: Share = Field(description="share of the samples that judge it")
 
@@ -29,6 +31,8 @@ class SplitConfig(Section):
 
 
 class RandomSplitConfig(SplitConfig):
+    """A split that is drawn."""
+
     seed: Seed | None = Field(description="draws the samples and the random split; null takes the run's seed")
 
 

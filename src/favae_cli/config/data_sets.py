@@ -52,9 +52,11 @@ class AvatarsConfig(BaseDataConfig):
     split: SplitConfig
 
     def sides(self) -> dict[str, int | None]:
+        """All views but those whose source is `attributes` are drawn, as squares of `size`."""
         return {name: None if source == "attributes" else self.size for name, source in self.views.items()}
 
     def contradictions(self) -> Iterator[str]:
+        """Also a view under `missing` that there is not."""
         yield from super().contradictions()
         for name in self.missing:
             if name not in self.views:
@@ -85,9 +87,11 @@ class CelebAConfig(BaseDataConfig, CelebAFiles):
     attributes: Names = Field(description="columns of list_attr_celeba.txt")
 
     def sides(self) -> dict[str, int | None]:
+        """`face` is the one image."""
         return {"face": self.size, "attributes": None}
 
     def pixels(self) -> dict[str, Pixels]:
+        """The section itself has the keys of a face's pixels."""
         return {"face": self}
 
 
@@ -109,9 +113,11 @@ class CartoonSetConfig(BaseDataConfig, CartoonFiles):
     )
 
     def sides(self) -> dict[str, int | None]:
+        """`cartoon` is the one image."""
         return {"cartoon": self.size, "attributes": None}
 
     def pixels(self) -> dict[str, Pixels]:
+        """The section itself has the keys of a cartoon's pixels."""
         return {"cartoon": self}
 
 
@@ -123,12 +129,16 @@ class PairedClass(Section):
 
 
 class PairCount(Section):
+    """Pairs of each split, each at least one."""
+
     train: Count
     validation: Count
     test: Count
 
 
 class PairingConfig(Section):
+    """Which faces and cartoons make pairs, and how many."""
+
     by: dict[Name, Annotated[dict[Name, PairedClass], Field(min_length=2)]] = Field(
         min_length=1, description="group -> class -> what it is on either side; a pair agrees in every group"
     )
@@ -147,12 +157,15 @@ class PairsConfig(BaseDataConfig):
     pairing: PairingConfig
 
     def sides(self) -> dict[str, int | None]:
+        """Either image has its own size; `attributes` are what a pair agrees in."""
         return {"face": self.faces.size, "cartoon": self.cartoons.size, "attributes": None}
 
     def pixels(self) -> dict[str, Pixels]:
+        """Of either side as its own section says."""
         return {"face": self.faces, "cartoon": self.cartoons}
 
     def contradictions(self) -> Iterator[str]:
+        """Also classes of `pairing` that are not told apart, and attributes that are none of them."""
         yield from super().contradictions()
         classes = [name for group in self.pairing.by.values() for name in group]
         for name in sorted({name for name in classes if classes.count(name) > 1}):
@@ -212,7 +225,9 @@ class ArraysConfig(BaseDataConfig):
     size: dict[Name, Count] = Field(description="shorter side of the images of each view that has some, pixels")
 
     def kinds(self) -> dict[str, Kind]:
+        """As `FAVAE.fit` was told, or guessed from the arrays."""
         return self.views
 
     def sides(self) -> dict[str, int | None]:
+        """Only images have one."""
         return {name: self.size.get(name) for name in self.views}

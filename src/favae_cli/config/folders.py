@@ -41,5 +41,5 @@ def config_of_run(folder: Path, key: str) -> Path:
         raise UserError(f"{key}: there is no folder {folder}")
     file = RunFolder(folder).config
     if not file.is_file():
-        raise UserError(f"{key}: {folder} is not the folder of a run; it has no .hydra/config.yaml")
+        raise UserError(f"{key}: {folder} is not the folder of a run; it has no {file.relative_to(folder)}")
     return file

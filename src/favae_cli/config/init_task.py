@@ -12,6 +12,8 @@ from favae_cli.config.trained_run_tasks import Paths
 
 
 class InitConfig(Section):
+    """`task=init`: files to look at, and the experiment to write."""
+
     task: Literal["init"]
     input: Paths = Field(description="CSV, Parquet or .npz files, or folders of them")
     name: Name | None = Field(description="of the experiment; null: as the first file")

@@ -20,6 +20,7 @@ class FaVaeConfig(FactorModelConfig):
 
     name: Literal["fa_vae"]
     beta: NotNegative = Field(description="weight of the KL term in the rounds")
+    gamma: NotNegative = Field(description="weight of predicting each view through the factors; 0: as published")
     prior: Literal["predictive", "posterior"] = Field(description="prior of z: the views it is from")
     feed: float = Field(ge=0, le=1, description="share of the samples decoded from the mean of the prior")
     feed_rounds: int | None = Field(ge=0, description="rounds in which they are, the first ones; null: all")

@@ -60,6 +60,8 @@ class OwnView(Section):
 
 
 class ImageData(OwnView, Pixels):
+    """Image files named in a column, or images in an array."""
+
     kind: Literal["image"]
     column: Text | None = Field(description="image paths, relative to root")
     array: Text | None = Field(description="of an .npz file, or an .npy file: uint8 (N, H, W) or (N, H, W, C)")
@@ -71,6 +73,8 @@ class ImageData(OwnView, Pixels):
 
 
 class BinaryData(OwnView):
+    """Attributes, 0 or 1 each: columns as they are, and categories of other columns."""
+
     kind: Literal["binary"]
     columns: Annotated[list[Text], AfterValidator(_without_slash)] = Field(
         description="columns of 0/1, true/false or yes/no"
@@ -81,15 +85,20 @@ class BinaryData(OwnView):
     empty: Literal["missing", "zero"] = Field(description="what an empty category cell means")
 
     def reads(self) -> list[str]:
+        """The columns of attributes, then those of the categories to binarise."""
         return [*self.columns, *self.binarise]
 
 
 class RealData(OwnView):
+    """Columns of numbers, each with a unit of its own."""
+
     kind: Literal["real"]
     columns: Columns = Field(description="columns of numbers")
 
 
 class CategoricalData(OwnView):
+    """Columns of categories, which need no order."""
+
     kind: Literal["categorical"]
     columns: Annotated[Columns, AfterValidator(_without_equals)] = Field(
         description="columns of categories, a variable each"
@@ -97,6 +106,8 @@ class CategoricalData(OwnView):
 
 
 class TextData(OwnView):
+    """Texts, which the view cuts into tokens."""
+
     kind: Literal["text"]
     column: Text = Field(description="texts")
 
@@ -116,10 +127,14 @@ class _Rows(_Numbers):
 
 
 class VectorData(_Rows):
+    """Numbers that belong together, as an embedding's do."""
+
     kind: Literal["vector"]
 
 
 class CountsData(_Rows):
+    """Whole numbers from 0 up."""
+
     kind: Literal["counts"]
 
 
@@ -148,6 +163,8 @@ OwnViewKind = Annotated[
 
 
 class ManifestSplitConfig(SplitConfig):
+    """A split by a column of the user's, or drawn by row or by group."""
+
     by: Text = Field(description="'row', or a column whose equal values stay in one split")
     column: Text | None = Field(description="column that holds train, validation or test")
     seed: Seed | None = Field(description="picks the random split; null takes the run's seed")
@@ -187,15 +204,19 @@ class ManifestConfig(BaseDataConfig):
         return {name: view.table or self.table or (view.own_array and first) or "" for name, view in self.views.items()}
 
     def sides(self) -> dict[str, int | None]:
+        """A view of images has a `size`, no other has."""
         return {name: getattr(view, "size", None) for name, view in self.views.items()}
 
     def pixels(self) -> dict[str, Pixels]:
+        """The view's own section has the keys."""
         return {name: view for name, view in self.views.items() if isinstance(view, ImageData)}
 
     def kinds(self) -> dict[str, Kind]:
+        """As the `kind` of each view says."""
         return {name: view.kind for name, view in self.views.items()}
 
     def contradictions(self) -> Iterator[str]:
+        """Also views without a column, without a table, or without the key that they are joined or ordered by."""
         yield from super().contradictions()
         for name, view in self.views.items():
             if isinstance(view, BinaryData) and not (view.columns or view.binarise):

@@ -27,10 +27,14 @@ else:
 
 
 class TaskConfig(Section):
+    """Which task of a new run."""
+
     name: TaskName
 
 
 class ScheduleConfig(Section):
+    """How long what trains: the VAEs alone, then rounds of factor engine and VAEs."""
+
     alone_epochs: int = Field(ge=0, description="epochs of the VAE alone, at most")
     alone_beta: NotNegative = Field(description="weight of the KL term while the VAE trains alone")
     patience: Count | None = Field(description="epochs without a better ELBO that end them; null: never")
@@ -64,6 +68,8 @@ class MachineConfig(Section):
 
 
 class TrainerConfig(MachineConfig):
+    """How networks are trained, and on how many processes."""
+
     devices: Count = Field(description="processes on each machine, which share every batch; on GPUs, one for each")
     nodes: Count = Field(description="machines")
     batch_size: int = Field(ge=2, description="samples; batch norm needs two")
@@ -88,12 +94,16 @@ class JudgeConfig(Section):
 
 
 class GenerationConfig(Section):
+    """Images made of attributes that are asked for."""
+
     per_combination: Count = Field(description="images")
     strengths: Annotated[list[Positive], Field(min_length=1)] = Field(description="candidates, of E[g | attributes]")
     show: Count = Field(description="images in the figure")
 
 
 class EditingConfig(Section):
+    """Images in which one attribute is changed."""
+
     strengths: Annotated[list[Positive], Field(min_length=1)] = Field(description="lengths to try")
     images: Count = Field(description="test images")
     show: Count = Field(description="images in the figure")
@@ -107,12 +117,16 @@ class TranslationConfig(Section):
 
 
 class TraversalConfig(Section):
+    """Images along a factor, or along a dimension of z."""
+
     features: Count = Field(description="rows: the factors, or dimensions of z, that matter most")
     reach: Positive = Field(description="how far each way, in standard deviations")
     steps: int = Field(ge=3, description="images of a row")
 
 
 class EvaluationConfig(Section):
+    """What is measured and drawn when training has ended."""
+
     judge: JudgeConfig
     generate: GenerationConfig
     edit: EditingConfig

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from functools import reduce
 from pathlib import Path
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 _ABSENT = object()
 _GONE = ("trainer.strategy",)  # keys of earlier versions that said nothing
+# What earlier versions did before there was the key, where it is not the default of today.
+_WAS = {"model.gamma": 0.0, "views.*.start": "random"}
 
 
 def stored_config(folder: Path, key: str) -> DictConfig:
@@ -45,7 +48,7 @@ def stored_config(folder: Path, key: str) -> DictConfig:
 
 
 def validate_stored(composed: DictConfig) -> Config:
-    """As `validate`, once each key that the config lacks has the default of today.
+    """As `validate`, once each key that the config lacks has a value: what the run did, or the default of today.
 
     Raises:
         UserError: with every mistake found, one a line, each beginning with its key.
@@ -55,11 +58,11 @@ def validate_stored(composed: DictConfig) -> Config:
         Config.model_validate(data)
     except ValidationError as error:
         for path in missing_keys(error, data):
-            default = next(_defaults(path, data), _ABSENT)
-            if default is not _ABSENT:
-                key = ".".join(path)
-                logger.info("%s is newer than the run; it is %s, as by default", key, default)
-                OmegaConf.update(filled, key, default, force_add=True)
+            key = ".".join(path)
+            value = _WAS.get(re.sub(r"^views\.[^.]+", "views.*", key), next(_defaults(path, data), _ABSENT))
+            if value is not _ABSENT:
+                logger.info("%s is newer than the run; it is %s for it", key, value)
+                OmegaConf.update(filled, key, value, force_add=True)
     return validate(filled)
 
 

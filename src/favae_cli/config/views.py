@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -13,6 +13,8 @@ from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     Tag,
+    ValidationInfo,
+    field_validator,
     model_serializer,
 )
 
@@ -101,6 +103,11 @@ class BaseViewConfig(Section):
 
     data: Name | None = Field(description="view of the data that it sees; null: the one of its own name")
 
+    @property
+    def copies(self) -> float:
+        """As how many of itself the view counts in the factor model."""
+        return 1.0
+
 
 class GruArch(Section):
     """Gated recurrent units over time, in both directions."""
@@ -130,9 +137,22 @@ class TokenArch(Section):
 
 
 class NetworkViewConfig(BaseViewConfig):
-    """What every view with an encoder and a decoder of its own has."""
+    """What every view with an encoder and a decoder of its own is."""
+
+
+class SizedViewConfig(NetworkViewConfig):
+    """One that has to be told how large its z is."""
 
     latent: Count = Field(description="dimensions of z")
+
+
+AUTO = "auto"
+MOST_LATENT = 256  # dimensions of a z of size auto
+
+Latent = Annotated[
+    Annotated[Count, Tag("number")] | Annotated[Literal["auto"], Tag(AUTO)],
+    Discriminator(lambda value: AUTO if value == AUTO else "number"),
+]
 
 
 class VaeViewConfig(NetworkViewConfig):
@@ -141,14 +161,36 @@ class VaeViewConfig(NetworkViewConfig):
     sees = ("image", "vector", "real", "binary")
 
     type: Literal["vae"]
+    latent: Latent = Field(
+        description=f"dimensions of z; auto: as many components as stand out of the variance, up to {MOST_LATENT}"
+    )
     arch: ImageArch
     likelihood: Literal["gaussian", "bernoulli"] = Field(description="of the data given z")
     variance: Variance = Field(
         description="of the gaussian likelihood: for pixels in [0, 1], or for standardised columns"
     )
+    start: Literal["linear", "random"] | None = Field(
+        description="of the networks: linear adds them to the optimum of a linear VAE; null: linear if gaussian"
+    )
+
+    @field_validator("start")
+    @classmethod
+    def _fits(cls, start: str | None, info: ValidationInfo) -> str | None:
+        if start == "linear" and info.data.get("likelihood") == "bernoulli":
+            raise ValueError("linear is for likelihood=gaussian; use random, or null")
+        return start
+
+    def sized(self, latent: int) -> Self:
+        """The same with so many dimensions."""
+        return self.model_copy(update={"latent": latent})
+
+    @property
+    def starts_linear(self) -> bool:
+        """Whether the networks begin at the optimum of a linear VAE."""
+        return self.likelihood == "gaussian" if self.start is None else self.start == "linear"
 
 
-class CountsViewConfig(NetworkViewConfig):
+class CountsViewConfig(SizedViewConfig):
     """Vectors of counts."""
 
     sees = ("counts",)
@@ -158,7 +200,9 @@ class CountsViewConfig(NetworkViewConfig):
     likelihood: Literal["poisson", "negative_binomial"] = Field(description="of the counts given z")
 
 
-class SequenceViewConfig(NetworkViewConfig):
+class SequenceViewConfig(SizedViewConfig):
+    """A VAE of sequences, which may differ in length."""
+
     sees = ("sequence",)
 
     type: Literal["sequence"]
@@ -166,7 +210,9 @@ class SequenceViewConfig(NetworkViewConfig):
     variance: Variance = Field(description="of the gaussian likelihood, for standardised channels")
 
 
-class TextViewConfig(NetworkViewConfig):
+class TextViewConfig(SizedViewConfig):
+    """A VAE of texts, token by token, with a vocabulary learned from the training texts."""
+
     sees = ("text",)
 
     type: Literal["text"]
@@ -180,26 +226,39 @@ class FactorViewConfig(BaseViewConfig):
 
     weight: Positive = Field(description="the view counts as so many copies of itself")
 
+    @property
+    def copies(self) -> float:
+        """The weight."""
+        return self.weight
+
 
 class BernoulliViewConfig(FactorViewConfig):
+    """Binary columns with a logit each, in closed form."""
+
     sees = ("binary",)
 
     type: Literal["bernoulli"]
 
 
 class CategoricalViewConfig(FactorViewConfig):
+    """One-hot categories with a logit each, in closed form."""
+
     sees = ("categorical",)
 
     type: Literal["categorical"]
 
 
 class RealViewConfig(FactorViewConfig):
+    """Columns of numbers, standardised, in closed form."""
+
     sees = ("real", "vector")
 
     type: Literal["real"]
 
 
 class FrozenViewConfig(BaseViewConfig):
+    """A view as another run trained it; its networks do not train."""
+
     sees = ("image", "vector", "real", "binary")
 
     type: Literal["frozen"]

@@ -40,18 +40,22 @@ class ViewData:
 
     @property
     def is_image(self) -> bool:
+        """Whether a sample is an (H, W, C)."""
         return self.values.ndim == 4
 
     @property
     def is_table(self) -> bool:
+        """Whether a sample is a (D,), of numbers of any kind."""
         return self.values.ndim == 2
 
     @property
     def is_sequence(self) -> bool:
+        """Whether a sample is a (T, C)."""
         return self.values.ndim == 3
 
     @property
     def is_text(self) -> bool:
+        """Whether a sample is a str."""
         return self.values.ndim == 1
 
     @property

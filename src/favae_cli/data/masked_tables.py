@@ -66,7 +66,7 @@ def require_categories(view: ViewData, train: np.ndarray, key: str) -> tuple[str
 def require_numbers(view: ViewData, train: np.ndarray, key: str) -> tuple[str, ...]:
     """Refuse a table of numbers, or sequences, of which a column cannot be learned at all; note constant columns.
 
-    A column without a training value has no scale. A constant one may stay: it is foretold as it is.
+    A column without a training value has no scale. A constant one may stay: it is predicted as it is.
 
     Raises:
         UserError: names columns that are missing throughout, or all if they are all constant.

@@ -27,10 +27,14 @@ class Shares(Protocol):
     """The shares of the samples held out, each above 0 and together below 1; the rest trains."""
 
     @property
-    def validation(self) -> float: ...
+    def validation(self) -> float:
+        """Of the samples that tune the model."""
+        ...
 
     @property
-    def test(self) -> float: ...
+    def test(self) -> float:
+        """Of the samples that judge it."""
+        ...
 
 
 def split_indices(

@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from favae_cli.data import Dataset
 from favae_cli.models.fa_vae import FAVAE, observed_table
+from favae_cli.queries.given import Given
 from favae_cli.reporting.figures import reliability
 from favae_cli.views import Encoded
 
@@ -38,9 +39,9 @@ def predicted_attributes(
     """
     indices = data.split[split]
     others = [name for name in model.views if name != view]
-    evidence = model.embeddings(data, indices, encoded, others)
     known = np.any([data.views[name].present[indices] for name in others], axis=0)
-    return observed_table(data, view, indices)[known], model.predict(view, evidence)[known]
+    given = Given.of_samples(model, data, indices, encoded, others)
+    return observed_table(data, view, indices)[known], given.decoded(view)[known]
 
 
 def attribute_metrics(

@@ -21,7 +21,7 @@ class DCI:
     Attributes:
         disentanglement: 1 if every dimension serves one factor, 0 if it serves all alike.
         completeness: 1 if every factor is read from one dimension, 0 if from all alike.
-        informativeness: share of the factors' variance that is foretold, mean over factors.
+        informativeness: share of the factors' variance that is predicted, mean over factors.
     """
 
     disentanglement: float
@@ -61,7 +61,7 @@ def dci(
 ) -> DCI:
     """Disentanglement, completeness and informativeness.
 
-    Boosted trees foretell each factor from the embedding. How much worse they foretell the training samples when one
+    Boosted trees predict each factor from the embedding. How much worse they predict the training samples when one
     dimension is shuffled is that dimension's importance; a factor's importances are scaled to sum to one. A dimension
     scores one minus the entropy of its importances over the factors, in units of the largest possible, and counts as
     much as it is used; a factor scores likewise over the dimensions.
@@ -142,7 +142,7 @@ def _varying(factors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _numbers(values: np.ndarray, categories: np.ndarray | None) -> list[np.ndarray]:
-    """What a regression can foretell, float64 (N,) each: the values, or for each category whether it is the one."""
+    """What a regression can predict, float64 (N,) each: the values, or for each category whether it is the one."""
     if categories is None:
         return [values.astype(float)]
     return [(values == category).astype(float) for category in categories]

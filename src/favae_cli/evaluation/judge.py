@@ -88,7 +88,7 @@ def _fit(judge: Judge, images: np.ndarray, labels: np.ndarray, settings: JudgeCo
             where = send(rows, runtime.device)
             loss = functional.binary_cross_entropy_with_logits(judge._logits(x), targets[where], seen[where])
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             schedule.step()
 

@@ -1,4 +1,4 @@
-"""What the model foretells of each view from the others, beside the truth."""
+"""What the model predicts of each view from the others, beside the truth."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def prediction_metrics(model: FAVAE, data: Dataset, split: str, encoded: Mapping
 def prediction_pictures(
     model: FAVAE, data: Dataset, split: str, encoded: Mapping[str, Encoded], show: int
 ) -> dict[str, Figure]:
-    """`prediction_<view>`: what all other views foretell against the truth; `show` images or sequences, all of a table.
+    """`prediction_<view>`: what all other views predict against the truth; `show` images or sequences, all of a table.
 
     Texts have no figure.
     """

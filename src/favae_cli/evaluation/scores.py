@@ -84,8 +84,10 @@ def column_aucs(truth: np.ndarray, made: np.ndarray) -> np.ndarray:
 
 
 def _categorical_scores(truth: np.ndarray, made: np.ndarray, variables: list[slice]) -> dict[str, float]:
-    """Share in which the most probable category is the true one, mean AUC of each category against the rest, and log
-    loss in nats; means over the variables.
+    """Scores of categories, means over the variables.
+
+    Share in which the most probable category is the true one, mean AUC of each category against the rest, and log
+    loss in nats.
 
     Args:
         truth, made: (R, D) one-hot, and probabilities.

@@ -39,6 +39,7 @@ class Pairs:
 
     @classmethod
     def of(cls, data: Dataset, split: str, source: str, target: str) -> Pairs:
+        """All samples of `split` that have both views, in the order of the data set."""
         indices = data.having(split, source, target)
         return cls(source, target, data.views[source].gather(indices), data.views[target].gather(indices), indices)
 

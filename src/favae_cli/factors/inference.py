@@ -30,13 +30,27 @@ class LocalEmbedding(Protocol):
 
     def update(
         self, rows: np.ndarray, prior_mean: np.ndarray, precision: float, coupling: np.ndarray | None = None
-    ) -> None: ...
+    ) -> None:
+        """Set `mean` and `variance` of the samples `rows` to the optimal q(z), given (R, D) <W><g> + <b> and <tau>.
 
-    def shares(self, rows: np.ndarray, precision: float) -> np.ndarray: ...
+        With `coupling`, (D, D) d r / d z, the prior mean r follows z as g would; else q(g) is held fixed.
+        """
+        ...
 
-    def log_likelihood(self) -> float: ...
+    def shares(self, rows: np.ndarray, precision: float) -> np.ndarray:
+        """How far z follows its prior mean, (R, D) in 0 to 1; 1 where x is missing."""
+        ...
 
-    def stretch(self, view: ViewFactors, squares: np.ndarray, total: Total = ...) -> ViewFactors: ...
+    def log_likelihood(self) -> float:
+        """E log p(x | z), or its bound, summed over the entries seen, nats."""
+        ...
+
+    def stretch(self, view: ViewFactors, squares: np.ndarray, total: Total = ...) -> ViewFactors:
+        """Bring z to its best scale, if the likelihood leaves that open, and return the beliefs `view` about it.
+
+        `squares` are the (D,) sums of squared residuals; `total` sums over processes.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -56,8 +70,9 @@ class Group:
 
 @dataclass(frozen=True)
 class Pull:
-    """How z of a local view hangs on <g>, and so on all <z> (D_p,) of its pattern: it is expected at
-    <z> @ weights + bias, with the precision tau.
+    """How z of a local view hangs on <g>, and so on all <z> (D_p,) of its pattern.
+
+    It is expected at <z> @ weights + bias, with the precision tau.
 
     Attributes:
         own: where its own <z> are among those of the pattern.
@@ -112,6 +127,8 @@ class Evidence:
     @few_threads()
     def settle(self, model: FactorModel, tolerance: float = 1e-6, steps: int = 200) -> None:
         """Iterate local q(z) and q(g) to their fixed point with the model's parameters held as they are."""
+        if not self.local:
+            return
         pulls = self._pulls(model)
         for _ in range(steps):
             before = [local.mean.copy() for local in self.local.values()]

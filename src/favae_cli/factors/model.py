@@ -24,10 +24,12 @@ class Gamma:
 
     @property
     def mean(self) -> np.ndarray:
+        """Elementwise, in the shape of `rate`."""
         return self.shape / self.rate
 
     @property
     def mean_log(self) -> np.ndarray:
+        """E log x, elementwise; below the log of the mean."""
         return digamma(self.shape) - np.log(self.rate)
 
     def kl(self) -> float:
@@ -73,10 +75,12 @@ class ViewFactors:
 
     @property
     def size(self) -> int:
+        """D, dimensions of the embedding."""
         return len(self.weights)
 
     @property
     def tau(self) -> float:
+        """<tau>, the expected precision of z around W g + b."""
         return float(self.noise.mean)
 
     @cached_property

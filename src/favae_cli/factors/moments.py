@@ -24,7 +24,9 @@ T = TypeVar("T")
 class Gather(Protocol):
     """Gives a list of what every process has, the same everywhere."""
 
-    def __call__(self, part: T) -> list[T]: ...
+    def __call__(self, part: T) -> list[T]:
+        """The parts of all processes, in the order of their ranks."""
+        ...
 
 
 def alone(part: T) -> list[T]:

@@ -32,13 +32,19 @@ class MachineSettings(Protocol):
     """What a config says of the machine, as `Machine` of the schema does."""
 
     @property
-    def device(self) -> str: ...
+    def device(self) -> str:
+        """As torch names it, or `auto`."""
+        ...
 
     @property
-    def precision(self) -> str: ...
+    def precision(self) -> str:
+        """`auto`, `fp32` or `bf16` of the networks; the factor engine computes in float64 whatever it is."""
+        ...
 
     @property
-    def threads(self) -> int | None: ...
+    def threads(self) -> int | None:
+        """Of each process; None leaves them as they are."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -82,8 +88,7 @@ class Runtime:
 
 
 def prepare(machine: MachineSettings, world: World = ALONE) -> Runtime:
-    """Set up this process, one of a `world`, for a run: memory, threads (None leaves them as they are), device,
-    precision.
+    """Set up this process, one of a `world`, for a run: memory, threads, device, precision.
 
     It stays so for the life of the process.
 
@@ -109,8 +114,11 @@ def use_threads(count: int) -> None:
 
 
 def use_tensor_cores() -> None:
-    """Have GPUs multiply float32 matrices in TF32 (factors of 10 bits of mantissa, sums of 23), as cuDNN's convolutions
-    do by themselves, and let cuDNN try which convolution is the fastest for a shape. Float64 stays what it is."""
+    """Have GPUs multiply float32 matrices in TF32, and let cuDNN try which convolution is the fastest for a shape.
+
+    TF32 has factors of 10 bits of mantissa and sums of 23; cuDNN's convolutions use it by themselves. Float64 stays
+    what it is.
+    """
     torch.set_float32_matmul_precision("high")
     torch.backends.cudnn.benchmark = True
 

@@ -61,8 +61,10 @@ class StopRequest:
 
 @contextmanager
 def told_to_stop(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Have `handler` called by SIGTERM and SIGINT for as long as the context lasts; in another thread than the main
-    one, where that is not possible, change nothing."""
+    """Have `handler` called by SIGTERM and SIGINT for as long as the context lasts.
+
+    In another thread than the main one, where that is not possible, change nothing.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from importlib import import_module
 
 import torch
@@ -11,8 +12,8 @@ from favae_cli.common import extensions
 from favae_cli.common.errors import UserError
 from favae_cli.common.random_streams import torch_generator
 from favae_cli.common.vision import torchvision
+from favae_cli.config.choices import ViewConfig
 from favae_cli.config.models import JointModelConfig, LibraryModelConfig, MultiVaeConfig
-from favae_cli.config.run import Config
 from favae_cli.config.views import VaeViewConfig
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import Runtime
@@ -25,24 +26,34 @@ __all__ = ["JointVAE", "build_joint"]
 logger = logging.getLogger(__name__)
 
 
-def build_joint(config: Config, data: Dataset, runtime: Runtime) -> JointVAE:
-    """The joint VAE that `config.model` asks for, over the config's `vae` views, with fresh weights.
+def build_joint(
+    settings: JointModelConfig, sections: Mapping[str, ViewConfig], seed: int, data: Dataset, runtime: Runtime
+) -> JointVAE:
+    """A joint VAE over the `vae` views, with fresh weights.
 
     Each view's networks begin with the weights that they would have in FA-VAE.
+
+    Args:
+        settings: of the model.
+        sections: by view, its section; the others are left out.
+        seed: of the run.
 
     Raises:
         UserError: sizes that do not fit the model, or a package that is not installed.
     """
-    settings = config.model
-    assert isinstance(settings, JointModelConfig)
     views = {
-        name: VaeView(section, data.views[name].shape, runtime, torch_generator(config.seed, name, "weights"))
-        for name, section in config.views.items()
+        name: VaeView(_begun(section), data.views[name].shape, runtime, torch_generator(seed, name, "weights"))
+        for name, section in sections.items()
         if isinstance(section, VaeViewConfig)
     }
-    if left_out := [name for name in config.views if name not in views]:
+    if left_out := [name for name in sections if name not in views]:
         logger.info("%s is without %s: only vae views take part", settings.name, ", ".join(left_out))
-    return _made(settings, views, torch_generator(config.seed, "joint", "weights"))
+    return _made(settings, views, torch_generator(seed, "joint", "weights"))
+
+
+def _begun(section: VaeViewConfig) -> VaeViewConfig:
+    """Where it is not said how to start, at random: each view's own linear optimum has another z than the others'."""
+    return section.model_copy(update={"start": section.start or "random"})
 
 
 def _made(settings: JointModelConfig, views: dict[str, VaeView], generator: torch.Generator) -> JointVAE:

@@ -120,12 +120,6 @@ class FAVAE:
             gather,
         )
 
-    def predict(self, view: str, evidence: Embeddings) -> np.ndarray:
-        """What the factors say of `view` in data space, (N, ...), once the evidence has settled."""
-        evidence.settle(self.joined)
-        mean, variance = evidence.predict(self.joined, view)
-        return self.views[view].decode(mean, variance)
-
 
 def observed_table(data: Dataset, view: str, indices: np.ndarray) -> np.ndarray:
     """A table view's values for the samples `indices` as float64 (N, D), NaN where anything is missing."""

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from favae_cli.machine.runtime import send
-from favae_cli.views.vae import Loss, VaeView
+from favae_cli.views.objective import Loss
+from favae_cli.views.vae import VaeView
 
 
 class JointVAE(ABC):

@@ -14,7 +14,8 @@ from torch.nn import functional
 from favae_cli.common.errors import UserError
 from favae_cli.config.models import MultiVaeConfig
 from favae_cli.models.joint_vae import JointVAE
-from favae_cli.views.vae import KLTerm, VaeView, gaussian_kl
+from favae_cli.views.objective import KLTerm, gaussian_kl
+from favae_cli.views.vae import VaeView
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class MultiVAE(JointVAE):
     def loss_of(
         self, batch: Mapping[str, Tensor], present: Mapping[str, Tensor], drawn: Mapping[str, Tensor]
     ) -> MultiLoss:
+        """One view that the sample has, drawn evenly, says what c is; every view it has says its own z."""
         classes = self.settings.classes
         inferred = {name: view.inference(batch[name]) for name, view in self.views.items()}
         here = {name: present[name].float() for name in self.views}
@@ -114,6 +116,7 @@ class MultiVAE(JointVAE):
         return logits - logits.mean(1, keepdims=True)
 
     def translate(self, source: str, target: str, stored: np.ndarray) -> np.ndarray:
+        """c as `source` says; the z of another view is 0, its prior mean."""
         encoded = self.views[source].encode(stored).mean
         logits, private = np.split(encoded, [self.settings.classes], axis=1)
         c = functional.softmax(torch.from_numpy(logits), 1).numpy()

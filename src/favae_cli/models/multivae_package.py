@@ -35,7 +35,8 @@ from torch.distributions import Distribution
 from favae_cli.common.errors import UserError
 from favae_cli.config.models import DmvaeConfig, LibraryModelConfig
 from favae_cli.models.joint_vae import JointVAE
-from favae_cli.views.vae import KLTerm, VaeView
+from favae_cli.views.objective import KLTerm
+from favae_cli.views.vae import VaeView
 
 MODELS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "mvae": (MVAE, MVAEConfig, {"warmup": 0}),
@@ -53,11 +54,10 @@ class _Encoder(BaseEncoder):  # type: ignore[misc]
 
     def __init__(self, view: VaeView, shared: int) -> None:
         super().__init__()
-        self.network, self.runtime, self.latent_dim = view.encoder, view.runtime, shared
+        self.network, self.latent_dim, self._infer = view.encoder, shared, view.inference
 
     def forward(self, x: Tensor) -> ModelOutput:
-        with self.runtime.autocast():
-            mean, log_variance = self.network(x)
+        mean, log_variance = self._infer(x)
         shared = self.latent_dim
         # Clones: some models write into what they are given.
         return ModelOutput(
@@ -73,11 +73,10 @@ class _Decoder(BaseDecoder):  # type: ignore[misc]
 
     def __init__(self, view: VaeView) -> None:
         super().__init__()
-        self.network, self.runtime = view.decoder, view.runtime
+        self.network, self._generate = view.decoder, view.generative
 
     def forward(self, z: Tensor) -> ModelOutput:
-        with self.runtime.autocast():
-            return ModelOutput(reconstruction=self.network(z))
+        return ModelOutput(reconstruction=self._generate(z))
 
 
 @dataclass(frozen=True)
@@ -135,6 +134,11 @@ class LibraryVAE(JointVAE):
         self.net.recon_log_probs = {_key(name): self._log_prob(name) for name in views}
         self._fits: dict[str, list[Tensor]] = {}
         self.networks = nn.ModuleDict({"joint": self.runtime.place(self.net)})
+        for name, view in views.items():
+            if view.starts_linear:  # else there are no units to keep
+                self.networks[f"of_{name}"] = nn.ModuleDict(
+                    {key: view.networks[key] for key in ("likelihood", "inputs")}
+                )
 
     def _log_prob(self, name: str) -> Callable[[Tensor, Tensor], Tensor]:
         view = self.views[name]
@@ -153,11 +157,17 @@ class LibraryVAE(JointVAE):
         return {"seed": torch.randint(2**63 - 1, (), generator=generator)}
 
     def seeded(self, drawn: Mapping[str, Tensor]) -> AbstractContextManager[None]:
+        """The package draws from torch's own generators."""
         return _seeded(int(drawn["seed"]), self.runtime.device)
 
     def loss_of(
         self, batch: Mapping[str, Tensor], present: Mapping[str, Tensor], drawn: Mapping[str, Tensor]
     ) -> LibraryLoss:
+        """Of all views; what each of them says is kept aside, so that the log has a log-likelihood and a KL of its own.
+
+        Raises:
+            UserError: the package finds the loss no longer finite.
+        """
         data = {_key(name): batch[name] for name in self.views}
         masks = {_key(name): present[name] for name in self.views}
         given = MultimodalBaseDataset(data) if self.complete else IncompleteDataset(data, masks)
@@ -198,9 +208,11 @@ class LibraryVAE(JointVAE):
                 return output.loss / count + log_likelihood.mean()
 
     def embed(self, view: str, stored: np.ndarray) -> np.ndarray:
+        """The mean of the variable that the package shares among the views."""
         return np.concatenate([shared for shared, _ in self._posterior(view, stored)])
 
     def translate(self, source: str, target: str, stored: np.ndarray) -> np.ndarray:
+        """Through the shared variable; where views have private ones besides, that of `target` is its prior's."""
         z = [np.concatenate([shared, private[target]], axis=1) for shared, private in self._posterior(source, stored)]
         return self.views[target].decode(np.concatenate(z))
 

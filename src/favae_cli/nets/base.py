@@ -7,6 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from favae_cli.common.errors import UserError
+from favae_cli.nets.linear_path import LinearDecoder, LinearEncoder
+
 _Convolution = nn.Conv1d | nn.ConvTranspose1d | nn.Conv2d | nn.ConvTranspose2d
 
 
@@ -17,6 +20,9 @@ class Encoder(nn.Module):
         body: maps a batch x to features (B, width).
         width: size of the features.
         latent: size D of the embedding.
+
+    Attributes:
+        linear: a path beside them, if there is one.
     """
 
     def __init__(self, body: nn.Module, width: int, latent: int) -> None:
@@ -24,6 +30,7 @@ class Encoder(nn.Module):
         self.body = body
         self.head = nn.Linear(width, 2 * latent)
         self.latent = latent
+        self.linear: LinearEncoder | None = None
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Batch x -> mean and log-variance, each float32 (B, D)."""
@@ -31,6 +38,8 @@ class Encoder(nn.Module):
         # The factor engine reads these numbers: eight bits of mantissa are too few for them.
         with torch.autocast(features.device.type, enabled=False):
             mean, log_variance = self.head(features.float()).split(self.latent, dim=1)
+            if self.linear is not None:
+                mean, log_variance = self.linear(x, mean, log_variance)
         return mean, log_variance
 
     @torch.no_grad()
@@ -41,6 +50,11 @@ class Encoder(nn.Module):
             scale: positive, one number or (D,).
         """
         scale = _positive(scale, self.head.weight, self.latent)
+        if self.linear is not None:  # in whose units the head is
+            self.linear.weight *= scale[:, None]
+            self.linear.offset *= scale
+            self.linear.log_variance += 2 * scale.log()
+            return
         self.head.weight[: self.latent] *= scale[:, None]
         self.head.bias[: self.latent] *= scale
         self.head.bias[self.latent :] += 2 * scale.log()
@@ -53,6 +67,9 @@ class Decoder(nn.Module):
         body: maps features (B, width) to a batch in data space.
         width: size of the features.
         latent: size D of the embedding.
+
+    Attributes:
+        linear: a path beside them, if there is one.
     """
 
     def __init__(self, body: nn.Module, width: int, latent: int) -> None:
@@ -60,11 +77,15 @@ class Decoder(nn.Module):
         self.stem = nn.Linear(latent, width)
         self.body = body
         self.latent = latent
+        self.linear: LinearDecoder | None = None
 
     def forward(self, z: Tensor) -> Tensor:
         """Embedding (B, D) -> float32 batch in data space, unbounded: the view applies its own activation."""
-        decoded: Tensor = self.body(self.stem(z))
-        return decoded.float()
+        decoded: Tensor = self.body(self.stem(z)).float()
+        if self.linear is None:
+            return decoded
+        with torch.autocast(decoded.device.type, enabled=False):
+            return self.linear(z, decoded)
 
     @torch.no_grad()
     def scale_embedding(self, scale: Tensor | float) -> None:
@@ -73,7 +94,10 @@ class Decoder(nn.Module):
         Args:
             scale: positive, one number or (D,).
         """
-        self.stem.weight /= _positive(scale, self.stem.weight, self.latent)
+        scale = _positive(scale, self.stem.weight, self.latent)
+        self.stem.weight /= scale
+        if self.linear is not None:
+            self.linear.weight /= scale
 
 
 def _positive(scale: Tensor | float, like: Tensor, latent: int) -> Tensor:
@@ -119,3 +143,22 @@ def _inputs(layer: nn.Linear | _Convolution) -> float:
     if isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d):
         return layer.in_channels * taps / math.prod(layer.stride)
     return layer.in_channels * taps
+
+
+def add_linear(encoder: Encoder, decoder: Decoder, values: int) -> None:
+    """Give a pair for samples of so many values a linear path, still without effect, and nothing beside it.
+
+    Raises:
+        UserError: the decoder's body still makes something with its last layer at zero; begins with a view's key.
+    """
+    encoder.linear = LinearEncoder(values, encoder.latent)
+    decoder.linear = LinearDecoder(values, decoder.latent)
+    layers = [decoder.stem, *decoder.body.modules()]
+    last = [layer for layer in layers if isinstance(getattr(layer, "weight", None), nn.Parameter)][-1]
+    for value in (*encoder.head.parameters(), *last.parameters(recurse=False)):
+        nn.init.zeros_(value)
+    decoder.eval()  # the trial leaves no trace
+    with torch.no_grad():
+        if decoder(torch.ones(2, decoder.latent)).any():
+            raise UserError("start: linear needs a decoder whose last layer makes the data; use random")
+    decoder.train()

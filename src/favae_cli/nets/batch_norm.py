@@ -74,7 +74,7 @@ def synchronise(network: nn.Module, world: World) -> None:
 
 def _on_cuda(plain: _BatchNorm) -> nn.Module:
     """PyTorch's own layer, fused, which knows no CPU."""
-    fused: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(plain)  # type: ignore[no-untyped-call]
+    fused: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(plain)
     return fused
 
 

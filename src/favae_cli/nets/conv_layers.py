@@ -29,6 +29,7 @@ class Conv2d(nn.Conv2d):
     padding: _Sizes
 
     def forward(self, input: Tensor) -> Tensor:
+        """As torch's; a training step on the CPU whose maps are small is one product of matrices."""
         sizes = zip(input.shape[2:], self.kernel_size, self.stride, self.padding, strict=True)
         small = tuple((n + 2 * padding - kernel) // stride + 1 for n, kernel, stride, padding in sizes)
         if not (_trains_on_cpu(input) and _few(small)):
@@ -44,6 +45,7 @@ class ConvTranspose2d(nn.ConvTranspose2d):
     padding: _Sizes
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """As torch's; on the CPU by whichever of its ways is fast for these sizes."""
         if output_size is not None or input.device.type != "cpu":
             return super().forward(input, output_size)
         trains = _trains_on_cpu(input)
@@ -86,7 +88,7 @@ class _Transposed(torch.autograd.Function):
         of_x, of_weight, of_bias, *_ = ctx.needs_input_grad
         return (
             functional.conv2d(grad, weight, None, *ctx.sizes) if of_x else None,
-            conv2d_weight(grad, weight.shape, x, *ctx.sizes) if of_weight else None,  # type: ignore[no-untyped-call]
+            conv2d_weight(grad, weight.shape, x, *ctx.sizes) if of_weight else None,
             grad.sum((0, 2, 3)) if of_bias else None,
             *(None, None, None),
         )

@@ -11,7 +11,7 @@ from favae_cli.machine.runtime import prepare
 from favae_cli.training.build import build_model, make_trainers
 from favae_cli.training.epoch_state import Position, Prior
 from favae_cli.training.trainer import Trainer
-from favae_cli.views.vae import KLTerm
+from favae_cli.views.objective import KLTerm
 
 COPIES = 4  # of every parameter: itself, its gradient and the optimiser's two moments
 STEPS = 3  # timed; the quickest counts, as the first finds nothing in place
@@ -46,7 +46,7 @@ def costs(config: Config, data: Dataset) -> dict[str, Cost]:
     """
     model = build_model(config, data, prepare(config.trainer))
     found = {}
-    for name, trainer in make_trainers(model, data, config).items():
+    for name, trainer in make_trainers(model, data, config.trainer, config.seed).items():
         size = sum(parameter.numel() for parameter in trainer.parameters)
         weights = sum(parameter.numel() * parameter.element_size() for parameter in trainer.parameters)
         found[name] = Cost(size, COPIES * weights, _seconds(trainer), config.plan.epochs)

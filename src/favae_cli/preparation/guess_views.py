@@ -47,6 +47,7 @@ class GuessedView:
 
     @property
     def kind(self) -> Kind:
+        """As its section says."""
         kind: Kind = self.source["kind"]
         return kind
 

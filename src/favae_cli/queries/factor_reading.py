@@ -12,6 +12,7 @@ from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel
 from favae_cli.factors.updates import ViewSums, update_latents
 from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.given import Given
 
 
 def factor_use(model: FactorModel, factor: int) -> str:
@@ -69,7 +70,6 @@ class Reading:
     def of(cls, model: FAVAE, data: Dataset, split: str) -> Reading:
         """Encode the samples of a split; at least one of them must have a view."""
         indices, factors = data.split[split], model.joined
-        evidence = model.embeddings(data, indices, model.encode(data, indices))
-        evidence.settle(factors)
-        moments, _ = evidence.refresh(factors)
-        return cls(model, data, indices, evidence.latents(factors), update_latents(factors, moments).views)
+        given = Given.of_samples(model, data, indices)
+        moments, _ = given.evidence.refresh(factors)
+        return cls(model, data, indices, given.latents(), update_latents(factors, moments).views)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.given import Given
 
 
 @dataclass(frozen=True)
@@ -26,18 +26,11 @@ class Editor:
 
     def latents(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """<g> (R, K) and Sigma_G (R, K, K) given attributes (R, D) alone; NaN is an attribute that is not given."""
-        given, factors = self._given(labels), self.model.joined
-        spread = np.empty((len(labels), factors.factors, factors.factors))
-        for rows, covariance in given.covariances(factors):
-            spread[rows] = covariance
-        return given.latents(factors), spread
+        given = self._given(labels)
+        return given.latents(), given.spreads()
 
-    def _given(self, labels: np.ndarray) -> Embeddings:
-        """The attributes as the only evidence, their bound iterated to its fixed point."""
-        local = self.model.inferred_views[self.attributes].local(labels)
-        evidence = Embeddings({}, {}, {self.attributes: local}, (self.attributes,))
-        evidence.settle(self.model.joined)
-        return evidence
+    def _given(self, labels: np.ndarray) -> Given:
+        return Given.of_table(self.model, self.attributes, labels)
 
     def generate(self, labels: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
         """An image (R, H, W, C) in [0, 1] for each row of attributes (R, D): g, then z, then its decoding.
@@ -54,9 +47,8 @@ class Editor:
 
     def direction(self, labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         """(R, D_m) the step W (E[g | wanted] - E[g | labels]) in z, from the attributes alone."""
-        factors = self.model.joined
-        step = self._given(wanted).latents(factors) - self._given(labels).latents(factors)
-        return step @ factors.views[self.view].weights.T
+        step = self._given(wanted).latents() - self._given(labels).latents()
+        return step @ self.model.joined.views[self.view].weights.T
 
     def edit(self, z: np.ndarray, labels: np.ndarray, wanted: np.ndarray, strengths: np.ndarray) -> np.ndarray:
         """Images (R, H, W, C) in [0, 1]: z moved from attributes `labels` to `wanted`, (R, D) each, and decoded.

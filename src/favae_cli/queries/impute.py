@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models.fa_vae import FAVAE, observed_table
+from favae_cli.queries.given import Given
 from favae_cli.queries.samples import Samples
 from favae_cli.views import BernoulliView, Encoded, SequenceView
 
 
-def embedding_of(
-    model: FAVAE, samples: Samples, evidence: Embeddings, encoded: Mapping[str, Encoded], name: str
-) -> Encoded:
-    """z of a view as far as it is known: what the factors foretell, or the sample's own where it has an encoder."""
-    mean, variance = evidence.predict(model.joined, name)
-    if name in encoded:
-        own, seen = samples.data.views[name].present[samples.indices], encoded[name]
-        mean[own] = seen.mean[own]
-        variance[own] = 0.0 if seen.variance is None else seen.variance[own]
-    return Encoded(mean, variance)
+def embedding_of(samples: Samples, given: Given, name: str) -> Encoded:
+    """z of a view as far as it is known: what the factors predict, or the sample's own where it has an encoder.
+
+    Args:
+        samples: that have the view in part, or lack it.
+        given: all their views.
+        name: of the view.
+    """
+    embedding = given.predicted(name)
+    if name in given.encoded:
+        assert embedding.variance is not None
+        own, seen = samples.data.views[name].present[samples.indices], given.encoded[name]
+        embedding.mean[own] = seen.mean[own]
+        embedding.variance[own] = 0.0 if seen.variance is None else seen.variance[own]
+    return embedding
 
 
 def made_of(model: FAVAE, samples: Samples, embedding: Encoded, name: str) -> Made:

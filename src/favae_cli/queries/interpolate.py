@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.given import Given
 
 
 def path(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray:
@@ -25,7 +25,7 @@ def between(model: FAVAE, view: str, pair: np.ndarray, steps: int) -> dict[str, 
         meaning for other views but through g.
     """
     z, factors = model.embed(view, pair), model.joined
-    latent = Embeddings({view: z}, {}, {}, (view,)).latents(factors)
+    latent = Given.of_embedding(model, view, z).latents()
     in_z = path(z[0], z[1], steps)
     in_g = path(latent[0], latent[1], steps)
     decoded = {

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from favae_cli.data import Dataset
-from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.given import Given
 from favae_cli.views import Encoded
 
 FOLDS = 5  # of the entries of a view on its own
@@ -44,7 +44,7 @@ def predicted(
     if not len(rows):
         return truth, truth
     part = {name: encoded[name].at(rows) for name in given if name in encoded}
-    return truth, model.predict(view, model.embeddings(data, indices[rows], part, given))
+    return truth, Given.of_samples(model, data, indices[rows], part, given).decoded(view)
 
 
 def from_itself(model: FAVAE, data: Dataset, view: str, split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -58,6 +58,6 @@ def from_itself(model: FAVAE, data: Dataset, view: str, split: str) -> tuple[np.
     fold = (np.arange(len(truth))[:, None] + np.repeat(np.arange(len(sizes)), sizes)) % FOLDS
     made = np.full_like(truth, np.nan)
     for hidden in (fold == number for number in range(FOLDS)):
-        local = model.inferred_views[view].local(np.where(hidden, np.nan, truth))
-        made[hidden] = model.predict(view, Embeddings({}, {}, {view: local}, (view,)))[hidden]
+        rest = Given.of_table(model, view, np.where(hidden, np.nan, truth))
+        made[hidden] = rest.decoded(view)[hidden]
     return truth, made

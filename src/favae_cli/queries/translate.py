@@ -7,9 +7,9 @@ from typing import Protocol
 import numpy as np
 
 from favae_cli.data import Dataset
-from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.given import Given
 from favae_cli.views import LinearView
 
 
@@ -40,19 +40,20 @@ class FactorTranslator:
         self.model = model
 
     def translate(self, source: str, target: str, stored: np.ndarray) -> np.ndarray:
+        """From the expected prior mean of the target's z; within a view from its embedding, unless that is linear."""
         view = self.model.views[target]
         # z of a linear view is the data themselves: what the model makes of them has passed through g.
         if source == target and not isinstance(view, LinearView):
             return view.decode(self.model.embed(source, stored))
-        return view.decode(self._foretold(source, target, stored))
+        return view.decode(self._expected(source, target, stored))
 
     def match(self, source: str, target: str, given: np.ndarray, partners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Both without the target's bias, which all images of it share."""
         bias = self.model.joined.views[target].bias
-        return self._foretold(source, target, given) - bias, self.model.embed(target, partners) - bias
+        return self._expected(source, target, given) - bias, self.model.embed(target, partners) - bias
 
-    def _foretold(self, source: str, target: str, stored: np.ndarray) -> np.ndarray:
-        evidence = Embeddings({source: self.model.embed(source, stored)}, {}, {}, (source,))
-        return evidence.expect(self.model.joined, target)
+    def _expected(self, source: str, target: str, stored: np.ndarray) -> np.ndarray:
+        return Given.of_embedding(self.model, source, self.model.embed(source, stored)).expected(target)
 
 
 class JointTranslator:
@@ -62,9 +63,11 @@ class JointTranslator:
         self.model = model
 
     def translate(self, source: str, target: str, stored: np.ndarray) -> np.ndarray:
+        """As the model does itself."""
         return self.model.translate(source, target, stored)
 
     def match(self, source: str, target: str, given: np.ndarray, partners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Both are means of the one shared variable."""
         return self.model.embed(source, given), self.model.embed(target, partners)
 
 

@@ -24,7 +24,7 @@ CAPTIONS = {
     "editing": "Each row begins with a test image and its reconstruction; then the same image, edited toward "
     "what stands above the column. What is asked should change, and nothing else.",
     "generated": "Images made from attributes alone. What stands beside a row was asked; the rest is random.",
-    "prediction": "The view as all others foretell it, against the truth: images above their predictions, real "
+    "prediction": "The view as all others predict it, against the truth: images above their predictions, real "
     "columns scattered around the dotted line, the AUC of binary columns, how often each category (row) was taken for "
     "which, and predicted sequences dashed.",
     "translation": "Test images, their reconstruction, their translation, what the other view makes of the true "
@@ -56,10 +56,10 @@ def write_report(directory: Path) -> Path:
     folder = RunFolder(directory)
     metrics: Metrics = json.loads(_text(folder.metrics) or "{}")
     time, trained = _time(directory.name), _progress(directory)
-    composed = yaml.safe_load(_text(folder.hydra / "hydra.yaml")) or {}
+    composed = yaml.safe_load(_text(folder.settings)) or {}
     choices = composed.get("hydra", {}).get("runtime", {}).get("choices", {})
     experiment = choices.get("experiment") or (directory.parent.name if time else directory.name)
-    overrides = yaml.safe_load(_text(folder.hydra / "overrides.yaml")) or []
+    overrides = yaml.safe_load(_text(folder.overrides)) or []
 
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),

@@ -82,7 +82,7 @@ def save(figure: Figure, path: Path) -> None:
     The pixels are those of `Figure.savefig`, which draws a figure twice where its axes are to be arranged.
     """
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba()))
+    canvas.draw()  # type: ignore[no-untyped-call]
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba()))  # type: ignore[no-untyped-call]
     with replacing(path) as file:
         picture.save(file, format="png", dpi=(figure.dpi, figure.dpi))

@@ -46,7 +46,7 @@ def prediction(metrics: Metrics) -> Table:
         [way.replace("-", " to "), *(number(scores.get(name)) for name in measures)] for way, scores in found.items()
     ]
     note = (
-        "Each view of the scored samples as the factors foretell it from all their other views, or from one. Errors "
+        "Each view of the scored samples as the factors predict it from all their other views, or from one. Errors "
         "are in standard deviations of the column, and the log loss in nats; F1 is that of a text's words."
     )
     return Table("Prediction", note, ["view", *(_PREDICTION[measure] for measure in measures)], rows)

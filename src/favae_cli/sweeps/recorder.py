@@ -23,15 +23,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
-from favae_cli.common.run_folder import RunFolder
+from favae_cli.common.run_folder import RunFolder, SweepFolder
 from favae_cli.config.overrides import parse_overrides, plain_key, sweep_overrides
 from favae_cli.reporting.style import save
 from favae_cli.sweeps.figure import sweep_figure
-from favae_cli.sweeps.table import FILE, RESULTS, RUN_LOCK, SweepTable, lock, run_lock, under_way
+from favae_cli.sweeps.table import RESULTS, SweepTable, lock, run_lock, under_way
 
 logger = logging.getLogger(__name__)
-
-_KEPT = {".hydra", "run.log", RUN_LOCK}  # of a run that is begun anew
 
 
 class SweepRecorder(Callback):
@@ -42,17 +40,19 @@ class SweepRecorder(Callback):
     """
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Begin sweep.csv, unless the sweep goes on and has one."""
         folder = Path(config.hydra.sweep.dir)
         folder.mkdir(parents=True, exist_ok=True)
         with lock(folder):
-            with replacing(folder / "multirun.yaml") as file:
+            with replacing(SweepFolder(folder).config) as file:
                 OmegaConf.save(config, file)  # of Hydra's sweepers only the basic one does
-            if not (folder / FILE).is_file():  # else it goes on
+            if not SweepFolder(folder).table.is_file():  # else it goes on
                 overrides = sweep_overrides(config.hydra.sweeper, config.hydra.overrides.task)
                 swept = [plain_key(override) for override in overrides.values() if override.is_sweep_override()]
                 SweepTable(["job", *swept, *RESULTS], {}).write(folder)
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Give the run its row, unfinished, with the values of the swept keys."""
         if config.hydra.mode != RunMode.MULTIRUN:
             return
         folder, job = _place(config.hydra)
@@ -67,6 +67,7 @@ class SweepRecorder(Callback):
                 table.write(folder)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Fill in how the run ended, its score and its seconds."""
         if config.hydra.mode != RunMode.MULTIRUN:
             return
         folder, job = _place(config.hydra)
@@ -101,7 +102,7 @@ def own_run(settings: HydraConf) -> Iterator[float | None]:
                 if row.get(key) != value:
                     raise UserError(f"{key}: run {job} of {folder} has {row.get(key)}, not {value}; begin a new sweep")
             if row["status"] == "failed":
-                _clear(folder / job)
+                _clear(SweepFolder(folder).run(job))
                 table.fill(job, {"status": "unfinished", "error": "", "seconds": ""})
                 table.write(folder)
         yield float(row["score"]) if row["status"] == "finished" else None
@@ -116,7 +117,7 @@ def end_resumed(directory: Path, score: float, name: str) -> None:
         name: of the score.
     """
     folder, job = directory.parent, directory.name
-    if (folder / FILE).is_file() and job in SweepTable.read(folder).rows:
+    if SweepFolder(folder).table.is_file() and job in SweepTable.read(folder).rows:
         _end_row(folder, job, score, name)
 
 
@@ -124,7 +125,8 @@ def _end_row(folder: Path, job: str, ending: float | Exception, name: str, secon
     """Write down how a run ended, draw the picture anew and tell how the sweep stands."""
     from favae_cli.common.log_lines import logging_to
 
-    written = RunFolder(folder / job).metrics
+    sweep = SweepFolder(folder)
+    written = sweep.run(job).metrics
     cells = {"seconds": seconds, **(json.loads(written.read_text()) if written.is_file() else {})}
     if isinstance(ending, Exception):
         reason = str(ending) if isinstance(ending, UserError) else repr(ending)
@@ -138,13 +140,13 @@ def _end_row(folder: Path, job: str, ending: float | Exception, name: str, secon
         if table.swept and (scored := table.scored()):
             runs = pd.DataFrame(scored, columns=[*table.swept, "score"])
             # Experiments may be scored by different numbers.
-            save(sweep_figure(runs, "score" if "experiment" in runs else name), folder / "sweep.png")
+            save(sweep_figure(runs, "score" if "experiment" in runs else name), sweep.figure)
     with logging_to(folder):
         if isinstance(ending, Exception):
             bug = None if isinstance(ending, UserError) else ending
             logger.error("run %s of the sweep failed: %s", job, reason, exc_info=bug)
         logger.info("\n%s", table.as_text())
-        logger.info("%-12s %s", "sweep", folder / FILE)
+        logger.info("%-12s %s", "sweep", sweep.table)
 
 
 @contextmanager
@@ -156,12 +158,12 @@ def _alone(folder: Path, job: str) -> Iterator[None]:
         yield
 
 
-def _clear(directory: Path) -> None:
+def _clear(run: RunFolder) -> None:
     """Take away what a failed run left, so that the next does not go on from it; its log stays."""
-    for path in directory.iterdir():
-        if path.is_dir() and path.name not in _KEPT:
+    for path in set(run.path.iterdir()) - {run.hydra, run.log, run.lock}:
+        if path.is_dir():
             shutil.rmtree(path)
-        elif path.name not in _KEPT:
+        else:
             path.unlink()
 
 

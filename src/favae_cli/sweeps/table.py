@@ -12,11 +12,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from favae_cli.common.files import replacing
+from favae_cli.common.run_folder import SweepFolder
 from favae_cli.reporting.table import Table
 from favae_cli.reporting.terminal import tables_as_text
 
-FILE = "sweep.csv"
-RUN_LOCK = ".lock"  # in the folder of a run
 RESULTS = ("score", "status", "seconds", "folder", "error")
 _SHOWN = 20  # rows on the screen
 
@@ -35,23 +34,25 @@ class SweepTable:
 
     @classmethod
     def read(cls, folder: Path) -> SweepTable:
-        with (folder / FILE).open(newline="", encoding="utf-8") as file:
+        """The table in `folder`, as it was written."""
+        with SweepFolder(folder).table.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             return cls(list(reader.fieldnames or ()), {row["job"]: row for row in reader})
 
     def write(self, folder: Path) -> None:
         """Replace the file at once, so that a reader never sees half a table."""
-        with replacing(folder / FILE) as path, path.open("w", newline="", encoding="utf-8") as file:
+        with replacing(SweepFolder(folder).table) as path, path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self.columns, restval="")
             writer.writeheader()
             writer.writerows(sorted(self.rows.values(), key=lambda row: (len(row["job"]), row["job"])))
 
     @property
     def swept(self) -> list[str]:
+        """Columns of the swept keys, between the job's number and the score."""
         return self.columns[1 : self.columns.index("score")]
 
     def status(self, job: str) -> str:
-        """ "unfinished", "finished" or "failed"; empty for a run that was never begun."""
+        """One of "unfinished", "finished" and "failed"; empty for a run that was never begun."""
         return self.rows.get(job, {}).get("status", "")
 
     def fill(self, job: str, cells: Mapping[str, Any]) -> None:
@@ -77,12 +78,12 @@ class SweepTable:
 
 def lock(folder: Path) -> FileLock:
     """For as long as the table is changed: several runs of the sweep may go on side by side."""
-    return FileLock(folder / f".{FILE}.lock")
+    return FileLock(SweepFolder(folder).lock)
 
 
 def run_lock(folder: Path, job: str) -> FileLock:
     """For as long as the run is worked on; the system takes it from a process that dies."""
-    return FileLock(folder / job / RUN_LOCK)
+    return FileLock(SweepFolder(folder).run(job).lock)
 
 
 def under_way(folder: Path, job: str) -> bool:

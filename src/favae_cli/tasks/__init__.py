@@ -11,6 +11,7 @@ from pathlib import Path
 from favae_cli.common import extensions
 from favae_cli.common.errors import Interrupted, UserError
 from favae_cli.common.log_lines import logging_to, silent
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.run import TASKS, Config
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.machine.world import World
@@ -40,7 +41,7 @@ def run_task(config: Config, directory: Path) -> float:
     if not is_main:
         return math.nan
     if config.score not in metrics:
-        raise UserError(f"score: there is no {config.score!r} in {directory / 'metrics.json'}")
+        raise UserError(f"score: there is no {config.score!r} in {RunFolder(directory).metrics}")
     return metrics[config.score]
 
 

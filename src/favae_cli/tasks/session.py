@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from favae_cli.common.files import replacing
 from favae_cli.common.run_folder import RunFolder
+from favae_cli.config.models import FactorModelConfig
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset
 from favae_cli.data.loading import loaded
@@ -144,10 +145,10 @@ class Session:
 
     def draw(self, pictures: Mapping[str, Figure]) -> None:
         """Keep these figures, on disk at once."""
-        folder = RunFolder(self.directory).figures
-        folder.mkdir(exist_ok=True)
+        folder = RunFolder(self.directory)
+        folder.figures.mkdir(exist_ok=True)
         for name, figure in pictures.items():
-            self.pictures[name] = folder / f"{name}.png"
+            self.pictures[name] = folder.figure(name)
             save(figure, self.pictures[name])
 
     def close(self, log: RunLog) -> dict[str, float]:
@@ -163,14 +164,15 @@ class Session:
         log.close()
         write_report(self.directory)
         logger.info("\n%s", as_text(self.metrics))
+        folder = RunFolder(self.directory)
         for what, where in (
-            ("figures", "figures/"),
-            ("report", "report.html"),
-            ("checkpoints", "checkpoints/"),
-            ("numbers", "metrics.json"),
+            ("figures", folder.figures),
+            ("report", folder.report),
+            ("checkpoints", folder.checkpoints),
+            ("numbers", folder.metrics),
         ):
-            if (self.directory / where).exists():
-                logger.info("%-12s %s", what, self.directory / where)
+            if where.exists():
+                logger.info("%-12s %s", what, where)
         return self.metrics
 
 
@@ -182,7 +184,8 @@ def joined_reconstruction(
     Args:
         encoded: q(z | x) of these samples, by view.
     """
-    priors = expected_priors(model, data, config, split, encoded, config.plan.rounds)
+    assert isinstance(config.model, FactorModelConfig)
+    priors = expected_priors(model, data, config.model, split, encoded, config.plan.rounds)
     return reconstruction_metrics(model, data, split, priors, config.seed)
 
 

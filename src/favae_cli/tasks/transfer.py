@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from favae_cli.common.errors import UserError
-from favae_cli.common.random_streams import numpy_generator, torch_generator
+from favae_cli.common.random_streams import numpy_generator
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.models import FaVaeConfig
 from favae_cli.config.run import Config, HelpConfig, ScheduleConfig
@@ -24,10 +24,10 @@ from favae_cli.models.fa_vae import FAVAE
 from favae_cli.nets.warm_start import warm_start
 from favae_cli.tasks.session import Session, joined_reconstruction
 from favae_cli.training import checkpoint
-from favae_cli.training.build import frozen_view, load_networks, only_vae
+from favae_cli.training.build import fresh_view, frozen_view, load_networks, only_vae
 from favae_cli.training.epoch_state import Prior
 from favae_cli.training.schedule import Training
-from favae_cli.views import FrozenView, VaeView, build_view
+from favae_cli.views import FrozenView, VaeView
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ class _Contest:
             self._warm_start(large)
         seconds = time.perf_counter() - begun
         model = FAVAE({self.source: self.small, self.target: large})
-        feeding = {"feed": way.feed, "feed_rounds": way.feed_rounds}
+        feeding = {"feed": way.feed, "feed_rounds": way.feed_rounds, "gamma": 0.0}  # the small one learns no more
         settings = self.config.trainer
         slower = {"learning_rate": way.rate * settings.learning_rate}
         slower["final_learning_rate"] = min(slower["learning_rate"], settings.final_learning_rate)
@@ -170,11 +170,9 @@ class _Contest:
 
     def _large(self) -> VaeView:
         """With fresh networks, the same for every training."""
-        config, data = self.config, self.session.data
-        generator = torch_generator(config.seed, self.target, "weights")
-        view = build_view(
-            self.target, config.views[self.target], data.views[self.target], self.session.runtime, generator
-        )
+        config, data, name = self.config, self.session.data, self.target
+        train, runtime = data.having("train", name), self.session.runtime
+        view = fresh_view(name, config.views[name], data.views[name], train, runtime, config.seed)
         assert isinstance(view, VaeView)
         return view
 
@@ -194,7 +192,7 @@ class _Contest:
         training.log.close()
         assert isinstance(view, VaeView)
         frozen = FrozenView(view.config, part.shape, session.runtime)
-        load_networks(frozen, RunFolder(folder).last, name, f"views.{name}")
+        load_networks(frozen, folder, name, f"views.{name}")
         return frozen
 
     def _warm_start(self, large: VaeView) -> None:

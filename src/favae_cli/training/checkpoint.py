@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from favae_cli.common.errors import UserError
+from favae_cli.common.run_folder import RunFolder
 
 SCHEMA = 3
 READABLE = (2, 3)  # schema 2 had its tables among the tensors
@@ -80,6 +81,32 @@ def load(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         return load_file(path), state
     except SafetensorError as error:
         raise UserError(f"{path} cannot be read: {error}") from error
+
+
+def load_finished(run: Path, key: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """The last checkpoint of a run that has nothing left to train, as `load`.
+
+    Raises:
+        UserError: there is something left, which begins with the config's `key` for the run; or as `load`.
+    """
+    last = RunFolder(run).last
+    if exists(last):
+        tensors, state = load(last)
+        if state["finished"]:
+            return tensors, state
+    raise UserError(f"{key}: {run} is not finished; favae-run resume={run} goes on with it")
+
+
+def load_alone(run: Path, key: str) -> dict[str, torch.Tensor]:
+    """The tensors of a run's VAEs before they were joined; the run need not be finished.
+
+    Raises:
+        UserError: they are still alone, which begins with the config's `key` for the run; or as `load`.
+    """
+    alone = RunFolder(run).alone
+    if not exists(alone):
+        raise UserError(f"{key}: there is no checkpoint at {alone}")
+    return load(alone)[0]
 
 
 def load_tables(folder: Path) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from favae_cli.machine.runtime import send
 from favae_cli.training.recorded import Inputs
 from favae_cli.training.to_device import Rows
-from favae_cli.views.vae import Loss
+from favae_cli.views.objective import Loss
 
 
 @dataclass
@@ -43,23 +43,41 @@ class Prior:
         return Prior(None if self.mean is None else self.mean[rows], self.precision, self.feed)
 
 
+Priors = dict[str, dict[str, Prior]]
+"""By view, then by split."""
+
+
 @dataclass
 class Totals:
-    """Sums over the samples seen so far in an epoch; nats."""
+    """Sums over the samples seen so far in an epoch; nats.
+
+    Attributes:
+        predictive: log p(x | what the factors expect of z given other views), over the `predicted` samples.
+    """
 
     log_likelihood: float = 0.0
     kl: float = 0.0
     count: int = 0
+    predictive: float = 0.0
+    predicted: int = 0
+
+    @classmethod
+    def of(cls, sums: Tensor) -> Totals:
+        """From a row of what `Trainer.summed` gives."""
+        log_likelihood, kl, count, predictive, predicted = sums.tolist()
+        return cls(log_likelihood, kl, round(count), predictive, round(predicted))
 
     def means(self) -> dict[str, float]:
-        """Log-likelihood, KL and ELBO a sample."""
+        """Log-likelihood, KL and ELBO a sample; the predictive log-likelihood where it was asked for."""
         log_likelihood, kl = self.log_likelihood / self.count, self.kl / self.count
-        return {"log_likelihood": log_likelihood, "kl": kl, "elbo": log_likelihood - kl}
+        found = {"log_likelihood": log_likelihood, "kl": kl, "elbo": log_likelihood - kl}
+        return found | ({"predictive": self.predictive / self.predicted} if self.predicted else {})
 
 
 def summed(loss: Loss) -> Tensor:
-    """Float64 (2,), log-likelihood and KL over the samples of a batch; they stay on the device."""
-    return torch.stack([loss.log_likelihood.detach(), loss.kl.detach()]).double().sum(1)
+    """Float64 (1, 5), `Totals` of the samples of a batch; they stay on the device."""
+    terms = torch.stack([loss.log_likelihood.detach(), loss.kl.detach()]).double()
+    return torch.nn.functional.pad(torch.cat([terms, torch.ones_like(terms[:1])]).sum(1), (0, 2))[None]
 
 
 class Moment(NamedTuple):
@@ -82,7 +100,16 @@ Fed = tuple[Any, Inputs]
 
 @dataclass
 class Position:
-    """How far an epoch has come."""
+    """How far an epoch has come.
+
+    Attributes:
+        parts: by what is trained, a view or a joint model, its sums.
+    """
 
     step: int = 0
-    totals: Totals = field(default_factory=Totals)
+    parts: dict[str, Totals] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """Samples seen so far, of all views."""
+        return sum(part.count for part in self.parts.values())

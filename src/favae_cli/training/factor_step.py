@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
-from favae_cli.config.models import FaVaeConfig, JointModelConfig
-from favae_cli.config.run import Config, ScheduleConfig
+from favae_cli.config.models import FactorModelConfig, FaVaeConfig
+from favae_cli.config.run import ScheduleConfig
 from favae_cli.data import Dataset
 from favae_cli.factors import fit
 from favae_cli.factors.inference import LocalEmbedding
@@ -19,10 +20,10 @@ from favae_cli.factors.real import RealEmbedding
 from favae_cli.machine.world import ALONE, World
 from favae_cli.models.fa_vae import CHUNK, FAVAE
 from favae_cli.training.encodings import Encodings, Tables, encode
-from favae_cli.training.epoch_state import Prior
-from favae_cli.training.run_state import Priors, pack_factors
-from favae_cli.training.trainer import Trainer
-from favae_cli.views import Encoded, RealView, View
+from favae_cli.training.epoch_state import Prior, Priors
+from favae_cli.training.run_state import pack_factors
+from favae_cli.training.vae_trainer import held_out
+from favae_cli.views import Encoded, RealView, VaeView, View
 
 logger = logging.getLogger(__name__)
 
@@ -38,28 +39,27 @@ class FactorStep:
     Args:
         model: changed in place.
         data: with its split.
-        config: of the run.
-        schedule: of the run.
-        trainers: by trainable view.
+        settings: of the model.
+        scale: makes z of a trainable view so many times what it was.
         splits: whose samples get a prior, "train" among them.
         tables: where the encodings go; of the processes that take the step together.
-        tie: in the place of `join`.
+        tie: as `join`.
+        seed: of the run.
     """
 
     def __init__(
         self,
         model: FAVAE,
         data: Dataset,
-        config: Config,
-        schedule: ScheduleConfig,
-        trainers: Mapping[str, Trainer],
+        settings: FactorModelConfig,
+        scale: Callable[[str, Tensor | float], None],
         splits: tuple[str, ...],
         tables: Tables,
-        tie: Tie | None = None,
+        tie: Tie,
+        seed: int,
     ) -> None:
-        self.model, self.data, self.config, self.trainers, self.splits = model, data, config, trainers, splits
-        self.world, self._tables = tables.world, tables
-        self._tie = tie or (lambda encodings: join(model, data, config, schedule, encodings, tables.world))
+        self.model, self.data, self.settings, self._scale, self.splits = model, data, settings, scale, splits
+        self.world, self._tables, self._tie, self._seed = tables.world, tables, tie, seed
         self._still: dict[str, dict[str, Encoded]] = {}
 
     def take(self, stage: int) -> Priors:
@@ -68,14 +68,18 @@ class FactorStep:
         Raises:
             EngineError: as `factors.fit`.
         """
-        encodings = rescale(self.trainers, {split: self._encoded(split) for split in self.splits}, self.world)
+        for name, view in self.model.views.items():
+            if isinstance(view, VaeView) and (units := view.units) is not None:  # in the first round, once and for all
+                self._scale(name, units)
+        found = {split: self._encoded(split) for split in self.splits}
+        encodings = rescale(self.model.trainable, self._scale, found, self.world)
         self._tie(encodings["train"])
         if not self.world.same(pack_factors(self.model.joined)):
             raise RuntimeError("the processes found different factors; they need the same hardware and libraries")
-        priors: Priors = {name: {} for name in self.trainers}
+        priors: Priors = {name: {} for name in self.model.trainable}
         for split, part in encodings.items():
             for name, mean in self._prior_means(split, part).items():
-                priors[name][split] = prior_of(self.model, self.config, name, mean, stage)
+                priors[name][split] = prior_of(self.model, self.settings, name, mean, stage)
         return priors
 
     def record(self, stage: int, priors: Priors) -> dict[str, Any]:
@@ -85,10 +89,12 @@ class FactorStep:
         """
         count, factors = len(self.data.split["train"]), self.model.joined
         terms = {name: value / count for name, value in factors.terms.items()}
-        for name, trainer in self.trainers.items():
-            rows = np.sort(np.random.default_rng(0).permutation(len(trainer.indices))[:PROBED])
-            seen = trainer.held_out(self.data, trainer.indices[rows], priors[name]["train"].at(rows))
-            terms[f"x/{name}"] = seen.means()["log_likelihood"] * len(trainer.indices) / count
+        for name, vae in self.model.trainable.items():
+            indices, prior = self.data.having("train", name), priors[name]["train"]
+            rows = np.sort(np.random.default_rng(0).permutation(len(indices))[:PROBED])
+            part = self.data.views[name], indices[rows], prior.at(rows)
+            seen = held_out(name, vae, *part, self._seed, self.world)
+            terms[f"x/{name}"] = seen.means()["log_likelihood"] * len(indices) / count
         record = {
             "round": stage,
             "bound": sum(terms.values()),
@@ -113,9 +119,9 @@ class FactorStep:
         """q(z | x) of the samples of a split; that of views which do not train is asked for once."""
         model, indices = self.model, self.data.split[split]
         if split not in self._still:
-            others = [name for name in model.views if name not in self.trainers]
+            others = [name for name in model.views if name not in model.trainable]
             self._still[split] = model.encode(self.data, indices[self.world.share(len(indices))], others)
-        still, trained = self._still[split], list(self.trainers)
+        still, trained = self._still[split], list(model.trainable)
         return encode(model, self.data, indices, trained, still, self._tables, split, summed=split == "train")
 
     def _prior_means(self, split: str, encodings: Encodings) -> dict[str, np.ndarray]:
@@ -128,16 +134,19 @@ class FactorStep:
                 table = self._tables.make(f"{split}-{name}-prior", count, table.shape[1])
             means[name] = table[:count]
             parts[name] = table[first : first + int(present[own].sum())]
-        write_prior_means(self.model, self.data, self.config, indices[own], encodings.encoded, parts)
+        write_prior_means(self.model, self.data, self.settings, indices[own], encodings.encoded, parts)
         self.world.wait()
         return means
 
 
-def rescale(trainers: Mapping[str, Trainer], encodings: Mapping[str, Encodings], world: World) -> dict[str, Encodings]:
+def rescale(
+    views: Iterable[str], scale: Callable[[str, Tensor | float], None], encodings: Mapping[str, Encodings], world: World
+) -> dict[str, Encodings]:
     """Bring every trainable embedding back to unit average variance: the scale is free and would drift.
 
     Args:
-        trainers: by view.
+        views: the trainable ones.
+        scale: makes z of one of them so many times what it was.
         encodings: by split. The scale is that of "train".
 
     Returns:
@@ -145,33 +154,43 @@ def rescale(trainers: Mapping[str, Trainer], encodings: Mapping[str, Encodings],
     """
     moments = reduce(Moments.merge, world.gather(encodings["train"].moments))
     scales = {}
-    for name, trainer in trainers.items():
+    for name in views:
         count, total, squares, variance = moments.of_view(name)
         scales[name] = float(1 / np.sqrt(np.mean(squares / count - (total / count) ** 2 + variance / count)))
-        trainer.scale_embedding(scales[name])
+        scale(name, scales[name])
     return {split: part.stretched(scales) for split, part in encodings.items()}
 
 
 def join(
-    model: FAVAE, data: Dataset, config: Config, schedule: ScheduleConfig, encodings: Encodings, world: World = ALONE
+    model: FAVAE,
+    data: Dataset,
+    factors: int,
+    copies: Mapping[str, float],
+    schedule: ScheduleConfig,
+    seed: int,
+    encodings: Encodings,
+    world: World = ALONE,
 ) -> None:
     """Fit the factor model anew to the embeddings of the training samples.
 
     Args:
         model: is given its factors.
+        factors: K to start with.
+        copies: by view, as how many of itself it counts.
+        schedule: of the run.
+        seed: of the run.
         encodings: of the training samples.
 
     Raises:
         EngineError: as `fit`.
     """
-    assert not isinstance(config.model, JointModelConfig)
     indices = data.split["train"][encodings.own]
     evidence = model.embeddings(data, indices, encodings.encoded, moments=encodings.moments, gather=world.gather)
     model.factors = fit(
         evidence.moments(),
-        config.model.factors,
-        config.seed,
-        copies={name: getattr(view, "weight", 1.0) for name, view in config.views.items() if name in model.views},
+        factors,
+        seed,
+        copies=copies,
         sweeps=schedule.sweeps,
         rotate_every=schedule.rotate_every,
         prune=schedule.prune,
@@ -189,12 +208,18 @@ def keep_units(views: Mapping[str, View], local: Mapping[str, LocalEmbedding]) -
 
 
 def expected_priors(
-    model: FAVAE, data: Dataset, config: Config, split: str, encoded: dict[str, Encoded], stage: int
+    model: FAVAE,
+    data: Dataset,
+    settings: FactorModelConfig,
+    split: str,
+    encoded: dict[str, Encoded],
+    stage: int,
 ) -> dict[str, Prior]:
     """What the factors say of each trainable view: from all other views, or from all (`model.prior`).
 
     Args:
         model: joined.
+        settings: of the model.
         split: whose samples.
         encoded: q(z | x) of these samples, by view.
         stage: the round that the priors are for.
@@ -204,14 +229,14 @@ def expected_priors(
         name: np.empty((int(data.views[name].present[indices].sum()), view.size), np.float32)
         for name, view in model.trainable.items()
     }
-    write_prior_means(model, data, config, indices, encoded, tables)
-    return {name: prior_of(model, config, name, table, stage) for name, table in tables.items()}
+    write_prior_means(model, data, settings, indices, encoded, tables)
+    return {name: prior_of(model, settings, name, table, stage) for name, table in tables.items()}
 
 
 def write_prior_means(
     model: FAVAE,
     data: Dataset,
-    config: Config,
+    settings: FactorModelConfig,
     indices: np.ndarray,
     encoded: Mapping[str, Encoded],
     tables: Mapping[str, np.ndarray],
@@ -224,7 +249,7 @@ def write_prior_means(
         tables: by trainable view, (R, D) for the R of the samples that have it, in their order. They may begin where
             the means of `encoded` begin: a row is written once it has been read for the last time.
     """
-    settings, factors = config.model, model.joined
+    factors = model.joined
     posterior = isinstance(settings, FaVaeConfig) and settings.prior == "posterior"
     written = dict.fromkeys(tables, 0)
     for start in range(0, len(indices), CHUNK):
@@ -240,9 +265,9 @@ def write_prior_means(
             written[name] += len(mean)
 
 
-def prior_of(model: FAVAE, config: Config, name: str, mean: np.ndarray, stage: int) -> Prior:
+def prior_of(model: FAVAE, settings: FactorModelConfig, name: str, mean: np.ndarray, stage: int) -> Prior:
     """The prior with these means, (R, D), in a round."""
-    settings, feed = config.model, 0.0  # of VAEs that learned alone
+    feed = 0.0  # of VAEs that learned alone
     if isinstance(settings, FaVaeConfig):
         feed = settings.feed if settings.feed_rounds is None or stage <= settings.feed_rounds else 0.0
     return Prior(mean, model.joined.views[name].tau, feed)

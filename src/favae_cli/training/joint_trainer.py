@@ -19,8 +19,9 @@ from favae_cli.models import JointVAE
 from favae_cli.training.epoch_state import Moment, Prior, Totals, summed
 from favae_cli.training.recorded import Inputs
 from favae_cli.training.run_state import under
-from favae_cli.training.trainer import Trainer, never
-from favae_cli.views.vae import Loss
+from favae_cli.training.stopping import never
+from favae_cli.training.trainer import Trainer
+from favae_cli.views.objective import Loss
 
 Batch = tuple[dict[str, Tensor], dict[str, Tensor]]
 """By view, its values (B, ...), and which samples have it, bool (B,)."""
@@ -53,17 +54,21 @@ class JointTrainer(Trainer):
         super().__init__("joint", model.networks, indices, settings, seed, model.runtime)
 
     def samples(self, data: Dataset, split: str) -> np.ndarray:
+        """Those that have every view if the model is `complete`, else those that have one."""
         indices = data.split[split]
         combine = np.logical_and if self.model.complete else np.logical_or
         return indices[reduce(combine, (data.views[name].present[indices] for name in self.model.views))]
 
     def draw(self, noise: torch.Generator) -> dict[str, Tensor]:
+        """By name, what the model's loss draws for a whole batch."""
         return self.model.draw(self.batch_size, _next(noise))
 
     def seeded(self, drawn: dict[str, Tensor]) -> AbstractContextManager[None]:
+        """As the model asks."""
         return self.model.seeded(drawn)
 
     def inputs(self, rows: np.ndarray, drawn: dict[str, Tensor], prior: Prior) -> Inputs:
+        """Every view's batch, who has it, and what was drawn; the prior is the model's own."""
         batch, present = self._batch(self.data, self.indices[rows])
         return (
             {f"x/{name}": values for name, values in batch.items()}
@@ -72,19 +77,22 @@ class JointTrainer(Trainer):
         )
 
     def loss(self, inputs: Inputs, moment: Moment) -> Loss:
+        """Of all views at once; `moment` does not matter."""
         return self.model.loss_of(*(under(inputs, part) for part in ("x/", "present/", "drawn/")))
 
     @torch.inference_mode()
-    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never) -> Totals:
+    def held_out(
+        self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never
+    ) -> dict[str, Totals]:
+        """Sums over the samples, nats; `prior` does not matter."""
         self.networks.eval()
         noise = torch_generator(self.seed, self.name, "held out")
-        sums = torch.zeros(2, dtype=torch.float64, device=self.device)
+        sums = torch.zeros_like(self._sums)
         for part in next(iter(self.model.views.values())).parts(len(indices)):
             sums += summed(self.model.loss(*self._batch(data, indices[part]), _next(noise)))
             if stop():
                 raise Interrupted
-        log_likelihood, kl = sums.tolist()
-        return Totals(log_likelihood, kl, len(indices))
+        return {self.name: Totals.of(sums[0])}
 
     def _batch(self, data: Dataset, indices: np.ndarray) -> Batch:
         batch, present = {}, {}
@@ -101,12 +109,18 @@ def _next(noise: torch.Generator) -> torch.Generator:
 
 
 def gathered(part: ViewData, indices: np.ndarray, lenders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A view's values of the samples `indices`, and bool (B,), which of them have it.
+    """A view's values of the samples `indices`, and bool (B,), which of them have it; `lenders` do.
 
-    The others borrow the values of those that do, or of the training samples `lenders` where nobody does: batch norm
-    sees every row, and should see real data alone.
+    The others have `borrowed` ones.
     """
     row = part.row[indices]
-    here = row >= 0
-    lent = row[here] if here.any() else part.row[lenders]
-    return part.values[np.where(here, row, np.resize(lent, len(row)))], here
+    return part.values[borrowed(row, part.row[lenders])], row >= 0
+
+
+def borrowed(rows: np.ndarray, lenders: np.ndarray) -> np.ndarray:
+    """`rows` (B,), and where one is -1, another's: batch norm sees every row, and should see real data alone.
+
+    It is one of the same batch, or of the `lenders` where no other is in it.
+    """
+    here = rows >= 0
+    return np.where(here, rows, np.resize(rows[here] if here.any() else lenders, len(rows)))

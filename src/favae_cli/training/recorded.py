@@ -83,7 +83,7 @@ def cuda_graph(work: Callable[[], None]) -> Callable[[], None]:
     Raises:
         RuntimeError: `work` cannot be recorded.
     """
-    aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    aside = torch.cuda.Stream()
     aside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(aside):
         work()
@@ -110,8 +110,10 @@ def _no_waiting() -> Iterator[None]:
 
 @contextmanager
 def unchanged(learner: Learner) -> Iterator[None]:
-    """Put everything back at the end, in place; slots that the optimiser has made meanwhile begin at zero, as they do
-    when it makes them itself."""
+    """Put everything back at the end, in place.
+
+    Slots that the optimiser has made meanwhile begin at zero, as they do when it makes them itself.
+    """
     tensors = [*learner.networks.state_dict().values(), learner.counted]
     kept = [(tensor, tensor.clone()) for tensor in tensors]
     slots = {id(slot): slot.clone() for slot in _slots(learner.optimizer.state)}

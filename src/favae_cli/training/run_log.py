@@ -78,6 +78,7 @@ class RunLog:
         writer.add_summary(Summary(value=[Summary.Value(tag=name, image=image)]), step)
 
     def close(self) -> None:
+        """Write what TensorBoard's writer still holds."""
         self._board.close()
 
 
@@ -89,18 +90,23 @@ class SilentLog(RunLog):
 
     @property
     def written(self) -> int:
+        """Nothing ever is."""
         return 0
 
     def record(self, kind: str, values: Mapping[str, Any]) -> None:
+        """Drop it."""
         pass
 
     def numbers(self, values: Mapping[str, float], step: int) -> None:
+        """Drop them."""
         pass
 
     def picture(self, name: str, path: Path, step: int) -> None:
+        """Drop it."""
         pass
 
     def close(self) -> None:
+        """Nothing is open."""
         pass
 
 

@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from omegaconf import DictConfig
 
+from favae_cli.config.views import AUTO
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, ViewFactors
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
-from favae_cli.training.epoch_state import Position, Prior, Totals
+from favae_cli.training.epoch_state import Position, Prior, Priors, Totals
 from favae_cli.training.trainer import Trainer
-from favae_cli.views import FrozenView
-
-Priors = dict[str, dict[str, Prior]]
-"""By view, then by split."""
+from favae_cli.views import FrozenView, VaeView
 
 _ARRAYS = ("weights", "weights_cov", "bias", "usage")
 _NUMBERS = {"bias_var": "bias_var", "count": "count", "variance": "variance", "copies": "weight"}  # and as stored
@@ -63,11 +62,26 @@ class Progress:
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Progress:
+        """Of what a checkpoint holds: `to_json`, with or without the names of the views."""
         position = state["position"]
         rest = {name: value for name, value in state.items() if name not in ("position", "views")}
-        return cls(**rest, position=Position(position["step"], Totals(**position["totals"])))
+        parts = {name: Totals(**part) for name, part in position.get("parts", {}).items()}
+        return cls(**rest, position=Position(position["step"], parts))
+
+    def remember(self, name: str, elbo: float) -> None:
+        """Count the epochs without progress of what is trained under this name."""
+        if elbo > self.best.get(name, -np.inf):
+            self.best[name], self.stale[name] = elbo, 0
+            self.improved = True
+        else:
+            self.stale[name] = self.stale.get(name, 0) + 1
+
+    def settled(self, tolerance: float) -> bool:
+        """Whether the bound has stopped moving from round to round, but for this share of it."""
+        return len(self.bounds) > 1 and abs(self.bounds[-1] - self.bounds[-2]) <= tolerance * abs(self.bounds[-1])
 
     def to_json(self) -> dict[str, Any]:
+        """Plain dicts, lists and numbers."""
         return asdict(self)
 
     def speeds(self) -> dict[str, float]:
@@ -80,16 +94,26 @@ class Progress:
 def described(model: FAVAE | JointVAE, data: Dataset) -> dict[str, dict[str, Any]]:
     """What it takes to build the model again without its data or other runs, as JSON.
 
-    By view the shape of a sample and the names of columns, and the section of a network that is another run's.
+    By view the shape of a sample and the names of columns, the size of z, and the section of a network that is
+    another run's.
     """
     views: dict[str, dict[str, Any]] = {
         name: {"shape": list(view.shape), "columns": list(view.columns), "groups": list(view.groups)}
         for name, view in data.views.items()
     }
-    for name, view in model.views.items() if isinstance(model, FAVAE) else ():
+    for name, view in model.views.items():
+        if isinstance(view, VaeView):
+            views[name]["latent"] = view.size  # the config may leave it to the data
         if isinstance(view, FrozenView):
             views[name]["section"] = view.config.model_dump(mode="json")
     return views
+
+
+def keep_sizes(composed: DictConfig, state: Mapping[str, Any]) -> None:
+    """Have a stored config say how large each z of size auto came out, by its checkpoint's state."""
+    for name, section in composed.views.items():
+        if section.get("latent") == AUTO:
+            section.latent = state["views"][name]["latent"]
 
 
 def pack(model: FAVAE | JointVAE, trainers: Mapping[str, Trainer], priors: Priors) -> dict[str, torch.Tensor]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
+from torch import Tensor
 
 from favae_cli.common.errors import Interrupted
 from favae_cli.common.run_folder import RunFolder
-from favae_cli.config.models import BetaVaeConfig, FaVaeConfig
+from favae_cli.config.models import BetaVaeConfig, FactorModelConfig, FaVaeConfig
 from favae_cli.config.run import Config, ScheduleConfig
 from favae_cli.data import Dataset
 from favae_cli.machine.stop_signals import StopRequest
@@ -20,13 +20,15 @@ from favae_cli.machine.world import ALONE, World
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
-from favae_cli.training.build import make_trainers
-from favae_cli.training.encodings import Tables
-from favae_cli.training.epoch_state import Position, Prior
-from favae_cli.training.factor_step import FactorStep, Tie
+from favae_cli.training.build import make_joined, make_trainers
+from favae_cli.training.encodings import Encodings, Tables
+from favae_cli.training.epoch_state import Position, Prior, Priors
+from favae_cli.training.factor_step import FactorStep, Tie, join
 from favae_cli.training.run_log import RunLog, SilentLog
-from favae_cli.training.run_state import Priors, Progress, described, pack, pack_means, unpack
-from favae_cli.views.vae import KLTerm
+from favae_cli.training.run_state import Progress, described, pack, pack_means, unpack
+from favae_cli.training.trainer import Trainer
+from favae_cli.views.objective import KLTerm
+from favae_cli.views.vae import VaeView
 
 logger = logging.getLogger(__name__)
 
@@ -69,26 +71,55 @@ class Training:
         self.schedule = schedule or config.plan
         self.splits = (*SPLITS, *watched)
         self.last, self.best, self.alone = folder.last, folder.best, folder.alone
-        self.trainers = make_trainers(model, data, config)
-        for trainer in self.trainers.values():
+        self._alone_trainers = make_trainers(model, data, config.trainer, config.seed)
+        self._joined = make_joined(model, data, config)
+        for trainer in (*self._alone_trainers.values(), *([self._joined] if self._joined else [])):
             trainer.directory = directory
-        self._factor_step = (
-            FactorStep(model, data, config, self.schedule, self.trainers, self.splits, self._tables, tie)
-            if isinstance(model, FAVAE)
-            else None
-        )
+        self._factor_step = self._tying(model, tie) if isinstance(model, FAVAE) else None
         self.progress = Progress()
         self.priors: Priors = {}
         self._saved: Priors | None = None  # those whose means the last checkpoint holds
         if checkpoint.exists(self.last):
             tensors, state = checkpoint.load(self.last)
-            self.priors = unpack(tensors, checkpoint.load_tables(self.last), model, self.trainers)
             self.progress = Progress.from_json(state)
+            self.priors = unpack(tensors, checkpoint.load_tables(self.last), model, self.trainers)
+            self._begin_round()
             if world.is_main:
                 self._keep_milestones()  # a kill may have come between the last checkpoint and its copy
             logger.info("going on from %s", self.last)
         world.wait()  # until all have looked for the checkpoint: from now on the main process writes others
         self.log = RunLog(directory, self.progress.written) if world.is_main else SilentLog()
+
+    @property
+    def trainers(self) -> Mapping[str, Trainer]:
+        """What trains the model in this stage: each view by itself, or, in rounds through the factors, all together."""
+        if self._joined is None or self.progress.stage == 0:
+            return self._alone_trainers
+        return {self._joined.name: self._joined}
+
+    def _scale(self, name: str, scale: Tensor | float) -> None:
+        """Make z of a view with networks so many times what it was."""
+        trainers = dict.fromkeys(self._joined.parts, self._joined) if self._joined else self._alone_trainers
+        view = self.model.views[name]
+        if name in trainers:
+            trainers[name].scale_embedding(name, scale)
+        elif isinstance(view, VaeView):  # it is frozen
+            view.scale_embedding(scale)
+
+    def _begin_round(self) -> None:
+        """Tell the trainer of a round its factors and priors."""
+        if self._joined and self.progress.stage and self.progress.entered:
+            self._joined.tie(self.priors)
+
+    def _tying(self, model: FAVAE, tie: Tie | None) -> FactorStep:
+        data, config, world, settings = self.data, self.config, self.world, self.config.model
+        assert isinstance(settings, FactorModelConfig)
+        copies = {name: config.views[name].copies for name in model.views}
+
+        def fit(encodings: Encodings) -> None:
+            join(model, data, settings.factors, copies, self.schedule, config.seed, encodings, world)
+
+        return FactorStep(model, data, settings, self._scale, self.splits, self._tables, tie or fit, config.seed)
 
     def run(self, stop: StopRequest) -> None:
         """Train to the end of the schedule.
@@ -154,6 +185,7 @@ class Training:
             self.priors = {name: {split: Prior() for split in self.splits} for name in self.trainers}
             return
         self.priors = self._fit_factors(self.progress.stage)
+        self._begin_round()
 
     def _leave(self) -> None:
         """End a stage: the first by judging the VAEs alone, the last by the factors that stay."""
@@ -162,7 +194,7 @@ class Training:
             with self._timed("before"):
                 progress.before = self._alone() if self.world.is_main else {}
         # Without a network to train in them, rounds would only fit the same factors again.
-        if progress.stage >= self.schedule.rounds or not self.trainers or self._settled():
+        if progress.stage >= self.schedule.rounds or not self.trainers or progress.settled(self.schedule.tolerance):
             if self.model.joins:
                 self.priors = self._fit_factors(progress.stage + 1)
             progress.finished = True
@@ -178,18 +210,11 @@ class Training:
         patience = schedule.patience
         return bool(spent or (patience is not None and progress.stale.get(name, 0) >= patience))
 
-    def _settled(self) -> bool:
-        """Whether the bound has stopped moving from round to round."""
-        bounds = self.progress.bounds
-        if len(bounds) < 2:
-            return False
-        return bool(abs(bounds[-1] - bounds[-2]) <= self.schedule.tolerance * abs(bounds[-1]))
-
     def _epoch(self, name: str, stop: StopRequest) -> None:
         progress, schedule = self.progress, self.schedule
         alone = progress.stage == 0
         trainer, position = self.trainers[name], progress.position
-        seen = position.totals.count
+        seen = position.count
         begun = time.perf_counter()
         epochs = schedule.alone_epochs if alone else schedule.round_epochs * schedule.rounds
         epoch = progress.epoch if alone else progress.epoch + (progress.stage - 1) * schedule.round_epochs
@@ -200,72 +225,56 @@ class Training:
                 0 if alone or not schedule.alone_epochs else 1,
                 epoch,
                 epochs,
-                self.priors[name]["train"],
+                trainer.own(self.priors, "train"),
                 self._kl_term(alone),
                 position,
                 lambda: stop.asked,
             )
         seconds = time.perf_counter() - begun
-        progress.images[phase] = progress.images.get(phase, 0) + position.totals.count - seen
+        progress.images[phase] = progress.images.get(phase, 0) + position.count - seen
         if not complete:
             return
-        speed = (position.totals.count - seen) / seconds
-        learned = {f"train/{key}": value for key, value in position.totals.means().items()}
+        speed = (position.count - seen) / seconds
         try:
-            tested = {split: self._test(name, split, stop) for split in self.splits if split != "train"}
+            tested = {
+                split: trainer.test(self.data, split, self.priors, lambda: stop.asked)
+                for split in self.splits
+                if split != "train"
+            }
         except Interrupted:
             return  # whoever goes on stands at the end of the epoch and tests anew
+        found = {"train": position.parts} | tested
         progress.epoch, progress.position = progress.epoch + 1, Position()
-        progress.epochs[name] = progress.epochs.get(name, 0) + 1
-        record = {
-            "epoch": progress.epochs[name],
-            "phase": "alone" if alone else "round",
-            "round": progress.stage,
-            "view": name,
-            **learned,
-            **{f"{split}/{key}": value for split, totals in tested.items() for key, value in totals.items()},
-            "learning_rate": float(trainer.optimizer.param_groups[0]["lr"]),
-            "seconds": seconds,
-            "images_per_second": speed,
-        }
-        self.log.record("epoch", record)
-        logger.info(
-            "%s  epoch %d  ELBO %.1f train, %.1f validation  KL %.1f  %.0f images/s",
-            f"round {progress.stage}, {name}" if progress.stage else f"{name} alone",
-            progress.epochs[name],
-            learned["train/elbo"],
-            tested["validation"]["elbo"],
-            tested["validation"]["kl"],
-            speed,
-        )
-        self._remember(name, tested["validation"]["elbo"])
+        for view in trainer.parts:
+            progress.epochs[view] = progress.epochs.get(view, 0) + 1
+            means = {split: parts[view].means() for split, parts in found.items()}
+            record = {
+                "epoch": progress.epochs[view],
+                "phase": "alone" if alone else "round",
+                "round": progress.stage,
+                "view": view,
+                **{f"{split}/{key}": value for split, part in means.items() for key, value in part.items()},
+                "learning_rate": float(trainer.optimizer.param_groups[0]["lr"]),
+                "seconds": seconds,
+                "images_per_second": speed,
+            }
+            self.log.record("epoch", record)
+            logger.info(
+                "%s  epoch %d  ELBO %.1f train, %.1f validation  KL %.1f  %.0f images/s",
+                f"round {progress.stage}, {view}" if progress.stage else f"{view} alone",
+                progress.epochs[view],
+                means["train"]["elbo"],
+                means["validation"]["elbo"],
+                means["validation"]["kl"],
+                speed,
+            )
+        progress.remember(name, sum(part.means()["elbo"] for part in tested["validation"].values()))
 
     def _kl_term(self, alone: bool) -> KLTerm:
         model = self.config.model
         if isinstance(model, BetaVaeConfig):
             return KLTerm(model.beta, model.capacity, model.growth)
         return KLTerm(self.schedule.alone_beta if alone or not isinstance(model, FaVaeConfig) else model.beta)
-
-    def _test(self, name: str, split: str, stop: StopRequest) -> dict[str, float]:
-        """ELBO of a split; of the training samples where the split has none.
-
-        Raises:
-            Interrupted: as `stop` asked, in all processes.
-        """
-        trainer = self.trainers[name]
-        indices = trainer.samples(self.data, split)
-        if not len(indices):
-            split, indices = "train", trainer.indices
-        return trainer.held_out(self.data, indices, self.priors[name][split], lambda: stop.asked).means()
-
-    def _remember(self, name: str, elbo: float) -> None:
-        """Count the epochs without progress."""
-        progress = self.progress
-        if elbo > progress.best.get(name, -np.inf):
-            progress.best[name], progress.stale[name] = elbo, 0
-            progress.improved = True
-        else:
-            progress.stale[name] = progress.stale.get(name, 0) + 1
 
     def _fit_factors(self, stage: int) -> Priors:
         """The factors of a round and the priors that they give; logs the round."""

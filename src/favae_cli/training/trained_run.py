@@ -12,6 +12,7 @@ import torch
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.run_folder import RunFolder
+from favae_cli.config.choices import ViewConfig
 from favae_cli.config.data_base import Kind
 from favae_cli.config.models import FaConfig
 from favae_cli.config.run import Config
@@ -23,7 +24,7 @@ from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.build import build_model
-from favae_cli.training.run_state import unpack
+from favae_cli.training.run_state import keep_sizes, unpack
 from favae_cli.views import FrozenView, LinearView, View, build_view
 
 
@@ -85,10 +86,11 @@ def load_run(folder: Path, runtime: Runtime) -> TrainedRun:
         UserError: no such folder, or a run that is not finished, not whole or of another version.
     """
     composed = stored_config(folder, "run")
-    tensors, state = _finished(folder)
+    tensors, state = checkpoint.load_finished(folder, "run")
     for name, described in state["views"].items():
         if "section" in described:
             composed.views[name] = {**described["section"], "data": composed.views[name].data}
+    keep_sizes(composed, state)
     composed.pretrained = None
     try:
         config = validate_stored(composed)
@@ -122,28 +124,19 @@ def _empty(described: dict[str, Any], kind: Kind) -> ViewData:
     return ViewData(values, np.zeros(0, np.int64), tuple(described["columns"]), tuple(described["groups"]), kind)
 
 
-def _finished(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """The last checkpoint of a run that has nothing left to train."""
-    last = RunFolder(folder).last
-    if checkpoint.exists(last):
-        tensors, state = checkpoint.load(last)
-        if state["finished"]:
-            return tensors, state
-    raise UserError(f"run: {folder} is not finished; favae-run resume={folder} goes on with it")
-
-
 def _model(
     config: Config, views: dict[str, ViewData], tensors: dict[str, torch.Tensor], runtime: Runtime
 ) -> FAVAE | JointVAE:
     """A model of the config in which the networks of the checkpoint find their places."""
     if isinstance(config.model, FaConfig):
         bases = {name: tensors.get(f"networks/of_{name}.basis.components") for name in views}
-        return FAVAE({name: _for_fa(config, name, view, bases[name], runtime) for name, view in views.items()})
+        sections = config.views
+        return FAVAE({name: _for_fa(name, sections[name], view, bases[name], runtime) for name, view in views.items()})
     nobody = np.array([], np.int64)
     return build_model(config, Dataset("", nobody.astype(str), views, dict.fromkeys(SPLITS, nobody)), runtime)
 
 
-def _for_fa(config: Config, name: str, data: ViewData, components: torch.Tensor | None, runtime: Runtime) -> View:
+def _for_fa(name: str, section: ViewConfig, data: ViewData, components: torch.Tensor | None, runtime: Runtime) -> View:
     if components is not None:
         return LinearView(data.shape, components.shape[1])
-    return build_view(name, config.views[name], data, runtime, torch.Generator())
+    return build_view(name, section, data, runtime, torch.Generator())

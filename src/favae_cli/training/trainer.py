@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import astuple, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,32 +17,18 @@ from torch import Tensor, nn
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.random_streams import numpy_generator, torch_generator
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.run import TrainerConfig
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import Runtime, send
-from favae_cli.machine.world import World
 from favae_cli.nets.batch_norm import synchronise
 from favae_cli.training.compiled import Compiled
-from favae_cli.training.epoch_state import Fed, Moment, Position, Prior, Totals, summed
+from favae_cli.training.epoch_state import Fed, Moment, Position, Prior, Priors, Totals, summed
 from favae_cli.training.profiling import profiled
 from favae_cli.training.recorded import Inputs, Learner, Recorded, recorded
+from favae_cli.training.stopping import agreed, never
 from favae_cli.training.to_device import delivered
-from favae_cli.views.vae import KLTerm, Loss
-
-AGREED = 16  # steps after which several processes ask each other whether to stop
-
-
-def agreed(world: World, step: int, stop: Callable[[], bool]) -> bool:
-    """Whether all processes stop after this step, because `stop` says so in one of them.
-
-    Several do not ask each other after every step: they would wait for each other once more.
-    """
-    return (world.size == 1 or step % AGREED == 0) and world.any(stop())
-
-
-def never() -> bool:
-    """Nobody asks to stop."""
-    return False
+from favae_cli.views.objective import KLTerm, Loss
 
 
 class Trainer(ABC):
@@ -54,6 +41,7 @@ class Trainer(ABC):
         settings: the `trainer` section.
         seed: of the run.
         runtime: where the networks live.
+        parts: names of what is counted apart; by default all is one.
 
     Attributes:
         directory: where the profile goes, if the settings ask for one.
@@ -65,9 +53,17 @@ class Trainer(ABC):
     directory: Path | None = None
 
     def __init__(
-        self, name: str, networks: nn.Module, indices: np.ndarray, settings: TrainerConfig, seed: int, runtime: Runtime
+        self,
+        name: str,
+        networks: nn.Module,
+        indices: np.ndarray,
+        settings: TrainerConfig,
+        seed: int,
+        runtime: Runtime,
+        parts: tuple[str, ...] = (),
     ) -> None:
         self.name, self.networks, self.indices = name, networks, indices
+        self.parts = parts or (name,)
         self.settings, self.seed, self.device, self.world = settings, seed, runtime.device, runtime.world
         synchronise(networks, self.world)
         for value in networks.state_dict().values():  # as computed on one machine, or another's last bit may differ
@@ -93,7 +89,8 @@ class Trainer(ABC):
         self.share = self.world.share(self.batch_size)
         self._compiled = Compiled(networks) if settings.compile else None
         self._profiles = bool(settings.profile)
-        self._sums = torch.zeros(2, dtype=torch.float64, device=self.device)  # of the epoch, as `summed` makes them
+        # Of the epoch, as `summed` makes them.
+        self._sums = torch.zeros(len(self.parts), len(fields(Totals)), dtype=torch.float64, device=self.device)
         # In a graph no process could wait for another, nor one batch of a step have a seed of its own.
         self._records = cuda and self.world.size == 1 and self.batches == 1 and not settings.compile
         self._recorded: tuple[KLTerm, Recorded] | None = None
@@ -120,6 +117,10 @@ class Trainer(ABC):
     def loss(self, inputs: Inputs, moment: Moment) -> Loss:
         """Of this process's share of a batch; computed without a look at any value, so that a GPU need not wait."""
 
+    def summed(self, loss: Loss) -> Tensor:
+        """Float64 (parts, 5): the `Totals` of a batch, by part; they stay on the device."""
+        return summed(loss)
+
     def seeded(self, drawn: Any) -> AbstractContextManager[None]:
         """Where a loss is computed that takes numbers from torch's own generators: gives them their seed."""
         return nullcontext()
@@ -130,15 +131,28 @@ class Trainer(ABC):
         return max(round(prior.feed * self.batch_size) - self.share.start, 0)
 
     @abstractmethod
-    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never) -> Totals:
-        """Log-likelihood and KL of samples that are not trained on; the same draws whenever it is asked.
+    def held_out(
+        self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never
+    ) -> dict[str, Totals]:
+        """By part, the sums over samples that are not trained on; the same draws whenever it is asked.
 
         Raises:
             Interrupted: `stop`, which is asked as in `epoch`, said so.
         """
 
-    def scale_embedding(self, scale: float) -> None:
-        """Make z `scale` times what it was; only a view whose prior is learned has that freedom."""
+    def test(self, data: Dataset, split: str, priors: Priors, stop: Callable[[], bool] = never) -> dict[str, Totals]:
+        """`held_out` of a split; of the training samples where the split has none."""
+        indices = self.samples(data, split)
+        if not len(indices):
+            split, indices = "train", self.indices
+        return self.held_out(data, indices, self.own(priors, split), stop)
+
+    def own(self, priors: Priors, split: str) -> Prior:
+        """Which of the priors is that of all its samples in a split."""
+        return priors[self.name][split]
+
+    def scale_embedding(self, name: str, scale: Tensor | float) -> None:
+        """Make z of a view `scale` (one number, or (D,)) times what it was, where its prior is learned, and so free."""
         raise NotImplementedError
 
     def rate(self, step: int, total: int) -> float:
@@ -192,8 +206,9 @@ class Trainer(ABC):
         size = self.batches * self.batch_size
         shares = order[at.step * size : self.steps * size].reshape(-1, self.batch_size)[:, self.share]
         # The other processes' sums are added to these in the end.
-        begun = [at.totals.log_likelihood, at.totals.kl] if self.world.is_main else [0.0, 0.0]
-        self._sums.copy_(torch.tensor(begun, dtype=torch.float64))
+        self._sums.zero_()
+        if self.world.is_main and at.parts:
+            self._sums.copy_(torch.tensor([astuple(at.parts[name]) for name in self.parts], dtype=torch.float64))
         moments = self._moments(epoch, prior)
         self.networks.train()
         if len(shares):
@@ -205,29 +220,37 @@ class Trainer(ABC):
                 self._set_rate(self.rate(epoch * self.steps + at.step, epochs * self.steps))
                 self._step(islice(batches, self.batches), term)
                 at.step += 1
-                at.totals.count += size
                 note_step()
                 if agreed(self.world, at.step, stop):
                     break
-        at.totals.log_likelihood, at.totals.kl = self.world.add(self._sums).tolist()
-        if not math.isfinite(at.totals.log_likelihood + at.totals.kl):
-            raise UserError(
-                f"trainer.learning_rate: the loss of view {self.name!r} is no longer finite; try a smaller one"
-            )
+        sums = self.world.add(self._sums)
+        if not bool(sums.isfinite().all()):
+            raise UserError(f"trainer.learning_rate: the loss of {self.name!r} is no longer finite; try a smaller one")
+        at.parts = {name: Totals.of(row) for name, row in zip(self.parts, sums, strict=True)}
         return at.step >= self.steps
 
     def _step(self, batches: Iterator[Fed], term: KLTerm) -> None:
         """One step of the optimiser, on `self.batches` batches; replayed if it has been recorded."""
         if self._recorded:
-            ((drawn, inputs),) = batches
-            with self.seeded(drawn):
+            for inputs in self._seeded(batches):  # there is one
                 self._recorded[1](inputs)
-            return
-        self.optimizer.zero_grad(set_to_none=True)
+        else:
+            self._learn(self._seeded(batches), term)
+
+    def _seeded(self, batches: Iterator[Fed]) -> Iterator[Inputs]:
+        """The inputs of each batch, with its seed for as long as it is worked on."""
         for drawn, inputs in batches:
             with self.seeded(drawn):
-                self._add_gradients(inputs, term)
-        self._update()
+                yield inputs
+
+    def _learn(self, batches: Iterable[Inputs], term: KLTerm) -> None:
+        """The step as it is written."""
+        self.optimizer.zero_grad(set_to_none=True)
+        for inputs in batches:
+            self._add_gradients(inputs, term)
+        self.world.add_gradients(self.parameters)
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm)
+        self.optimizer.step()
 
     def _add_gradients(self, inputs: Inputs, term: KLTerm) -> None:
         """Those of a batch's share in its step's objective; its terms are added to the epoch's."""
@@ -235,28 +258,18 @@ class Trainer(ABC):
         loss = self.loss(inputs, moment)
         weight = (self.share.stop - self.share.start) / (self.batches * self.batch_size)
         (weight * loss.objective(term, moment.epochs)).backward()
-        self._sums += summed(loss)
-
-    def _update(self) -> None:
-        self.world.add_gradients(self.parameters)
-        torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm)
-        self.optimizer.step()
+        self._sums += self.summed(loss)
 
     def _record(self, rows: np.ndarray, moment: Tensor, prior: Prior, term: KLTerm) -> None:
         """Record the step, if it can be and has not been with this `term`; nothing is learned by it."""
         if not self._records or (self._recorded and self._recorded[0] == term):
             return
-
-        def whole(inputs: Inputs) -> None:
-            self.optimizer.zero_grad(set_to_none=True)
-            self._add_gradients(inputs, term)
-            self._update()
-
         drawn = self.draw(torch.Generator())
         example = self.inputs(rows, drawn, prior) | {"moment": moment}
         self._recorded = None  # its memory is free for the next
+        learner = Learner(self.networks, self.optimizer, self._sums)
         with self.seeded(drawn):
-            found = recorded(self.name, whole, example, Learner(self.networks, self.optimizer, self._sums))
+            found = recorded(self.name, lambda inputs: self._learn([inputs], term), example, learner)
         self._recorded, self._records = (term, found) if found else None, found is not None
 
     def _moments(self, epoch: int, prior: Prior) -> Tensor:
@@ -267,11 +280,8 @@ class Trainer(ABC):
         return send(table, self.device)
 
     def _set_rate(self, rate: float) -> None:
-        for group in self.optimizer.param_groups:
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
+        (group,) = self.optimizer.param_groups
+        group["lr"] = group["lr"].fill_(rate) if isinstance(group["lr"], Tensor) else rate
 
     def _feed(self, shares: np.ndarray, noise: torch.Generator, prior: Prior, moments: Tensor) -> Generator[Fed]:
         """By batch, what is drawn for it and its inputs."""
@@ -286,4 +296,4 @@ class Trainer(ABC):
     def _trace(self) -> Path | None:
         """Where the profile of this epoch goes: there is one of the first that this process runs."""
         wanted, self._profiles = self._profiles and self.world.is_main, False
-        return self.directory / f"trace_{self.name}.json" if wanted and self.directory else None
+        return RunFolder(self.directory).trace(self.name) if wanted and self.directory else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 
 import numpy as np
 import torch
@@ -16,10 +17,11 @@ from favae_cli.machine.runtime import send
 from favae_cli.machine.world import ALONE, World
 from favae_cli.training.epoch_state import Moment, Prior, Totals, summed
 from favae_cli.training.recorded import Inputs
+from favae_cli.training.stopping import agreed, never
 from favae_cli.training.to_device import Rows
-from favae_cli.training.trainer import Trainer, agreed, never
+from favae_cli.training.trainer import Trainer
 from favae_cli.views import VaeView
-from favae_cli.views.vae import Loss
+from favae_cli.views.objective import Loss
 
 
 class VaeTrainer(Trainer):
@@ -42,12 +44,15 @@ class VaeTrainer(Trainer):
         self._rows: Rows | None = None
 
     def samples(self, data: Dataset, split: str) -> np.ndarray:
+        """Those that have the view."""
         return data.having(split, self.name)
 
     def draw(self, noise: torch.Generator) -> Tensor:
+        """Standard normal noise of z for a whole batch, (B, D)."""
         return torch.randn(self.batch_size, self.view.size, generator=noise)
 
     def inputs(self, rows: np.ndarray, drawn: Tensor, prior: Prior) -> Inputs:
+        """`x` (R, ...), `noise` and `prior_mean` (R, D) of the process's R samples."""
         if self._rows is None:
             self._rows = Rows(self.data.values, self.data.row[self.indices], self.device)
         return {
@@ -57,26 +62,35 @@ class VaeTrainer(Trainer):
         }
 
     def loss(self, inputs: Inputs, moment: Moment) -> Loss:
+        """The ELBO's two parts, with z ~ N(prior mean, 1 / tau) as its prior."""
         return self.view.loss(inputs["x"], inputs["noise"], inputs["prior_mean"], moment.precision, moment.fed)
 
-    def held_out(self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never) -> Totals:
-        return held_out(self.name, self.view, data.views[self.name], indices, prior, self.seed, self.world, stop)
+    def held_out(
+        self, data: Dataset, indices: np.ndarray, prior: Prior, stop: Callable[[], bool] = never
+    ) -> dict[str, Totals]:
+        """Sums over the samples, nats; the view's own networks, in eval mode."""
+        part = data.views[self.name]
+        return {self.name: held_out(self.name, self.view, part, indices, prior, self.seed, self.world, stop)}
 
-    @torch.no_grad()
-    def scale_embedding(self, scale: float) -> None:
-        """Make z `scale` times what it was, in the networks and in what the optimiser remembers of their gradients."""
-        self.view.scale_embedding(scale)
-        size = self.view.size
-        head, stem = self.view.encoder.head, self.view.decoder.stem
-        for weights, rows, factor in (
-            (head.weight, slice(size), 1 / scale),
-            (head.bias, slice(size), 1 / scale),
-            (stem.weight, slice(None), scale),
-        ):
-            memory = self.optimizer.state.get(weights)
-            if memory:
-                memory["exp_avg"][rows] *= factor
-                memory["exp_avg_sq"][rows] *= factor**2
+    def scale_embedding(self, name: str, scale: Tensor | float) -> None:
+        """That of the view, which has the trainer's name."""
+        scale_embedding(self.view, self.optimizer, scale)
+
+
+@torch.no_grad()
+def scale_embedding(view: VaeView, optimizer: torch.optim.Optimizer, scale: Tensor | float) -> None:
+    """Make z `scale` times what it was, in the networks and in what the optimiser remembers of their gradients."""
+    view.scale_embedding(scale)
+    head, stem = view.encoder.head, view.decoder.stem
+    by = torch.as_tensor(scale, dtype=torch.float64, device=view.runtime.device).expand(view.size)
+    scaled = [(stem.weight, slice(None), by)]
+    if view.encoder.linear is None:  # else the head has units of its own
+        scaled += [(head.weight, slice(view.size), 1 / by[:, None]), (head.bias, slice(view.size), 1 / by)]
+    for weights, rows, factor in scaled:
+        memory = optimizer.state.get(weights)
+        if memory:
+            memory["exp_avg"][rows] *= factor.float()
+            memory["exp_avg_sq"][rows] *= (factor**2).float()
 
 
 @torch.inference_mode()
@@ -103,7 +117,7 @@ def held_out(
     """
     view.networks.eval()
     noise = torch_generator(seed, name, "held out")
-    sums = torch.zeros(2, dtype=torch.float64, device=view.runtime.device)
+    sums = torch.zeros(1, len(fields(Totals)), dtype=torch.float64, device=view.runtime.device)
     for done, part in enumerate(view.parts(len(indices)), start=1):
         rows = np.arange(part.start, part.stop)
         share = world.share(len(rows))
@@ -114,5 +128,4 @@ def held_out(
             sums += summed(view.loss(x, send(drawn, view.runtime.device), mean, prior.precision))
         if agreed(world, done, stop):
             raise Interrupted
-    log_likelihood, kl = world.add(sums).tolist()
-    return Totals(log_likelihood, kl, len(indices))
+    return Totals.of(world.add(sums)[0])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from favae_cli.factors.inference import LocalEmbedding
 
@@ -41,8 +41,10 @@ class BaseView(Protocol):
         ...
 
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
-        """What z means in the data, as a data set has it: images (R, H, W, C) in [0, 1], columns or probabilities
-        (R, D), sequences (R, T, C) with NaN past their end, texts (R,).
+        """What z means in the data, as a data set has it.
+
+        Images (R, H, W, C) in [0, 1], columns or probabilities (R, D), sequences (R, T, C) with NaN past their end,
+        texts (R,).
 
         Args:
             mean: (R, D) of z.
@@ -72,6 +74,15 @@ class InferredView(BaseView, Protocol):
 
     def local(self, values: np.ndarray) -> LocalEmbedding:
         """A fresh q(z) of the samples `values`, (R, D) with NaN where an entry is missing."""
+        ...
+
+    def log_likelihood(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """log p(x) in nats, (B,), over the entries that are seen, where z is expected to be N(mean, variance).
+
+        Args:
+            x: (B, D), as `local` keeps it, NaN where an entry is missing.
+            mean, variance: (B, D).
+        """
         ...
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from favae_cli.views.bernoulli import BernoulliView
+from favae_cli.views.bernoulli import BernoulliView, averaged_logits
 
 
 class CategoricalView(BernoulliView):
@@ -28,3 +30,9 @@ class CategoricalView(BernoulliView):
         for start, end in zip(ends - self.groups, ends, strict=True):
             found[:, start:end] /= found[:, start:end].sum(axis=1, keepdims=True)
         return found
+
+    def log_likelihood(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """Of one category of each variable, by the probabilities of `decode`."""
+        parts = torch.split(averaged_logits(mean, variance), list(self.groups), dim=1)
+        terms = torch.cat([part.log_softmax(1) for part in parts], dim=1)  # of odds, as in `decode`
+        return (x.nan_to_num(0.0) * terms).sum(1)

@@ -56,18 +56,22 @@ class Gaussian(Likelihood):
     def __init__(self, variance: Variance, columns: int) -> None:
         super().__init__()
         self.standard = Standard(columns)
-        self.noise = _Noise(variance, (columns,), start=1.0)
+        self.noise = Noise(variance, (columns,), start=1.0)
 
     def fit(self, values: np.ndarray) -> None:
+        """Keep each column's mean and scale, in its own units."""
         self.standard.fit(values)
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
+        """Of the standardised data."""
         return self.noise.log_prob(self.standard(x), output)
 
     def mean(self, output: Tensor) -> Tensor:
+        """Back in the columns' own units."""
         return self.standard.mean + self.standard.scale * output
 
     def variance(self, output: Tensor) -> Tensor:
+        """In the columns' units squared, the same at every z."""
         return self.noise.variance(output) * self.standard.scale.square()
 
 
@@ -77,23 +81,28 @@ class PixelGaussian(Likelihood):
     Args:
         variance: v, or "learned": one for each channel.
         channels: C of images (B, C, H, W).
+        linear: N(output, v) instead. What is decoded is cut to [0, 1]; the likelihood is of what is not, or nothing
+            would draw a value from beyond back.
     """
 
-    def __init__(self, variance: Variance, channels: int) -> None:
+    def __init__(self, variance: Variance, channels: int, linear: bool = False) -> None:
         super().__init__()
-        self.noise = _Noise(variance, (channels, 1, 1), start=0.1)
+        self.noise, self.linear = Noise(variance, (channels, 1, 1), start=0.1), linear
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
-        return self.noise.log_prob(x, torch.sigmoid(output))
+        """Of pixels in [0, 1], as they are."""
+        return self.noise.log_prob(x, output if self.linear else torch.sigmoid(output))
 
     def mean(self, output: Tensor) -> Tensor:
-        return torch.sigmoid(output)
+        """In [0, 1]."""
+        return output.clamp(0, 1) if self.linear else torch.sigmoid(output)
 
     def variance(self, output: Tensor) -> Tensor:
+        """The same at every z; where it is learned, one for each channel."""
         return self.noise.variance(output)
 
 
-class _Noise(nn.Module):
+class Noise(nn.Module):
     """A normal distribution around given means.
 
     Args:
@@ -107,6 +116,14 @@ class _Noise(nn.Module):
         self.fixed = None if variance == "learned" else float(variance)
         if self.fixed is None:
             self.log_variance = nn.Parameter(torch.full(scales, math.log(start)))
+
+    def start_at(self, variance: float) -> float:
+        """Have a learned variance begin there, but for its floor; returns what it is now, fixed or not."""
+        if self.fixed is not None:
+            return self.fixed
+        beyond = max(variance - _FLOOR, _FLOOR)
+        nn.init.constant_(self.log_variance, math.log(beyond))
+        return beyond + _FLOOR
 
     def variance(self, mean: Tensor) -> Tensor:
         """One for every mean."""
@@ -140,14 +157,17 @@ class Bernoulli(Likelihood):
             raise UserError(f"likelihood: bernoulli takes values from 0 to 1, not {outside[0]:g}; use gaussian")
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
+        """Minus the cross entropy; NaN counts nothing."""
         seen = ~x.isnan()
         terms = functional.binary_cross_entropy_with_logits(output, torch.where(seen, x, 0), reduction="none")
         return -(seen * terms).flatten(1).sum(1)
 
     def mean(self, output: Tensor) -> Tensor:
+        """P(x = 1)."""
         return torch.sigmoid(output)
 
     def variance(self, output: Tensor) -> Tensor:
+        """p (1 - p)."""
         return torch.sigmoid(output) * torch.sigmoid(-output)
 
 
@@ -172,14 +192,17 @@ class Poisson(Likelihood):
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
         # In float64: the terms of large counts nearly cancel.
+        """Of whole counts, with their factorials; NaN counts nothing."""
         seen, log_rate = ~x.isnan(), self._log_mean(output).double()
         counts = torch.where(seen, x, 0).double()
         return (seen * self._terms(counts, log_rate)).flatten(1).sum(1).float()
 
     def mean(self, output: Tensor) -> Tensor:
+        """The rate, in counts."""
         return self._log_mean(output).exp()
 
     def variance(self, output: Tensor) -> Tensor:
+        """Equal to the rate."""
         return self.mean(output)
 
     def _log_mean(self, output: Tensor) -> Tensor:
@@ -198,6 +221,7 @@ class NegativeBinomial(Poisson):
         self.log_theta = nn.Parameter(torch.zeros(columns))
 
     def variance(self, output: Tensor) -> Tensor:
+        """mu + mu^2 / theta, in counts squared."""
         mean = self.mean(output)
         return mean + mean.square() / self.log_theta.exp()
 

@@ -52,6 +52,7 @@ class LinearView:
         self._basis.scale.fill_(float(np.sqrt(found.explained_variance_.mean())) or 1.0)
 
     def encode(self, values: np.ndarray) -> Encoded:
+        """Scores of the first D components, of unit variance on average; observed, so without one of their own."""
         mean, components, scale = self._basis.arrays()
         return Encoded((self._flat(values) - mean) @ components / scale, None)
 
@@ -63,7 +64,7 @@ class LinearView:
         return np.clip(decoded, 0, 1) if len(self.shape) == 3 else decoded
 
     def deviation(self, mean: np.ndarray, variance: np.ndarray) -> None:
-        return None
+        """None: z is the data themselves."""
 
     def _flat(self, values: np.ndarray) -> np.ndarray:
         """float32 (R, P); stored uint8 images in [0, 1]."""

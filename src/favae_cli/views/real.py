@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from favae_cli.factors.real import RealEmbedding
 from favae_cli.views.standardise import Standard
@@ -29,6 +31,7 @@ class RealView:
         self._standard.fit(values)
 
     def local(self, values: np.ndarray) -> RealEmbedding:
+        """The standardised entries, which are z itself; what is missing is inferred."""
         mean, scale = self._units()
         z = np.empty(values.shape, np.float32)
         np.subtract(values, mean, out=z, casting="same_kind")
@@ -43,6 +46,12 @@ class RealView:
     def deviation(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Standard deviation in each column's units, (R, D)."""
         return np.sqrt(variance) * self._units()[1]
+
+    def log_likelihood(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """As the protocol has it; of the standardised columns."""
+        seen = ~x.isnan()
+        terms = (x.nan_to_num(0.0) - mean).square() / variance + (2 * math.pi * variance).log()
+        return -0.5 * (seen * terms).sum(1)
 
     def rescale(self, scale: np.ndarray) -> None:
         """Make z of each column `scale` (D,) times what it was."""

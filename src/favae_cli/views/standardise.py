@@ -67,4 +67,5 @@ class LogStandard(Standard):
         return map(np.log1p, super()._chunks(rows))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Standardised log(1 + x), of counts as they are."""
         return super().forward(torch.log1p(x))

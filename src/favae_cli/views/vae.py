@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,63 +11,14 @@ from torch import Tensor, nn
 
 from favae_cli.config.views import TrainedViewConfig, VaeViewConfig
 from favae_cli.machine.runtime import Runtime, send
-from favae_cli.nets import Decoder, Encoder, build
+from favae_cli.nets import Decoder, Encoder, build, linear_path
+from favae_cli.nets.base import add_linear
 from favae_cli.views.base import Encoded
 from favae_cli.views.likelihoods import Bernoulli, Gaussian, Likelihood, PixelGaussian
+from favae_cli.views.objective import VaeLoss, gaussian_kl
 from favae_cli.views.standardise import Standard, Unchanged
 
 DRAWS = 16  # of z, for a deviation
-
-
-@dataclass(frozen=True)
-class KLTerm:
-    """How the KL enters the objective: beta |KL - C|, with C = 0 the plain beta KL.
-
-    Attributes:
-        beta: weight.
-        capacity: C in nats once it has grown (Burgess et al., 2018, eq. 3).
-        growth: epochs in which C grows from 0, linearly.
-    """
-
-    beta: float
-    capacity: float = 0.0
-    growth: int = 1
-
-    def penalty(self, kl: Tensor, epochs: Tensor | float) -> Tensor:
-        """Of the mean of `kl` (B,), after so many epochs; nats."""
-        grown = torch.as_tensor(epochs / self.growth, dtype=torch.float64).clamp(max=1.0)
-        return self.beta * (kl.mean() - (self.capacity * grown).to(kl.dtype)).abs()
-
-
-class Loss(Protocol):
-    """What a training step needs: numbers to log, (B,) each in nats a sample, and the objective to minimise."""
-
-    @property
-    def log_likelihood(self) -> Tensor: ...
-
-    @property
-    def kl(self) -> Tensor: ...
-
-    def objective(self, term: KLTerm, epochs: Tensor | float) -> Tensor:
-        """A scalar, after so many epochs."""
-        ...
-
-
-@dataclass(frozen=True)
-class VaeLoss:
-    """Terms of the objective, each (B,) in nats a sample.
-
-    Attributes:
-        log_likelihood: log p(x | z) at one draw of z.
-        kl: KL(q(z | x) || prior), summed over dimensions.
-    """
-
-    log_likelihood: Tensor
-    kl: Tensor
-
-    def objective(self, term: KLTerm, epochs: Tensor | float) -> Tensor:
-        """What the KL costs after so many epochs, less the mean log-likelihood of the batch."""
-        return term.penalty(self.kl, epochs) - self.log_likelihood.mean()
 
 
 class VaeView:
@@ -100,36 +50,58 @@ class VaeView:
     ) -> None:
         self.config = config
         self.shape = shape
-        self.size: int = config.latent
+        assert isinstance(config.latent, int)  # who builds a view of size auto has asked its data
+        self.size = config.latent
         self.runtime = runtime
         self.encoder, self.decoder = self._networks(generator)
+        if self.starts_linear:
+            add_linear(self.encoder, self.decoder, math.prod(shape))
         self.likelihood = self._likelihood()
         self.inputs = self._inputs()
         parts = {"encoder": self.encoder, "decoder": self.decoder, "likelihood": self.likelihood, "inputs": self.inputs}
         self.networks = runtime.place(nn.ModuleDict(parts))
 
     def _networks(self, generator: torch.Generator | None) -> tuple[Encoder, Decoder]:
-        return build(self.config.arch, self.shape, self.config.latent, generator)
+        return build(self.config.arch, self.shape, self.size, generator)
 
     def _likelihood(self) -> Likelihood:
         assert isinstance(self.config, VaeViewConfig)  # other data have a likelihood of their own
         if self.config.likelihood == "bernoulli":
             return Bernoulli()
-        gaussian = PixelGaussian if self._is_image else Gaussian
-        return gaussian(self.config.variance, self.shape[-1])
+        if self._is_image:
+            return PixelGaussian(self.config.variance, self.shape[-1], self.starts_linear)
+        return Gaussian(self.config.variance, self.shape[-1])
 
     def _inputs(self) -> Standard | Unchanged:
         return Unchanged() if self._is_image else Standard(self.shape[-1])
 
     @property
+    def starts_linear(self) -> bool:
+        """Whether the networks begin at the optimum of a linear VAE, once `fit` has seen training samples."""
+        return isinstance(self.config, VaeViewConfig) and self.config.starts_linear
+
+    @property
     def _is_image(self) -> bool:
         return len(self.shape) == 3
 
+    def seen(self, count: int) -> np.ndarray:
+        """Positions of those of `count` training images that `fit` asks for."""
+        return linear_path.sampled(count, math.prod(self.shape)) if self.starts_linear else np.array([], np.int64)
+
     def fit(self, values: np.ndarray) -> None:
-        """Keep the statistics of the stored training samples' columns; images have none to keep."""
-        if values.ndim < 4:
+        """Keep what the stored training samples say of their columns, and begin at the linear optimum if asked to."""
+        if not self._is_image:
             self.likelihood.fit(values)
             self.inputs.fit(values)
+        if self.encoder.linear is not None and self.decoder.linear is not None:
+            assert isinstance(self.likelihood, Gaussian | PixelGaussian)
+            values = values[linear_path.sampled(len(values), math.prod(self.shape))]
+            seen = np.empty((len(values), math.prod(self.shape)), np.float32)
+            for part in self.parts(len(values)):
+                seen[part] = self.features(self.batch(values[part])).flatten(1).cpu().numpy()
+            found = linear_path.spectrum(seen, self.size)
+            noise = self.likelihood.noise.start_at(found.remaining)
+            linear_path.fit(self.encoder.linear, self.decoder.linear, found, noise)
 
     def batch(self, values: np.ndarray | Tensor) -> Tensor:
         """Stored samples as a float32 batch on the device: (B, C, H, W) in [0, 1], or (B, D) with NaN as stored."""
@@ -172,11 +144,32 @@ class VaeView:
             prior_precision: tau.
             fed: so many samples at the beginning are decoded from r, which then has to be near their z.
         """
-        mean, log_variance = self.inference(x)
+        return self.terms(x, self.inference(x), noise, prior_mean, prior_precision, fed)
+
+    def terms(
+        self,
+        x: Tensor,
+        posterior: tuple[Tensor, Tensor],
+        noise: Tensor,
+        prior_mean: Tensor,
+        prior_precision: Tensor | float,
+        fed: Tensor | int = 0,
+        expected: Tensor | None = None,
+    ) -> VaeLoss:
+        """As `loss`, given what `inference` says of the batch.
+
+        Args:
+            expected: (B, D) z that other views let expect; it is decoded in one batch with the draws, so that batch
+                norm sees both.
+        """
+        mean, log_variance = posterior
         from_prior = torch.arange(len(x), device=x.device) < fed
         z = torch.where(from_prior[:, None], prior_mean, mean + noise * (log_variance / 2).exp())
         kl = gaussian_kl(mean, log_variance, prior_mean, prior_precision)
-        return VaeLoss(self.log_likelihood(x, self.generative(z)), kl)
+        if expected is None:
+            return VaeLoss(self.log_likelihood(x, self.generative(z)), kl)
+        own, others = self.generative(torch.cat([z, expected])).tensor_split(2)
+        return VaeLoss(self.log_likelihood(x, own), kl, self.log_likelihood(x, others))
 
     def log_likelihood(self, x: Tensor, output: Tensor) -> Tensor:
         """log p(x | z) in nats, (B,), over all values that are seen."""
@@ -233,15 +226,27 @@ class VaeView:
     def _embedding(self, values: np.ndarray) -> Tensor:
         return torch.from_numpy(np.asarray(values, np.float32)).to(self.runtime.device)
 
-    def scale_embedding(self, scale: float) -> None:
-        """Make z `scale` times what it was, in both networks; decoded data stay the same."""
+    @property
+    def standing_out(self) -> int:
+        """Dimensions of the linear path that are more than noise."""
+        return 0 if self.encoder.linear is None else int((self.encoder.linear.log_variance < 0).sum())
+
+    @property
+    def units(self) -> Tensor | None:
+        """(D,) what z has to be multiplied by to be in units of the data.
+
+        The deviation of q(z | x), which is the noise of the data, is then the same in all dimensions of the linear
+        path. Their mean square is 1.
+
+        None where z already is in such units, or has no linear path.
+        """
+        if self.encoder.linear is None:
+            return None
+        precision = (-self.encoder.linear.log_variance).exp()
+        precision /= precision.mean()
+        return None if torch.allclose(precision, torch.ones_like(precision), rtol=1e-3) else precision.sqrt()
+
+    def scale_embedding(self, scale: Tensor | float) -> None:
+        """Make z `scale` (one number, or (D,)) times what it was, in both networks; decoded data stay the same."""
         self.encoder.scale_embedding(scale)
         self.decoder.scale_embedding(scale)
-
-
-def gaussian_kl(mean: Tensor, log_variance: Tensor, prior_mean: Tensor, prior_precision: Tensor | float) -> Tensor:
-    """KL(N(mean, exp(log_variance)) || N(prior_mean, 1/prior_precision)), summed over the last axis, nats."""
-    precision = torch.as_tensor(prior_precision, dtype=torch.float64)
-    squares = log_variance.exp() + (mean - prior_mean).square()
-    terms = precision * squares - 1 - log_variance - precision.log()
-    return 0.5 * terms.sum(-1)

@@ -62,6 +62,7 @@ class OptunaSweeper(Sweeper):
         self.n_trials, self.n_jobs, self.max_failure_rate = n_trials, n_jobs, max_failure_rate
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Take what Hydra gives; the launcher is the one that the config names."""
         self.swept: DictConfig = config.hydra.sweeper
         self.folder = Path(config.hydra.sweep.dir)
         self.launcher: Launcher = Plugins.instance().instantiate_launcher(
@@ -69,6 +70,7 @@ class OptunaSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> None:
+        """Launch `n_jobs` trials at a time, those an interrupted sweep left unfinished first, until all are done."""
         overrides = sweep_overrides(self.swept, arguments).values()
         swept = [override for override in overrides if override.is_sweep_override()]
         fixed = [str(override.input_line) for override in overrides if not override.is_sweep_override()]

@@ -29,9 +29,11 @@ class RayLauncher(Launcher):
         self.remote: Any = OmegaConf.to_container(remote)
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Take what Hydra gives; Ray is not touched before there are jobs."""
         self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run every job as a Ray task, wait for all, and return their endings in order."""
         import ray
 
         ray.init(**self.init, ignore_reinit_error=True)

@@ -20,6 +20,8 @@ from favae_cli.config.choices import DataConfig
 from favae_cli.data import Dataset, load
 from favae_cli.data.files.join_by_key import positions, union
 
+savez: Callable[..., None] = np.savez  # its own type takes any array for `allow_pickle`
+
 SCHEMA: TypeAdapter[Any] = TypeAdapter(DataConfig)
 CONFIG = Path(__file__).parents[3] / "configs" / "data" / "manifest.yaml"
 SHAPE = {"kind": "real", "columns": ["height", "mass"]}
@@ -50,7 +52,7 @@ def frames() -> tuple[pd.DataFrame, pd.DataFrame, dict[str, np.ndarray]]:
 def write(folder: Path, people: pd.DataFrame, sites: pd.DataFrame, spectra: dict[str, np.ndarray]) -> None:
     people.to_csv(folder / "people.csv", index=False)
     sites.to_parquet(folder / "sites.parquet", index=False)
-    np.savez(folder / "spectra.npz", **spectra)
+    savez(folder / "spectra.npz", **spectra)
 
 
 @pytest.fixture
@@ -136,7 +138,7 @@ def test_the_key_may_be_the_index_of_parquet(run: Run, tmp_path: Path) -> None:
 
 def test_the_split_is_read_from_the_main_table(run: Run, tmp_path: Path) -> None:
     few = {"id": np.array([f"p{i}" for i in range(1, 20, 2)]), "spectrum": np.arange(10.0)[:, None]}
-    np.savez(tmp_path / "few.npz", **few)
+    savez(tmp_path / "few.npz", **few)
     views = {"shape": SHAPE, "spectrum": SPECTRUM | {"table": "few.npz"}}
     data = run(views, split={"column": "part"})
     assert data.keys[data.split["validation"]].tolist() == ["p2", "p6", "p10", "p14", "p18"]

@@ -151,13 +151,9 @@ def test_scarce_images_are_used_again_and_no_pair_twice(run: Load) -> None:
     assert len(set(train)) == len(train) < 300
     faces, cartoons = (Counter(side) for side in zip(*train, strict=True))
     for chosen in {(hair_of_face(face), glasses_of_face(face)) for face, _ in train}:
-        times = [
-            [number for i, number in side.items() if kind(i) == chosen]
-            for side, kind in (
-                (faces, lambda i: (hair_of_face(i), glasses_of_face(i))),
-                (cartoons, lambda i: (hair_of_cartoon(i), glasses_of_cartoon(i))),
-            )
-        ]
+        of_faces = [n for i, n in faces.items() if (hair_of_face(i), glasses_of_face(i)) == chosen]
+        of_cartoons = [n for i, n in cartoons.items() if (hair_of_cartoon(i), glasses_of_cartoon(i)) == chosen]
+        times = of_faces, of_cartoons
         assert min(max(side) for side in times) == 1
         assert all(max(side) - min(side) <= 1 for side in times)
     (note,) = [note for note in data.notes if note.startswith("train")]

@@ -13,7 +13,6 @@ from omegaconf import OmegaConf
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
-from favae_cli.common.random_streams import torch_generator
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.contradictions import validate
@@ -27,14 +26,15 @@ from favae_cli.factors.add_view import NewView, extend
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.nets.warm_start import warm_start
+from favae_cli.queries.given import Given
 from favae_cli.tasks.session import Session
 from favae_cli.tasks.train import evaluate
-from favae_cli.training.build import fit_view
+from favae_cli.training.build import fresh_view
 from favae_cli.training.encodings import Encodings
 from favae_cli.training.factor_step import keep_units
 from favae_cli.training.schedule import Training
 from favae_cli.training.trained_run import TrainedRun
-from favae_cli.views import Encoded, InferredView, VaeView, View, build_view
+from favae_cli.views import Encoded, InferredView, VaeView, View
 
 logger = logging.getLogger(__name__)
 
@@ -57,12 +57,11 @@ def use(config: AddViewConfig, trained: TrainedRun, directory: Path) -> None:
     new = _built(config, trained, whole, data)
     for view in model.views.values():
         view.trainable = False
-    factors = model.joined
     joined = FAVAE({**model.views, config.name: new})
     session = Session(whole, directory, trained.runtime, data, joined)
 
     def tie(encodings: Encodings) -> None:
-        joined.factors = _extended(config.name, new, factors, joined, data, whole, encodings.encoded)
+        joined.factors = _extended(config.name, new, model, data, config.new.copies, encodings.encoded)
 
     training = Training(joined, data, whole, directory, tie=tie)
     with StopRequest().handling() as stop:
@@ -93,7 +92,7 @@ def _whole(config: AddViewConfig, trained: TrainedRun) -> Config:
     changes["score"] = "predict/mean"
     changes["schedule"] = config.schedule.model_dump() | {"patience": None}
     if isinstance(own.model, FaVaeConfig):
-        changes["model"] = {"feed": config.feed, "feed_rounds": None}
+        changes["model"] = {"feed": config.feed, "feed_rounds": None, "gamma": 0.0}
     final_rate = min(own.trainer.final_learning_rate, config.trainer.learning_rate)
     one = {"devices": 1, "nodes": 1}  # process, whatever the run had
     changes["trainer"] = config.trainer.model_dump() | one | {"final_learning_rate": final_rate}
@@ -121,10 +120,7 @@ def _shared(data: Dataset, name: str, others: Iterable[str]) -> np.ndarray:
 def _built(config: AddViewConfig, trained: TrainedRun, whole: Config, data: Dataset) -> View:
     name = config.name
     part = data.views[name]
-    view = build_view(name, config.new, part, trained.runtime, torch_generator(whole.seed, name, "weights"))
-    train = data.having("train", name)
-    if not part.is_image:
-        fit_view(name, view, part.gather(train))
+    view = fresh_view(name, config.new, part, data.having("train", name), trained.runtime, whole.seed)
     if config.warm_start is not None:
         source = trained.factors.views[config.warm_start]
         if not (isinstance(source, VaeView) and isinstance(view, VaeView)):
@@ -135,26 +131,23 @@ def _built(config: AddViewConfig, trained: TrainedRun, whole: Config, data: Data
 
 
 def _extended(
-    name: str,
-    view: View,
-    factors: FactorModel,
-    model: FAVAE,
-    data: Dataset,
-    settings: Config,
-    encoded: dict[str, Encoded],
+    name: str, view: View, trained: FAVAE, data: Dataset, copies: float, encoded: dict[str, Encoded]
 ) -> FactorModel:
-    """The factor model with the new view, from the training samples that have it."""
-    others = [other for other in model.views if other != name]
+    """The factor model with the new view, which counts as so many copies, from the training samples that have it.
+
+    Args:
+        trained: without it.
+        encoded: q(z | x) of the training samples, by view.
+    """
     train = data.split["train"]
-    here = np.flatnonzero(np.isin(train, _shared(data, name, others)))
-    evidence = model.embeddings(data, train[here], {key: value.at(here) for key, value in encoded.items()}, others)
-    evidence.settle(factors)
+    here = np.flatnonzero(np.isin(train, _shared(data, name, trained.views)))
+    given = Given.of_samples(trained, data, train[here], {key: value.at(here) for key, value in encoded.items()})
     if isinstance(view, InferredView):
         local = view.local(observed_table(data, name, train[here]))
         new = NewView(local.mean, local.variance, local)
     else:
-        own = model.encode(data, train[here], [name])[name]  # with its variances
+        own = FAVAE({name: view}).encode(data, train[here])[name]  # with its variances
         new = NewView(own.mean, np.zeros_like(own.mean) if own.variance is None else own.variance)
-    found = extend(factors, name, evidence, new, copies=getattr(settings.views[name], "weight", 1.0))
+    found = extend(trained.joined, name, given.evidence, new, copies=copies)
     keep_units({name: view}, {name: new.local} if new.local else {})
     return found

@@ -11,9 +11,9 @@ import pandas as pd
 from favae_cli.common.pixels import unit
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.trained_run_tasks import EditConfig
-from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.queries.generate_and_edit import Editor
+from favae_cli.queries.given import Given
 from favae_cli.queries.samples import chosen_samples
 from favae_cli.reporting.grids import as_stored
 from favae_cli.tasks.trained_run.named_choices import asked_labels, chosen_attributes, chosen_view
@@ -51,7 +51,7 @@ def use(config: EditConfig, trained: TrainedRun, directory: Path) -> None:
     edited = Editor(model, view, attributes).edit(z, labels, wanted, _strengths(config, trained, columns))
     after = _shown(model, view, model.embed(view, as_stored(edited)), attributes)
 
-    save_images(directory / "images", samples.names, edited)
+    save_images(RunFolder(directory).images, samples.names, edited)
     table = pd.DataFrame({"key": samples.keys})
     for column, name in enumerate(columns):
         table[f"{name}/before"], table[f"{name}/after"] = before[:, column], after[:, column]
@@ -59,7 +59,7 @@ def use(config: EditConfig, trained: TrainedRun, directory: Path) -> None:
     shown = slice(config.show)
     rows = list(zip(unit(stored[shown]), model.views[view].decode(z[shown]), edited[shown], strict=True))
     titles = ["original", "reconstruction", ", ".join(f"{name} {value}" for name, value in config.attributes.items())]
-    save_grid(RunFolder(directory).figures / "editing.png", rows, samples.names[shown], titles)
+    save_grid(RunFolder(directory).figure("editing"), rows, samples.names[shown], titles)
 
 
 def _strengths(config: EditConfig, trained: TrainedRun, columns: tuple[str, ...]) -> np.ndarray:
@@ -70,4 +70,4 @@ def _strengths(config: EditConfig, trained: TrainedRun, columns: tuple[str, ...]
 
 def _shown(model: FAVAE, view: str, z: np.ndarray, attributes: str) -> np.ndarray:
     """(R, D) P(attribute = 1 | z of the image)."""
-    return model.predict(attributes, Embeddings({view: z}, {}, {}, (view,)))
+    return Given.of_embedding(model, view, z).decoded(attributes)

@@ -36,15 +36,15 @@ def use(config: FactorsConfig, trained: TrainedRun, directory: Path) -> None:
 
     table = explained_table(reading, most_relevant(model.joined, None, model.joined.factors), config.count)
     save_table(directory, "factors", table, config.format)
-    figures = RunFolder(directory).figures
-    figures.mkdir(exist_ok=True)
-    save(explained_picture(table), figures / "explained.png")
+    folder = RunFolder(directory)
+    folder.figures.mkdir(exist_ok=True)
+    save(explained_picture(table), folder.figure("explained"))
 
     cards, panels = factor_cards(reading, config.cards, config.reach, config.steps), panels_of(data)
     for card in cards:
-        save(card_picture(card, data, panels), figures / f"{card_name(card)}.png")
-    with replacing(directory / "cards.json") as file:
+        save(card_picture(card, data, panels), folder.figure(card_name(card)))
+    with replacing(folder.cards) as file:
         records = [card_record(card, data, panels) for card in cards]
         file.write_text(json.dumps(records, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    logger.info("%-10s %s (%d)", "cards", figures, len(cards))
+    logger.info("%-10s %s (%d)", "cards", folder.figures, len(cards))
     logger.info("%-10s %s", "report", write_report(directory))

@@ -34,6 +34,6 @@ def use(config: GenerateConfig, trained: TrainedRun, directory: Path) -> None:
     for view in views:
         # The same draws of g for every view: number 3 of one view is number 3 of the other.
         images = Editor(model, view, attributes).generate(labels, numpy_generator(config.seed, "generate"), strength)
-        save_images(directory / "images" / view, [f"{number:04d}" for number in range(config.count)], images)
+        save_images(RunFolder(directory).images / view, [f"{number:04d}" for number in range(config.count)], images)
         rows = [list(images[start : start + COLUMNS]) for start in range(0, len(images), COLUMNS)]
-        save_grid(RunFolder(directory).figures / f"generated_{view}.png", rows)
+        save_grid(RunFolder(directory).figure(f"generated_{view}"), rows)

@@ -1,4 +1,4 @@
-"""What is missing of the samples, as all that they have foretells it."""
+"""What is missing of the samples, as predicted from all that they have."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from favae_cli.common.pixels import unit
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.trained_run_tasks import ImputeConfig
 from favae_cli.queries.filled_tables import Variable, filled_table, missing_entries, variables
+from favae_cli.queries.given import Given
 from favae_cli.queries.impute import Made, embedding_of, made_of
 from favae_cli.queries.samples import Samples, chosen_samples
 from favae_cli.tasks.trained_run.named_choices import chosen_view
@@ -34,14 +35,12 @@ def use(config: ImputeConfig, trained: TrainedRun, directory: Path) -> None:
     model = trained.factors
     view = None if config.input is None else chosen_view("from", config.source, trained.images)
     samples = chosen_samples(config, trained, view)
-    encoded = model.encode(samples.data, samples.indices)
-    evidence = model.embeddings(samples.data, samples.indices, encoded)
-    evidence.settle(model.joined)
+    given = Given.of_samples(model, samples.data, samples.indices)
 
     found: list[Variable] = []
     images: dict[str, dict[int, np.ndarray]] = {}
     for name, part in trained.views.items():
-        embedding = embedding_of(model, samples, evidence, encoded, name)
+        embedding = embedding_of(samples, given, name)
         if part.is_image:
             lacking = np.flatnonzero(~samples.data.views[name].present[samples.indices])
             made = model.views[name].decode(embedding.mean[lacking])
@@ -75,10 +74,10 @@ def _save_sequences(file: Path, made: Made, samples: Samples) -> None:
 
 def _save_images(directory: Path, made: Mapping[str, Mapping[int, np.ndarray]], samples: Samples, show: int) -> None:
     """Every image of `made`, by view and by place among the samples, and a figure of the first samples."""
-    names = samples.names
+    names, folder = samples.names, RunFolder(directory)
     for view, images in made.items():
         if images:
-            save_images(directory / "images" / view, [names[row] for row in images], np.stack([*images.values()]))
+            save_images(folder.images / view, [names[row] for row in images], np.stack([*images.values()]))
     lacking = sorted(set().union(*made.values()))
     if not lacking:
         logger.info("no sample lacks an image")
@@ -91,4 +90,4 @@ def _save_images(directory: Path, made: Mapping[str, Mapping[int, np.ndarray]], 
     shown = lacking[:show]
     labels = [f"{names[row]}, made: {', '.join(view for view in made if row in made[view])}" for row in shown]
     rows = [[picture(view, row) for view in made] for row in shown]
-    save_grid(RunFolder(directory).figures / "imputed.png", rows, labels, list(made))
+    save_grid(folder.figure("imputed"), rows, labels, list(made))

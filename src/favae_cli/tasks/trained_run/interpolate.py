@@ -39,6 +39,6 @@ def use(config: InterpolateConfig, trained: TrainedRun, directory: Path) -> None
                     made.setdefault(f"{space}_{shown}", []).append(found[space][shown])
     steps = [f"{way}_{step}" for way in ways for step in range(config.steps)]
     for kind, rows in made.items():
-        save_images(directory / "images" / kind, steps, np.concatenate(rows))
+        save_images(RunFolder(directory).images / kind, steps, np.concatenate(rows))
         grid = [list(row) for row in rows[: config.show]]
-        save_grid(RunFolder(directory).figures / f"interpolation_{kind}.png", grid, ways[: config.show])
+        save_grid(RunFolder(directory).figure(f"interpolation_{kind}"), grid, ways[: config.show])

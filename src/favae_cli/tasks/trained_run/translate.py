@@ -25,7 +25,7 @@ def use(config: TranslateConfig, trained: TrainedRun, directory: Path) -> None:
     samples = chosen_samples(config, trained, source)
     stored, translator = samples.stored(source), translator_of(trained.model)
     made = translator.translate(source, target, stored)
-    save_images(directory / "images", samples.names, made)
+    save_images(RunFolder(directory).images, samples.names, made)
 
     shown, truth = slice(config.show), samples.data.views[target]
     columns = unit(stored[shown]), translator.translate(source, source, stored[shown]), made[shown]
@@ -34,7 +34,7 @@ def use(config: TranslateConfig, trained: TrainedRun, directory: Path) -> None:
         if truth.present[index]:
             row.append(unit(truth.gather(index)))
     titles = [source, "reconstruction", f"translated to {target}", target][: max(map(len, rows))]
-    save_grid(RunFolder(directory).figures / "translation.png", rows, samples.names[shown], titles)
+    save_grid(RunFolder(directory).figure("translation"), rows, samples.names[shown], titles)
 
 
 def _direction(config: TranslateConfig, trained: TrainedRun) -> tuple[str, str]:

@@ -34,9 +34,9 @@ def use(config: TraverseConfig, trained: TrainedRun, directory: Path) -> None:
     labels = [factor_name(factors, factor, view) for factor in chosen]
     for name, z in _centres(config, trained, view):
         images = model.views[view].decode(z + steps)
-        save_images(directory / "images" / name, files, images)
+        save_images(RunFolder(directory).images / name, files, images)
         rows = [list(images[start : start + config.steps]) for start in range(0, len(images), config.steps)]
-        save_grid(RunFolder(directory).figures / f"traversal_{name}.png", rows, labels)
+        save_grid(RunFolder(directory).figure(f"traversal_{name}"), rows, labels)
     table = factor_table(factors, most_relevant(factors, view, factors.factors))
     save_table(directory, "factors", table, config.format)
 
