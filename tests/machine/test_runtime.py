@@ -133,7 +133,7 @@ def test_prepare_sets_the_threads_of_torch_and_of_every_blas() -> None:
 @pytest.mark.usefixtures("threads_as_before")
 def test_the_engine_takes_one_thread_whatever_the_run_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[set[int]] = []
-    for owner, name in ((moments, "sums"), (FactorModel, "precision")):
+    for owner, name in ((moments, "sums"), (FactorModel, "precision"), (BernoulliEmbedding, "update")):
         work = getattr(owner, name)
         monkeypatch.setattr(owner, name, lambda *given, work=work: seen.append(blas_threads()) or work(*given))
     runtime.use_threads(2)
