@@ -131,6 +131,16 @@ def test_more_dimensions_than_data_are_no_obstacle(columns: int) -> None:
     assert np.isfinite(view.decode(view.encode(values).mean)).all()
 
 
+@pytest.mark.parametrize("count", [1, 5])
+def test_samples_that_do_not_differ_leave_z_to_the_prior(count: int) -> None:
+    values = images()[:1].repeat(count, axis=0)
+    view = started(values)
+    encoded = view.encode(values)
+    assert not encoded.mean.any()
+    np.testing.assert_allclose(encoded.variance, 1)
+    np.testing.assert_allclose(view.decode(encoded.mean), values / 255, atol=1e-6)
+
+
 def test_holes_are_taken_for_the_mean_of_their_column() -> None:
     values = vectors()
     values[::3, 1], values[1::3, 4] = np.nan, np.nan

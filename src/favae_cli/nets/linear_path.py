@@ -109,12 +109,12 @@ def spectrum(rows: np.ndarray, components: int) -> Spectrum:
     Large matrices are decomposed by randomised subspace iteration (Halko et al., 2011), small ones exactly.
 
     Args:
-        components: C at most; there are no more than R - 1 and P.
+        components: C at most; there are no more than R - 1 and P, and none if all samples are the same.
     """
     count, values = rows.shape
-    size = max(min(components, count - 1, values), 1)
-    if (rows == rows[0]).all():  # there is no direction in which they vary
-        return Spectrum(rows[0].copy(), np.eye(size, values, dtype=rows.dtype), np.zeros(size), 0.0)
+    if not np.ptp(rows, axis=0).any():
+        return Spectrum(rows[0], rows[:0], np.zeros(0), 0.0)
+    size = min(components, count - 1, values)
     found = PCA(size, copy=False, n_oversamples=size, iterated_power=3, random_state=0).fit(rows)
     unbiased = (count - 1) / count  # PCA has the variance of samples, the likelihood is highest at that of the data
     left = found.noise_variance_ * (min(rows.shape) - size) / max(values - size, 1)
