@@ -17,10 +17,11 @@ from favae_cli.factors import FactorModel, Moments
 from favae_cli.machine.world import ALONE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import encodings as encodings_module
-from favae_cli.training import factor_step
+from favae_cli.training import priors as training_priors
 from favae_cli.training.encodings import Encodings, Tables, encode
 from favae_cli.training.epoch_state import Prior
-from favae_cli.training.factor_step import expected_priors, join, rescale, write_prior_means
+from favae_cli.training.factor_step import join, rescale
+from favae_cli.training.priors import expected_priors, write_prior_means
 from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import Encoded
 
@@ -139,13 +140,46 @@ def test_prior_means_can_take_the_place_of_the_encodings_they_come_from(
     indices = both.split["train"]
     encoded = encoded_at_random(model, both, indices)
     expected = expected_priors(model, both, model_section(tiny_config()), "train", encoded, 1)
-    monkeypatch.setattr(factor_step, "CHUNK", 5)
+    monkeypatch.setattr(training_priors, "CHUNK", 5)
     tables = {name: encoded[name].mean for name in IMAGES}
     seen = {name: Encoded(mean, None) for name, mean in tables.items()}
     write_prior_means(model, both, model_section(tiny_config()), indices, seen, tables)
     for name, prior in expected.items():
         assert prior.mean is not None
         np.testing.assert_allclose(tables[name][: len(prior.mean)], prior.mean, atol=1e-6)
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_the_variance_of_a_prior_is_that_of_z_given_the_other_views(
+    split: str, model: FAVAE, both: Dataset, tiny_config: TinyConfig
+) -> None:
+    """Of the joint Gaussian, conditioned for each sample on the views that it has."""
+    parts, indices = model.joined.views, both.split[split]
+    places = dict(zip(parts, np.split(np.arange(8), [3, 6]), strict=True))
+    weights = np.concatenate([part.weights for part in parts.values()])
+    noise = np.concatenate([np.full(part.size, 1 / part.tau) for part in parts.values()])
+    covariance = weights @ weights.T + np.diag(noise)
+    encoded = encoded_at_random(model, both, indices)
+    priors = expected_priors(model, both, model_section(tiny_config()), split, encoded, 1)
+    for name in IMAGES:
+        having = both.having(split, name)
+        precision = priors[name].precisions(np.arange(len(having)), torch.device("cpu")).numpy()
+        for i, sample in enumerate(having):
+            given = [other for other in parts if other != name and both.views[other].present[sample]]
+            seen, own = np.concatenate([np.zeros(0, int), *(places[other] for other in given)]), places[name]
+            cross = covariance[np.ix_(own, seen)]
+            left = covariance[np.ix_(own, own)] - cross @ np.linalg.solve(covariance[np.ix_(seen, seen)], cross.T)
+            np.testing.assert_allclose(1 / precision[i], np.diag(left), rtol=1e-4)
+
+
+def test_as_published_the_variance_of_a_prior_is_that_of_the_noise(
+    model: FAVAE, both: Dataset, tiny_config: TinyConfig
+) -> None:
+    encoded = encoded_at_random(model, both, both.split["train"])
+    for overrides in (["model.gamma=0"], ["model.prior=posterior"]):
+        priors = expected_priors(model, both, model_section(tiny_config(*overrides)), "train", encoded, 1)
+        for name, prior in priors.items():
+            assert prior.precisions(np.arange(3), torch.device("cpu")).item() == model.joined.views[name].tau
 
 
 # The factors

@@ -93,7 +93,9 @@ def test_factors_and_priors_come_back(
     model.factors = with_every_number_changed(fit(evidence.moments(), 3, sweeps=12, local=evidence))
     rng = np.random.default_rng(0)
     mean = rng.standard_normal((5, 3)).astype(np.float32)
-    priors: Priors = {"face": {"train": Prior(mean, 0.1, 0.3), "validation": Prior()}}
+    variance, kind = rng.random((2, 3)).astype(np.float32), np.array([0, 1, 1, 0, 1])
+    spread = Prior(mean, 0.1, 0.0, variance, kind)
+    priors: Priors = {"face": {"train": Prior(mean, 0.1, 0.3), "validation": Prior(), "test": spread}}
     tensors = pack(model, {}, priors)
     checkpoint.save(tmp_path / "last", tensors, {}, pack_means(priors))
 
@@ -103,6 +105,8 @@ def test_factors_and_priors_come_back(
     assert np.array_equal(found["face"]["train"].mean, mean)
     assert (found["face"]["train"].precision, found["face"]["train"].feed) == (0.1, 0.3)
     assert found["face"]["validation"] == Prior()
+    assert np.array_equal(found["face"]["test"].variance, variance)
+    assert np.array_equal(found["face"]["test"].kind, kind)
 
     assert list(other.joined.views) == list(model.joined.views)
     for name, view in model.joined.views.items():

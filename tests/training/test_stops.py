@@ -16,7 +16,7 @@ from favae_cli.common.errors import Interrupted
 from favae_cli.factors import bernoulli, inference, rotation, spectral_start
 from favae_cli.machine import runtime
 from favae_cli.machine.stop_signals import StopRequest
-from favae_cli.training import encodings, factor_step, schedule, vae_trainer
+from favae_cli.training import encodings, factor_step, priors, schedule, vae_trainer
 from favae_cli.training.schedule import Training
 from favae_cli.views import VaeView
 
@@ -62,7 +62,7 @@ def half_written(folder: Path) -> list[Path]:
 def several_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even these few samples are worked on in several parts, and their tables are files."""
     monkeypatch.setattr(runtime, "BATCH", 4)
-    monkeypatch.setattr(factor_step, "CHUNK", 16)
+    monkeypatch.setattr(priors, "CHUNK", 16)
     monkeypatch.setattr(encodings, "LARGEST", 0)
 
 

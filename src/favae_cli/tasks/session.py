@@ -30,7 +30,7 @@ from favae_cli.reporting.style import save
 from favae_cli.reporting.terminal import as_text
 from favae_cli.training.build import build_model
 from favae_cli.training.epoch_state import Prior
-from favae_cli.training.factor_step import expected_priors
+from favae_cli.training.priors import expected_priors
 from favae_cli.training.run_log import RunLog, read_records
 from favae_cli.training.schedule import Training
 from favae_cli.views import Encoded

@@ -17,17 +17,21 @@ from favae_cli.views.objective import Loss
 
 @dataclass
 class Prior:
-    """N(mean, 1/precision) of z for the samples of a split, in their order.
+    """N(mean, 1/precision), or N(mean, variance), of z for the samples of a split, in their order.
 
     Attributes:
         mean: float32 (N, D), or None for 0.
         precision: tau.
         feed: share of the samples that the decoder gets as this mean, not as a draw of z.
+        variance: float32 (P, D), where it is not 1/precision.
+        kind: int64 (N,), which of its rows that of each sample is.
     """
 
     mean: np.ndarray | None = None
     precision: float = 1.0
     feed: float = 0.0
+    variance: np.ndarray | None = None
+    kind: np.ndarray | None = None
     _rows: Rows | None = field(default=None, init=False, repr=False, compare=False)
 
     def of(self, rows: np.ndarray, size: int, device: torch.device) -> Tensor:
@@ -40,7 +44,14 @@ class Prior:
 
     def at(self, rows: np.ndarray) -> Prior:
         """That of some of the samples, by their positions."""
-        return Prior(None if self.mean is None else self.mean[rows], self.precision, self.feed)
+        mean, kind = (None if part is None else part[rows] for part in (self.mean, self.kind))
+        return Prior(mean, self.precision, self.feed, self.variance, kind)
+
+    def precisions(self, rows: np.ndarray, device: torch.device) -> Tensor:
+        """Float64, one for all, or (B, D) for the positions `rows` of the split."""
+        if self.variance is None or self.kind is None:
+            return torch.tensor(self.precision, dtype=torch.float64, device=device)
+        return send(1 / self.variance[self.kind[rows]].astype(np.float64), device)
 
 
 Priors = dict[str, dict[str, Prior]]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from favae_cli.config.models import FactorModelConfig, FaVaeConfig
+from favae_cli.config.models import FactorModelConfig
 from favae_cli.config.run import ScheduleConfig
 from favae_cli.data import Dataset
 from favae_cli.factors import fit
@@ -18,9 +18,10 @@ from favae_cli.factors.inference import LocalEmbedding
 from favae_cli.factors.moments import Moments
 from favae_cli.factors.real import RealEmbedding
 from favae_cli.machine.world import ALONE, World
-from favae_cli.models.fa_vae import CHUNK, FAVAE
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training.encodings import Encodings, Tables, encode
-from favae_cli.training.epoch_state import Prior, Priors
+from favae_cli.training.epoch_state import Priors
+from favae_cli.training.priors import prior_of, write_prior_means
 from favae_cli.training.run_state import pack_factors
 from favae_cli.training.vae_trainer import held_out
 from favae_cli.views import Encoded, RealView, VaeView, View
@@ -79,7 +80,7 @@ class FactorStep:
         priors: Priors = {name: {} for name in self.model.trainable}
         for split, part in encodings.items():
             for name, mean in self._prior_means(split, part).items():
-                priors[name][split] = prior_of(self.model, self.settings, name, mean, stage)
+                priors[name][split] = prior_of(self.model, self.data, self.settings, name, split, mean, stage)
         return priors
 
     def record(self, stage: int, priors: Priors) -> dict[str, Any]:
@@ -205,69 +206,3 @@ def keep_units(views: Mapping[str, View], local: Mapping[str, LocalEmbedding]) -
         view = views[name]
         if isinstance(view, RealView) and isinstance(embedding, RealEmbedding):
             view.rescale(embedding.scale)
-
-
-def expected_priors(
-    model: FAVAE,
-    data: Dataset,
-    settings: FactorModelConfig,
-    split: str,
-    encoded: dict[str, Encoded],
-    stage: int,
-) -> dict[str, Prior]:
-    """What the factors say of each trainable view: from all other views, or from all (`model.prior`).
-
-    Args:
-        model: joined.
-        settings: of the model.
-        split: whose samples.
-        encoded: q(z | x) of these samples, by view.
-        stage: the round that the priors are for.
-    """
-    indices = data.split[split]
-    tables = {
-        name: np.empty((int(data.views[name].present[indices].sum()), view.size), np.float32)
-        for name, view in model.trainable.items()
-    }
-    write_prior_means(model, data, settings, indices, encoded, tables)
-    return {name: prior_of(model, settings, name, table, stage) for name, table in tables.items()}
-
-
-def write_prior_means(
-    model: FAVAE,
-    data: Dataset,
-    settings: FactorModelConfig,
-    indices: np.ndarray,
-    encoded: Mapping[str, Encoded],
-    tables: Mapping[str, np.ndarray],
-) -> None:
-    """Write down the means of `expected_priors`, a chunk of samples at a time.
-
-    Args:
-        indices: N samples.
-        encoded: of these.
-        tables: by trainable view, (R, D) for the R of the samples that have it, in their order. They may begin where
-            the means of `encoded` begin: a row is written once it has been read for the last time.
-    """
-    factors = model.joined
-    posterior = isinstance(settings, FaVaeConfig) and settings.prior == "posterior"
-    written = dict.fromkeys(tables, 0)
-    for start in range(0, len(indices), CHUNK):
-        rows = slice(start, start + CHUNK)
-        part, found = {name: known.at(rows) for name, known in encoded.items()}, {}
-        for name in tables:
-            given = [view for view in model.views if posterior or view != name]
-            evidence = model.embeddings(data, indices[rows], part, given)
-            evidence.settle(factors)
-            found[name] = evidence.expect(factors, name)[data.views[name].present[indices[rows]]]
-        for name, mean in found.items():
-            tables[name][written[name] : written[name] + len(mean)] = mean
-            written[name] += len(mean)
-
-
-def prior_of(model: FAVAE, settings: FactorModelConfig, name: str, mean: np.ndarray, stage: int) -> Prior:
-    """The prior with these means, (R, D), in a round."""
-    feed = 0.0  # of VAEs that learned alone
-    if isinstance(settings, FaVaeConfig):
-        feed = settings.feed if settings.feed_rounds is None or stage <= settings.feed_rounds else 0.0
-    return Prior(mean, model.joined.views[name].tau, feed)

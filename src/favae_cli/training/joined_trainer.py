@@ -148,7 +148,7 @@ class JoinedTrainer(Trainer):
             rank = np.maximum(self._rank[name][indices], 0)
             found[f"x/{name}"] = view.batch(self._rows[name].gather(row))
             found[f"prior/{name}"] = prior.of(rank, view.size, self.device)
-            found[f"precision/{name}"] = np.array(prior.precision)
+            found[f"precision/{name}"] = prior.precisions(rank, self.device)
         found |= {f"still/{name}": table[indices] for name, table in self._still.items()}
         found |= {f"x/{name}": table[indices] for name, table in self._seen.items()}
         return {name: send(value, self.device) for name, value in found.items()}

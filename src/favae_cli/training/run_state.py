@@ -128,6 +128,9 @@ def pack(model: FAVAE | JointVAE, trainers: Mapping[str, Trainer], priors: Prior
         for split, prior in splits.items():
             tensors[f"prior/{view}/{split}/precision"] = torch.tensor(prior.precision, dtype=torch.float64)
             tensors[f"prior/{view}/{split}/feed"] = torch.tensor(prior.feed, dtype=torch.float64)
+            if prior.variance is not None and prior.kind is not None:
+                tensors[f"prior/{view}/{split}/variance"] = torch.from_numpy(prior.variance)
+                tensors[f"prior/{view}/{split}/kind"] = torch.from_numpy(prior.kind)
     return tensors
 
 
@@ -166,7 +169,9 @@ def unpack(
             mean = means.get(f"{view}/{split}")
             if mean is None and (stored := tensors.get(f"prior/{view}/{split}/mean")) is not None:
                 mean = stored.numpy()  # of a run that schema 2 left unfinished
-            prior = Prior(mean, precision.item(), feed)
+            own = under(tensors, f"prior/{view}/{split}/")
+            variance, kind = (own[part].numpy() if part in own else None for part in ("variance", "kind"))
+            prior = Prior(mean, precision.item(), feed, variance, kind)
             priors.setdefault(view, {})[split] = prior
     return priors
 

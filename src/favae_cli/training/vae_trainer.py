@@ -125,7 +125,8 @@ def held_out(
         if len(rows):
             mean = prior.of(rows, view.size, view.runtime.device)
             x = view.batch(data.gather(indices[rows]))
-            sums += summed(view.loss(x, send(drawn, view.runtime.device), mean, prior.precision))
+            precision = prior.precisions(rows, view.runtime.device)
+            sums += summed(view.loss(x, send(drawn, view.runtime.device), mean, precision))
         if agreed(world, done, stop):
             raise Interrupted
     return Totals.of(world.add(sums)[0])
