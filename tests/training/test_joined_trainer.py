@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 import torch
 
 from favae_cli.common.errors import Interrupted
+from favae_cli.config.run import Config
 from favae_cli.data import Dataset
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.models.fa_vae import FAVAE, observed_table
@@ -168,6 +171,32 @@ def test_held_out_numbers_are_those_of_each_view_and_the_same_whenever_they_are_
         assert totals.count == 3 * first[name].count
         assert totals.kl == pytest.approx(3 * first[name].kl, rel=1e-6)
         assert totals.predictive == pytest.approx(3 * first[name].predictive, rel=1e-6)
+
+
+def test_a_view_that_no_held_out_sample_has_is_not_counted(
+    model: FAVAE, both: Dataset, make_trainer: Callable[..., VaeTrainer]
+) -> None:
+    lacking, cartoon = both.split["validation"], both.views["cartoon"]
+    row = cartoon.row.copy()
+    row[lacking] = -1
+    data = replace(both, views=both.views | {"cartoon": replace(cartoon, row=row)})
+    found = tied(model, data, make_trainer).held_out(data, lacking[data.views["face"].present[lacking]], Prior())
+    assert found["cartoon"] == Totals()
+    assert found["face"].count > 0
+
+
+def test_a_round_goes_on_though_no_validation_sample_has_one_of_the_views(
+    model: FAVAE, both: Dataset, tiny_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    cartoon = both.views["cartoon"]
+    row = cartoon.row.copy()
+    row[both.split["validation"]] = -1
+    data = replace(both, views=both.views | {"cartoon": replace(cartoon, row=row)})
+    config = tiny_config("schedule.alone_epochs=1", "schedule.rounds=1")
+    copies = config.model_copy(update={"views": config.views | {"cartoon": config.views["face"]}})
+    training = Training(model, data, copies, tmp_path)
+    training.run(StopRequest())
+    assert training.progress.epochs == {"face": 2, "cartoon": 2}
 
 
 def test_an_epoch_interrupted_at_any_step_goes_on_to_the_same_end(

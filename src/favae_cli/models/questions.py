@@ -15,7 +15,7 @@ SLOTS = 64  # sets of given views to choose from, for a target of samples that h
 class Questions:
     """Sets of views to be given to samples when one of their other views, the target, is asked for.
 
-    Half of the time or more they are few: every number of given views is asked as often as any other.
+    Every number of given views is asked about as often as any other.
 
     Attributes:
         given: bool (Q, V), the sets; the first one is empty, for samples that have nothing to be given.

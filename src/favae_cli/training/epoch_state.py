@@ -36,7 +36,7 @@ class Prior:
 
     def of(self, rows: np.ndarray, size: int, device: torch.device) -> Tensor:
         """(B, D) means for the positions `rows` of the split."""
-        if self.mean is None:
+        if self.mean is None or not len(self.mean):
             return torch.zeros(len(rows), size, device=device)
         if self._rows is None:
             self._rows = Rows(self.mean, np.arange(len(self.mean)), device)
@@ -49,7 +49,7 @@ class Prior:
 
     def precisions(self, rows: np.ndarray, device: torch.device) -> Tensor:
         """Float64, one for all, or (B, D) for the positions `rows` of the split."""
-        if self.variance is None or self.kind is None:
+        if self.variance is None or self.kind is None or not len(self.kind):
             return torch.tensor(self.precision, dtype=torch.float64, device=device)
         return send(1 / self.variance[self.kind[rows]].astype(np.float64), device)
 

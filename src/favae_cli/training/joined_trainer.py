@@ -1,4 +1,4 @@
-"""What the VAEs of all views do together in the rounds: each learns, and learns to be foretold by the others."""
+"""What the VAEs of all views do together in the rounds: each learns, and learns to be predicted by the others."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class JoinedTrainer(Trainer):
     To every view's ELBO comes gamma E log p(x_m | z_m = E[z_m | z_o]) for a set o of other views, drawn anew for each
     sample, step and view m: any question that the model can be asked is practised. The expectation is linear in the
     encoders' means (`FactorMap`), so that the encoders of o learn to tell what m is. A view without a network takes
-    part with the mean of its z given its own data alone, and is foretold by its own likelihood.
+    part with the mean of its z given its own data alone, and is predicted by its own likelihood.
 
     Args:
         model: whose networks are trained.
@@ -194,6 +194,14 @@ class JoinedTrainer(Trainer):
     def own(self, priors: Priors, split: str) -> Prior:
         """None of them: each view has one, which `tie` brought."""
         return Prior()
+
+    def test(self, data: Dataset, split: str, priors: Priors, stop: Callable[[], bool] = never) -> dict[str, Totals]:
+        """`held_out` of a split; of the training samples for views that nobody in it has."""
+        found = super().test(data, split, priors, stop)
+        if all(part.count for part in found.values()):
+            return found
+        instead = super().test(data, "train", priors, stop)
+        return {name: part if part.count else instead[name] for name, part in found.items()}
 
     @torch.inference_mode()
     def held_out(

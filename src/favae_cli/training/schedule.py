@@ -243,11 +243,12 @@ class Training:
             }
         except Interrupted:
             return  # whoever goes on stands at the end of the epoch and tests anew
-        found = {"train": position.parts} | tested
+        found, elbo = {"train": position.parts} | tested, 0.0
         progress.epoch, progress.position = progress.epoch + 1, Position()
         for view in trainer.parts:
             progress.epochs[view] = progress.epochs.get(view, 0) + 1
             means = {split: parts[view].means() for split, parts in found.items()}
+            elbo += means["validation"]["elbo"]
             record = {
                 "epoch": progress.epochs[view],
                 "phase": "alone" if alone else "round",
@@ -268,7 +269,7 @@ class Training:
                 means["validation"]["kl"],
                 speed,
             )
-        progress.remember(name, sum(part.means()["elbo"] for part in tested["validation"].values()))
+        progress.remember(name, elbo)
 
     def _kl_term(self, alone: bool) -> KLTerm:
         model = self.config.model
