@@ -314,6 +314,44 @@ def test_cfg_prints_the_config_and_runs_nothing(runs: Runs, capsys: pytest.Captu
     assert runs == []
 
 
+# Folders that are taken
+
+
+def test_a_folder_that_holds_a_run_is_refused_before_anything_in_it_changes(
+    runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["hydra.run.dir=here"]) == 0
+    config = Path("here/.hydra/config.yaml").read_bytes()
+    write("configs/experiment/there.yaml", "# @package _global_\ndefaults: [wine_views]\nhydra: {run: {dir: here}}\n")
+    experiments = [[f"experiment={name}"] for name in ("avatars_adapt", "avatars_transfer", "wine_views")]
+    uses = [[f"task={name}", "run=here"] for name in ("evaluate", "generate", "impute")]
+    for command in ([], ["seed=5", "model.factors=7"], *experiments, *uses):
+        assert main([*command, "hydra.run.dir=here"]) == 2
+    assert main(["experiment=there"]) == 2
+    told = "hydra.run.dir: here holds a run already; name another folder, or go on with that run by "
+    assert said(capsys) == [f"{told}favae-run resume=here"] * 9
+    assert len(runs) == 1
+    assert Path("here/.hydra/config.yaml").read_bytes() == config
+
+
+@pytest.mark.parametrize("left", ["checkpoints/last/state.json", "metrics.jsonl", "metrics.json"])
+def test_what_is_left_of_a_run_without_its_config_is_not_gone_on_with(
+    left: str, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(f"here/{left}", "{}")
+    assert main(["hydra.run.dir=here"]) == 2
+    assert said(capsys)[0].startswith("hydra.run.dir: here holds a run already")
+    assert runs == []
+
+
+def test_a_sweep_is_not_laid_over_runs(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["hydra.run.dir=here/1"]) == 0
+    for folder, place in (("here", "here/1"), ("here/1", "here/1")):
+        assert main(["-m", "seed=1,2", f"hydra.sweep.dir={folder}"]) == 2
+        assert said(capsys) == [f"hydra.sweep.dir: {place} holds a run already; name another folder"]
+    assert len(runs) == 1
+
+
 # Resuming
 
 

@@ -17,6 +17,11 @@ class RunFolder:
     path: Path
 
     @property
+    def taken(self) -> bool:
+        """Whether a run, or a use of one, was begun here."""
+        return any(path.exists() for path in (self.config, self.checkpoints, self.records, self.metrics))
+
+    @property
     def config(self) -> Path:
         """The composed config, beside what Hydra says of itself."""
         return self.hydra / "config.yaml"
