@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -364,6 +365,31 @@ def test_resume_takes_the_config_of_the_run_and_its_folder(runs: Runs) -> None:
     assert same_directory == directory
     assert again == first.model_copy(update={"resume": directory})
     assert sorted(Path.cwd().rglob("*")) == before
+
+
+def test_a_run_is_trained_by_one_process_and_left_by_a_dead_one(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["hydra.run.dir=here"]) == 0
+    code = (
+        "from pathlib import Path\n"
+        "from favae_cli.common.run_lock import holding\n"
+        "with holding(Path('here')):\n"
+        "    print('held', flush=True)\n"
+        "    input()\n"
+    )
+    found = os.environ | {"PYTHONPATH": str(Path(favae_cli.__file__).parents[1])}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env=found, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        assert main(["resume=here"]) == 2
+        holder = f"process {other.pid} on {socket.gethostname()}"
+        line = f"{Path('here').resolve()}: this run is under way, in {holder}; stop that one or wait for its end"
+        assert said(capsys) == [line]
+        other.kill()
+        other.wait()
+    assert main(["resume=here"]) == 0
+    assert len(runs) == 2
 
 
 def test_resume_may_change_the_trainer_and_nothing_else(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:

@@ -154,18 +154,22 @@ def _job(composed: DictConfig) -> float | None:
 
 def _run(config: Config, directory: Path) -> float:
     from favae_cli.command_line.start_processes import run
+    from favae_cli.common.run_lock import holding
+    from favae_cli.machine.world import World
 
-    return run(config, directory)
+    with holding(directory) if World.here().is_main else nullcontext():
+        return run(config, directory)
 
 
 def _run_of_sweep(config: Config, settings: HydraConf) -> float:
+    from favae_cli.command_line.start_processes import run
     from favae_cli.sweeps.recorder import own_run
 
     directory = Path(settings.runtime.output_dir)
     changes = " ".join(override.lstrip("+") for override in settings.overrides.task)
     sys.stdout.write(f"run {directory.name} of the sweep: {changes}\n")
-    with own_run(settings) as score:
-        return _run(config, directory) if score is None else score
+    with own_run(settings) as score:  # has the run's lock
+        return run(config, directory) if score is None else score
 
 
 def _use(config: UseConfig, directory: Path) -> None:

@@ -116,8 +116,13 @@ class RunFolder:
 
     @property
     def lock(self) -> Path:
-        """Held by the process that works on the run, where it is one of a sweep."""
+        """Held by the process that trains the run."""
         return self.path / ".lock"
+
+    @property
+    def holder(self) -> Path:
+        """Which process that is, and on which machine."""
+        return self.path / ".holder"
 
     @property
     def folders(self) -> tuple[Path, ...]:
