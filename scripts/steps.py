@@ -51,7 +51,7 @@ def complete(run: Path, arguments: Sequence[str]) -> int:
         run: its folder.
         arguments: of favae-run, without the folder.
     """
-    if not any(run.glob("**/checkpoints/*")):
+    if not RunFolder(run).taken:
         return favae_run([*arguments, f"hydra.run.dir={run}"])
     if recorded(run) != list(arguments):
         told = f"{run}: holds a run with other settings, so it is left alone; delete it, or choose another folder"

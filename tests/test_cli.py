@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -314,6 +315,44 @@ def test_cfg_prints_the_config_and_runs_nothing(runs: Runs, capsys: pytest.Captu
     assert runs == []
 
 
+# Folders that are taken
+
+
+def test_a_folder_that_holds_a_run_is_refused_before_anything_in_it_changes(
+    runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["hydra.run.dir=here"]) == 0
+    config = Path("here/.hydra/config.yaml").read_bytes()
+    write("configs/experiment/there.yaml", "# @package _global_\ndefaults: [wine_views]\nhydra: {run: {dir: here}}\n")
+    experiments = [[f"experiment={name}"] for name in ("avatars_adapt", "avatars_transfer", "wine_views")]
+    uses = [[f"task={name}", "run=here"] for name in ("evaluate", "generate", "impute")]
+    for command in ([], ["seed=5", "model.factors=7"], *experiments, *uses):
+        assert main([*command, "hydra.run.dir=here"]) == 2
+    assert main(["experiment=there"]) == 2
+    told = "hydra.run.dir: here holds a run already; name another folder, or go on with that run by "
+    assert said(capsys) == [f"{told}favae-run resume=here"] * 9
+    assert len(runs) == 1
+    assert Path("here/.hydra/config.yaml").read_bytes() == config
+
+
+@pytest.mark.parametrize("left", ["checkpoints/last/state.json", "metrics.jsonl", "metrics.json"])
+def test_what_is_left_of_a_run_without_its_config_is_not_gone_on_with(
+    left: str, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(f"here/{left}", "{}")
+    assert main(["hydra.run.dir=here"]) == 2
+    assert said(capsys)[0].startswith("hydra.run.dir: here holds a run already")
+    assert runs == []
+
+
+def test_a_sweep_is_not_laid_over_runs(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["hydra.run.dir=here/1"]) == 0
+    for folder, place in (("here", "here/1"), ("here/1", "here/1")):
+        assert main(["-m", "seed=1,2", f"hydra.sweep.dir={folder}"]) == 2
+        assert said(capsys) == [f"hydra.sweep.dir: {place} holds a run already; name another folder"]
+    assert len(runs) == 1
+
+
 # Resuming
 
 
@@ -326,6 +365,31 @@ def test_resume_takes_the_config_of_the_run_and_its_folder(runs: Runs) -> None:
     assert same_directory == directory
     assert again == first.model_copy(update={"resume": directory})
     assert sorted(Path.cwd().rglob("*")) == before
+
+
+def test_a_run_is_trained_by_one_process_and_left_by_a_dead_one(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["hydra.run.dir=here"]) == 0
+    code = (
+        "from pathlib import Path\n"
+        "from favae_cli.common.run_lock import holding\n"
+        "with holding(Path('here')):\n"
+        "    print('held', flush=True)\n"
+        "    input()\n"
+    )
+    found = os.environ | {"PYTHONPATH": str(Path(favae_cli.__file__).parents[1])}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env=found, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        assert main(["resume=here"]) == 2
+        holder = f"process {other.pid} on {socket.gethostname()}"
+        line = f"{Path('here').resolve()}: this run is under way, in {holder}; stop that one or wait for its end"
+        assert said(capsys) == [line]
+        other.kill()
+        other.wait()
+    assert main(["resume=here"]) == 0
+    assert len(runs) == 2
 
 
 def test_resume_may_change_the_trainer_and_nothing_else(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:

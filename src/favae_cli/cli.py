@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from favae_cli import __version__
 from favae_cli.command_line.help_text import help_text
-from favae_cli.common.errors import Interrupted, UserError
+from favae_cli.common.errors import Interrupted, PastHydra, UserError
 from favae_cli.config.folders import config_folders, shipped_configs
 from favae_cli.machine.launcher_environment import Place, find_place
 from favae_cli.machine.stop_signals import StopRequest
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 BUG, MISTAKE, INTERRUPTED = 1, 2, 130  # exit codes
 _ASIDE = ("hydra.run.dir=.", "hydra.output_subdir=null")  # leaves no folder
-
-
-class _Mistake(SystemExit):
-    """Carries a UserError past Hydra, which would add lines of its own to an ordinary exception."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -122,7 +118,7 @@ def _call_hydra(arguments: list[str], primary: str) -> None:
     sys.argv[1:] = arguments
     try:
         hydra.main(version_base="1.3", config_path=str(shipped_configs()), config_name=primary)(_job)()
-    except _Mistake as ended:
+    except PastHydra as ended:
         raise UserError(ended.code) from ended
 
 
@@ -153,23 +149,27 @@ def _job(composed: DictConfig) -> float | None:
     except UserError as mistake:
         if settings.mode == RunMode.MULTIRUN:
             raise  # Hydra goes on with the other runs and raises it again after the last
-        raise _Mistake(str(mistake)) from mistake
+        raise PastHydra(str(mistake)) from mistake
 
 
 def _run(config: Config, directory: Path) -> float:
     from favae_cli.command_line.start_processes import run
+    from favae_cli.common.run_lock import holding
+    from favae_cli.machine.world import World
 
-    return run(config, directory)
+    with holding(directory) if World.here().is_main else nullcontext():
+        return run(config, directory)
 
 
 def _run_of_sweep(config: Config, settings: HydraConf) -> float:
+    from favae_cli.command_line.start_processes import run
     from favae_cli.sweeps.recorder import own_run
 
     directory = Path(settings.runtime.output_dir)
     changes = " ".join(override.lstrip("+") for override in settings.overrides.task)
     sys.stdout.write(f"run {directory.name} of the sweep: {changes}\n")
-    with own_run(settings) as score:
-        return _run(config, directory) if score is None else score
+    with own_run(settings) as score:  # has the run's lock
+        return run(config, directory) if score is None else score
 
 
 def _use(config: UseConfig, directory: Path) -> None:

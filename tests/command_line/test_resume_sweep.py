@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,8 +14,8 @@ import pytest
 
 from favae_cli.cli import main
 from favae_cli.common.errors import UserError
+from favae_cli.common.run_lock import holding, is_held
 from favae_cli.config.run import Config
-from favae_cli.sweeps.table import run_lock, under_way
 
 SWEEP = ["-m", "experiment=avatars_condition", "model.factors=10,20,30,40", "data.missing.face=0.1"]
 
@@ -33,10 +34,10 @@ class Runs:
     failing_at: int = 0
 
     def __call__(self, config: Config, directory: Path) -> float:
-        assert under_way(directory.parent, directory.name)
+        assert is_held(directory)
         factors = config.model.factors
         self.factors.append(factors)
-        self.found.append({path.name for path in directory.iterdir()} - {".hydra", ".lock"})
+        self.found.append({path.name for path in directory.iterdir()} - {".hydra", ".lock", ".holder"})
         (directory / "checkpoints").mkdir(exist_ok=True)
         (directory / "run.log").touch()
         if factors == self.killed_at:
@@ -133,10 +134,22 @@ def test_the_newest_sweep_with_the_same_keys_goes_on(folder: Path, runs: Runs) -
 
 def test_two_processes_do_not_work_on_one_run(tmp_path: Path) -> None:
     (tmp_path / "3").mkdir()
-    with run_lock(tmp_path, "3"):
-        assert under_way(tmp_path, "3")
-        assert not under_way(tmp_path, "4")
-    assert not under_way(tmp_path, "3")
+    with holding(tmp_path / "3"):
+        assert is_held(tmp_path / "3")
+        assert not is_held(tmp_path / "4")
+    assert not is_held(tmp_path / "3")
+
+
+def test_a_run_that_its_sweep_works_on_is_not_resumed_beside_it(
+    folder: Path, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    with holding(folder / "2"):
+        assert main([f"resume={folder}/2"]) == 2
+    assert told(capsys).startswith(f"{folder.resolve()}/2: this run is under way, in process {os.getpid()} on ")
+    assert runs.factors == []
+    assert main([f"resume={folder}/2"]) == 0
+    assert runs.factors == [30]
 
 
 def test_a_sweep_that_cannot_go_on_is_a_line(folder: Path, runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from favae_cli.common.run_folder import RunFolder, SweepFolder
 def test_the_files_of_a_run_are_where_they_always_were() -> None:
     run = RunFolder(Path("run"))
     found = [run.config, run.overrides, run.settings, run.last, run.best, run.alone, run.metrics, run.records]
-    found += [run.log, run.figure("curves"), run.images, run.cards, run.report, run.lock]
+    found += [run.log, run.figure("curves"), run.images, run.cards, run.report, run.lock, run.holder]
     assert [path.relative_to("run").as_posix() for path in found] == [
         ".hydra/config.yaml",
         ".hydra/overrides.yaml",
@@ -26,6 +26,7 @@ def test_the_files_of_a_run_are_where_they_always_were() -> None:
         "cards.json",
         "report.html",
         ".lock",
+        ".holder",
     ]
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from favae_cli.cli import main
+from favae_cli.common.run_lock import holding
 from favae_cli.config.run import Config
-from favae_cli.sweeps.table import run_lock
 
 optuna = pytest.importorskip("optuna")
 
@@ -98,7 +98,7 @@ def test_a_worker_leaves_alone_what_another_one_runs(runs: Runs) -> None:
     runs.ending = Killed()
     with pytest.raises(Killed):
         main([*SEARCH, "hydra.sweep.dir=shared"])
-    with run_lock(Path("shared"), "2"):  # it lives after all
+    with holding(Path("shared/2")):  # it lives after all
         assert main([*SEARCH, "hydra.sweep.dir=shared", "sweep.resume=true"]) == 0
     assert [row["status"] for row in rows(Path("shared"))] == ["finished", "finished", "unfinished", "finished"]
 

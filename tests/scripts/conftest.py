@@ -50,6 +50,7 @@ class FakeRuns:
     def begin(self, run: Path, arguments: list[str]) -> None:
         """As a run that was interrupted."""
         (run / ".hydra").mkdir(parents=True)
+        (run / ".hydra" / "config.yaml").touch()
         (run / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump(list(arguments)))
         (run / "checkpoints" / "last").mkdir(parents=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -36,16 +37,15 @@ def test_a_run_that_was_begun_goes_on(steps: ModuleType, runs: Any, tmp_path: Pa
     assert steps.finished(run)
 
 
-def test_a_checkpoint_of_a_training_inside_the_run_counts(steps: ModuleType, runs: Any, tmp_path: Path) -> None:
+def test_a_run_that_has_no_checkpoint_yet_goes_on_too(steps: ModuleType, runs: Any, tmp_path: Path) -> None:
     run = tmp_path / "a"
     runs.begin(run, ["seed=1"])
-    (run / "small").mkdir()
-    (run / "checkpoints").rename(run / "small" / "checkpoints")
+    shutil.rmtree(run / "checkpoints")
     steps.complete(run, ["seed=1"])
     assert runs.calls == [[f"resume={run}"]]
 
 
-def test_a_run_that_saved_nothing_is_begun_anew(steps: ModuleType, runs: Any, tmp_path: Path) -> None:
+def test_a_run_that_left_nothing_is_begun_anew(steps: ModuleType, runs: Any, tmp_path: Path) -> None:
     run = tmp_path / "a"
     (run / "figures").mkdir(parents=True)
     (run / "figures").rmdir()

@@ -143,7 +143,8 @@ def test_new_rows_may_show_fewer_categories_and_shorter_sequences(
 ) -> None:
     def filled_in(rows: pd.DataFrame) -> tuple[Path, pd.DataFrame]:
         rows.to_csv(tmp_path / "mixed.csv", index=False)
-        folder = using("task=impute", f"output={tmp_path / 'new.csv'}", f"+data.root={tmp_path}", run=mixed_run)
+        output = f"output={tmp_path / 'new.csv'}", "overwrite=true"
+        folder = using("task=impute", *output, f"+data.root={tmp_path}", run=mixed_run)
         return folder, pd.read_csv(tmp_path / "new.csv")
 
     holes = mixed_tables[1]
@@ -172,6 +173,21 @@ def test_a_split_alone_can_be_filled(using: Using, mixed_run: Path, tmp_path: Pa
 def test_another_kind_of_file_is_refused(using: Using, mixed_run: Path) -> None:
     with pytest.raises(UserError, match=r"^output: must end in \.csv or \.parquet, got filled\.xlsx"):
         using("task=impute", "output=filled.xlsx", run=mixed_run)
+
+
+def test_an_output_that_is_there_stays_unless_it_may_be_replaced(using: Using, mixed_run: Path, tmp_path: Path) -> None:
+    table = tmp_path / "mine.csv"
+    table.write_text("all that I have\n")
+    (tmp_path / "folder.csv").mkdir()
+    few = "task=impute", "split=validation", "count=7"
+    with pytest.raises(UserError, match=r"^output: .*mine\.csv is there already; overwrite=true replaces it$"):
+        using(*few, f"output={table}", run=mixed_run)
+    with pytest.raises(UserError, match=r"^output: .*folder\.csv is a folder; name a file in it$"):
+        using(*few, f"output={tmp_path / 'folder.csv'}", "overwrite=true", run=mixed_run)
+    assert table.read_text() == "all that I have\n"
+    assert not [*tmp_path.glob("used-*")], "it is said before anything is computed"
+    using(*few, f"output={table}", "overwrite=true", run=mixed_run)
+    assert len(pd.read_csv(table)) == 7
 
 
 def made(view: str, known: list[list[float]], value: list[list[float]]) -> Made:

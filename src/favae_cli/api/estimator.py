@@ -18,6 +18,7 @@ from favae_cli.api.samples import training_data, views_to_fit
 from favae_cli.api.settings import compose_run, sections_of
 from favae_cli.common.errors import UserError
 from favae_cli.common.run_folder import RunFolder
+from favae_cli.common.run_lock import holding
 from favae_cli.config.contradictions import validate
 from favae_cli.config.run import MachineConfig
 from favae_cli.config.section import validated
@@ -132,7 +133,8 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
         RunFolder(folder).hydra.mkdir()
         OmegaConf.save(composed, RunFolder(folder).config)
         training = Training(model, data, config, folder)
-        training.run(StopRequest())
+        with holding(folder):
+            training.run(StopRequest())
         training.log.close()
         self._run = load_run(folder, runtime)
         return self

@@ -1,4 +1,4 @@
-"""The two exceptions that are no bugs, and several of the one told as one."""
+"""The exceptions that are no bugs, and several mistakes told as one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ class UserError(Exception):
     The message names the key, file, row or view and says what would be right. The entry point prints it
     without a traceback and ends with exit code 2; any other exception is a bug and keeps its traceback.
     """
+
+
+class PastHydra(SystemExit):
+    """Carries a UserError's text past Hydra, which would add lines of its own to an ordinary exception."""
 
 
 def gather(steps: Iterable[Callable[[], T]]) -> list[T]:

@@ -17,6 +17,11 @@ class RunFolder:
     path: Path
 
     @property
+    def taken(self) -> bool:
+        """Whether a run, or a use of one, was begun here."""
+        return any(path.exists() for path in (self.config, self.checkpoints, self.records, self.metrics))
+
+    @property
     def config(self) -> Path:
         """The composed config, beside what Hydra says of itself."""
         return self.hydra / "config.yaml"
@@ -111,8 +116,13 @@ class RunFolder:
 
     @property
     def lock(self) -> Path:
-        """Held by the process that works on the run, where it is one of a sweep."""
+        """Held by the process that trains the run."""
         return self.path / ".lock"
+
+    @property
+    def holder(self) -> Path:
+        """Which process that is, and on which machine."""
+        return self.path / ".holder"
 
     @property
     def folders(self) -> tuple[Path, ...]:

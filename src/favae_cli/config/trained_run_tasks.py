@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -138,6 +139,7 @@ class ImputeConfig(OnSamplesConfig):
     task: Literal["impute"]
     format: Format
     output: TableFile | None = Field(description="file of all tables with their holes filled; null: none")
+    overwrite: bool = Field(description="replace an output that is there")
 
 
 class NewTrainerConfig(MachineConfig):
@@ -195,7 +197,21 @@ def validate_use(composed: DictConfig) -> UseConfig:
     for path in paths or ():
         if not path.exists():
             raise UserError(f"input: there is no file or folder {path}")
+    if isinstance(config, ImputeConfig) and config.output is not None:
+        require_place(config.output, config.overwrite)
     return config
+
+
+def require_place(output: Path, overwrite: bool) -> None:
+    """Refuse to write `output` over what is there, unless it is a file that may be replaced.
+
+    Raises:
+        UserError: it is a folder, or a file that may not.
+    """
+    if output.is_dir():
+        raise UserError(f"output: {output} is a folder; name a file in it")
+    if os.path.lexists(output) and not overwrite:
+        raise UserError(f"output: {output} is there already; overwrite=true replaces it")
 
 
 class _DataSection(Section):

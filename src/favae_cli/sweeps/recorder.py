@@ -24,10 +24,11 @@ from omegaconf import DictConfig, OmegaConf
 from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
 from favae_cli.common.run_folder import RunFolder, SweepFolder
+from favae_cli.common.run_lock import holding, is_held
 from favae_cli.config.overrides import parse_overrides, plain_key, sweep_overrides
 from favae_cli.reporting.style import save
 from favae_cli.sweeps.figure import sweep_figure
-from favae_cli.sweeps.table import RESULTS, SweepTable, lock, run_lock, under_way
+from favae_cli.sweeps.table import RESULTS, SweepTable, lock
 
 logger = logging.getLogger(__name__)
 
@@ -151,16 +152,17 @@ def _end_row(folder: Path, job: str, ending: float | Exception, name: str, secon
 
 @contextmanager
 def _alone(folder: Path, job: str) -> Iterator[None]:
-    """Hold the run's lock, which the system takes from a process that dies."""
-    if under_way(folder, job):
+    """Hold the run's lock, however long another process has it."""
+    place = SweepFolder(folder).run(job).path
+    if is_held(place):
         sys.stdout.write(f"run {job} of the sweep: is under way in another process; waiting for its end\n")
-    with run_lock(folder, job):
+    with holding(place, patience=-1):
         yield
 
 
 def _clear(run: RunFolder) -> None:
     """Take away what a failed run left, so that the next does not go on from it; its log stays."""
-    for path in set(run.path.iterdir()) - {run.hydra, run.log, run.lock}:
+    for path in set(run.path.iterdir()) - {run.hydra, run.log, run.lock, run.holder}:
         if path.is_dir():
             shutil.rmtree(path)
         else:

@@ -1,4 +1,4 @@
-"""sweep.csv: what is known of the runs of a sweep; and the locks of those who work on it."""
+"""sweep.csv: what is known of the runs of a sweep; and the lock of those who write it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from favae_cli.common.files import replacing
 from favae_cli.common.run_folder import SweepFolder
@@ -79,20 +79,6 @@ class SweepTable:
 def lock(folder: Path) -> FileLock:
     """For as long as the table is changed: several runs of the sweep may go on side by side."""
     return FileLock(SweepFolder(folder).lock)
-
-
-def run_lock(folder: Path, job: str) -> FileLock:
-    """For as long as the run is worked on; the system takes it from a process that dies."""
-    return FileLock(SweepFolder(folder).run(job).lock)
-
-
-def under_way(folder: Path, job: str) -> bool:
-    """Whether a process holds the lock of the run."""
-    try:
-        with run_lock(folder, job).acquire(timeout=0):
-            return False
-    except Timeout:
-        return True
 
 
 def _short(cell: str) -> str:

@@ -60,6 +60,14 @@ def duplicate(folder: Path, other: Path) -> None:
     _put(fresh, other)
 
 
+def recover(folder: Path) -> None:
+    """Put right what a save that was killed left: the checkpoint stands in its place, and nothing lies beside it."""
+    if exists(folder) and not folder.is_dir():
+        _standing(folder).rename(folder)
+    for suffix in ("new", "old"):
+        shutil.rmtree(_beside(folder, suffix), ignore_errors=True)
+
+
 def exists(folder: Path) -> bool:
     """Whether a checkpoint stands at `folder`, or stood there when the process was killed in the middle of saving."""
     return folder.is_dir() or _beside(folder, "old").is_dir()

@@ -79,6 +79,10 @@ class Training:
         self.progress = Progress()
         self.priors: Priors = {}
         self._saved: Priors | None = None  # those whose means the last checkpoint holds
+        if world.is_main:
+            for place in (self.last, self.best, self.alone):
+                checkpoint.recover(place)
+        world.wait()
         if checkpoint.exists(self.last):
             tensors, state = checkpoint.load(self.last)
             self.progress = Progress.from_json(state)

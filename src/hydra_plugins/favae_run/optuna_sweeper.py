@@ -16,8 +16,9 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from favae_cli.common.files import replacing
+from favae_cli.common.run_lock import is_held
 from favae_cli.config.overrides import sweep_overrides
-from favae_cli.sweeps.table import lock, under_way
+from favae_cli.sweeps.table import lock
 
 if TYPE_CHECKING:  # Hydra loads its plugins whenever it starts
     from optuna import Study, Trial
@@ -96,7 +97,7 @@ class OptunaSweeper(Sweeper):
     def _left(self, study: Study) -> list[FrozenTrial]:
         """The trials whose runs began in this folder, have no score, and nobody works on."""
         mine = [trial for trial in study.get_trials() if trial.user_attrs.get(_MINE) == self.folder.name]
-        return [t for t in mine if not t.state.is_finished() and not under_way(self.folder, str(t.number))]
+        return [t for t in mine if not t.state.is_finished() and not is_held(self.folder / str(t.number))]
 
     def _drawn(self, study: Study, swept: Sequence[Override]) -> list[Trial]:
         """New trials, as many as go together; none where the study has all its trials."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import tracemalloc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from favae_cli.common.errors import UserError
 from favae_cli.config.choices import DataConfig
 from favae_cli.data import Dataset
 from favae_cli.data.cells import Cells
+from favae_cli.data.files.table import read_table
 from favae_cli.data.sets.arrays import as_view
 
 ROWS = 20
@@ -95,6 +98,48 @@ def test_images_in_an_archive(
     view = load_manifest({"picture": image("pixels")}, table="all.npz").views["picture"]
     np.testing.assert_array_equal(view.gather(np.arange(ROWS)), pictures)
     assert isinstance(view.values, np.memmap) == (save is np.savez)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_flipped_byte_anywhere_in_an_archive_is_told_or_changes_nothing(
+    tmp_path: Path, save: Callable[..., None]
+) -> None:
+    path = tmp_path / "all.npz"
+    wanted = {"left": np.arange(12.0).reshape(4, 3), "right": np.random.default_rng(0).integers(0, 256, (4, 5, 2))}
+    save(path, **wanted)
+    whole, told = path.read_bytes(), 0
+    for place in range(0, len(whole), 3):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x11]) + whole[place + 1 :])
+        try:
+            arrays = read_table(path).arrays
+        except UserError:
+            told += 1
+        else:
+            for name in arrays:
+                np.testing.assert_array_equal(arrays[name], wanted[name], err_msg=f"byte {place}")
+    assert told > len(whole) / 6
+
+
+def test_an_npy_file_by_another_name_and_what_is_no_array_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "one.npy", np.zeros((4, 3)))
+    (tmp_path / "one.npy").rename(tmp_path / "one.npz")
+    with zipfile.ZipFile(tmp_path / "notes.npz", "w") as archive:
+        archive.writestr("notes.txt", "no numbers")
+    for name, told in (("one", "not a zip file"), ("notes", "'notes.txt' in it is no array")):
+        with pytest.raises(UserError, match=rf"{name}\.npz: cannot be read as \.npz .*: .*{told}"):
+            read_table(tmp_path / f"{name}.npz")
+
+
+@pytest.mark.parametrize("rows", [3, 5])
+def test_a_header_that_tells_of_other_rows_than_there_are_is_refused(rows: int, tmp_path: Path) -> None:
+    file = io.BytesIO()
+    np.save(file, np.arange(12.0).reshape(4, 3))
+    path = tmp_path / "all.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("left.npy", file.getvalue().replace(b"(4, 3)", f"({rows}, 3)".encode()))
+        archive.writestr("right.npy", file.getvalue())
+    with pytest.raises(UserError, match=f"array 'left' is to have {rows * 24} bytes, as its header says, but has 96"):
+        read_table(path)
 
 
 def test_images_of_another_size_are_made_once(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -191,13 +192,14 @@ def with_array(table: Table, name: str, path: Path) -> Table:
 def _read_arrays(path: Path, wanted: Sequence[str]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """The wanted arrays, all of the same length, and the names of the others."""
     try:
+        zipfile.ZipFile(path).close()  # of other files np.load makes something else
         with np.load(path) as file:
             names = [name for name in file.files if any(name == want or fnmatchcase(name, want) for want in wanted)]
             parts = {name: mapped_part(path, name) for name in names}
             found = {name: file[name] if part is None else part for name, part in parts.items()}
             there = file.files
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        reason = str(error).splitlines()[0]
+    except (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        reason = (str(error) or "it is not whole").splitlines()[0]
         raise UserError(f"{path}: cannot be read as .npz of numbers and texts: {reason}") from error
     for name, array in found.items():
         if array.ndim == 0 or not len(array):

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
 from favae_cli.common.run_folder import RunFolder
+from favae_cli.common.run_lock import holding
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.contradictions import validate
 from favae_cli.config.models import FaVaeConfig
@@ -64,7 +65,7 @@ def use(config: AddViewConfig, trained: TrainedRun, directory: Path) -> None:
         joined.factors = _extended(config.name, new, model, data, config.new.copies, encodings.encoded)
 
     training = Training(joined, data, whole, directory, tie=tie)
-    with StopRequest().handling() as stop:
+    with holding(directory), StopRequest().handling() as stop:
         training.run(stop)
     written = RunFolder(directory)
     written.hydra.mkdir(exist_ok=True)

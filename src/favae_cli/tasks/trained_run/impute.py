@@ -11,7 +11,7 @@ import numpy as np
 from favae_cli.common.files import replacing
 from favae_cli.common.pixels import unit
 from favae_cli.common.run_folder import RunFolder
-from favae_cli.config.trained_run_tasks import ImputeConfig
+from favae_cli.config.trained_run_tasks import ImputeConfig, require_place
 from favae_cli.queries.filled_tables import Variable, filled_table, missing_entries, variables
 from favae_cli.queries.given import Given
 from favae_cli.queries.impute import Made, embedding_of, made_of
@@ -52,6 +52,7 @@ def use(config: ImputeConfig, trained: TrainedRun, directory: Path) -> None:
     if found:
         save_table(directory, "imputed", missing_entries(found, samples.keys), config.format)
         if config.output is not None:
+            require_place(config.output, config.overwrite)  # it may have come there meanwhile
             write_table(config.output, filled_table(found, samples.keys))
     if images:
         _save_images(directory, images, samples, config.show)

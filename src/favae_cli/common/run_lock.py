@@ -1,0 +1,56 @@
+"""One lock a run: whoever trains it holds it, and the system takes it from a process that dies."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from favae_cli.common.errors import UserError
+from favae_cli.common.run_folder import RunFolder
+
+PATIENCE = 1.0  # seconds: others may have it for a moment, to see whether it is held
+
+
+@contextmanager
+def holding(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
+    """Hold the lock of the run in `folder` for as long as the context lasts.
+
+    Args:
+        folder: of the run, which is there.
+        patience: seconds to wait for the lock; -1 waits for as long as another has it.
+
+    Raises:
+        UserError: another process has it.
+    """
+    run = RunFolder(folder)
+    lock = FileLock(run.lock)
+    try:
+        lock.acquire(timeout=patience)
+    except Timeout as error:
+        raise UserError(
+            f"{folder}: this run is under way, in {_told(run.holder)}; stop that one or wait for its end"
+        ) from error
+    try:
+        run.holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+        yield
+    finally:
+        run.holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process holds the lock of the run in `folder`."""
+    try:
+        with FileLock(RunFolder(folder).lock).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def _told(holder: Path) -> str:
+    return holder.read_text() if holder.is_file() else "another process"
