@@ -220,7 +220,26 @@ def test_arrays(
     assert view.columns == tuple(f"{name}_{i}" for i in range(arrays[name].shape[-1]))
     assert np.flatnonzero(~view.present).tolist() == [ROWS - 1 - 4]
     rows = np.array([i for i in range(ROWS) if i != ROWS - 1 - 4])
-    np.testing.assert_array_equal(view.gather(rows), arrays[name][::-1][rows].astype(np.float32))
+    np.testing.assert_array_equal(view.gather(rows), arrays[name][::-1][rows])
+    assert view.values.dtype == (np.float32 if kind == "counts" else np.float64)  # as small as loses nothing
+
+
+def test_numbers_are_kept_to_the_last_digit_and_it_is_known_how_the_file_has_them(run: Callable[..., ViewData]) -> None:
+    cells = {("mass", row): f"{1.7e9 + row / 7!r}" for row in range(ROWS)} | {("age", 3): ""}
+    view = run(numbers("real", "age", "mass"), cells)
+    expected = [1.7e9 + row / 7 for row in range(ROWS)]
+    assert view.gather(np.arange(ROWS))[:, 1].tolist() == expected
+    assert view.written == (np.dtype(np.int64), np.dtype(np.float64))
+
+
+@pytest.mark.parametrize(
+    ("words", "written"),
+    [(("no", "yes"), ("no", "yes")), (("False", "True"), ("False", "True")), (("0", "1"), np.dtype(np.int8))],
+)
+def test_the_words_of_a_binary_column_are_known(run: Callable[..., ViewData], words: Any, written: object) -> None:
+    cells = {("colour", row): words[row % 2] for row in range(ROWS)} | {("colour", 4): ""}
+    view = run({"kind": "binary", "columns": ["colour"], "binarise": {}, "empty": "missing"}, cells)
+    assert view.written == (written,)
 
 
 def test_arrays_of_one_number_a_sample_are_columns(

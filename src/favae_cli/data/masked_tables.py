@@ -7,22 +7,31 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from favae_cli.common.errors import UserError
-from favae_cli.data.dataset import ViewData
+from favae_cli.data.dataset import ViewData, Written
 
 SHOWN = 20  # names in a message
 
 
-def masked_view(values: np.ndarray, columns: Sequence[str], groups: Sequence[int] = ()) -> ViewData:
+def masked_view(
+    values: np.ndarray, columns: Sequence[str], groups: Sequence[int] = (), written: Sequence[Written] = ()
+) -> ViewData:
     """A view of N samples; one whose entries are all missing lacks the view.
 
     Args:
         values: (N, D), or sequences (N, T, C); NaN is a missing entry.
         columns: names of the D columns or C channels.
         groups: of categories, as `ViewData` has them.
+        written: of the variables, as `ViewData` has it.
     """
     present = ~np.isnan(values).all(axis=tuple(range(1, values.ndim)))
     row = np.where(present, np.cumsum(present) - 1, -1).astype(np.int64)
-    return ViewData(values[present].astype(np.float32, copy=False), row, tuple(columns), tuple(groups))
+    return ViewData(_small(values[present]), row, tuple(columns), tuple(groups), written=tuple(written))
+
+
+def _small(values: np.ndarray) -> np.ndarray:
+    """In float32 if that holds each of them to the last digit, else in float64."""
+    small = values.astype(np.float32, copy=False)
+    return small if np.array_equal(small, values, equal_nan=True) else values.astype(np.float64, copy=False)
 
 
 def require_variation(view: ViewData, train: np.ndarray, key: str) -> None:

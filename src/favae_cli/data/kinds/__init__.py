@@ -74,9 +74,11 @@ def _numbers(table: Table, view: RealData | VectorData | CountsData, key: str) -
     counts = view.kind == "counts"
     if view.kind != "real" and view.array is not None:
         values = array_numbers(table, view.array, f"{key}.array", "(N, D)", counts)
-        return masked_view(values, [f"{view.array}_{index}" for index in range(values.shape[1])])
+        columns = [f"{view.array}_{index}" for index in range(values.shape[1])]
+        return masked_view(values, columns, written=[table.arrays[view.array].dtype] * len(columns))
     columns = table.matching(view.columns or (), f"{key}.columns")
-    return masked_view(column_numbers(table, columns, f"{key}.columns", counts), columns)
+    values, dtypes = column_numbers(table, columns, f"{key}.columns", counts)
+    return masked_view(values, columns, written=dtypes)
 
 
 def _texts(table: Table, view: TextData, key: str) -> ViewData:
