@@ -169,6 +169,14 @@ def test_time_stamps_and_coordinates_are_filled_like_any_column_and_what_was_mea
     assert (error < 0.08).all(), error
 
 
+def test_a_binary_column_that_never_varied_is_foretold_as_it_was_beside_others_that_are_learned(truth: Arrays) -> None:
+    never = np.column_stack([truth["bits"], np.zeros(COUNT)])
+    model = small().fit({"numbers": truth["numbers"], "bits": never})
+    found = model.predict({"numbers": truth["numbers"]}, to="bits")["bits"]
+    assert (found[:, 2] < 0.1).all()
+    assert ((found[:, :2] > 0.5) == truth["bits"]).mean() > 0.85
+
+
 def test_what_is_complete_is_predicted_only_when_asked(tables: FAVAE, truth: Arrays) -> None:
     assert tables.predict(truth) == {}
     again = tables.predict(truth, to=["numbers"])["numbers"]

@@ -380,7 +380,7 @@ def test_an_equals_sign_in_the_name_of_categories_is_refused(
     assert run(numbers("real", "dose=high")).columns == ("dose=high",)
 
 
-@pytest.mark.parametrize("kind", ["real", "vector", "counts", "sequence"])
+@pytest.mark.parametrize("kind", ["real", "vector", "counts", "binary", "sequence"])
 def test_constant_columns_are_noted_and_those_without_a_value_refused(
     load_manifest: Run, columns: dict[str, list[str]], tmp_path: Path, kind: str
 ) -> None:
@@ -389,13 +389,15 @@ def test_constant_columns_are_noted_and_those_without_a_value_refused(
         wide = {"whole": numbers("real", "age"), "x": numbers(kind, *names)}
         if kind == "sequence":
             wide["x"] |= {"time": "time"}
+        if kind == "binary":
+            wide["x"] |= {"binarise": {}, "empty": "missing"}
         return load_manifest(wide, table="table.csv", key="id")
 
-    columns |= {"time": ["0"] * ROWS, "still": ["3"] * ROWS, "empty": [""] * ROWS}
-    assert load("pixel_0", "still").notes == ("x: constant over the 14 training samples: still",)
+    columns |= {"lit": ["0", "1"] * (ROWS // 2), "time": ["0"] * ROWS, "still": ["1"] * ROWS, "empty": [""] * ROWS}
+    assert load("lit", "still").notes == ("x: constant over the 14 training samples: still",)
     with pytest.raises(UserError, match=r"data\.views\.x: .*nothing to learn: empty \(always missing\);"):
-        load("pixel_0", "still", "empty")
-    with pytest.raises(UserError, match=r"data\.views\.x: .*nothing to learn: still \(always 3\);"):
+        load("lit", "still", "empty")
+    with pytest.raises(UserError, match=r"data\.views\.x: .*nothing to learn: still \(always 1\);"):
         load("still")
 
 

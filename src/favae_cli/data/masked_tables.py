@@ -34,21 +34,6 @@ def _small(values: np.ndarray) -> np.ndarray:
     return small if np.array_equal(small, values, equal_nan=True) else values.astype(np.float64, copy=False)
 
 
-def require_variation(view: ViewData, train: np.ndarray, key: str) -> None:
-    """Refuse attributes that tell the training samples nothing.
-
-    Args:
-        view: a binary view.
-        train: indices of the training samples.
-        key: config key that chose the attributes, for the message.
-
-    Raises:
-        UserError: names every attribute that is 0 or 1 throughout, or missing throughout.
-    """
-    low, high = _ranges(view, train)
-    _refuse({name: _always(low[i]) for i, name in enumerate(view.columns) if not low[i] < high[i]}, train, key)
-
-
 def require_categories(view: ViewData, train: np.ndarray, key: str) -> tuple[str, ...]:
     """Refuse variables that tell the training samples nothing; note categories that these do not have.
 
@@ -72,10 +57,15 @@ def require_categories(view: ViewData, train: np.ndarray, key: str) -> tuple[str
     return (f"no training sample has {listed(never)}",) if never else ()
 
 
-def require_numbers(view: ViewData, train: np.ndarray, key: str) -> tuple[str, ...]:
-    """Refuse a table of numbers, or sequences, of which a column cannot be learned at all; note constant columns.
+def require_columns(view: ViewData, train: np.ndarray, key: str) -> tuple[str, ...]:
+    """Refuse numbers, 0 and 1 or sequences of which a column cannot be learned at all; note constant columns.
 
     A column without a training value has no scale. A constant one may stay: it is predicted as it is.
+
+    Args:
+        view: with a name for each column.
+        train: indices of the training samples.
+        key: config key that chose the columns, for the message.
 
     Raises:
         UserError: names columns that are missing throughout, or all if they are all constant.
