@@ -154,6 +154,29 @@ def test_gaps_are_filled_in_the_units_of_the_data_and_the_rest_stays(
     assert 0.8 < np.mean(np.abs(z) < 1.645) < 1
 
 
+def test_time_stamps_and_coordinates_are_filled_like_any_column_and_what_was_measured_stays_to_the_last_digit() -> None:
+    rng = np.random.default_rng(16)
+    hidden = rng.normal(size=200)
+    scale = np.array([0.4, 30, 3e12, 3e-12, 1.0])
+    noise = rng.normal(size=(200, 5)) * 0.05
+    truth = [5412345.678, 1.7e9, 0, 0, 0] + scale * (hidden[:, None] + noise)
+    columns = ["northing_m", "epoch_s", "huge", "tiny", "plain"]
+    table = pd.DataFrame(np.where(rng.random(truth.shape) < 0.15, np.nan, truth), columns=columns)
+    filled = FAVAE(factors=3, device="cpu", overrides=["schedule.sweeps=200"]).fit({"x": table}).predict({"x": table})
+    missing = table.isna().to_numpy()
+    np.testing.assert_array_equal(filled["x"][~missing], truth[~missing])
+    error = np.sqrt(np.mean((filled["x"] - truth) ** 2, axis=0, where=missing)) / truth.std(axis=0)
+    assert (error < 0.08).all(), error
+
+
+def test_a_binary_column_that_never_varied_is_foretold_as_it_was_beside_others_that_are_learned(truth: Arrays) -> None:
+    never = np.column_stack([truth["bits"], np.zeros(COUNT)])
+    model = small().fit({"numbers": truth["numbers"], "bits": never})
+    found = model.predict({"numbers": truth["numbers"]}, to="bits")["bits"]
+    assert (found[:, 2] < 0.1).all()
+    assert ((found[:, :2] > 0.5) == truth["bits"]).mean() > 0.85
+
+
 def test_what_is_complete_is_predicted_only_when_asked(tables: FAVAE, truth: Arrays) -> None:
     assert tables.predict(truth) == {}
     again = tables.predict(truth, to=["numbers"])["numbers"]

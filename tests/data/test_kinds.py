@@ -220,7 +220,26 @@ def test_arrays(
     assert view.columns == tuple(f"{name}_{i}" for i in range(arrays[name].shape[-1]))
     assert np.flatnonzero(~view.present).tolist() == [ROWS - 1 - 4]
     rows = np.array([i for i in range(ROWS) if i != ROWS - 1 - 4])
-    np.testing.assert_array_equal(view.gather(rows), arrays[name][::-1][rows].astype(np.float32))
+    np.testing.assert_array_equal(view.gather(rows), arrays[name][::-1][rows])
+    assert view.values.dtype == (np.float32 if kind == "counts" else np.float64)  # as small as loses nothing
+
+
+def test_numbers_are_kept_to_the_last_digit_and_it_is_known_how_the_file_has_them(run: Callable[..., ViewData]) -> None:
+    cells = {("mass", row): f"{1.7e9 + row / 7!r}" for row in range(ROWS)} | {("age", 3): ""}
+    view = run(numbers("real", "age", "mass"), cells)
+    expected = [1.7e9 + row / 7 for row in range(ROWS)]
+    assert view.gather(np.arange(ROWS))[:, 1].tolist() == expected
+    assert view.written == (np.dtype(np.int64), np.dtype(np.float64))
+
+
+@pytest.mark.parametrize(
+    ("words", "written"),
+    [(("no", "yes"), ("no", "yes")), (("False", "True"), ("False", "True")), (("0", "1"), np.dtype(np.int8))],
+)
+def test_the_words_of_a_binary_column_are_known(run: Callable[..., ViewData], words: Any, written: object) -> None:
+    cells = {("colour", row): words[row % 2] for row in range(ROWS)} | {("colour", 4): ""}
+    view = run({"kind": "binary", "columns": ["colour"], "binarise": {}, "empty": "missing"}, cells)
+    assert view.written == (written,)
 
 
 def test_arrays_of_one_number_a_sample_are_columns(
@@ -361,7 +380,7 @@ def test_an_equals_sign_in_the_name_of_categories_is_refused(
     assert run(numbers("real", "dose=high")).columns == ("dose=high",)
 
 
-@pytest.mark.parametrize("kind", ["real", "vector", "counts", "sequence"])
+@pytest.mark.parametrize("kind", ["real", "vector", "counts", "binary", "sequence"])
 def test_constant_columns_are_noted_and_those_without_a_value_refused(
     load_manifest: Run, columns: dict[str, list[str]], tmp_path: Path, kind: str
 ) -> None:
@@ -370,13 +389,15 @@ def test_constant_columns_are_noted_and_those_without_a_value_refused(
         wide = {"whole": numbers("real", "age"), "x": numbers(kind, *names)}
         if kind == "sequence":
             wide["x"] |= {"time": "time"}
+        if kind == "binary":
+            wide["x"] |= {"binarise": {}, "empty": "missing"}
         return load_manifest(wide, table="table.csv", key="id")
 
-    columns |= {"time": ["0"] * ROWS, "still": ["3"] * ROWS, "empty": [""] * ROWS}
-    assert load("pixel_0", "still").notes == ("x: constant over the 14 training samples: still",)
+    columns |= {"lit": ["0", "1"] * (ROWS // 2), "time": ["0"] * ROWS, "still": ["1"] * ROWS, "empty": [""] * ROWS}
+    assert load("lit", "still").notes == ("x: constant over the 14 training samples: still",)
     with pytest.raises(UserError, match=r"data\.views\.x: .*nothing to learn: empty \(always missing\);"):
-        load("pixel_0", "still", "empty")
-    with pytest.raises(UserError, match=r"data\.views\.x: .*nothing to learn: still \(always 3\);"):
+        load("lit", "still", "empty")
+    with pytest.raises(UserError, match=r"data\.views\.x: .*nothing to learn: still \(always 1\);"):
         load("still")
 
 

@@ -51,7 +51,7 @@ def test_real_columns_join_and_the_others_stay_to_the_last_bit(using: Using, wit
     )
     before, after = loaded(with_more), loaded(out)
     assert list(after.factors.views) == [*before.factors.views, "weighed"]
-    asked = np.array([[0.02, 1e4, 6.0], [-0.01, np.nan, 3.0]])
+    asked = np.array([[0.02, 1.7e9, 6.0], [-0.01, np.nan, 3.0]])
     for view in ("bits", "labels", "numbers"):
         np.testing.assert_array_equal(
             predicted(before, view, "numbers", asked), predicted(after, view, "numbers", asked)
@@ -59,7 +59,7 @@ def test_real_columns_join_and_the_others_stay_to_the_last_bit(using: Using, wit
     stored, again = (run.factors.networks.state_dict() for run in (before, after))
     assert all(torch.equal(value, again[name]) for name, value in stored.items())
     # It means something, and the other way round: price is predicted from it, in its units.
-    low, high = predicted(after, "weighed", "numbers", np.array([[0.0, 1e4, 4.0], [0.0, 1e4, 6.0]]))[:, 0]
+    low, high = predicted(after, "weighed", "numbers", np.array([[0.0, 1.7e9, 4.0], [0.0, 1.7e9, 6.0]]))[:, 0]
     assert 150 < low < high - 10 < 260
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["predict/weighed/r2"] > 0.5

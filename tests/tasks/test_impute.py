@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from favae_cli.common.errors import UserError
 from favae_cli.config.data_base import Kind
 from favae_cli.data import Dataset, ViewData
+from favae_cli.data.dataset import Written
 from favae_cli.data.masked_tables import masked_view
 from favae_cli.machine.runtime import Runtime
 from favae_cli.queries.filled_tables import filled_table, missing_entries, variables
@@ -41,13 +43,13 @@ def test_the_filled_table_has_every_sample_and_what_was_known_is_as_it_was(
     _, table = filled
     holes = mixed_tables[1]
     beside = {f"{name}_std" for name in NUMBERS} | {f"{name}_probability" for name in (*BITS, *LABELS)}
-    assert set(table.columns) == {"key", *COLUMNS} | beside
-    assert table["key"].tolist() == holes["id"].tolist()
+    assert set(table.columns) == {"id", *COLUMNS} | beside
+    assert table["id"].tolist() == holes["id"].tolist()
     assert not table.isna().any(axis=None)
     for name in COLUMNS:
         known = holes[name].notna()
         if name in NUMBERS:
-            np.testing.assert_allclose(table.loc[known, name], holes.loc[known, name].astype(float), rtol=1e-6)
+            assert table.loc[known, name].tolist() == holes.loc[known, name].tolist()
             assert (table.loc[known, f"{name}_std"] == 0).all()
             assert (table.loc[~known, f"{name}_std"] > 0).all()
         else:
@@ -84,7 +86,7 @@ def test_every_missing_entry_has_a_row(filled: tuple[Path, pd.DataFrame], mixed_
     entries = pd.read_parquet(folder / "imputed.parquet")
     assert set(zip(entries["key"], entries["column"], strict=True)) == set(holes.stack()[lambda hole: hole].index)
     assert len(entries) == holes.to_numpy().sum()
-    wide = table.set_index("key")
+    wide = table.set_index("id")
     for row in entries.to_dict("records"):
         key, column = row["key"], row["column"]
         if column in NUMBERS:
@@ -111,7 +113,7 @@ def test_sequences_are_filled_up_to_their_end(filled: tuple[Path, pd.DataFrame],
     last = np.where(whole, -1, 4 - (~np.isnan(known[:, ::-1])).argmax(axis=1))
     within = np.arange(5) <= last[:, None]
     seen = ~np.isnan(known)
-    np.testing.assert_allclose(found["value"][..., 0][seen], known[seen], rtol=1e-5)
+    np.testing.assert_array_equal(found["value"][..., 0][seen], known[seen])
     assert (found["std"][..., 0][seen] == 0).all()
     assert np.isfinite(found["std"][..., 0][np.isfinite(found["value"][..., 0])]).all()
     assert np.isfinite(found["value"][..., 0][within]).all()
@@ -167,7 +169,7 @@ def test_a_split_alone_can_be_filled(using: Using, mixed_run: Path, tmp_path: Pa
     using("task=impute", f"output={tmp_path / 'few.csv'}", "split=validation", "count=7", run=mixed_run)
     table = pd.read_csv(tmp_path / "few.csv")
     assert len(table) == 7
-    assert set(table["key"]) < set(mixed_tables[1]["id"])
+    assert set(table["id"]) < set(mixed_tables[1]["id"])
 
 
 def test_another_kind_of_file_is_refused(using: Using, mixed_run: Path) -> None:
@@ -224,6 +226,26 @@ def test_columns_of_one_name_stand_with_their_view_and_an_unknown_deviation_is_e
         ["b", "left", "age", 2.5],
         ["a", "right", "age", 0.2],
     ]
+
+
+def test_what_is_known_is_written_as_the_file_has_it() -> None:
+    nan = np.nan
+    numbers = made("numbers", [[34, 7, 0.1], [51, nan, 0.2]], [[0, 0, 0], [0, 7.4, 0]])
+    bits = made("bits", [[0, 1, 1], [1, nan, 0]], [[0, 0, 0], [0, 0.2, 0]])
+    dtypes = tuple(map(np.dtype, (np.int64, np.int64, np.float32)))
+    ways: tuple[Written, ...] = (np.dtype(bool), ("no", "yes"), np.dtype(np.int8))
+    found = [
+        *variables(numbers, replace(data(("age", "visits", "dose"), "real"), written=dtypes)),
+        *variables(bits, replace(data(("died", "smokes", "male"), "binary"), written=ways)),
+    ]
+    table = filled_table(found, ["a", "b"], "patient")
+    assert table.columns[0] == "patient"
+    assert table["age"].dtype == np.int64
+    assert table["visits"].tolist() == [7, 7.4]  # a guess is no whole number
+    assert table["dose"].dtype == np.float32
+    assert table["died"].tolist() == [False, True]
+    assert table["smokes"].tolist() == ["yes", "no"]
+    assert table["male"].tolist() == [1, 0]
 
 
 def test_a_doubt_does_not_overwrite_a_column_of_its_name() -> None:

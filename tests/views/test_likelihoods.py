@@ -156,7 +156,7 @@ def test_a_learned_variance_becomes_that_of_the_errors() -> None:
     x = torch.from_numpy(np.random.default_rng(0).standard_normal((500, 2)) * [0.2, 3]).float()
     likelihood = Gaussian("learned", 2)  # not fitted: in the data's units
     best_after(likelihood, x, torch.zeros_like(x))
-    expected = x.square().mean(0).expand(500, 2)
+    expected = x.double().square().mean(0).expand(500, 2)
     torch.testing.assert_close(likelihood.variance(torch.zeros_like(x)).detach(), expected, rtol=0.02, atol=0)
 
 

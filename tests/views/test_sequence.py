@@ -139,7 +139,7 @@ def test_decoded_sequences_are_in_the_units_of_the_data_and_end() -> None:
     made.decoder.get_parameter("body.readout.bias").data[-1] = 0.0
     z = 3 * noise(200).numpy()
     decoded, output = made.decode(z), made.generative(torch.from_numpy(z)).detach().numpy()
-    assert decoded.dtype == np.float32
+    assert decoded.dtype == np.float64
     for row, made_of_it in zip(decoded, output, strict=True):
         behind = np.flatnonzero(made_of_it[1:, -1] < 0)
         length = behind[0] + 1 if len(behind) else STEPS

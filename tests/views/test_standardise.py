@@ -40,6 +40,15 @@ def test_a_constant_column_is_only_centred_and_an_empty_one_left_alone() -> None
     assert standard.scale.tolist() == [1, 1, 1]
 
 
+def test_a_small_spread_around_a_large_mean_is_no_constant() -> None:
+    spread = np.stack([RNG.normal(0, 30, 200), RNG.normal(0, 0.4, 200), np.full(200, 0.1)], axis=1)
+    offset = np.array([1.7e9, 5412345.678, 0.2])
+    standard = Standard(3)
+    standard.fit(spread + offset)
+    np.testing.assert_allclose(standard.mean, spread.mean(axis=0) + offset, rtol=1e-15)
+    np.testing.assert_allclose(standard.scale, [*spread.std(axis=0)[:2], 1], rtol=1e-7)
+
+
 def test_counts_are_standardised_on_the_logarithmic_scale() -> None:
     counts = RNG.poisson([1, 30, 1000], (300, 3)).astype(np.float32)
     counts[0, 0] = np.nan

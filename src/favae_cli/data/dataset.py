@@ -12,19 +12,24 @@ from favae_cli.config.data_base import Kind
 
 SPLITS = ("train", "validation", "test")
 
+Written = np.dtype | tuple[str, str]
+"""The dtype of a variable in a user's file; of a binary one the words for 0 and 1, if it has words."""
+
 
 @dataclass(frozen=True)
 class ViewData:
     """One view of N samples, stored without its gaps.
 
     Attributes:
-        values: images as uint8 (R, H, W, C), maybe memory-mapped, or as `ShardedImages`; a table as float32 (R, D) in
-            which NaN is a missing entry; sequences as float32 (R, T, C), NaN past their end and where an entry is
-            missing; or texts, an object array (R,) of str. R <= N: only samples that have the view take a row.
+        values: images as uint8 (R, H, W, C), maybe memory-mapped, or as `ShardedImages`; a table (R, D) in which NaN is
+            a missing entry; sequences (R, T, C), NaN past their end and where an entry is missing; or texts, an object
+            array (R,) of str. Numbers are float32 where that holds every one of them to the last digit, else float64.
+            R <= N: only samples that have the view take a row.
         row: int64 (N,), the row of `values` that holds each sample, -1 where the sample lacks the view.
         columns: names of the table's D columns, or of the sequences' C channels; empty for images and texts.
         groups: of a table of categories, how many of its columns belong to each variable, exactly one of which is 1.
         kind: what the data are, as the config says; None where only the form of the values can tell.
+        written: how the user's file has each variable of a table; empty where only the values can tell.
     """
 
     values: np.ndarray
@@ -32,6 +37,7 @@ class ViewData:
     columns: tuple[str, ...] = ()
     groups: tuple[int, ...] = ()
     kind: Kind | None = None
+    written: tuple[Written, ...] = ()
 
     @property
     def present(self) -> np.ndarray:
@@ -83,6 +89,7 @@ class Dataset:
         truth: what is known beyond the views, each (N,) or (N, k): generative factors by name (drawn data), or by view
             the values of a table before some were hidden.
         notes: one line each on what the loader had to skip or repair.
+        key: the column that names the samples in the user's files, if one does.
     """
 
     name: str
@@ -91,6 +98,7 @@ class Dataset:
     split: dict[str, np.ndarray]
     truth: dict[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    key: str = "key"
 
     def seen_as(self, sources: Mapping[str, str]) -> Dataset:
         """The data set with views of new names, each the view that `sources` gives for it."""

@@ -7,37 +7,31 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from favae_cli.common.errors import UserError
-from favae_cli.data.dataset import ViewData
+from favae_cli.data.dataset import ViewData, Written
 
 SHOWN = 20  # names in a message
 
 
-def masked_view(values: np.ndarray, columns: Sequence[str], groups: Sequence[int] = ()) -> ViewData:
+def masked_view(
+    values: np.ndarray, columns: Sequence[str], groups: Sequence[int] = (), written: Sequence[Written] = ()
+) -> ViewData:
     """A view of N samples; one whose entries are all missing lacks the view.
 
     Args:
         values: (N, D), or sequences (N, T, C); NaN is a missing entry.
         columns: names of the D columns or C channels.
         groups: of categories, as `ViewData` has them.
+        written: of the variables, as `ViewData` has it.
     """
     present = ~np.isnan(values).all(axis=tuple(range(1, values.ndim)))
     row = np.where(present, np.cumsum(present) - 1, -1).astype(np.int64)
-    return ViewData(values[present].astype(np.float32, copy=False), row, tuple(columns), tuple(groups))
+    return ViewData(_small(values[present]), row, tuple(columns), tuple(groups), written=tuple(written))
 
 
-def require_variation(view: ViewData, train: np.ndarray, key: str) -> None:
-    """Refuse attributes that tell the training samples nothing.
-
-    Args:
-        view: a binary view.
-        train: indices of the training samples.
-        key: config key that chose the attributes, for the message.
-
-    Raises:
-        UserError: names every attribute that is 0 or 1 throughout, or missing throughout.
-    """
-    low, high = _ranges(view, train)
-    _refuse({name: _always(low[i]) for i, name in enumerate(view.columns) if not low[i] < high[i]}, train, key)
+def _small(values: np.ndarray) -> np.ndarray:
+    """In float32 if that holds each of them to the last digit, else in float64."""
+    small = values.astype(np.float32, copy=False)
+    return small if np.array_equal(small, values, equal_nan=True) else values.astype(np.float64, copy=False)
 
 
 def require_categories(view: ViewData, train: np.ndarray, key: str) -> tuple[str, ...]:
@@ -63,10 +57,15 @@ def require_categories(view: ViewData, train: np.ndarray, key: str) -> tuple[str
     return (f"no training sample has {listed(never)}",) if never else ()
 
 
-def require_numbers(view: ViewData, train: np.ndarray, key: str) -> tuple[str, ...]:
-    """Refuse a table of numbers, or sequences, of which a column cannot be learned at all; note constant columns.
+def require_columns(view: ViewData, train: np.ndarray, key: str) -> tuple[str, ...]:
+    """Refuse numbers, 0 and 1 or sequences of which a column cannot be learned at all; note constant columns.
 
     A column without a training value has no scale. A constant one may stay: it is predicted as it is.
+
+    Args:
+        view: with a name for each column.
+        train: indices of the training samples.
+        key: config key that chose the columns, for the message.
 
     Raises:
         UserError: names columns that are missing throughout, or all if they are all constant.

@@ -65,7 +65,7 @@ def _shape(view: ViewData) -> str:
 def _shares(data: Dataset, name: str) -> tuple[str, str]:
     """Shares of the samples that have the view, and of its entries that are missing there."""
     view = data.views[name]
-    entries = np.isnan(view.values).mean() if view.values.dtype == np.float32 and view.values.size else 0.0
+    entries = np.isnan(view.values).mean() if view.values.dtype.kind == "f" and view.values.size else 0.0
     return f"{view.present.mean():.1%}", f"{entries:.1%}"
 
 

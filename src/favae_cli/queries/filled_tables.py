@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from favae_cli.data import ViewData
-from favae_cli.data.dataset import blocks
+from favae_cli.data.dataset import Written, blocks
 from favae_cli.queries.impute import Made
 
 
@@ -23,7 +23,7 @@ class Variable:
         view, name: of the view, and of the variable in it.
         missing: bool (R,).
         said: columns (R,) of what the model says where it is missing.
-        filled: (R,) what is known, and the model's best guess elsewhere.
+        filled: (R,) what is known, as the user's file has it, and the model's best guess elsewhere.
         doubt: "std" or "probability", and how sure each value of `filled` is: 0 and 1 where it is known. None of texts.
     """
 
@@ -42,7 +42,7 @@ def variables(made: Made, data: ViewData) -> Iterator[Variable]:
 
     Args:
         made: of the view.
-        data: of the view; its kind and its columns are looked at.
+        data: the view of the samples; its values are not looked at.
     """
     if data.is_text:
         filled = np.where(made.missing, made.value, made.known)
@@ -51,8 +51,9 @@ def variables(made: Made, data: ViewData) -> Iterator[Variable]:
         for block in blocks(data.groups):
             yield _category(made, data.columns[block], block)
     else:
-        for column, name in enumerate(data.columns):
-            yield (_bit if data.kind == "binary" else _number)(made, name, column)
+        ways = data.written or (None,) * len(data.columns)
+        for column, (name, way) in enumerate(zip(data.columns, ways, strict=True)):
+            yield (_bit if data.kind == "binary" else _number)(made, name, column, way)
 
 
 def _category(made: Made, columns: Sequence[str], block: slice) -> Variable:
@@ -65,9 +66,10 @@ def _category(made: Made, columns: Sequence[str], block: slice) -> Variable:
     return Variable(made.view, pairs[0][0], missing, said, chosen, ("probability", sure))
 
 
-def _bit(made: Made, name: str, column: int) -> Variable:
+def _bit(made: Made, name: str, column: int, way: Written | None) -> Variable:
     missing, value = made.missing[:, column], made.value[:, column]
-    filled = np.where(missing, value > 0.5, made.known[:, column] == 1).astype(np.int8)
+    bits = np.where(missing, value > 0.5, made.known[:, column] == 1)
+    filled = np.array(way, object)[bits.astype(int)] if isinstance(way, tuple) else bits.astype(way or np.int8)
     said = {"value": value}
     if made.logit is not None:
         mean, variance = made.logit
@@ -76,11 +78,12 @@ def _bit(made: Made, name: str, column: int) -> Variable:
     return Variable(made.view, name, missing, said, filled, ("probability", sure))
 
 
-def _number(made: Made, name: str, column: int) -> Variable:
+def _number(made: Made, name: str, column: int, way: Written | None) -> Variable:
     missing, value = made.missing[:, column], made.value[:, column]
     deviation = np.full(len(value), np.nan) if made.deviation is None else made.deviation[:, column]
-    # As the data set holds it: in float64 what is known would show digits that nobody entered.
-    filled = np.where(missing, value, made.known[:, column]).astype(np.float32)
+    filled = np.where(missing, value, made.known[:, column])
+    if isinstance(way, np.dtype) and (way.kind == "f" or not missing.any()):  # a guess is no whole number
+        filled = filled.astype(way)
     std = np.where(missing, deviation, 0)
     return Variable(made.view, name, missing, {"value": value, "std": deviation}, filled, ("std", std))
 
@@ -102,15 +105,15 @@ def missing_entries(found: Sequence[Variable], keys: Sequence[str]) -> pd.DataFr
     return table
 
 
-def filled_table(found: Sequence[Variable], keys: Sequence[str]) -> pd.DataFrame:
-    """A row for each sample: its key, and each variable with the column of its doubt beside it.
+def filled_table(found: Sequence[Variable], keys: Sequence[str], key: str = "key") -> pd.DataFrame:
+    """A row for each sample: its key in the column `key`, and each variable with the column of its doubt beside it.
 
     A name that several views have stands with its view, as view/name, and so does a doubt that is called like a
     variable.
     """
-    shared = Counter(["key", *(part.name for part in found)])
+    shared = Counter([key, *(part.name for part in found)])
     names = [part.name if shared[part.name] == 1 else f"{part.view}/{part.name}" for part in found]
-    columns: dict[str, np.ndarray] = {"key": np.array(keys, dtype=object)}
+    columns: dict[str, np.ndarray] = {key: np.array(keys, dtype=object)}
     for name, part in zip(names, found, strict=True):
         columns[name] = part.filled
         if part.doubt is not None:

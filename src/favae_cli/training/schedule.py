@@ -234,11 +234,10 @@ class Training:
                 position,
                 lambda: stop.asked,
             )
-        seconds = time.perf_counter() - begun
-        progress.images[phase] = progress.images.get(phase, 0) + position.count - seen
+        seconds, trained = time.perf_counter() - begun, position.count - seen
+        progress.images[phase] = progress.images.get(phase, 0) + trained
         if not complete:
             return
-        speed = (position.count - seen) / seconds
         try:
             tested = {
                 split: trainer.test(self.data, split, self.priors, lambda: stop.asked)
@@ -261,7 +260,7 @@ class Training:
                 **{f"{split}/{key}": value for split, part in means.items() for key, value in part.items()},
                 "learning_rate": float(trainer.optimizer.param_groups[0]["lr"]),
                 "seconds": seconds,
-                "images_per_second": speed,
+                "images_per_second": trained / seconds,
             }
             self.log.record("epoch", record)
             logger.info(
@@ -271,7 +270,7 @@ class Training:
                 means["train"]["elbo"],
                 means["validation"]["elbo"],
                 means["validation"]["kl"],
-                speed,
+                trained / seconds,
             )
         progress.remember(name, elbo)
 

@@ -67,7 +67,7 @@ class Gaussian(Likelihood):
         return self.noise.log_prob(self.standard(x), output)
 
     def mean(self, output: Tensor) -> Tensor:
-        """Back in the columns' own units."""
+        """Back in the columns' own units, in float64."""
         return self.standard.mean + self.standard.scale * output
 
     def variance(self, output: Tensor) -> Tensor:
@@ -159,7 +159,9 @@ class Bernoulli(Likelihood):
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
         """Minus the cross entropy; NaN counts nothing."""
         seen = ~x.isnan()
-        terms = functional.binary_cross_entropy_with_logits(output, torch.where(seen, x, 0), reduction="none")
+        terms = functional.binary_cross_entropy_with_logits(
+            output, torch.where(seen, x, 0).to(output), reduction="none"
+        )
         return -(seen * terms).flatten(1).sum(1)
 
     def mean(self, output: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
+from favae_cli.common.pixels import unit
 from favae_cli.views.base import Encoded
 
 
@@ -19,7 +20,7 @@ class _Basis(nn.Module):
 
     def __init__(self, dimensions: int, size: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(dimensions))
+        self.register_buffer("mean", torch.zeros(dimensions, dtype=torch.float64))
         self.register_buffer("components", torch.zeros(dimensions, size))
         self.register_buffer("scale", torch.ones(()))
 
@@ -46,27 +47,33 @@ class LinearView:
 
     def fit(self, values: np.ndarray) -> None:
         """Find mean, components and scale (unit average variance of z) of the stored training samples."""
-        found = PCA(self.size, random_state=0).fit(self._flat(values))
-        self._basis.mean.copy_(torch.from_numpy(found.mean_))
+        mean = self._unit(values).mean(axis=0, dtype=np.float64)
+        found = PCA(self.size, random_state=0).fit(self._centred(values, mean))
+        self._basis.mean.copy_(torch.from_numpy(mean))
         self._basis.components.copy_(torch.from_numpy(np.ascontiguousarray(found.components_.T)))
         self._basis.scale.fill_(float(np.sqrt(found.explained_variance_.mean())) or 1.0)
 
     def encode(self, values: np.ndarray) -> Encoded:
         """Scores of the first D components, of unit variance on average; observed, so without one of their own."""
         mean, components, scale = self._basis.arrays()
-        return Encoded((self._flat(values) - mean) @ components / scale, None)
+        return Encoded(self._centred(values, mean) @ components / scale, None)
 
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
         """The data that z stands for; images are cut to [0, 1]."""
         centre, components, scale = self._basis.arrays()
         flat = np.asarray(mean, np.float32) @ components.T * scale + centre
         decoded = flat.reshape(len(flat), *self.shape)
-        return np.clip(decoded, 0, 1) if len(self.shape) == 3 else decoded
+        return np.clip(decoded, 0, 1).astype(np.float32) if len(self.shape) == 3 else decoded
 
     def deviation(self, mean: np.ndarray, variance: np.ndarray) -> None:
         """None: z is the data themselves."""
 
-    def _flat(self, values: np.ndarray) -> np.ndarray:
-        """float32 (R, P); stored uint8 images in [0, 1]."""
-        flat = values.reshape(len(values), -1).astype(np.float32)
-        return flat / 255 if values.dtype == np.uint8 else flat
+    def _unit(self, values: np.ndarray) -> np.ndarray:
+        """(R, P) as stored; uint8 images as float32 in [0, 1]."""
+        flat = values.reshape(len(values), -1)
+        return unit(flat) if values.dtype == np.uint8 else flat
+
+    def _centred(self, values: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        """float32 (R, P), the mean taken off before digits are lost."""
+        flat = self._unit(values)
+        return np.subtract(flat, mean, out=np.empty(flat.shape, np.float32), casting="same_kind")

@@ -44,7 +44,7 @@ class GaussianSteps(Gaussian):
 
 
 class SequenceView(VaeView):
-    """A VAE of sequences float32 (R, T, C), NaN where an entry is missing and past a sequence's end."""
+    """A VAE of sequences (R, T, C), NaN where an entry is missing and past a sequence's end."""
 
     config: SequenceViewConfig
 
@@ -64,7 +64,7 @@ class SequenceView(VaeView):
         NaN past the decoded end, unless not `ended`: then every step is there, for sequences whose end is known.
         """
         self.networks.eval()
-        decoded = np.empty((len(mean), *self.shape), np.float32)
+        decoded = np.empty((len(mean), *self.shape))
         for part in self.parts(len(mean)):
             output = self.generative(self._embedding(mean[part]))
             x = self.likelihood.mean(output)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 CHUNK = 1 << 14  # rows that are summed at a time
+_ROUNDING = 8 * np.finfo(np.float64).eps  # what arithmetic leaves of a column that does not vary, relative to it
 
 
 class Unchanged(nn.Identity):
@@ -30,8 +31,9 @@ class Standard(nn.Module):
 
     def __init__(self, columns: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(columns))
-        self.register_buffer("scale", torch.ones(columns))
+        # In float64, as the difference is taken: float32 knows a time stamp of today to two minutes.
+        self.register_buffer("mean", torch.zeros(columns, dtype=torch.float64))
+        self.register_buffer("scale", torch.ones(columns, dtype=torch.float64))
 
     def fit(self, values: np.ndarray) -> None:
         """Take mean and standard deviation from `values`, (R, ..., D); NaN is missing.
@@ -39,15 +41,17 @@ class Standard(nn.Module):
         A column that does not vary keeps scale 1, and one without a value mean 0 as well.
         """
         rows = values.reshape(-1, values.shape[-1])
+        nothing = np.full(rows.shape[1], np.nan)
+        low = np.nan_to_num(np.fmin.reduce([nothing, *(np.fmin.reduce(part) for part in self._chunks(rows))]))
         count, total, squares = np.zeros((3, rows.shape[1]))
         for part in self._chunks(rows):
             count += np.sum(~np.isnan(part), axis=0)
-            total += np.nansum(part, axis=0)
-        mean = total / np.maximum(count, 1)
+            total += np.nansum(part - low, axis=0)  # of a constant column exactly 0
+        mean = low + total / np.maximum(count, 1)
         for part in self._chunks(rows):
             squares += np.nansum(np.square(part - mean), axis=0)
         scale = np.sqrt(squares / np.maximum(count, 1))
-        constant = scale <= np.finfo(np.float32).eps * np.abs(mean)
+        constant = scale <= _ROUNDING * np.abs(mean)
         self.mean.copy_(torch.from_numpy(mean))
         self.scale.copy_(torch.from_numpy(np.where(constant, 1.0, scale)))
 
@@ -56,8 +60,8 @@ class Standard(nn.Module):
         return (rows[start : start + CHUNK].astype(np.float64) for start in range(0, len(rows), CHUNK))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Standardised x, (B, ..., D)."""
-        return (x - self.mean) / self.scale
+        """Standardised x, float32 (B, ..., D); x in float32 or float64."""
+        return ((x - self.mean) / self.scale).float()
 
 
 class LogStandard(Standard):

@@ -104,7 +104,7 @@ class VaeView:
             linear_path.fit(self.encoder.linear, self.decoder.linear, found, noise)
 
     def batch(self, values: np.ndarray | Tensor) -> Tensor:
-        """Stored samples as a float32 batch on the device: (B, C, H, W) in [0, 1], or (B, D) with NaN as stored."""
+        """Stored samples as a batch on the device: float32 (B, C, H, W) in [0, 1], or (B, D) with NaN, as stored."""
         x = send(values, self.runtime.device)
         if x.ndim == 4:
             x = x.permute(0, 3, 1, 2).to(torch.float32, memory_format=self.runtime.memory_format) / 255
@@ -191,7 +191,7 @@ class VaeView:
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
         """E[x | z] at z = `mean`: (R, H, W, C) in [0, 1], or (R, D) in the data's units."""
         self.networks.eval()
-        decoded = np.empty((len(mean), *self.shape), np.float32)
+        decoded = np.empty((len(mean), *self.shape), np.float32 if self._is_image else np.float64)
         for part in self.parts(len(mean)):
             x = self.likelihood.mean(self.generative(self._embedding(mean[part]))).cpu()
             decoded[part] = (x.permute(0, 2, 3, 1) if x.ndim == 4 else x).numpy()

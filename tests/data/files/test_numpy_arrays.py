@@ -71,7 +71,7 @@ def test_arrays_without_a_table_are_of_the_same_samples(load_manifest: Load, tmp
     }
     data = load_manifest(views, table=None)
     assert np.flatnonzero(~data.views["spectrum"].present).tolist() == [3]
-    np.testing.assert_array_equal(data.views["spectrum"].gather(np.array([9])), spectra[[9]].astype(np.float32))
+    np.testing.assert_array_equal(data.views["spectrum"].gather(np.array([9])), spectra[[9]])
     np.testing.assert_array_equal(data.views["gait"].gather(np.arange(ROWS)), steps)
 
 

@@ -181,8 +181,8 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"views": {"labels": binary(binarise={"hair": {"fair": ["blond"]}})}},
         r"binarise\.hair\.fair: 'blond' never occurs in column 'hair', which holds black, grey, red",
     ),
-    "constant attribute": (
-        {"views": {"labels": binary(columns=["smiles"], binarise={"hair": {"any": ["black", "red", "grey"]}})}},
+    "nothing but a constant attribute": (
+        {"views": {"labels": binary(columns=[], binarise={"hair": {"any": ["black", "red", "grey"]}})}},
         r"data\.views\.labels: constant over the 14 training samples.*: any \(always 1\)",
     ),
     "two attributes of one name": (

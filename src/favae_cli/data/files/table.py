@@ -79,6 +79,11 @@ class Table:
         cells = self.frame[name].convert_dtypes()
         return cells.astype("string").fillna("").str.strip().to_numpy(dtype=object)
 
+    def dtype(self, name: str) -> np.dtype | None:
+        """What a column's cells are in the file: a NumPy type of numbers or bool; None of text."""
+        dtype = self.frame[name].dtype
+        return dtype if isinstance(dtype, np.dtype) and dtype.kind in "biuf" else None
+
     def values(self, name: str, key: str) -> np.ndarray:
         """As `column`, "" also where the cell says that a value is missing."""
         cells = self.column(name, key)

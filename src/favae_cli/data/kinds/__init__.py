@@ -13,7 +13,7 @@ from favae_cli.data.files.join_by_key import Source, distinct_keys
 from favae_cli.data.files.table import Table
 from favae_cli.data.kinds import binary, categorical, image, sequence
 from favae_cli.data.kinds.numbers import array_numbers, column_numbers
-from favae_cli.data.masked_tables import masked_view, require_categories, require_numbers, require_variation
+from favae_cli.data.masked_tables import masked_view, require_categories, require_columns
 
 if TYPE_CHECKING:
     from favae_cli.config.data_base import Kind
@@ -53,13 +53,10 @@ def judge(view: ViewData, kind: Kind, train: np.ndarray, key: str) -> tuple[str,
         UserError: they tell nothing of it.
     """
     match kind:
-        case "binary":
-            require_variation(view, train, key)
-            return ()
         case "categorical":
             return require_categories(view, train, key)
-        case "real" | "vector" | "counts" | "sequence":
-            return require_numbers(view, train, key)
+        case "binary" | "real" | "vector" | "counts" | "sequence":
+            return require_columns(view, train, key)
         case "image" | "text":
             return ()
         case _:
@@ -74,9 +71,11 @@ def _numbers(table: Table, view: RealData | VectorData | CountsData, key: str) -
     counts = view.kind == "counts"
     if view.kind != "real" and view.array is not None:
         values = array_numbers(table, view.array, f"{key}.array", "(N, D)", counts)
-        return masked_view(values, [f"{view.array}_{index}" for index in range(values.shape[1])])
+        columns = [f"{view.array}_{index}" for index in range(values.shape[1])]
+        return masked_view(values, columns, written=[table.arrays[view.array].dtype] * len(columns))
     columns = table.matching(view.columns or (), f"{key}.columns")
-    return masked_view(column_numbers(table, columns, f"{key}.columns", counts), columns)
+    values, dtypes = column_numbers(table, columns, f"{key}.columns", counts)
+    return masked_view(values, columns, written=dtypes)
 
 
 def _texts(table: Table, view: TextData, key: str) -> ViewData:

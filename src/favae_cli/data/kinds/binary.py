@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from favae_cli.common.errors import UserError, gather
-from favae_cli.data.dataset import ViewData
+from favae_cli.data.dataset import ViewData, Written
 from favae_cli.data.files.table import Table
 from favae_cli.data.kinds.numbers import refuse_cells
 from favae_cli.data.masked_tables import SHOWN, masked_view
@@ -16,6 +16,7 @@ from favae_cli.data.masked_tables import SHOWN, masked_view
 if TYPE_CHECKING:
     from favae_cli.config.own_files import BinaryData
 
+BIT = np.dtype(np.int8)
 BINARY = {"": np.nan} | dict.fromkeys(("0", "0.0", "false", "no"), 0.0)
 BINARY |= dict.fromkeys(("1", "1.0", "true", "yes"), 1.0)
 
@@ -28,26 +29,36 @@ def read(table: Table, view: BinaryData, key: str) -> ViewData:
     """
     columns = table.matching(view.columns, f"{key}.columns")
     parsed = gather(partial(_parsed, table, column, f"{key}.columns") for column in columns)
-    attributes = [*zip(columns, parsed, strict=True)]
+    attributes = [(column, values) for column, (values, _) in zip(columns, parsed, strict=True)]
+    written = [way for _, way in parsed]
     for column, categories in view.binarise.items():
         cells = table.values(column, f"{key}.binarise")
         empty = np.nan if view.empty == "missing" else 0.0
         for name, accepted in categories.items():
             _require_occurring(accepted, cells, column, f"{key}.binarise.{column}.{name}")
             attributes.append((name, np.where(cells == "", empty, np.isin(cells, accepted))))
+            written.append(BIT)
     names = [name for name, _ in attributes]
     for name in names:
         if names.count(name) > 1:
             raise UserError(f"{key}: several attributes are called {name!r}; names must differ")
-    return masked_view(np.stack([values for _, values in attributes], axis=1), names)
+    return masked_view(np.stack([values for _, values in attributes], axis=1), names, written=written)
 
 
-def _parsed(table: Table, column: str, key: str) -> np.ndarray:
+def _parsed(table: Table, column: str, key: str) -> tuple[np.ndarray, Written]:
     cells = table.values(column, key)
     texts, position = np.unique(cells.astype(str), return_inverse=True)
     values = np.array([BINARY.get(text.lower(), np.inf) for text in texts])[position]
     refuse_cells(table, column, cells, np.isinf(values), key, "0/1, true/false, yes/no or an empty cell")
-    return values
+    return values, table.dtype(column) or _words(texts)
+
+
+def _words(texts: np.ndarray) -> Written:
+    """The words for 0 and 1 among the different cells of a column, where each has one and no number."""
+    words = {bit: [text for text in texts.tolist() if BINARY[text.lower()] == bit] for bit in (0, 1)}
+    if all(len(found) == 1 and found[0].isalpha() for found in words.values()):
+        return words[0][0], words[1][0]
+    return BIT
 
 
 def _require_occurring(accepted: list[str], cells: np.ndarray, column: str, key: str) -> None:

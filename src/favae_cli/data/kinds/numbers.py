@@ -15,8 +15,10 @@ LARGEST = float(np.finfo(np.float32).max)
 COUNTS = "whole numbers from 0"
 
 
-def column_numbers(table: Table, columns: Sequence[str], key: str, counts: bool = False) -> np.ndarray:
-    """float64 (N, D), NaN where a cell is missing.
+def column_numbers(
+    table: Table, columns: Sequence[str], key: str, counts: bool = False
+) -> tuple[np.ndarray, list[np.dtype]]:
+    """float64 (N, D), NaN where a cell is missing, and what the numbers of each column are in the file.
 
     Args:
         table: that has the columns.
@@ -27,11 +29,12 @@ def column_numbers(table: Table, columns: Sequence[str], key: str, counts: bool 
     Raises:
         UserError: a cell that is no such number.
     """
-    return np.stack(gather(partial(_parsed, table, column, key, counts) for column in columns), axis=1)
+    parsed = gather(partial(_parsed, table, column, key, counts) for column in columns)
+    return np.stack([values for values, _ in parsed], axis=1), [dtype for _, dtype in parsed]
 
 
 def array_numbers(table: Table, name: str, key: str, dimensions: str, counts: bool = False) -> np.ndarray:
-    """An array of an .npz file as float64, NaN where an entry is missing.
+    """An array of an .npz file as float64, or as the float32 that it is, NaN where an entry is missing.
 
     Args:
         table: that has the array.
@@ -48,7 +51,7 @@ def array_numbers(table: Table, name: str, key: str, dimensions: str, counts: bo
         raise UserError(f"{key}: array {name!r} of {table.path} has shape {array.shape}; it must be {dimensions}")
     if array.dtype.kind not in "biuf":
         raise UserError(f"{key}: array {name!r} of {table.path} holds {array.dtype}, no numbers")
-    values = array.astype(np.float64)
+    values = array.astype(np.float32 if array.dtype == np.float32 else np.float64, copy=False)
     wrong = ~(np.isnan(values) | _right(values, counts))
     if wrong.any():
         row, *rest = np.argwhere(wrong)[0]
@@ -69,12 +72,15 @@ def refuse_cells(table: Table, column: str, cells: np.ndarray, wrong: np.ndarray
         raise UserError(f"{key}: column {column!r} holds {cells[row]!r} in row {row + 1} of {table.path}; use {rule}")
 
 
-def _parsed(table: Table, column: str, key: str, counts: bool) -> np.ndarray:
+def _parsed(table: Table, column: str, key: str, counts: bool) -> tuple[np.ndarray, np.dtype]:
     cells = table.values(column, key)
-    values: np.ndarray = pd.to_numeric(np.where(cells == "", "nan", cells), errors="coerce")
+    there = cells != ""
+    found = pd.to_numeric(cells[there], errors="coerce")
+    values = np.full(len(cells), np.nan)
+    values[there] = found
     rule = f"{COUNTS if counts else 'numbers'}, or an empty cell for missing"
-    refuse_cells(table, column, cells, (cells != "") & ~_right(values, counts), key, rule)
-    return values
+    refuse_cells(table, column, cells, there & ~_right(values, counts), key, rule)
+    return values, table.dtype(column) or found.dtype
 
 
 def _right(values: np.ndarray, counts: bool) -> np.ndarray:

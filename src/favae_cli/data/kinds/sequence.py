@@ -38,7 +38,7 @@ def read(table: Table, view: SequenceData, name: str, key: str) -> tuple[np.ndar
     columns = table.matching(view.columns or (), f"{key}.columns")
     if view.time is not None:
         return _long(table, columns, view.time, key)
-    values = column_numbers(table, columns, f"{key}.columns")
+    values, _ = column_numbers(table, columns, f"{key}.columns")
     return distinct_keys(table), masked_view(values[:, :, None], [name])
 
 
@@ -61,7 +61,7 @@ def _long(table: Table, columns: list[str], time: str, key: str) -> tuple[np.nda
         )
     values = np.full((len(keys), lengths.max(), len(columns)), np.nan)
     step = np.arange(len(sample)) - np.repeat(starts, lengths)
-    values[sample, step] = column_numbers(table, columns, f"{key}.columns")[order]
+    values[sample, step] = column_numbers(table, columns, f"{key}.columns")[0][order]
     return keys, masked_view(values, columns)
 
 

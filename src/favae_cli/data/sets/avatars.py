@@ -21,7 +21,7 @@ from favae_cli.data.dataset import Dataset, ViewData
 from favae_cli.data.drawn_faces.faces import draw
 from favae_cli.data.drawn_faces.styles import STYLES
 from favae_cli.data.images.cache import make_folder
-from favae_cli.data.masked_tables import require_variation
+from favae_cli.data.masked_tables import require_columns
 from favae_cli.data.sets.random_gaps import hidden_rows, uniform
 from favae_cli.data.split import split_indices
 
@@ -101,7 +101,7 @@ def load(config: AvatarsConfig, cache: Path, seed: int) -> Dataset:
     factors = draw_factors(config.samples, config.seed)
     row = hidden_rows(config.samples, config.views, config.missing, config.seed)
     split = split_indices(config.samples, config.split, seed=config.seed)
-    views = {}
+    views, notes = {}, []
     # Tables first: what is wrong with them should not wait for the drawing.
     for name, source in sorted(config.views.items(), key=lambda item: item[1] != ATTRIBUTE_SOURCE):
         if config.use is not None and name not in config.use:
@@ -109,12 +109,13 @@ def load(config: AvatarsConfig, cache: Path, seed: int) -> Dataset:
         if source == ATTRIBUTE_SOURCE:
             table = attribute_table(factors, config.attributes)
             views[name] = ViewData(table, row[name], tuple(config.attributes))
-            require_variation(views[name], split["train"], "data.attributes")
+            lines = require_columns(views[name], split["train"], "data.attributes")
+            notes += [f"{name}: {line}" for line in lines]
         else:
             views[name] = ViewData(_pictures(factors, source, config.size, config.seed, cache), row[name])
     keys = np.array([f"avatar-{index:06d}" for index in range(config.samples)])
     in_order = {name: views[name] for name in config.views if name in views}
-    return Dataset("avatars", keys, in_order, split, factors)
+    return Dataset("avatars", keys, in_order, split, factors, tuple(notes))
 
 
 def _pictures(factors: Mapping[str, np.ndarray], style: str, size: int, seed: int, cache: Path) -> np.ndarray:

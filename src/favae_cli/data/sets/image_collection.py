@@ -12,7 +12,7 @@ import pandas as pd
 
 from favae_cli.data.dataset import Dataset, ViewData
 from favae_cli.data.images.cache import cached_images
-from favae_cli.data.masked_tables import masked_view, require_variation
+from favae_cli.data.masked_tables import masked_view, require_columns
 
 if TYPE_CHECKING:
     from favae_cli.config.data_sets import CartoonSetConfig, CelebAConfig, ImageFiles
@@ -69,7 +69,8 @@ class Listing:
             notes += [f"{image}: {line}" for line in lines]
         if "attributes" in shown:
             views["attributes"] = masked_view(np.stack([*attributes.values()], axis=1), [*attributes])
-            require_variation(views["attributes"], self.split["train"], "data.attributes")
+            lines = require_columns(views["attributes"], self.split["train"], "data.attributes")
+            notes += [f"attributes: {line}" for line in lines]
         return Dataset(config.name, self.keys, views, self.split, notes=tuple(notes))
 
 

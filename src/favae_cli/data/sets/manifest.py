@@ -52,7 +52,7 @@ def load(config: ManifestConfig, cache: Path, seed: int) -> Dataset:
     wanted = [name for name in sources if config.use is None or name in config.use]
     gather([partial(_require_some_view, keys, sources, tables), *(partial(load_view, name) for name in wanted)])
     title = Path(config.table).stem if config.table else config.root.resolve().name
-    return Dataset(title, keys, views, split, notes=tuple(notes))
+    return Dataset(title, keys, views, split, notes=tuple(notes), key=config.key or "key")
 
 
 def read_tables(config: ManifestConfig) -> Tables:

@@ -14,7 +14,7 @@ import numpy as np
 
 from favae_cli.common.errors import UserError
 from favae_cli.data.dataset import SPLITS, Dataset, ViewData
-from favae_cli.data.masked_tables import masked_view, require_variation
+from favae_cli.data.masked_tables import masked_view, require_columns
 from favae_cli.data.sets import cartoonset, celeba
 from favae_cli.data.sets.image_collection import Listing
 from favae_cli.data.sets.pairing import classify, combine, draw_pairs
@@ -62,7 +62,8 @@ def load(config: PairsConfig, cache: Path, seed: int) -> Dataset:
         columns = {name: found[:, g] == c for g, members in enumerate(by.values()) for c, name in enumerate(members)}
         values = np.stack([columns[name] for name in config.attributes], axis=1)
         views["attributes"] = masked_view(values, config.attributes)
-        require_variation(views["attributes"], split["train"], "data.attributes")
+        lines = require_columns(views["attributes"], split["train"], "data.attributes")
+        notes += [f"attributes: {line}" for line in lines]
     keys = np.char.add(np.char.add(faces.keys[pairs[0]], "+"), cartoons.keys[pairs[1]])
     return Dataset("celeba_cartoon", keys, views, split, notes=tuple(notes))
 

@@ -48,12 +48,12 @@ def use(config: ImputeConfig, trained: TrainedRun, directory: Path) -> None:
         elif part.is_sequence:
             _save_sequences(directory / f"{name}.npz", made_of(model, samples, embedding, name), samples)
         else:
-            found += variables(made_of(model, samples, embedding, name), part)
+            found += variables(made_of(model, samples, embedding, name), samples.data.views[name])
     if found:
         save_table(directory, "imputed", missing_entries(found, samples.keys), config.format)
         if config.output is not None:
             require_place(config.output, config.overwrite)  # it may have come there meanwhile
-            write_table(config.output, filled_table(found, samples.keys))
+            write_table(config.output, filled_table(found, samples.keys, samples.data.key))
     if images:
         _save_images(directory, images, samples, config.show)
 
@@ -65,8 +65,8 @@ def _save_sequences(file: Path, made: Made, samples: Samples) -> None:
         return
     assert made.deviation is not None
     missing, known = made.missing[rows], made.known[rows]
-    value = np.where(missing, made.value[rows], known).astype(np.float32)
-    std = np.where(missing, made.deviation[rows], np.where(np.isnan(known), np.nan, 0)).astype(np.float32)
+    value = np.where(missing, made.value[rows], known)
+    std = np.where(missing, made.deviation[rows], np.where(np.isnan(known), np.nan, 0))
     columns = np.array(samples.data.views[made.view].columns)
     with replacing(file) as unfinished, unfinished.open("wb") as sink:
         np.savez_compressed(sink, key=np.array(samples.keys)[rows], value=value, std=std, columns=columns)
