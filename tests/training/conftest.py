@@ -159,6 +159,7 @@ def tiny_config(config_of: Callable[..., Config]) -> Callable[..., Config]:
             "views.face.arch.channels=[4,8]",
             f"views.face.latent={LATENT}",
             "model.factors=4",
+            "model.gamma=1",
             "schedule.alone_epochs=2",
             "schedule.rounds=2",
             "schedule.round_epochs=1",
