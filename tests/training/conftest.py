@@ -159,7 +159,6 @@ def tiny_config(config_of: Callable[..., Config]) -> Callable[..., Config]:
             "views.face.arch.channels=[4,8]",
             f"views.face.latent={LATENT}",
             "model.factors=4",
-            "model.gamma=1",
             "schedule.alone_epochs=2",
             "schedule.rounds=2",
             "schedule.round_epochs=1",
@@ -167,6 +166,7 @@ def tiny_config(config_of: Callable[..., Config]) -> Callable[..., Config]:
             "schedule.tolerance=0",
             "trainer.batch_size=8",
             "trainer.precision=fp32",
+            *([] if any(line.startswith("model=") for line in overrides) else ["model.gamma=1"]),
             *overrides,
         )
 
