@@ -152,6 +152,18 @@ def test_a_run_that_its_sweep_works_on_is_not_resumed_beside_it(
     assert runs.factors == [30]
 
 
+def test_a_sweep_of_somebody_else_runs_no_code_of_theirs(
+    folder: Path, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    begun = (folder / "multirun.yaml").read_text()
+    theirs = "+hydra.callbacks.theirs._target_=os.getcwd"
+    (folder / "multirun.yaml").write_text(begun.replace("    task:\n", f"    task:\n    - {theirs}\n"))
+    assert main(["-m", f"resume={folder}"]) == 2
+    assert told(capsys).startswith(f"resume: {folder}: its {theirs} runs code or looks something up; if you trust")
+    assert runs.factors == []
+
+
 def test_a_sweep_that_cannot_go_on_is_a_line(folder: Path, runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     absent = "sweep.resume: there is no sweep with these keys in"

@@ -19,8 +19,9 @@ GOOD = """
 import torch
 from torch import nn
 
-class Nets:
+class Nets(nn.Module):
     def __init__(self, shape, width=6, dropout=0.0):
+        super().__init__()
         size = torch.Size(shape).numel()
         seen = (shape[2], *shape[:2]) if len(shape) == 3 else shape
         self.width = width
@@ -100,19 +101,25 @@ def test_its_weights_follow_from_the_generator_and_from_nothing_else(write: Call
     assert encoder.body.get_parameter("1.weight").abs().max() <= 5**-0.5
 
 
-EMPTY = "class Nets:\n    def __init__(self, **keys):\n"
+EMPTY = "class Nets(nn.Module):\n    def __init__(self, **keys):\n        super().__init__()\n"
 PARTS = "        self.width = 2\n        self.encoder = nn.Linear(5, 2)\n        self.decoder = nn.Linear(2, 5)\n"
 MISTAKES = {
     "no module": ("absent.Nets", "", "there is no module absent"),
     "no such part of a package": ("mine.inner.Nets", EMPTY + "        pass", "no module mine.inner"),
     "no class": ("mine.Net", EMPTY + "        pass", "module mine has no class Net; did you mean Nets"),
     "needs what is not installed": ("mine.Nets", "import no_such_package", "mine cannot be imported: ModuleNotFound"),
+    "a function": (
+        "mine.nets",
+        "def nets(**keys):\n    raise SystemExit",
+        "must be a class that inherits from torch.nn",
+    ),
+    "no network": ("mine.Nets", "class Nets:\n    pass", "must be a class that inherits from torch.nn.Module"),
     "no Python": ("mine.Nets", "class Nets(:", "mine cannot be imported: SyntaxError"),
-    "fails": ("mine.Nets", EMPTY + "        raise KeyError('depth')", "KeyError: 'depth' .*mine.py, line 4"),
-    "other arguments": ("mine.Nets", "class Nets:\n    pass", "cannot be called with shape=(5,)"),
+    "fails": ("mine.Nets", EMPTY + "        raise KeyError('depth')", "KeyError: 'depth' .*mine.py, line 5"),
+    "other arguments": ("mine.Nets", "class Nets(nn.Module):\n    pass", "cannot be called with shape=(5,)"),
     "no width": ("mine.Nets", EMPTY + "        pass", "needs an attribute width"),
     "no encoder": ("mine.Nets", EMPTY + "        self.width = 2", "needs an attribute encoder"),
-    "no module in decoder": ("mine.Nets", EMPTY + PARTS + "        self.decoder = 1", "decoder, a torch.nn.Module"),
+    "no module in decoder": ("mine.Nets", EMPTY + PARTS + "        self.decoder = None", "decoder, a torch.nn.Module"),
     "other width": ("mine.Nets", EMPTY + PARTS + "        self.width = 3", "encoder that makes (2, 2) of (2, 5)"),
     "other input": (
         "mine.Nets",

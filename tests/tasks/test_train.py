@@ -31,7 +31,7 @@ def session(mixed_run: Path, tmp_path: Path) -> Session:
     """A trained model of views of five kinds."""
     machine = {"device": "cpu", "precision": "fp32", "threads": 1}
     asked = {"task": "evaluate", "run": mixed_run, "trainer": machine, "data": {}, "split": "test", "cache": tmp_path}
-    config = EvaluateConfig.model_validate(asked)
+    config = EvaluateConfig.model_validate({**asked, "trust": False})
     trained = load_run(mixed_run, prepare(config.trainer))
     return Session(trained.config, tmp_path, trained.runtime, load_data(config, trained), trained.model)
 

@@ -40,7 +40,14 @@ def asked(run: Path, *paths: Path, **keys: object) -> TranslateConfig:
         "to": None,
     }
     machine = {"device": "cpu", "precision": "fp32", "threads": None}
-    shown = {"task": "translate", "run": run, "trainer": machine, "input": list(map(str, paths)), "from": "face"}
+    shown = {
+        "task": "translate",
+        "run": run,
+        "trust": False,
+        "trainer": machine,
+        "input": list(map(str, paths)),
+        "from": "face",
+    }
     return TranslateConfig.model_validate(plain | shown | keys)
 
 

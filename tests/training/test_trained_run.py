@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 
 from favae_cli.common.errors import UserError
 from favae_cli.config.run import Config
+from favae_cli.config.stored import stored_config
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import Runtime
 from favae_cli.machine.stop_signals import StopRequest
@@ -175,3 +176,18 @@ def test_a_run_of_another_time_is_refused(run: Path) -> None:
     with pytest.raises(UserError) as refused:
         load_run(run, PLAIN)
     assert str(refused.value).startswith(f"run: {run} does not fit this version of favae-run: model.factor")
+
+
+def test_code_that_a_checkpoint_names_needs_trust_as_well(trained: tuple[Path, FAVAE], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained[0], run)
+    last = run / "checkpoints" / "last"
+    tensors, state = checkpoint.load(last)
+    section = stored_config(run, "run").views.face
+    section.arch = {"name": "own", "_target_": "torch.hub.load"}
+    state["views"]["face"]["section"] = OmegaConf.to_container(section)
+    checkpoint.save(last, tensors, state, checkpoint.load_tables(last))
+    with pytest.raises(UserError, match=r"^run: .* its views\.face\.arch\._target_=torch\.hub\.load runs code"):
+        load_run(run, PLAIN)
+    with pytest.raises(UserError, match=r"torch\.hub\.load must be a class that inherits from torch\.nn\.Module"):
+        load_run(run, PLAIN, trust=True)

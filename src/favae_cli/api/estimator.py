@@ -136,11 +136,11 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
         with holding(folder):
             training.run(StopRequest())
         training.log.close()
-        self._run = load_run(folder, runtime)
+        self._run = load_run(folder, runtime, trust=True)
         return self
 
     @classmethod
-    def load(cls, folder: str | Path, device: str = "auto") -> FAVAE:
+    def load(cls, folder: str | Path, device: str = "auto", trust: bool = False) -> FAVAE:
         """A finished run, of any task whose model has factors, or what `save` wrote.
 
         The parameters of the estimator are the defaults: those of the run are in its .hydra/config.yaml.
@@ -148,6 +148,7 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
         Args:
             folder: of the run.
             device: as in the class.
+            trust: whether the run may run code that does not come with favae-run, and look up variables.
 
         Raises:
             UserError: no finished run with factors, or no such device.
@@ -166,7 +167,7 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
             validated(OmegaConf.create({"device": device, "precision": "auto", "threads": None}), machine)
         )
         loaded = cls(device=device)
-        loaded._run = load_run(Path(folder).expanduser(), runtime)
+        loaded._run = load_run(Path(folder).expanduser(), runtime, trust)
         _ = loaded._run.factors  # or there is nothing here that this class can do
         return loaded
 

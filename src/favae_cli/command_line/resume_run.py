@@ -14,7 +14,7 @@ from favae_cli.config.overrides import last_value, parse_overrides
 from favae_cli.config.run import Config
 from favae_cli.config.stored import stored_config, validate_stored
 
-KEY = "resume="
+KEY, TRUST = "resume=", "trust="
 
 
 def resumed_folder(parsed: argparse.Namespace) -> Path | None:
@@ -31,7 +31,7 @@ def resumed_folder(parsed: argparse.Namespace) -> Path | None:
     if named is None:
         return None
     folder = named.resolve()
-    stored_config(folder, "resume")
+    stored_config(folder, "resume", _is_trusted(parsed))
     return folder
 
 
@@ -47,11 +47,27 @@ def resume(folder: Path, parsed: argparse.Namespace) -> Config:
     Raises:
         UserError: an override of any other key, or a config that is no longer valid.
     """
-    composed = stored_config(folder, "resume")
-    for override in parse_overrides([line for line in parsed.overrides if not line.startswith(KEY)]):
+    composed = stored_config(folder, "resume", _is_trusted(parsed))
+    lines = [line for line in parsed.overrides if not line.startswith((KEY, TRUST))]
+    for override in parse_overrides(lines):
         _require_trainer(override)
         OmegaConf.update(composed, override.key_or_group, override.value(), force_add=True)
     return validate_stored(composed).model_copy(update={"resume": folder})
+
+
+def _is_trusted(parsed: argparse.Namespace) -> bool:
+    return is_true(last_value(parsed.overrides, TRUST), TRUST)
+
+
+def is_true(value: str | None, key: str) -> bool:
+    """What a key that is true or false says, false where it is not given.
+
+    Raises:
+        UserError: anything else.
+    """
+    if value not in (None, "true", "false"):
+        raise UserError(f"{key}{value}: must be true or false")
+    return value == "true"
 
 
 def _require_trainer(override: Override) -> None:

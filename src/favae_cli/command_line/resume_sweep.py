@@ -8,13 +8,14 @@ from pathlib import Path
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from favae_cli.command_line.resume_run import KEY, named_folder
+from favae_cli.command_line.resume_run import KEY, TRUST, is_true, named_folder
 from favae_cli.common.errors import UserError
 from favae_cli.common.run_folder import SweepFolder
 from favae_cli.config.overrides import last_value, parse_overrides, plain_key
+from favae_cli.config.trust import require_trusted_lines
 
 _WISH, _FOLDER = "sweep.resume=", "hydra.sweep.dir="
-_FREE = ("trainer.", "launch", "hydra")  # what may be another when a sweep goes on
+_FREE = ("trainer.", "launch", "hydra", "trust")  # what may be another when a sweep goes on
 
 
 def with_folder(lines: Sequence[str]) -> list[str]:
@@ -31,8 +32,11 @@ def with_folder(lines: Sequence[str]) -> list[str]:
     folder = last_value(lines, _FOLDER)
     rest = [line for line in lines if not line.startswith((KEY, _WISH, _FOLDER))]
     if place is not None:
-        return [*_replaced(_begun_with(place), rest), f"{_FOLDER}{place}"]
-    if _is_wished(last_value(lines, _WISH)):
+        begun = _begun_with(place)
+        if not is_true(last_value(lines, TRUST), TRUST):
+            require_trusted_lines(begun, place, "resume")
+        return [*_replaced(begun, rest), f"{_FOLDER}{place}"]
+    if is_true(last_value(lines, _WISH), _WISH):
         places = [Path(folder).expanduser()] if folder else _newest_first()
         asked = _settled(rest)
         for place in places:
@@ -43,12 +47,6 @@ def with_folder(lines: Sequence[str]) -> list[str]:
     if folder and SweepFolder(Path(folder).expanduser()).config.is_file():
         raise UserError(f"hydra.sweep.dir: {folder} holds a sweep; go on with it by sweep.resume=true, or name another")
     return [line for line in lines if not line.startswith((KEY, _WISH))]
-
-
-def _is_wished(value: str | None) -> bool:
-    if value not in (None, "true", "false"):
-        raise UserError(f"sweep.resume={value}: must be true or false")
-    return value == "true"
 
 
 def _newest_first() -> list[Path]:
@@ -67,7 +65,9 @@ def _begun_with(folder: Path) -> list[str]:
             f"resume: {folder} is not the folder of a sweep; it has no {file.name}; one run goes on without -m"
         )
     own = ("hydra.mode=", _FOLDER)  # what Hydra adds by itself, and what is told anew
-    overrides: list[str] = [*config.hydra.overrides.hydra, *config.hydra.overrides.task]
+    asked = OmegaConf.to_container(config.hydra.overrides)  # nothing of it resolved
+    assert isinstance(asked, dict)
+    overrides: list[str] = [*asked["hydra"], *asked["task"]]
     return [line for line in overrides if not line.startswith(own)]
 
 

@@ -11,6 +11,7 @@ from favae_cli.common import extensions
 from favae_cli.config.choices import DataConfig, ModelConfig, ViewConfig
 from favae_cli.config.models import FaVaeConfig
 from favae_cli.config.section import Count, Folder, Name, NotNegative, Positive, Section, Seed, Text
+from favae_cli.config.views import OWN_CODE, OwnArch
 
 
 def _device(name: str) -> str:
@@ -175,8 +176,15 @@ class Config(Section):
     seed: Seed = Field(description="of every random number in the run")
     resume: Folder | None = Field(description="folder of the run that goes on")
     pretrained: Folder | None = Field(description="folder of a run whose VAEs are loaded, not trained")
+    trust: bool = Field(description="whether the runs named may run code from elsewhere")
     cache: Folder = Field(description="folder for decoded images")
     score: Text = Field(description="key of metrics.json that a sweep is told")
+
+    @property
+    def needs_trust(self) -> bool:
+        """Whether it names code that does not come with the program: its folder alone is no reason to run that."""
+        archs = [getattr(view, "arch", None) for view in self.views.values()]
+        return any(isinstance(arch, OwnArch) and not arch.class_path.startswith(OWN_CODE) for arch in archs)
 
     @property
     def plan(self) -> ScheduleConfig:

@@ -17,6 +17,7 @@ from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import config_of_run, shipped_configs
 from favae_cli.config.run import Config
 from favae_cli.config.section import missing_keys, resolved
+from favae_cli.config.trust import require_trusted
 
 logger = logging.getLogger(__name__)
 
@@ -26,24 +27,28 @@ _GONE = ("trainer.strategy",)  # keys of earlier versions that said nothing
 _WAS = {"model.gamma": 0.0, "views.*.start": "random"}
 
 
-def stored_config(folder: Path, key: str) -> DictConfig:
+def stored_config(folder: Path, key: str, trust: bool = False) -> DictConfig:
     """The composed config of the run in `folder`, as it was written less the keys that are gone.
 
     Args:
         key: the config key that named the folder, for messages.
+        trust: whether it may run code from elsewhere, and look things up outside of itself.
 
     Raises:
-        UserError: there is no run in the folder, or a use of one that has left none.
+        UserError: there is no run in the folder, or a use of one that has left none; or it needs trust.
     """
     file = config_of_run(folder, key)
     composed = OmegaConf.load(file)
     if not isinstance(composed, DictConfig):
         raise UserError(f"{key}: {file} holds no config")
+    if not trust:
+        require_trusted(composed, folder, key)
     if isinstance(task := composed.get("task"), str):  # that of a training is a section
         raise UserError(f"{key}: {folder} holds no run, but what task={task} began; give that command again")
     for key in _GONE:
         section, _, name = key.rpartition(".")
         OmegaConf.select(composed, section, default={}).pop(name, None)
+    composed["trust"] = trust  # whatever it says itself
     return composed
 
 

@@ -43,6 +43,7 @@ class UsingConfig(Section):
     """What every use of a trained run has."""
 
     run: Folder = Field(description="folder of the finished run")
+    trust: bool = Field(description="whether it may run code from elsewhere")
     trainer: MachineConfig
 
 

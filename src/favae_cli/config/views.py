@@ -63,6 +63,9 @@ def _dotted(path: str) -> str:
     return path
 
 
+OWN_CODE = "favae_cli."  # begins the dotted path of all that comes with the program
+
+
 class OwnArch(Section):
     """A class of the user's; what it is called with are keys that only it knows."""
 

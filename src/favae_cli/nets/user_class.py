@@ -59,8 +59,8 @@ def build(
     return encoder, decoder
 
 
-def _found(target: str) -> Any:
-    """What stands at a dotted path; the current folder is looked in last."""
+def _found(target: str) -> type[nn.Module]:
+    """The class at a dotted path; the current folder is looked in last."""
     path, _, name = target.rpartition(".")
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
@@ -77,10 +77,13 @@ def _found(target: str) -> Any:
     if not hasattr(module, name):
         classes = [key for key, value in vars(module).items() if isinstance(value, type)]
         raise UserError(f"arch._target_: module {path} has no class {name}; {did_you_mean(name, classes)}")
-    return getattr(module, name)
+    found = getattr(module, name)
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        raise UserError(f"arch._target_: {target} must be a class that inherits from torch.nn.Module, got {found!r}")
+    return found
 
 
-def _called(arch: OwnArch, target: Any, shape: tuple[int, ...], generator: torch.Generator | None) -> Any:
+def _called(arch: OwnArch, target: type[nn.Module], shape: tuple[int, ...], generator: torch.Generator | None) -> Any:
     """The user's object, its random numbers drawn from the generator's seed and from nothing else."""
     with torch.random.fork_rng(devices=[]):
         seed = torch.randint(2**63 - 1, (), generator=generator)

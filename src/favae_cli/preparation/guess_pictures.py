@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from favae_cli.data.files.webdataset import Member
-from favae_cli.data.images.decoding import DECODE_ERRORS, is_grey
+from favae_cli.data.images.decoding import DECODE_ERRORS, FORMATS, is_grey
 
 LOOKED_AT = 200  # files
 SIDES = (64, 32, 16)  # pixels; the largest that most of the files have
@@ -21,7 +21,7 @@ def image_header(path: Path) -> tuple[int, int, str] | None:
     """Width and height in pixels, and Pillow's mode, without decoding; None where it is no readable image."""
     member = Member.named(str(path))
     try:
-        with Image.open(io.BytesIO(member.read()) if member else path) as image:
+        with Image.open(io.BytesIO(member.read()) if member else path, formats=FORMATS) as image:
             return image.width, image.height, image.mode
     except DECODE_ERRORS:
         return None

@@ -14,7 +14,7 @@ from favae_cli.common.errors import UserError
 from favae_cli.config.trained_run_tasks import OnDataConfig, OnInputConfig, OnSamplesConfig, changed_data
 from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.data.align_to_run import aligned
-from favae_cli.data.images.decoding import DECODE_ERRORS, Transform, decode, is_grey
+from favae_cli.data.images.decoding import DECODE_ERRORS, FORMATS, Transform, decode, is_grey
 from favae_cli.data.loading import loaded
 from favae_cli.training.trained_run import TrainedRun, empty_view
 
@@ -145,7 +145,7 @@ def _image_files(path: Path) -> list[Path]:
 
 
 def _is_image(path: Path) -> bool:
-    return Image.registered_extensions().get(path.suffix.lower()) in Image.OPEN
+    return Image.registered_extensions().get(path.suffix.lower()) in FORMATS
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ class _Header:
     @classmethod
     def read(cls, path: Path) -> _Header:
         try:
-            with Image.open(path) as image:
+            with Image.open(path, formats=FORMATS) as image:
                 return cls(image.size, is_grey(image.mode))
         except DECODE_ERRORS as error:
             reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)

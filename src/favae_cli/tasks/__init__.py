@@ -37,7 +37,8 @@ def run_task(config: Config, directory: Path) -> float:
             metrics = task(config, directory, stop)
         except Interrupted as interrupted:
             logger.info("stopped")
-            raise Interrupted(f"stopped and saved; go on with: favae-run resume={directory}") from interrupted
+            trust = " trust=true" if config.needs_trust else ""
+            raise Interrupted(f"stopped and saved; go on with: favae-run resume={directory}{trust}") from interrupted
     if not is_main:
         return math.nan
     if config.score not in metrics:

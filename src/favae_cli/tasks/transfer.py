@@ -181,8 +181,8 @@ class _Contest:
         config, session, name = self.config, self.session, self.source
         part = session.data.views[name]
         if config.pretrained is not None:
-            source = only_vae(config.pretrained, "pretrained")
-            return frozen_view(config.pretrained, source, name, part, session.runtime, "pretrained")
+            source = only_vae(config.pretrained, "pretrained", config.trust)
+            return frozen_view(config.pretrained, source, name, part, session.runtime, "pretrained", config.trust)
         folder = session.directory / SMALL
         view = session.favae.views[name]
         alone = self.config.schedule.model_copy(update={"rounds": 0})

@@ -16,6 +16,7 @@ from favae_cli.config.choices import ViewConfig
 from favae_cli.config.models import FaConfig, FaVaeConfig, JointModelConfig
 from favae_cli.config.run import Config, TrainerConfig
 from favae_cli.config.stored import stored_config, validate_stored
+from favae_cli.config.trust import require_trusted
 from favae_cli.config.views import AUTO, MOST_LATENT, VaeViewConfig
 from favae_cli.data import Dataset, ViewData
 from favae_cli.machine.runtime import Runtime
@@ -48,7 +49,9 @@ def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | Join
     for name, section in config.views.items():
         part, train = data.views[name], data.having("train", name)
         if section.type == "frozen":
-            views[name] = frozen_view(section.run, section.source, name, part, runtime, f"views.{name}.run")
+            views[name] = frozen_view(
+                section.run, section.source, name, part, runtime, f"views.{name}.run", config.trust
+            )
         elif isinstance(config.model, FaConfig) and section.type == "vae":
             views[name] = linear_view(name, config.model.components, part, train)
         else:
@@ -129,13 +132,15 @@ def linear_view(name: str, components: int, data: ViewData, train: np.ndarray) -
     return view
 
 
-def frozen_view(run: Path, source: str, name: str, data: ViewData, runtime: Runtime, key: str) -> FrozenView:
+def frozen_view(
+    run: Path, source: str, name: str, data: ViewData, runtime: Runtime, key: str, trust: bool
+) -> FrozenView:
     """View `source` of a finished run, for good.
 
     Raises:
         UserError: the run has no such VAE, or its networks do not fit the data; names the `key` that chose the run.
     """
-    sections = _sections(run, key)
+    sections = _sections(run, key, trust)
     section = sections.get(source)
     if not isinstance(section, VaeViewConfig):
         vaes = ", ".join(key for key, value in sections.items() if value.type == "vae")
@@ -145,22 +150,24 @@ def frozen_view(run: Path, source: str, name: str, data: ViewData, runtime: Runt
     return view
 
 
-def only_vae(run: Path, key: str) -> str:
+def only_vae(run: Path, key: str, trust: bool) -> str:
     """The name of the one VAE that an earlier run has.
 
     Raises:
         UserError: it has none, or several; begins with `key`.
     """
-    vaes = [name for name, section in _sections(run, key).items() if section.type == "vae"]
+    vaes = [name for name, section in _sections(run, key, trust).items() if section.type == "vae"]
     if len(vaes) != 1:
         raise UserError(f"{key}: {run} has {len(vaes)} VAEs ({', '.join(vaes)}); it must have one")
     return vaes[0]
 
 
-def _sections(run: Path, key: str) -> dict[str, ViewConfig]:
-    composed = stored_config(run, key)
+def _sections(run: Path, key: str, trust: bool) -> dict[str, ViewConfig]:
+    composed = stored_config(run, key, trust)
     if checkpoint.exists(last := RunFolder(run).last):
         keep_sizes(composed, checkpoint.load(last)[1])
+        if not trust:
+            require_trusted(composed, run, key)  # what came of the checkpoint, too
     return validate_stored(composed).views
 
 

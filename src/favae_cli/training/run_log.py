@@ -71,7 +71,7 @@ class RunLog:
 
     def picture(self, name: str, path: Path, step: int) -> None:
         """A PNG file on TensorBoard, as it is: `add_image` would encode it a second time."""
-        with Image.open(path) as file:
+        with Image.open(path, formats=("PNG",)) as file:
             width, height = file.size
         image = Summary.Image(height=height, width=width, colorspace=4, encoded_image_string=path.read_bytes())
         writer: Any = self._board.file_writer

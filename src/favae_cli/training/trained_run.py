@@ -17,6 +17,7 @@ from favae_cli.config.data_base import Kind
 from favae_cli.config.models import FaConfig
 from favae_cli.config.run import Config
 from favae_cli.config.stored import stored_config, validate_stored
+from favae_cli.config.trust import require_trusted
 from favae_cli.config.views import VaeViewConfig
 from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.machine.runtime import Runtime
@@ -77,20 +78,27 @@ class TrainedRun:
         raise UserError(f"run: {self.folder} has model={self.config.model.name}, without the factors that this needs")
 
 
-def load_run(folder: Path, runtime: Runtime) -> TrainedRun:
+def load_run(folder: Path, runtime: Runtime, trust: bool = False) -> TrainedRun:
     """The run in `folder` as its last checkpoint has it.
 
     All networks are those of the checkpoint, also of views that came from other runs.
 
+    Args:
+        folder: of the run.
+        runtime: where it is computed.
+        trust: as `stored_config`.
+
     Raises:
-        UserError: no such folder, or a run that is not finished, not whole or of another version.
+        UserError: no such folder, or a run that needs trust, is not finished, not whole or of another version.
     """
-    composed = stored_config(folder, "run")
+    composed = stored_config(folder, "run", trust)
     tensors, state = checkpoint.load_finished(folder, "run")
     for name, described in state["views"].items():
         if "section" in described:
             composed.views[name] = {**described["section"], "data": composed.views[name].data}
     keep_sizes(composed, state)
+    if not trust:
+        require_trusted(composed, folder, "run")  # what came of the checkpoint, too
     composed.pretrained = None
     try:
         config = validate_stored(composed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import sys
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Sequence
@@ -146,7 +148,8 @@ def read_table(
         key, missing: as `Table` has them.
 
     Raises:
-        UserError: the file is no such table, is empty, or has rows longer than its header, or arrays of other lengths.
+        UserError: the file is no such table, is empty, or has rows longer or shorter than its header, or arrays of
+            other lengths.
     """
     suffix = path.suffix.lower()
     if suffix == NPY:
@@ -174,7 +177,23 @@ def read_table(
         raise UserError(f"{path}: its rows have more cells than its header has names")
     if frame.empty:
         raise UserError(f"{path}: the table has no row")
+    if suffix not in PARQUET and (frame.iloc[:, -1] == "").any():  # as pandas fills up a row that ends early
+        _require_whole_rows(path, len(frame.columns))
     return Table(path, frame, key=key, missing=missing)
+
+
+def _require_whole_rows(path: Path, columns: int) -> None:
+    """Refuse a CSV file with a row of fewer cells, such as a copy that was cut off has at its end."""
+    limit = csv.field_size_limit(sys.maxsize)  # that of pandas is no other
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.reader(file)
+            for row in rows:
+                if 0 < len(row) < columns:
+                    told = f"line {rows.line_num} has {len(row)} of the {columns} cells that the header names"
+                    raise UserError(f"{path}: {told}; is the file whole? An empty cell needs its comma")
+    finally:
+        csv.field_size_limit(limit)
 
 
 def with_array(table: Table, name: str, path: Path) -> Table:

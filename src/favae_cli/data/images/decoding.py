@@ -15,6 +15,8 @@ from favae_cli.data.files.webdataset import Member
 
 _GREY = ("1", "L", "LA", "La", "I", "F")  # modes of Pillow, beside I;16 and its kin
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # Pillow's, by channels
+# Pillow knows more: of those, EPS would start a program that runs what the file says.
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 # What Pillow raises on bytes that are no image, or not the whole of one.
 DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
@@ -64,7 +66,7 @@ def decode(path: Path | str, transform: Transform) -> np.ndarray | BadImage:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             return pixels(image, transform)
     except DECODE_ERRORS as error:
         reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)

@@ -26,7 +26,7 @@ def use_run(config: UseConfig, directory: Path) -> None:
     task = import_module(f"{__name__}.{config.task}")
     with logging_to(directory), StopRequest().handling():
         try:
-            task.use(config, load_run(config.run, prepare(config.trainer)), directory)
+            task.use(config, load_run(config.run, prepare(config.trainer), config.trust), directory)
         except Interrupted as interrupted:
             raise Interrupted(f"stopped; what was made until then is in {directory}") from interrupted
         logger.info("done: %s", directory)
