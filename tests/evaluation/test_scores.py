@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, r2_score, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    log_loss,
+    mean_absolute_error,
+    r2_score,
+    roc_auc_score,
+)
 
 from favae_cli.common.pixels import unit
 from favae_cli.config.data_base import Kind
 from favae_cli.data import ViewData
 from favae_cli.data.dataset import Measured, measured_as
 from favae_cli.evaluation.images import r2_per_image, r2_pooled
-from favae_cli.evaluation.scores import score
+from favae_cli.evaluation.scores import category_recalls, score
 
 RNG = np.random.default_rng(0)
 
@@ -103,9 +110,18 @@ def test_categories_are_scored_by_variable() -> None:
     pairs = [(labels[0][10:], made[10:, :3]), (labels[1], made[:, 3:])]
     assert found["accuracy"] == pytest.approx(np.mean([accuracy_score(x, p.argmax(axis=1)) for x, p in pairs]))
     assert found["log_loss"] == pytest.approx(np.mean([log_loss(x, p) for x, p in pairs]))
+    each = [balanced_accuracy_score(x, p.argmax(axis=1)) for x, p in pairs]
+    assert found["balanced_accuracy"] == pytest.approx(np.mean(each))
     aucs = [roc_auc_score(x == category, p[:, category]) for x, p in pairs for category in range(p.shape[1])]
     assert found["auc"] == pytest.approx(np.mean(aucs))
     assert next(iter(found)) == "accuracy"
+
+
+def test_the_recall_of_a_category_that_does_not_occur_is_unknown() -> None:
+    truth = np.array([[1, 0, 0, 1, 0], [1, 0, 0, np.nan, np.nan], [0, 1, 0, 0, 1]])
+    made = np.array([[0.6, 0.4, 0, 0.9, 0.1], [0.2, 0.3, 0.5, 0.5, 0.5], [0.1, 0.8, 0.1, 0.7, 0.3]])
+    found = category_recalls(truth, made, [slice(0, 3), slice(3, 5)])
+    np.testing.assert_array_equal(found, [0.5, 1, np.nan, 1, 0])
 
 
 def test_a_category_that_was_thought_impossible_costs_a_finite_loss() -> None:

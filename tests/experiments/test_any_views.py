@@ -60,7 +60,7 @@ def test_emoji_in_five_views(emoji: Path, favae_run: Run, check: Callable[..., M
     assert {key.split("/")[2] for key in metrics if key.startswith("test/traits/") and key.endswith("/auc")} >= traits
     asked = "task=impute", "run=run", "output=filled.parquet", "trainer.threads=1", "hydra.run.dir=used"
     assert favae_run(*asked) == 0
-    filled = pd.read_parquet("filled.parquet").set_index("key")
+    filled = pd.read_parquet("filled.parquet").set_index("id")
     table = pd.read_csv(emoji / "emoji.csv", index_col="id")
     assert filled.index.tolist() == table.index.tolist()
     tones = table["tone"].dropna()

@@ -127,6 +127,11 @@ def test_headline_holds_only_what_was_measured() -> None:
         ("Active factors", "23", "7 shared"),
     ]
     assert headline({}) == []
+    mixed = {"predict/r2": 0.4, "predict/accuracy": 0.8, "predict/mean": 0.6}  # R2 and accuracy have no mean
+    assert [(label, value) for label, value, _ in headline(mixed)] == [
+        ("Prediction, R2", "0.400"),
+        ("Prediction, accuracy", "0.800"),
+    ]
     assert tables({}) == []
 
 

@@ -86,26 +86,49 @@ def column_aucs(truth: np.ndarray, made: np.ndarray) -> np.ndarray:
 def _categorical_scores(truth: np.ndarray, made: np.ndarray, variables: list[slice]) -> dict[str, float]:
     """Scores of categories, means over the variables.
 
-    Share in which the most probable category is the true one, mean AUC of each category against the rest, and log
-    loss in nats.
+    Share in which the most probable category is the true one, the mean of that share over the categories that occur,
+    mean AUC of each category against the rest, and log loss in nats.
 
     Args:
         truth, made: (R, D) one-hot, and probabilities.
         variables: columns of each.
     """
-    right, lost = [], []
+    recalls = category_recalls(truth, made, variables)
+    right, balanced, lost = [], [], []
     for variable in variables:
         seen = ~np.isnan(truth[:, variable]).any(axis=1)
         if seen.any():
             p, category = made[seen, variable], truth[seen, variable].argmax(axis=1)
             right.append((p.argmax(axis=1) == category).mean())
+            balanced.append(np.nanmean(recalls[variable]))
             own = np.take_along_axis(p, category[:, None], axis=1)
             lost.append(-np.log(np.maximum(own, np.finfo(np.float32).eps)).mean())
     if not right:
         return {}
     aucs = column_aucs(truth, made)
     mean_auc = aucs[np.isfinite(aucs)].mean() if np.isfinite(aucs).any() else np.nan
-    return {"accuracy": np.mean(right), "auc": mean_auc, "log_loss": np.mean(lost)}
+    return {
+        "accuracy": np.mean(right),
+        "balanced_accuracy": np.mean(balanced),
+        "auc": mean_auc,
+        "log_loss": np.mean(lost),
+    }
+
+
+def category_recalls(truth: np.ndarray, made: np.ndarray, variables: list[slice]) -> np.ndarray:
+    """(D,) share of the samples of each category in which it is the most probable; NaN where no sample is of it.
+
+    Args:
+        truth, made: (R, D) one-hot, and probabilities.
+        variables: columns of each.
+    """
+    recalls = np.full(truth.shape[1], np.nan)
+    for variable in variables:
+        chosen = made[:, variable].argmax(axis=1)[:, None] == np.arange(variable.stop - variable.start)
+        occurring = truth[:, variable] == 1
+        count = occurring.sum(axis=0)
+        recalls[variable] = np.where(count, (chosen & occurring).sum(axis=0) / np.maximum(count, 1), np.nan)
+    return recalls
 
 
 def _text_scores(truth: np.ndarray, made: np.ndarray) -> dict[str, float]:

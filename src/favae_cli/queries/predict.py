@@ -38,13 +38,19 @@ def predicted(
         (R, ...) each: as the data set stores it, and as `View.decode` gives it.
     """
     indices = data.split[split]
-    known = np.any([data.views[name].present[indices] for name in given], axis=0)
-    rows = np.flatnonzero(known & data.views[view].present[indices])[:most]
+    rows = np.searchsorted(indices, with_evidence(data, view, given, split)[:most])
     truth = data.views[view].gather(indices[rows])
     if not len(rows):
         return truth, truth
     part = {name: encoded[name].at(rows) for name in given if name in encoded}
     return truth, Given.of_samples(model, data, indices[rows], part, given).decoded(view)
+
+
+def with_evidence(data: Dataset, view: str, given: Sequence[str], split: str) -> np.ndarray:
+    """Sorted indices of the samples that have the view and at least one of those `given`."""
+    indices = data.split[split]
+    known = np.any([data.views[name].present[indices] for name in given], axis=0)
+    return indices[known & data.views[view].present[indices]]
 
 
 def from_itself(model: FAVAE, data: Dataset, view: str, split: str) -> tuple[np.ndarray, np.ndarray]:

@@ -62,7 +62,8 @@ def headline(metrics: Metrics) -> list[tuple[str, str, str]]:
             way = key.split("/")[1]
             chance = f"top-1 retrieval; {number(metrics.get(f'translate/{way}/chance_top1'))} by chance"
             tiles.append((way, metrics[key], chance))
-    tiles.append(("Prediction", metrics.get("predict/mean"), "mean over views, each from the others"))
+    for name, title in (("r2", "R2"), ("auc", "AUC"), ("accuracy", "accuracy"), ("f1", "F1")):  # no mean over these
+        tiles.append((f"Prediction, {title}", metrics.get(f"predict/{name}"), "mean over views, each from the others"))
     ratio = metrics.get("transfer/epoch_ratio")
     tiles.append(("Epochs of the rival", ratio, "that transfer needs to be as good"))
     for view in _attribute_views(metrics):

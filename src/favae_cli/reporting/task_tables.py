@@ -28,10 +28,12 @@ _PREDICTION = {
     "mae": "MAE",
     "auc": "AUC",
     "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
     "log_loss": "log loss",
     "f1": "F1",
     "exact": "exact",
 }
+_BASELINES = {"_usual": "  what is usual", "_linear": "  regression"}
 
 
 def prediction(metrics: Metrics) -> Table:
@@ -42,12 +44,17 @@ def prediction(metrics: Metrics) -> Table:
             _, way, measure = key.split("/")
             found.setdefault(way, {})[measure] = value
     measures = [measure for measure in _PREDICTION if any(measure in scores for scores in found.values())]
-    rows = [
-        [way.replace("-", " to "), *(number(scores.get(name)) for name in measures)] for way, scores in found.items()
-    ]
+    rows = []
+    for way, scores in found.items():
+        for suffix, title in {"": way.replace("-", " to "), **_BASELINES}.items():
+            cells = [scores.get(f"{name}{suffix}") for name in measures]
+            if any(cell is not None for cell in cells):
+                rows.append([title, *map(number, cells)])
     note = (
         "Each view of the scored samples as the factors predict it from all their other views, or from one. Errors "
-        "are in standard deviations of the column, and the log loss in nats; F1 is that of a text's words."
+        "are in standard deviations of the column, and the log loss in nats; F1 is that of a text's words. Below "
+        "stands what could be said without factors: what is usual in the training samples, and by ridge or logistic "
+        "regression from the same given views."
     )
     return Table("Prediction", note, ["view", *(_PREDICTION[measure] for measure in measures)], rows)
 

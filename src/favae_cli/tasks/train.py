@@ -7,9 +7,10 @@ from pathlib import Path
 from favae_cli.common.errors import UserError
 from favae_cli.config.run import Config
 from favae_cli.evaluation.attributes import attribute_metrics, attribute_pictures
+from favae_cli.evaluation.baselines import warn_of_losses
 from favae_cli.evaluation.cards import card_pictures
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
-from favae_cli.evaluation.prediction import prediction_metrics, prediction_pictures
+from favae_cli.evaluation.prediction import prediction_baselines, prediction_metrics, prediction_pictures
 from favae_cli.evaluation.reconstruction import reconstruction_metrics, reconstruction_pictures
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.tasks.session import Session, complete
@@ -40,6 +41,8 @@ def evaluate(session: Session, split: str) -> None:
     with session.timed("evaluation"):
         encoded = session.reconstruct(split)
         session.add(prediction_metrics(model, data, split, encoded[split]))
+        session.add(prediction_baselines(model, data, split))
+        warn_of_losses(session.metrics)
         for name in attributes:
             session.add(attribute_metrics(model, data, name, split, encoded))
         session.add(factor_metrics(model.joined))

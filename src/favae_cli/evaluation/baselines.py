@@ -1,0 +1,147 @@
+"""What could be said of a view without any factors: what is usual, and regression from the same given views."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression, RidgeCV
+
+from favae_cli.common.pixels import unit
+from favae_cli.data import Dataset, ViewData
+from favae_cli.data.dataset import blocks, measured_as
+from favae_cli.evaluation.scores import score
+from favae_cli.models.fa_vae import observed_table
+from favae_cli.queries.predict import with_evidence
+from favae_cli.reporting.panels import units
+
+logger = logging.getLogger(__name__)
+
+ROWS = 5000  # training samples, at most
+VALUES = 20_000_000  # of the training samples, at most
+WORK = 1e9  # rows x columns x the fewer of them, of a ridge regression
+FITTED = 2e7  # rows x columns x targets, of those that are regressed one by one
+PENALTIES = np.logspace(-1, 5, 7)
+
+
+def baseline_metrics(data: Dataset, ways: Mapping[str, tuple[str, Sequence[str]]], split: str) -> dict[str, float]:
+    """`predict/<way>/<score>_usual` and, where that takes no time, `predict/<way>/<score>_linear`.
+
+    Usual is what the training samples have: the mean of each column, or the share of each category. Linear is ridge
+    regression, its penalty by generalised cross-validation, and logistic regression of what is binary or a category,
+    from the columns of the given views, their gaps filled with the mean; where those are tables. Texts have neither.
+
+    Args:
+        data: with its split.
+        ways: by name, the view that is predicted, and those that are given.
+        split: which one is scored.
+    """
+    metrics: dict[str, float] = {}
+    for way, (name, given) in ways.items():
+        view = data.views[name]
+        asked, train = (
+            with_evidence(data, name, given, part) if given else data.having(part, name) for part in (split, "train")
+        )
+        if view.is_text or not len(asked) or not len(train):
+            continue
+        train = _some(train, min(ROWS, VALUES // int(np.prod(view.shape))))
+        truth = view.gather(asked)
+        usual = np.broadcast_to(usual_values(view, train), truth.shape)
+        made = {"usual": usual, "linear": linear_values(data, name, given, train, asked)}
+        for what, values in made.items():
+            found = {} if values is None else score(view, truth, values)
+            metrics |= {f"predict/{way}/{measure}_{what}": value for measure, value in found.items()}
+    return metrics
+
+
+def usual_values(view: ViewData, train: np.ndarray) -> np.ndarray:
+    """Mean of the training samples `train`, of the shape of a sample; of sequences the same at every step."""
+    values = view.gather(train)
+    if view.is_image:
+        return unit(values).mean(axis=0)
+    axes = tuple(range(values.ndim - 1)) if view.is_sequence else 0
+    count = np.maximum((~np.isnan(values)).sum(axis=axes), 1)
+    return np.broadcast_to(np.nansum(values, axis=axes, dtype=float) / count, view.shape)
+
+
+def linear_values(
+    data: Dataset, name: str, given: Sequence[str], train: np.ndarray, asked: np.ndarray
+) -> np.ndarray | None:
+    """(R, ...) of the samples `asked` by regression on the samples `train`; None where that is not simple."""
+    view = data.views[name]
+    if not given or view.is_sequence or not all(data.views[other].is_table for other in given):
+        return None
+    size = sum(data.views[other].shape[0] for other in given)
+    train = _some(train, int(max(WORK / size**2, min(size, (WORK / size) ** 0.5))))
+    mean, scale = units(_columns(data, given, train))
+    x, x_asked = (np.nan_to_num((_columns(data, given, rows) - mean) / scale) for rows in (train, asked))
+    values = view.gather(train)
+    y = unit(values).reshape(len(values), -1) if view.is_image else values.astype(float)
+    kind, holes = measured_as(view), bool(np.isnan(y).any())
+    if kind in ("image", "real") and not holes:
+        return _ridge(x, y, x_asked).reshape(-1, *view.shape)
+    if x.size * y.shape[1] > FITTED:
+        return None
+    parts = blocks(view.groups) if view.groups else [slice(column, column + 1) for column in range(y.shape[1])]
+    regress = _ridge if kind == "real" else _logistic
+    return np.concatenate([_seen(regress, x, y[:, part], x_asked) for part in parts], axis=1)
+
+
+def warn_of_losses(metrics: Mapping[str, float]) -> None:
+    """A line for each view, and each way to predict it, whose first score is below that of what is usual."""
+    told = set()
+    for key, own in metrics.items():
+        usual = metrics.get(f"{key}_usual")
+        if key.startswith("predict/") and usual is not None and (way := key.split("/")[1]) not in told:
+            told.add(way)
+            if own < usual:
+                logger.warning(
+                    "%s: predicted worse than by what is usual in the training samples: %s is %.3f, not %.3f",
+                    way.replace("-", " to "),
+                    key.rpartition("/")[2],
+                    own,
+                    usual,
+                )
+
+
+def _some(indices: np.ndarray, most: int) -> np.ndarray:
+    """At most so many of the samples, the same ones whenever they are asked for."""
+    return indices if len(indices) <= most else np.sort(np.random.default_rng(0).permutation(indices)[: max(most, 1)])
+
+
+def _columns(data: Dataset, views: Sequence[str], indices: np.ndarray) -> np.ndarray:
+    """(R, P) of the tables side by side, counts as log(1 + x), NaN where anything is missing."""
+    tables = [(observed_table(data, name, indices), data.views[name].kind) for name in views]
+    return np.concatenate([np.log1p(table) if kind == "counts" else table for table, kind in tables], axis=1)
+
+
+def _seen(
+    regress: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
+    x: np.ndarray,
+    y: np.ndarray,
+    asked: np.ndarray,
+) -> np.ndarray:
+    """Regression on the rows in which y is not missing."""
+    there = ~np.isnan(y).any(axis=1)
+    return regress(x[there], y[there], asked)
+
+
+def _ridge(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    centre = y.mean(axis=0)  # taken off first: a large mean would cost digits
+    found: np.ndarray = RidgeCV(PENALTIES).fit(x, y - centre).predict(asked)
+    return found.reshape(len(asked), -1) + centre
+
+
+def _logistic(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """Probabilities of one binary column (R, 1), or of the categories of one variable (R, C)."""
+    labels = y[:, 0] if y.shape[1] == 1 else y.argmax(axis=1)
+    if len(np.unique(labels)) < 2:
+        return np.broadcast_to(y.mean(axis=0), (len(asked), y.shape[1]))
+    fitted = LogisticRegression(max_iter=2000).fit(x, labels)
+    probability = fitted.predict_proba(asked)
+    if y.shape[1] == 1:
+        return probability[:, 1:]
+    found = np.zeros((len(asked), y.shape[1]))
+    found[:, fitted.classes_] = probability
+    return found

@@ -1,0 +1,90 @@
+"""What could be said without factors, against regressions by hand."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
+
+from favae_cli.data import Dataset, ViewData
+from favae_cli.data.masked_tables import masked_view
+from favae_cli.evaluation.baselines import baseline_metrics, linear_values, warn_of_losses
+
+COUNT = 300
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(COUNT, 3))
+REAL = 1e9 + X @ RNG.normal(size=(3, 2)) + 0.1 * RNG.normal(size=(COUNT, 2))
+BITS = (X[:, :1] + 0.5 * RNG.normal(size=(COUNT, 1)) > 0.8).astype(float)
+LABEL = np.digitize(X[:, 1] + 0.2 * RNG.normal(size=COUNT), [0.5, 1.5])
+TRAIN, TEST = np.arange(200), np.arange(200, COUNT)
+
+
+def view(values: np.ndarray, kind: str, groups: tuple[int, ...] = ()) -> ViewData:
+    made = masked_view(values, [f"{kind}{column}" for column in range(values.shape[1])], groups)
+    return ViewData(made.values, made.row, made.columns, groups, kind)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def data() -> Dataset:
+    views = {
+        "x": view(X, "real"),
+        "real": view(REAL, "real"),
+        "bits": view(BITS, "binary"),
+        "label": view(np.eye(3)[LABEL], "categorical", (3,)),
+        "text": ViewData(np.full(COUNT, "word", object), np.arange(COUNT)),
+    }
+    split = {"train": TRAIN, "validation": TEST[:0], "test": TEST}
+    return Dataset("planted", np.arange(COUNT).astype(str), views, split)
+
+
+def test_beside_each_score_stands_what_is_usual_and_what_regression_says(data: Dataset) -> None:
+    ways = {name: (name, ["x"]) for name in ("real", "bits", "label", "text")}
+    found = baseline_metrics(data, ways, "test")
+    mean = np.broadcast_to(REAL[TRAIN].mean(axis=0), (len(TEST), 2))
+    assert found["predict/real/r2_usual"] == pytest.approx(r2_score(REAL[TEST], mean), abs=1e-6)
+    by_hand = np.linalg.lstsq(np.c_[X[TRAIN], np.ones(200)], REAL[TRAIN] - 1e9, rcond=None)[0]
+    expected = r2_score(REAL[TEST] - 1e9, np.c_[X[TEST], np.ones(100)] @ by_hand)
+    assert found["predict/real/r2_linear"] == pytest.approx(expected, abs=0.01)
+    commonest = np.bincount(LABEL[TRAIN]).argmax()
+    assert found["predict/label/accuracy_usual"] == pytest.approx(np.mean(LABEL[TEST] == commonest))
+    assert found["predict/label/balanced_accuracy_usual"] == pytest.approx(1 / 3)
+    logistic = LogisticRegression().fit(X[TRAIN], LABEL[TRAIN])
+    assert found["predict/label/accuracy_linear"] == pytest.approx(
+        accuracy_score(LABEL[TEST], logistic.predict(X[TEST])), abs=0.03
+    )
+    assert found["predict/bits/auc_usual"] == 0.5
+    assert found["predict/bits/auc_linear"] == pytest.approx(roc_auc_score(BITS[TEST, 0], X[TEST, 0]), abs=0.03)
+    assert not any("text" in key for key in found)
+
+
+def test_gaps_on_both_sides_are_borne(data: Dataset) -> None:
+    holes = RNG.random(REAL.shape) < 0.2
+    data.views["real"] = view(np.where(holes, np.nan, REAL), "real")
+    data.views["x"] = view(np.where(RNG.random(X.shape) < 0.1, np.nan, X), "real")
+    indices = data.having("test", "real", "x")
+    made = linear_values(data, "real", ["x"], data.having("train", "real", "x"), indices)
+    assert made is not None
+    assert r2_score(REAL[indices], made) > 0.7
+
+
+def test_what_is_no_table_is_not_regressed_on(data: Dataset) -> None:
+    assert linear_values(data, "real", ["x", "text"], TRAIN, TEST) is None
+
+
+def test_a_score_below_what_is_usual_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    metrics = {
+        "predict/rna/r2": -0.3,
+        "predict/rna/rmse": 1.1,
+        "predict/rna-dna/r2": 0.2,
+        "predict/rna/r2_usual": -0.01,
+        "predict/rna/rmse_usual": 1.0,
+        "predict/rna-dna/r2_usual": -0.01,
+    }
+    with caplog.at_level(logging.WARNING):
+        warn_of_losses(metrics)
+    assert [record.getMessage() for record in caplog.records] == [
+        "rna: predicted worse than by what is usual in the training samples: r2 is -0.300, not -0.010"
+    ]
