@@ -238,7 +238,10 @@ def test_what_only_the_user_knows_is_asked_for() -> None:
         ({"trainer.devices": 2, "trainer.device": "cuda:1"}, "trainer.device=cuda:1: is one GPU for 2 processes"),
         ({"pretrained": "no/such/run"}, "pretrained: there is no folder no/such/run"),
         ({"views.face.data": "fase"}, "views.face.data=fase: the data have no such view; did you mean face?"),
-        ({"model.feed": 0.1}, "model.feed: is for model.gamma=0, with which each view learns by itself"),
+        (
+            {"model.feed": 0.1, "model.gamma": 1.0},
+            "model.feed: is for model.gamma=0, with which each view learns by itself",
+        ),
         ({"model.feed_rounds": 1.5}, "model.feed_rounds: must be a valid integer"),
         (
             {"model": {"name": "vea"}},

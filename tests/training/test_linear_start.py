@@ -26,6 +26,7 @@ from favae_cli.views.objective import KLTerm
 TinyConfig = Callable[..., Config]
 Identical = Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], bool]
 PLAIN = Runtime(torch.device("cpu"))
+LINEAR = "views.face.start=linear"
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def begun(tiny_config: TinyConfig, data: Dataset, tmp_path: Path) -> Callable[..
     """A training in a folder, by the model that a config asks for."""
 
     def make(folder: str, *overrides: str) -> Training:
-        config, directory = tiny_config(*overrides), tmp_path / folder
+        config, directory = tiny_config(LINEAR, *overrides), tmp_path / folder
         (directory / ".hydra").mkdir(parents=True, exist_ok=True)
         written = OmegaConf.create(config.model_dump(mode="json", by_alias=True))
         OmegaConf.save(written, directory / ".hydra" / "config.yaml")
@@ -46,7 +47,7 @@ def test_a_view_begins_where_its_training_samples_put_it(tiny_config: TinyConfig
     """Not at what it has of other splits; and as well in one run as in another."""
     one, other, random = (
         build_model(tiny_config(*changes), data, PLAIN).views["face"]
-        for changes in ((), ("seed=9",), ("views.face.start=random",))
+        for changes in ((LINEAR,), (LINEAR, "seed=9"), ("views.face.start=random",))
     )
     assert torch.equal(one.decoder.linear.weight, other.decoder.linear.weight)
     train = data.views["face"].gather(data.having("train", "face"))

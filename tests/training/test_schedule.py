@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def test_asked_to_stop_it_saves_within_the_epoch_and_goes_on_from_there(
 ) -> None:
     whole = start("whole")
     tensors, records, _ = finish(whole)
-    steps = whole.trainers["face"].steps
+    steps = whole._alone_trainers["face"].steps
     for wanted in range(1, 4 * steps, 3):
         training, stop = start(f"stopped {wanted}"), StopRequest()
         _ask_after(training, wanted, stop)
@@ -144,17 +145,17 @@ def test_asked_to_stop_it_saves_within_the_epoch_and_goes_on_from_there(
 
 
 def _ask_after(training: Training, steps: int, stop: StopRequest) -> None:
-    """Ask to stop once so many optimiser steps are done, as a signal would."""
-    step = training.trainers["face"].optimizer.step
+    """Ask to stop once so many optimiser steps are done, alone and in the rounds, as a signal would."""
     left = steps
 
-    def counted(closure: Any = None) -> Any:
+    def counted(step: Callable[[], Any]) -> Any:
         nonlocal left
         left -= 1
         stop.asked = stop.asked or left == 0
-        return step(closure)
+        return step()
 
-    training.trainers["face"].optimizer.step = counted  # type: ignore[method-assign]
+    for trainer in (training._alone_trainers["face"], training._joined):
+        trainer.optimizer.step = partial(counted, trainer.optimizer.step)  # type: ignore[method-assign]
 
 
 def test_a_finished_run_is_left_as_it_is(
