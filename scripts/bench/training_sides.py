@@ -47,7 +47,7 @@ REPEATS = 5  # products between two looks at the clock
 Work = Callable[[], float]
 
 
-class PaperNets:
+class PaperNets(nn.Module):
     """Networks as the paper's code has them: unlike arch=conv's, the decoder ends in one more block of full size.
 
     Args:
@@ -61,6 +61,7 @@ class PaperNets:
     """
 
     def __init__(self, shape: tuple[int, int, int], channels: Sequence[int], kernel: int, ours: bool = False) -> None:
+        super().__init__()
         convolution, transposed = (Conv2d, ConvTranspose2d) if ours else (nn.Conv2d, nn.ConvTranspose2d)
         padding, (height, width, colours) = kernel // 2, shape
         down: list[nn.Module] = []

@@ -33,7 +33,7 @@ TABLE = [
 
 
 def half_written(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob(".*") if path.name != ".hydra"]
+    return [path for path in folder.rglob(".*") if path.name not in (".hydra", ".lock")]
 
 
 @pytest.fixture
