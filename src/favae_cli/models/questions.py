@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations, islice
+from itertools import combinations
 from math import comb
 
 import numpy as np
@@ -78,11 +78,8 @@ def _sets(others: tuple[int, ...]) -> list[tuple[int, ...]]:
 
 
 def _subsets(others: tuple[int, ...], size: int) -> list[tuple[int, ...]]:
-    """The subsets of a size, or `SLOTS` of them."""
+    """The subsets of a size, or of very many as many as there are slots for."""
     if comb(len(others), size) <= SLOTS:
         return list(combinations(others, size))
-    step = comb(len(others), size) // SLOTS  # in their order neighbours are nearly the same
-    if step < 1000:
-        return list(islice(combinations(others, size), 0, None, step))[:SLOTS]
     rng = np.random.default_rng(size)
-    return [tuple(sorted(rng.choice(others, size, replace=False).tolist())) for _ in range(SLOTS)]
+    return [tuple(sorted(rng.choice(others, size, replace=False).tolist())) for _ in range(SLOTS // len(others) + 1)]
