@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from favae_cli.common.errors import Interrupted
 from favae_cli.common.random_streams import torch_generator
 from favae_cli.config.run import TrainerConfig
 from favae_cli.data import Dataset
@@ -21,7 +20,7 @@ from favae_cli.models.questions import Questions
 from favae_cli.training.epoch_state import Moment, Prior, Priors, Totals
 from favae_cli.training.joint_trainer import borrowed
 from favae_cli.training.recorded import Inputs
-from favae_cli.training.stopping import agreed, never
+from favae_cli.training.stopping import add_up, never
 from favae_cli.training.to_device import Rows
 from favae_cli.training.trainer import Trainer
 from favae_cli.training.vae_trainer import scale_embedding
@@ -210,17 +209,19 @@ class JoinedTrainer(Trainer):
         """By view, the sums over samples; what is predicted of a view is given all others that a sample has."""
         self.networks.eval()
         noise = torch_generator(self.seed, self.name, "held out")
-        sums = torch.zeros_like(self._sums)
         moment = Moment(*torch.zeros(3, dtype=torch.float64, device=self.device))
-        for done, part in enumerate(next(iter(self.views.values())).parts(len(indices)), start=1):
+
+        def of(part: slice) -> Tensor | None:
             rows = indices[part]
             share = self.world.share(len(rows))
             drawn = {name: value[share] for name, value in self._noise(len(rows), noise).items()}
-            if len(here := rows[share]):
-                sums += self.summed(self.loss(self._inputs(here, drawn, self._questions.whole(here)), moment))
-            if agreed(self.world, done, stop):
-                raise Interrupted
-        return {name: Totals.of(row) for name, row in zip(self.parts, self.world.add(sums), strict=True)}
+            if not len(here := rows[share]):
+                return None
+            return self.summed(self.loss(self._inputs(here, drawn, self._questions.whole(here)), moment))
+
+        parts = next(iter(self.views.values())).parts(len(indices))
+        sums = add_up(torch.zeros_like(self._sums), parts, of, self.world, stop)
+        return {name: Totals.of(row) for name, row in zip(self.parts, sums, strict=True)}
 
     def scale_embedding(self, name: str, scale: Tensor | float) -> None:
         """That of one view."""

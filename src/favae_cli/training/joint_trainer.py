@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from favae_cli.common.errors import Interrupted, UserError
+from favae_cli.common.errors import UserError
 from favae_cli.common.random_streams import torch_generator
 from favae_cli.config.run import TrainerConfig
 from favae_cli.data import Dataset, ViewData
@@ -19,7 +19,7 @@ from favae_cli.models import JointVAE
 from favae_cli.training.epoch_state import Moment, Prior, Totals, summed
 from favae_cli.training.recorded import Inputs
 from favae_cli.training.run_state import under
-from favae_cli.training.stopping import never
+from favae_cli.training.stopping import add_up, never
 from favae_cli.training.trainer import Trainer
 from favae_cli.views.objective import Loss
 
@@ -87,12 +87,12 @@ class JointTrainer(Trainer):
         """Sums over the samples, nats; `prior` does not matter."""
         self.networks.eval()
         noise = torch_generator(self.seed, self.name, "held out")
-        sums = torch.zeros_like(self._sums)
-        for part in next(iter(self.model.views.values())).parts(len(indices)):
-            sums += summed(self.model.loss(*self._batch(data, indices[part]), _next(noise)))
-            if stop():
-                raise Interrupted
-        return {self.name: Totals.of(sums[0])}
+
+        def of(part: slice) -> Tensor:
+            return summed(self.model.loss(*self._batch(data, indices[part]), _next(noise)))
+
+        parts = next(iter(self.model.views.values())).parts(len(indices))
+        return {self.name: Totals.of(add_up(torch.zeros_like(self._sums), parts, of, self.world, stop)[0])}
 
     def _batch(self, data: Dataset, indices: np.ndarray) -> Batch:
         batch, present = {}, {}

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from favae_cli.common.errors import Interrupted
 from favae_cli.common.random_streams import torch_generator
 from favae_cli.config.run import TrainerConfig
 from favae_cli.data import Dataset, ViewData
@@ -17,7 +16,7 @@ from favae_cli.machine.runtime import send
 from favae_cli.machine.world import ALONE, World
 from favae_cli.training.epoch_state import Moment, Prior, Totals, summed
 from favae_cli.training.recorded import Inputs
-from favae_cli.training.stopping import agreed, never
+from favae_cli.training.stopping import add_up, never
 from favae_cli.training.to_device import Rows
 from favae_cli.training.trainer import Trainer
 from favae_cli.views import VaeView
@@ -117,16 +116,17 @@ def held_out(
     """
     view.networks.eval()
     noise = torch_generator(seed, name, "held out")
-    sums = torch.zeros(1, len(fields(Totals)), dtype=torch.float64, device=view.runtime.device)
-    for done, part in enumerate(view.parts(len(indices)), start=1):
+    device = view.runtime.device
+    sums = torch.zeros(1, len(fields(Totals)), dtype=torch.float64, device=device)
+
+    def of(part: slice) -> Tensor | None:
         rows = np.arange(part.start, part.stop)
         share = world.share(len(rows))
         drawn, rows = torch.randn(len(rows), view.size, generator=noise)[share], rows[share]
-        if len(rows):
-            mean = prior.of(rows, view.size, view.runtime.device)
-            x = view.batch(data.gather(indices[rows]))
-            precision = prior.precisions(rows, view.runtime.device)
-            sums += summed(view.loss(x, send(drawn, view.runtime.device), mean, precision))
-        if agreed(world, done, stop):
-            raise Interrupted
-    return Totals.of(world.add(sums)[0])
+        if not len(rows):
+            return None
+        mean, precision = prior.of(rows, view.size, device), prior.precisions(rows, device)
+        x = view.batch(data.gather(indices[rows]))
+        return summed(view.loss(x, send(drawn, device), mean, precision))
+
+    return Totals.of(add_up(sums, view.parts(len(indices)), of, world, stop)[0])
