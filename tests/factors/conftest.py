@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from favae_cli.factors import embeddings, second_moment
+
 
 @dataclass(frozen=True)
 class Planted:
@@ -61,3 +63,17 @@ def missing(request: pytest.FixtureRequest) -> float:
     """Share of views that samples lack."""
     share: float = request.param
     return share
+
+
+Hold = Callable[[bool], None]
+
+
+@pytest.fixture
+def hold(monkeypatch: pytest.MonkeyPatch) -> Hold:
+    """Have second moments be held as rows, or as squares, whatever is smaller."""
+
+    def chosen(rows: bool) -> None:
+        for module in (second_moment, embeddings):
+            monkeypatch.setattr(module, "fewer", lambda samples, dimensions: rows)
+
+    return chosen

@@ -14,6 +14,7 @@ from favae_cli.factors import EngineError, FactorModel, Moments, fit
 from favae_cli.factors.bernoulli import BernoulliEmbedding
 from favae_cli.factors.bound import bound_terms
 from favae_cli.factors.embeddings import Embeddings
+from favae_cli.factors.second_moment import Square
 from favae_cli.factors.spectral_start import spectral_start
 from favae_cli.factors.updates import update_latents, update_view
 
@@ -148,9 +149,9 @@ class Renewed:
 def broken(moments: Moments, column: int) -> Moments:
     """The moments with one column of the stacked embedding not a number."""
     pattern, sums = next(iter(moments.patterns.items()))
-    outer = sums.outer.copy()
+    outer = sums.outer.dense().copy()
     outer[column] = outer[:, column] = np.nan
-    return replace(moments, patterns={pattern: replace(sums, outer=outer)})
+    return replace(moments, patterns={pattern: replace(sums, outer=Square(outer))})
 
 
 def test_failure_at_the_start_names_view_and_variable(plant: Plant) -> None:

@@ -22,7 +22,7 @@ from favae_cli.factors.real import RealEmbedding
 from favae_cli.factors.updates import update_ard, update_bias, update_latents, update_noise, update_weights
 
 if TYPE_CHECKING:
-    from tests.factors.conftest import Plant
+    from tests.factors.conftest import Hold, Plant
 
 Blocks = dict[str, torch.Tensor]
 VIEWS = ("a", "b", "x", "r")
@@ -196,9 +196,11 @@ def unchecked_distributions() -> Iterator[None]:
     Distribution.set_default_validate_args(True)
 
 
-@pytest.fixture(params=[{}, {"b": 0.5, "x": 3.0}], ids=["plain", "copies"])
-def problem(request: pytest.FixtureRequest, plant: Plant, missing: float) -> Problem:
-    return Problem(plant, missing, request.param)
+@pytest.fixture(params=[({}, True), ({"b": 0.5, "x": 3.0}, False)], ids=["plain, rows", "copies, squares"])
+def problem(request: pytest.FixtureRequest, plant: Plant, missing: float, hold: Hold) -> Problem:
+    copies, rows = request.param
+    hold(rows)
+    return Problem(plant, missing, copies)
 
 
 def test_gradient_vanishes_after_each_update(problem: Problem) -> None:

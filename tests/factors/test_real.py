@@ -185,7 +185,7 @@ def test_moments_follow_every_update_and_stretch_though_settled_samples_are_not_
         stacked = np.concatenate([tables[view][rows] for view in pattern], axis=1)
         spread = {view: local[view].variance[rows] for view in pattern if view in local}
         np.testing.assert_allclose(part.total, stacked.sum(0), atol=1e-12)
-        np.testing.assert_allclose(part.outer, stacked.T @ stacked, atol=1e-12)
+        np.testing.assert_allclose(part.outer.dense(), stacked.T @ stacked, atol=1e-12)
         for view, variance in spread.items():
             seen = variance[variance > 0]
             assert part.entropy[view] == pytest.approx(0.5 * np.log(2 * np.pi * np.e * seen).sum())

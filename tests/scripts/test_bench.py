@@ -162,7 +162,7 @@ def test_moments_of_many_samples_are_those_of_the_first_several_times(
     assert [len(view) for view in held[1500].values()] == [1500, 1500]
     assert all(moments[count].count == count for count in moments)
     (large,), (small,) = moments[6000].patterns.values(), moments[2000].patterns.values()
-    np.testing.assert_allclose(large.outer, 3 * small.outer)
+    np.testing.assert_allclose(large.outer.dense(), 3 * small.outer.dense())
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ from favae_cli.factors.moments import (
     offsets,
     sums,
 )
+from favae_cli.factors.second_moment import Square, fewer
 
 
 class Embeddings(Evidence):
@@ -112,18 +113,29 @@ class Embeddings(Evidence):
     def _sums(self, pattern: Pattern, group: Group) -> PatternMoments:
         if not self._local_views(pattern):
             return self._summed(pattern)
+        if fewer(len(group.rows), sum(self.sizes[view] for view in pattern)):
+            return self._few(pattern, group.rows)
         if pattern not in self._settled:
             closed = np.setdiff1d(group.rows, group.open, assume_unique=True)
             self._settled[pattern] = self._without_local(self._summed(pattern), pattern) + self._local(pattern, closed)
         return self._settled[pattern] + self._local(pattern, group.open)
 
+    def _few(self, pattern: Pattern, rows: np.ndarray) -> PatternMoments:
+        """Moments of samples that are fewer than their dimensions: sums of them would take more time and room."""
+        spreads = {view: self._variances[view][rows] for view in pattern if view in self._variances}
+        spreads |= {view: self.local[view].variance[rows] for view in self._local_views(pattern)}
+        part = sums(pattern, {view: self._table(view)[rows] for view in pattern}, spreads)
+        if pattern in self._fixed:  # where the variances were summed
+            known, where = self._fixed[pattern], offsets(self.sizes, pattern)
+            for view in part.entropy.keys() - self.local.keys():
+                part.variance[where[view]], part.entropy[view] = known.variance[where[view]], known.entropy[view]
+        return part
+
     def _without_local(self, part: PatternMoments, pattern: Pattern) -> PatternMoments:
         """The same with all that has to do with local views at 0."""
         kept = np.concatenate([np.full(self.sizes[view], view not in self.local, float) for view in pattern])
         entropy = {view: 0.0 if view in self.local else value for view, value in part.entropy.items()}
-        return PatternMoments(
-            part.count, part.total * kept, part.outer * np.outer(kept, kept), part.variance * kept, entropy
-        )
+        return PatternMoments(part.count, part.total * kept, part.outer.scaled(kept), part.variance * kept, entropy)
 
     def _local(self, pattern: Pattern, rows: np.ndarray) -> PatternMoments:
         """What local views bring to the sums over some samples of a pattern; they are counted elsewhere."""
@@ -140,7 +152,7 @@ class Embeddings(Evidence):
                 entropy[view] += gaussian_entropy(spread)
         for view in self._local_views(pattern):
             outer[:, where[view]] = outer[where[view]].T
-        return PatternMoments(0, total, outer, variance, entropy)
+        return PatternMoments(0, total, Square(outer), variance, entropy)
 
     def _summed(self, pattern: Pattern) -> PatternMoments:
         """Moments of the fixed views; those of the local ones are as they were when first asked for."""

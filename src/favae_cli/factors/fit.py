@@ -45,7 +45,7 @@ def fit(
     tolerance: float = 1e-8,
     local: LocalEmbeddings | None = None,
 ) -> FactorModel:
-    """Fit the factor model to moments; a sweep costs O(D^2 K), whatever N is.
+    """Fit the factor model to moments; a sweep costs O(D min(N, D) K).
 
     Args:
         moments: of the embeddings, centred or not, roughly of unit scale (the prior of b is N(0, I)).

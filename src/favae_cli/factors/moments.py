@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from favae_cli.factors.linalg import few_threads
+from favae_cli.factors.second_moment import SecondMoment, added, second_moment
 
 Pattern = tuple[str, ...]
 """The views that a sample has, in the order of the model's views."""
@@ -69,7 +70,7 @@ class PatternMoments:
     Attributes:
         count: N_p.
         total: (D_p,) sum of <z_n>.
-        outer: (D_p, D_p) sum of <z_n><z_n>^T.
+        outer: sum of <z_n><z_n>^T, (D_p, D_p) or as the samples themselves where they are fewer than D_p.
         variance: (D_p,) sum of Var z_n.
         entropy: sum over samples of the entropy of q(z_n^(m)) in nats, by view; 0 where z is observed.
         joint: where entries are missing, and only as one model sees them.
@@ -77,7 +78,7 @@ class PatternMoments:
 
     count: int
     total: np.ndarray
-    outer: np.ndarray
+    outer: SecondMoment
     variance: np.ndarray
     entropy: dict[str, float]
     joint: Joint | None = None
@@ -86,7 +87,7 @@ class PatternMoments:
         return PatternMoments(
             self.count + other.count,
             self.total + other.total,
-            self.outer + other.outer,
+            added(self.outer, other.outer),
             self.variance + other.variance,
             {view: value + other.entropy[view] for view, value in self.entropy.items()},
             self.joint + other.joint if self.joint and other.joint else self.joint or other.joint,
@@ -142,7 +143,7 @@ class Moments:
             if view in pattern:
                 where = offsets(self.sizes, pattern)[view]
                 count += part.count
-                sums += np.stack([part.total, np.diag(part.outer), part.variance])[:, where]
+                sums += np.stack([part.total, part.outer.diagonal(), part.variance])[:, where]
         return count, *sums
 
     def stretched(self, scales: Mapping[str, float]) -> Moments:
@@ -156,7 +157,7 @@ class Moments:
                 uncertain = part.variance[offsets(self.sizes, pattern)[view]] > 0
                 entropy[view] += part.count * int(uncertain.sum()) * float(np.log(scales[view]))
             patterns[pattern] = PatternMoments(
-                part.count, part.total * by, part.outer * np.outer(by, by), part.variance * by**2, entropy
+                part.count, part.total * by, part.outer.scaled(by), part.variance * by**2, entropy
             )
         return Moments(self.sizes, patterns)
 
@@ -219,7 +220,7 @@ def gaussian_entropy(variance: np.ndarray) -> float:
 
 def sums(pattern: Pattern, means: Mapping[str, np.ndarray], variances: Mapping[str, np.ndarray]) -> PatternMoments:
     """Moments of samples that all have exactly the views `pattern`; arrays as in `Moments.from_arrays`."""
-    stacked = np.concatenate([means[view].astype(np.float64) for view in pattern], axis=1)
+    stacked = np.concatenate([means[view] for view in pattern], axis=1, dtype=np.float64)
     spread, entropy = [], {}
     for view in pattern:
         if view in variances:
@@ -229,4 +230,4 @@ def sums(pattern: Pattern, means: Mapping[str, np.ndarray], variances: Mapping[s
         else:
             spread.append(np.zeros(means[view].shape[1]))
             entropy[view] = 0.0
-    return PatternMoments(len(stacked), stacked.sum(axis=0), stacked.T @ stacked, np.concatenate(spread), entropy)
+    return PatternMoments(len(stacked), stacked.sum(axis=0), second_moment(stacked), np.concatenate(spread), entropy)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from favae_cli.factors.linalg import EngineError, symmetrize
 from favae_cli.factors.model import PRIOR_SHAPE, FactorModel, Gamma, ViewFactors
-from favae_cli.factors.moments import Moments, offsets
+from favae_cli.factors.moments import Moments, Pattern, PatternMoments, offsets
+from favae_cli.factors.second_moment import Rows, Square
 
 WEAKEST_FACTOR = 1e-3  # of the leading eigenvalue's share by dimension: no factor starts at nothing
 SMALLEST_NOISE = 0.5  # share of a view's variance; from a start without noise, sweeps hardly find any
@@ -24,34 +27,32 @@ def spectral_start(
 
     Args:
         moments: of the embeddings.
-        factors: K; no more than the stacked embedding size can be used.
+        factors: K; no more than the stacked embedding size, or than there are samples, can be used.
         seed: of the small jitter that keeps factors with equal eigenvalues apart.
         copies: by view, as how many copies of itself it counts; 1 where not given.
 
     Raises:
         EngineError: a view's embedding is not finite, or does not vary; names it.
     """
-    covariance, mean, counts = pooled_covariance(moments)
     where = offsets(moments.sizes, tuple(moments.sizes))
+    counts, mean, variance = _by_dimension(moments)
     scale = np.empty(len(mean))
     for name, place in where.items():
-        spread = np.trace(covariance[place, place])
+        spread = variance[place].sum()
         if not (np.isfinite(spread) and spread > 0):
             raise EngineError(f"view {name!r}: the variance of z is {spread}, not a positive number")
         scale[place] = np.sqrt(spread)
-    values, vectors = np.linalg.eigh(symmetrize(covariance / np.outer(scale, scale)))
-    values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
-    factors = min(factors, len(mean))
-    rest = values[factors:].mean() if factors < len(values) else 0.0
-    strength = np.sqrt(np.maximum(values[:factors] - rest, WEAKEST_FACTOR * values[0] / len(values)))
-    weights = vectors[:, :factors] * strength * scale[:, None]
+    values, vectors, rest = leading(moments, mean, variance, scale, factors)
+    factors = len(values)
+    strength = np.sqrt(np.maximum(values - rest, WEAKEST_FACTOR * values[0] / len(scale)))
+    weights = vectors * strength * scale[:, None]
     weights *= 1.0 + 1e-3 * np.random.default_rng(seed).standard_normal(weights.shape)
     views = {}
     for name, place in where.items():
         size, part = moments.sizes[name], weights[place]
-        variance = float(np.trace(covariance[place, place])) / size
-        left = variance - float((part**2).sum()) / size
-        noise = max(left, SMALLEST_NOISE * variance)
+        spread = float(variance[place].sum()) / size
+        left = spread - float((part**2).sum()) / size
+        noise = max(left, SMALLEST_NOISE * spread)
         small = noise / counts[name]
         squares = (part**2).sum(axis=0) + size * small
         views[name] = ViewFactors(
@@ -63,35 +64,141 @@ def spectral_start(
             ard=Gamma(PRIOR_SHAPE + size / 2, squares / 2),
             count=counts[name],
             usage=np.full(factors, float(counts[name])),
-            variance=variance,
+            variance=spread,
             copies=(copies or {}).get(name, 1.0),
         )
     return FactorModel(views)
 
 
-def pooled_covariance(moments: Moments) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
-    """Covariance of the stacked views from whichever samples have both sides of a pair; 0 where none has.
+def leading(
+    moments: Moments, mean: np.ndarray, variance: np.ndarray, scale: np.ndarray, factors: int
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """The K leading eigenvalues (K,) and eigenvectors (D, K) of the scaled pooled covariance, and the mean of the rest.
 
-    Returns:
-        covariance (D, D), mean (D,), and N_m by view.
+    Where dimensions outnumber samples, all that the means <z> vary by lies in the space that the samples span, and
+    is looked at there: no array is (D, D), and K is no larger than that space.
+
+    Args:
+        mean, variance: (D,) of each dimension.
+        scale: (D,) by which each is divided.
+        factors: K that is wanted.
     """
-    everything = tuple(moments.sizes)
-    where = offsets(moments.sizes, everything)
-    total = sum(moments.sizes.values())
-    outer, pairs = np.zeros((total, total)), np.zeros((total, total))
-    first, seen = np.zeros(total), np.zeros(total)
-    counts = dict.fromkeys(everything, 0)
+    blocks = _blocks(moments, scale)
+    covariance = pooled_covariance(moments, mean / scale, scale, blocks)
+    values, vectors = np.linalg.eigh(symmetrize(covariance))
+    values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+    factors = min(factors, len(values))
+    beyond = max(float(np.sum(variance / scale**2) - np.trace(covariance)), 0.0)  # of Var z, outside of that space
+    rest = (float(values[factors:].sum()) + beyond) / max(len(scale) - factors, 1)
+    whole = np.empty((len(scale), factors))
+    for block in blocks:
+        whole[block.columns] = block.back(vectors[block.place, :factors])
+    return values[:factors], whole, rest
+
+
+@dataclass(frozen=True)
+class Block:
+    """Views that the same samples have, and the space in which they are looked at.
+
+    Attributes:
+        views: their names.
+        columns: (D_b,) where they lie among all dimensions.
+        basis: (D_b, R_b), orthonormal; None where it is the identity.
+        place: where the block lies among the R dimensions of all of these spaces.
+    """
+
+    views: tuple[str, ...]
+    columns: np.ndarray
+    basis: np.ndarray | None
+    place: slice
+
+    def into(self, rows: np.ndarray) -> np.ndarray:
+        """(..., D_b) to (..., R_b)."""
+        return rows if self.basis is None else rows @ self.basis
+
+    def back(self, vectors: np.ndarray) -> np.ndarray:
+        """(R_b, C) to (D_b, C)."""
+        return vectors if self.basis is None else self.basis @ vectors
+
+    def diagonal(self, values: np.ndarray) -> np.ndarray:
+        """(R_b, R_b), of the diagonal matrix of these values (D_b,)."""
+        return np.diag(values) if self.basis is None else (self.basis.T * values) @ self.basis
+
+
+def _blocks(moments: Moments, scale: np.ndarray) -> list[Block]:
+    """All views, those together that come together."""
+    where = offsets(moments.sizes, tuple(moments.sizes))
+    together: dict[tuple[bool, ...], list[str]] = {}
+    for view in moments.sizes:
+        together.setdefault(tuple(view in pattern for pattern in moments.patterns), []).append(view)
+    blocks, start = [], 0
+    for views in together.values():
+        columns = np.concatenate([np.r_[where[view]] for view in views])
+        basis = _basis(moments, views, scale[columns])
+        size = len(columns) if basis is None else basis.shape[1]
+        blocks.append(Block(tuple(views), columns, basis, slice(start, start + size)))
+        start += size
+    return blocks
+
+
+def _basis(moments: Moments, views: list[str], scale: np.ndarray) -> np.ndarray | None:
+    """Of the space of the samples that have the views, if they are held one by one and fewer than the dimensions."""
+    tables = []
     for pattern, part in moments.patterns.items():
-        index = np.concatenate([np.arange(total)[where[view]] for view in pattern])
-        outer[np.ix_(index, index)] += part.outer + np.diag(part.variance)
+        if views[0] in pattern:
+            if isinstance(part.outer, Square):
+                return None
+            own = offsets(moments.sizes, pattern)
+            tables.append(np.concatenate([part.outer.table[:, own[view]] for view in views], axis=1))
+    if sum(map(len, tables)) >= len(scale):
+        return None
+    return np.linalg.qr((np.concatenate(tables) / scale).T)[0]
+
+
+def pooled_covariance(moments: Moments, mean: np.ndarray, scale: np.ndarray, blocks: list[Block]) -> np.ndarray:
+    """Covariance (R, R) of the scaled views from whichever samples have both sides of a pair; 0 where none has."""
+    size = blocks[-1].place.stop
+    outer, pairs, centre = np.zeros((size, size)), np.zeros((size, size)), np.zeros(size)
+    for block in blocks:
+        centre[block.place] = block.into(mean[block.columns])
+    for pattern, part in moments.patterns.items():
+        here = [block for block in blocks if block.views[0] in pattern]
+        index = np.concatenate([np.r_[block.place] for block in here])
+        outer[np.ix_(index, index)] += _within(moments, pattern, part, scale, here)
         pairs[np.ix_(index, index)] += part.count
-        first[index] += part.total
-        seen[index] += part.count
-        for view in pattern:
-            counts[view] += part.count
-    mean = first / np.maximum(seen, 1)
-    covariance = np.where(pairs > 0, outer / np.maximum(pairs, 1) - np.outer(mean, mean), 0.0)
-    return covariance, mean, counts
+    return np.where(pairs > 0, outer / np.maximum(pairs, 1) - np.outer(centre, centre), 0.0)
+
+
+def _within(
+    moments: Moments, pattern: Pattern, part: PatternMoments, scale: np.ndarray, blocks: list[Block]
+) -> np.ndarray:
+    """Sum of the scaled z z^T over the samples of one pattern, in the spaces of its blocks side by side."""
+    own = offsets(moments.sizes, pattern)
+    places = [np.concatenate([np.r_[own[view]] for view in block.views]) for block in blocks]
+    scales = [scale[block.columns] for block in blocks]
+    if isinstance(part.outer, Rows):
+        tables = [
+            block.into(part.outer.table[:, place] / by) for block, place, by in zip(blocks, places, scales, strict=True)
+        ]
+        outer = Rows(np.concatenate(tables, axis=1)).dense()
+    else:
+        index = np.concatenate(places)
+        outer = Square(part.outer.table[np.ix_(index, index)]).scaled(1 / np.concatenate(scales)).table
+    variances = [
+        block.diagonal(part.variance[place] / by**2) for block, place, by in zip(blocks, places, scales, strict=True)
+    ]
+    return outer + block_diag(*variances)
+
+
+def _by_dimension(moments: Moments) -> tuple[dict[str, int], np.ndarray, np.ndarray]:
+    """N_m by view, and mean and variance (D,) of every dimension."""
+    counts, means, variances = {}, [], []
+    for view in moments.sizes:
+        counts[view], total, squares, spread = moments.of_view(view)
+        mean = total / max(counts[view], 1)
+        means.append(mean)
+        variances.append((squares + spread) / max(counts[view], 1) - mean**2)
+    return counts, np.concatenate(means), np.concatenate(variances)
 
 
 def _around(mean: float, shape: float) -> Gamma:

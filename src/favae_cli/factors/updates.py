@@ -87,7 +87,7 @@ def update_latents(model: FactorModel, moments: Moments) -> LatentSums:
         projected = part.outer @ project - np.outer(centred, bias @ project) - np.outer(bias, part.total @ project)
         gg = symmetrize(project.T @ projected) + part.count * covariance
         zg = projected + np.outer(bias, g)
-        squares = np.diag(part.outer) + part.variance
+        squares = part.outer.diagonal() + part.variance
         log_dets = part.count * log_det
         if part.joint is not None:
             gg, zg, squares = gg + part.joint.gg, zg + part.joint.zg, squares + part.joint.variance
