@@ -186,6 +186,7 @@ def test_code_that_a_checkpoint_names_needs_trust_as_well(trained: tuple[Path, F
     section = stored_config(run, "run").views.face
     section.arch = {"name": "own", "_target_": "torch.hub.load"}
     state["views"]["face"]["section"] = OmegaConf.to_container(section)
+    state["identity"]["config"]["views"]["face"]["type"] = "frozen"  # what has a section of its own is another run's
     checkpoint.save(last, tensors, state, checkpoint.load_tables(last))
     with pytest.raises(UserError, match=r"^run: .* its views\.face\.arch\._target_=torch\.hub\.load runs code"):
         load_run(run, PLAIN)

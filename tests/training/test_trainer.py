@@ -116,6 +116,19 @@ def test_every_sample_comes_at_most_once_and_in_another_order_each_epoch(
     assert not torch.equal(first, second)
 
 
+@pytest.mark.parametrize("size", [3, 8, 16])
+def test_an_epoch_that_goes_on_with_another_batch_size_skips_and_repeats_no_sample(
+    size: int, make_trainer: MakeTrainer, seen: list[dict[str, Any]]
+) -> None:
+    at, whole = Position(), make_trainer()
+    assert not whole.epoch(0, 0, 4, Prior(), KLTerm(1.0), at, partial(reached, at, 2))
+    trainer = make_trainer(batch_size=size)
+    assert trainer.epoch(0, 0, 4, Prior(), KLTerm(1.0), at, lambda: False)
+    shown = torch.cat([call["x"] for call in seen]).flatten(1)
+    assert len(shown) == at.samples == 16 + (len(whole.indices) - 16) // size * size
+    assert len({tuple(row.tolist()) for row in shown}) == len(shown)
+
+
 def test_the_noise_is_drawn_afresh_for_every_sample_and_step(
     make_trainer: MakeTrainer, seen: list[dict[str, Any]]
 ) -> None:

@@ -42,6 +42,11 @@ class RunFolder:
         return self.hydra / "overrides.yaml"
 
     @property
+    def changes(self) -> Path:
+        """What it went on with, other than before: a list of overrides for each time."""
+        return self.hydra / "resumed.yaml"
+
+    @property
     def checkpoints(self) -> Path:
         """Folder of all checkpoints."""
         return self.path / "checkpoints"

@@ -13,6 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
 
 from favae_cli.common.errors import UserError
+from favae_cli.common.files import replacing
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import config_of_run, shipped_configs
 from favae_cli.config.run import Config
@@ -69,6 +71,30 @@ def validate_stored(composed: DictConfig) -> Config:
                 logger.info("%s is newer than the run; it is %s for it", key, value)
                 OmegaConf.update(filled, key, value, force_add=True)
     return validate(filled)
+
+
+def record_changes(folder: Path, config: Config) -> None:
+    """Have the run in `folder` say how it goes on: its stored config, and a list of what is new in it.
+
+    Args:
+        config: by which it goes on; only the `trainer` section can be another than the stored one.
+    """
+    run = RunFolder(folder)
+    before = validate_stored(stored_config(folder, "resume", trust=True)).trainer.model_dump(mode="json")
+    new = {name: value for name, value in config.trainer.model_dump(mode="json").items() if value != before[name]}
+    if not new:
+        return
+    composed = OmegaConf.load(run.config)
+    for name, value in new.items():
+        OmegaConf.update(composed, f"trainer.{name}", value, force_add=True)
+    earlier = OmegaConf.to_container(OmegaConf.load(run.changes)) if run.changes.is_file() else []
+    assert isinstance(earlier, list)
+    lines = [f"trainer.{name}={'null' if value is None else value}" for name, value in new.items()]
+    logger.info("goes on with %s", " ".join(lines))
+    with replacing(run.changes) as file:
+        OmegaConf.save(OmegaConf.create([*earlier, lines]), file)
+    with replacing(run.config) as file:
+        OmegaConf.save(composed, file)
 
 
 def _defaults(path: list[str], data: dict[str, Any]) -> Iterator[Any]:

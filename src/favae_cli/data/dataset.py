@@ -108,6 +108,16 @@ class Dataset:
         }
         return replace(self, views={name: self.views[source] for name, source in sources.items()}, truth=truth)
 
+    def taken(self, indices: np.ndarray, split: dict[str, np.ndarray]) -> Dataset:
+        """Some of the samples, in the order of `indices`, with a split of their own."""
+        return replace(
+            self,
+            keys=self.keys[indices],
+            views={name: replace(view, row=view.row[indices]) for name, view in self.views.items()},
+            split=split,
+            truth={name: values[indices] for name, values in self.truth.items()},
+        )
+
     def thinned(self, most: int | None) -> Dataset:
         """With so many samples of each split at most, the same ones whenever it is asked; all when None."""
         if most is None:

@@ -16,11 +16,5 @@ def without_empty(dataset: Dataset) -> Dataset:
         return dataset
     position = np.cumsum(keep) - 1
     note = f"{np.sum(~keep)} of {len(keep)} samples left out, which lack {' and '.join(dataset.views)}"
-    return replace(
-        dataset,
-        keys=dataset.keys[keep],
-        views={name: replace(view, row=view.row[keep]) for name, view in dataset.views.items()},
-        split={name: position[indices[keep[indices]]] for name, indices in dataset.split.items()},
-        truth={name: values[keep] for name, values in dataset.truth.items()},
-        notes=(*dataset.notes, note),
-    )
+    split = {name: position[indices[keep[indices]]] for name, indices in dataset.split.items()}
+    return replace(dataset.taken(np.flatnonzero(keep), split), notes=(*dataset.notes, note))

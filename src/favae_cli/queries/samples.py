@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -14,8 +15,10 @@ from favae_cli.common.errors import UserError
 from favae_cli.config.trained_run_tasks import OnDataConfig, OnInputConfig, OnSamplesConfig, changed_data
 from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.data.align_to_run import aligned
+from favae_cli.data.fingerprint import Fingerprint
 from favae_cli.data.images.decoding import DECODE_ERRORS, FORMATS, Transform, decode, is_grey
 from favae_cli.data.loading import loaded
+from favae_cli.training.identity import TOLD
 from favae_cli.training.trained_run import TrainedRun, empty_view
 
 logger = logging.getLogger(__name__)
@@ -101,10 +104,10 @@ def read_input(config: OnInputConfig, trained: TrainedRun, view: str) -> Dataset
 def load_data(config: OnDataConfig, trained: TrainedRun) -> Dataset:
     """The data of the run, with the changes of the config, or other data; views that they lack are missing throughout.
 
-    Beside their own splits they have "all", with every sample.
+    Beside the run's splits they have "all", with every sample.
 
     Raises:
-        UserError: a mistake in them, or views that do not fit the run.
+        UserError: a mistake in them, views that do not fit the run, or other data than its own that nobody asked for.
     """
     section = changed_data(trained.config.data, config.data)
     data = loaded(section, config.cache, trained.config.seed)
@@ -120,9 +123,64 @@ def load_data(config: OnDataConfig, trained: TrainedRun) -> Dataset:
         )
     for name, view in there.items():
         _require_fit(name, view, trained.views[name])
+    data = _known_again(replace(data, views=there), trained, config.data)
     lacking = {name: empty_view(view, len(data.keys)) for name, view in trained.views.items() if name not in there}
     everyone = data.split | {"all": np.arange(len(data.keys))}
-    return replace(data, views={name: (there | lacking)[name] for name in trained.views}, split=everyone)
+    views = data.views | lacking
+    return replace(data, views={name: views[name] for name in trained.views}, split=everyone)
+
+
+def _known_again(data: Dataset, trained: TrainedRun, changes: Mapping[str, Any]) -> Dataset:
+    """The data with every sample that the run knows in the split that it had.
+
+    Samples that it does not know are in no split, unless they come by `changes` of the user's own.
+
+    Raises:
+        UserError: without any change asked for, a sample is gone or has other values.
+    """
+    seen = trained.seen
+    if seen is None or "name" in changes:
+        return data
+    require_seen(data, trained, changes)
+    if "split" in changes:
+        return data
+    if changes:
+        return replace(data, split=split_as_seen(data, seen))
+    place, new = seen.found_in(data)
+    if len(new):
+        logger.warning(
+            "data: %d samples that the run does not know, the first is %r; they are in no split but split=all",
+            len(new),
+            str(data.keys[new[0]]),
+        )
+    return data.taken(np.concatenate([place, new]), seen.parts())
+
+
+def require_seen(data: Dataset, trained: TrainedRun, changes: Mapping[str, Any]) -> None:
+    """Say what differs between data and those that the run was trained on.
+
+    Raises:
+        UserError: something does, and no change was asked for.
+    """
+    found = list(trained.seen.differences(data)) if trained.seen else []
+    if found and not changes:
+        key, value = next((key, value) for key, value in trained.config.data if key != "name" and value is not None)
+        raise UserError(
+            f"data: are not those that {trained.folder} was trained on: {'; '.join(found[:TOLD])}; put them back, or "
+            f"say that these are meant by any data.* key, such as data.{key}={value}"
+        )
+    if found:
+        logger.warning("data: not those that the run was trained on: %s", "; ".join(found[:TOLD]))
+
+
+def split_as_seen(data: Dataset, seen: Fingerprint) -> dict[str, np.ndarray]:
+    """The split of `data` in which every sample that a run knows stays where it was there."""
+    place, _ = seen.found_in(data)
+    codes = np.full(len(data.keys), -1)
+    for code, name in enumerate(SPLITS):
+        codes[data.split[name]] = code
+    codes[place[place >= 0]] = seen.split[place >= 0]
+    return {name: np.flatnonzero(codes == code) for code, name in enumerate(SPLITS)}
 
 
 def _require_fit(name: str, view: ViewData, wanted: ViewData) -> None:

@@ -76,6 +76,7 @@ def write_report(directory: Path) -> Path:
         figures=_figures(folder.figures),
         metrics=metrics,
         config=_text(folder.config),
+        changes=[" ".join(lines) for lines in yaml.safe_load(_text(folder.changes)) or []],
         again=shlex.join(["favae-run", *(line for line in overrides if not line.startswith("sweep="))]),
         resume=shlex.join(["favae-run", f"resume={_from_outputs(directory)}"]) if trained else "",
     )

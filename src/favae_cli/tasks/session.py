@@ -16,6 +16,7 @@ from favae_cli.common.files import replacing
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.models import FactorModelConfig
 from favae_cli.config.run import Config
+from favae_cli.config.stored import record_changes
 from favae_cli.data import Dataset
 from favae_cli.data.loading import loaded
 from favae_cli.evaluation.reconstruction import reconstruction_metrics
@@ -30,6 +31,7 @@ from favae_cli.reporting.style import save
 from favae_cli.reporting.terminal import as_text
 from favae_cli.training.build import build_model
 from favae_cli.training.epoch_state import Prior
+from favae_cli.training.identity import Identity, known_again, standing_identity
 from favae_cli.training.priors import expected_priors
 from favae_cli.training.run_log import RunLog, read_records
 from favae_cli.training.schedule import Training
@@ -49,6 +51,7 @@ class Session:
         data, model: as the config asks for them.
         metrics: flat, as in metrics.json; saved whenever some are added.
         pictures: the file of each figure drawn so far, by name.
+        identity: of the run; None where nothing is trained.
     """
 
     config: Config
@@ -58,20 +61,29 @@ class Session:
     model: FAVAE | JointVAE
     metrics: dict[str, float] = field(default_factory=dict)
     pictures: dict[str, Path] = field(default_factory=dict)
+    identity: Identity | None = None
 
     @classmethod
     def open(cls, config: Config, directory: Path) -> Session:
-        """Load the data and build the model.
+        """Load the data and build the model; of a run that was begun here the samples that it knows.
 
         Raises:
-            UserError: a mistake in the config that only the data or the machine could show.
+            UserError: a mistake in the config that only the data or the machine could show, or a run that was begun
+                here with another config or other data.
         """
         runtime = prepare(config.trainer, World.here())
         begun = time.perf_counter()
         data = loaded(config.data, config.cache, config.seed)
         data = data.seen_as({name: view.data or name for name, view in config.views.items()})
+        identity = standing_identity(directory)
+        if identity is not None:
+            identity.require_config(config, directory, "resume")
+            data = known_again(data, identity, directory)
+        identity = identity or Identity.of(config, data)
         spent = time.perf_counter() - begun
-        session = cls(config, directory, runtime, data, build_model(config, data, runtime))
+        session = cls(config, directory, runtime, data, build_model(config, data, runtime), identity=identity)
+        if config.resume is not None and runtime.world.is_main:
+            record_changes(directory, config)
         session.metrics["seconds/data"] = spent
         return session
 
@@ -105,7 +117,8 @@ class Session:
             alone = {name: Prior() for name in model.trainable}
             return reconstruction_metrics(model, self.judged, "test", alone, self.config.seed)
 
-        training = Training(model, self.data, self.config, self.directory, before, world=self.runtime.world)
+        world, identity = self.runtime.world, self.identity
+        training = Training(model, self.data, self.config, self.directory, before, world=world, identity=identity)
         training.run(stop)
         self.add({f"before/{name}": value for name, value in training.progress.before.items()})
         self.add(training.progress.speeds())

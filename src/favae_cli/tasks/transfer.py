@@ -186,8 +186,10 @@ class _Contest:
         folder = session.directory / SMALL
         view = session.favae.views[name]
         alone = self.config.schedule.model_copy(update={"rounds": 0})
-        world = session.runtime.world
-        training = Training(FAVAE({name: view}), session.data, config, folder, schedule=alone, world=world)
+        world, identity = session.runtime.world, session.identity
+        training = Training(
+            FAVAE({name: view}), session.data, config, folder, schedule=alone, world=world, identity=identity
+        )
         training.run(self.stop)
         training.log.close()
         assert isinstance(view, VaeView)
@@ -218,7 +220,14 @@ class _Contest:
         fresh = config.model_copy(update={"pretrained": None})  # the earlier run is the small VAE, nothing else
         world = self.session.runtime.world
         training = Training(
-            model, self.session.data, fresh, directory, schedule=schedule, watched=("test",), world=world
+            model,
+            self.session.data,
+            fresh,
+            directory,
+            schedule=schedule,
+            watched=("test",),
+            world=world,
+            identity=self.session.identity,
         )
         start = training.progress.seconds.setdefault("warm_start", begun)  # a resumed run has it in its checkpoint
         training.run(self.stop)

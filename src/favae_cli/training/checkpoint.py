@@ -18,8 +18,8 @@ from safetensors.torch import load_file, save_file
 from favae_cli.common.errors import UserError
 from favae_cli.common.run_folder import RunFolder
 
-SCHEMA = 3
-READABLE = (2, 3)  # schema 2 had its tables among the tensors
+SCHEMA = 4
+READABLE = (2, 3, 4)  # schema 2 had its tables among the tensors, and 3 nothing that says which run it is of
 _TENSORS, _STATE = "tensors.safetensors", "state.json"
 _TABLES = "tables"  # in the state: the hash of each
 
@@ -117,8 +117,18 @@ def load_alone(run: Path, key: str) -> dict[str, torch.Tensor]:
     return load(alone)[0]
 
 
-def load_tables(folder: Path) -> dict[str, np.ndarray]:
-    """The tables of a checkpoint by name, mapped into memory.
+def load_state(folder: Path) -> dict[str, Any]:
+    """The state of a checkpoint that `load` is yet to look at: whether it is whole shows only beside the tensors.
+
+    Raises:
+        UserError: as `load`.
+    """
+    state: dict[str, Any] = _envelope(_standing(folder))["state"]
+    return state
+
+
+def load_tables(folder: Path, prefix: str = "") -> dict[str, np.ndarray]:
+    """The tables of a checkpoint by name, mapped into memory; those whose names begin with `prefix`.
 
     Raises:
         UserError: as `load`.
@@ -126,6 +136,8 @@ def load_tables(folder: Path) -> dict[str, np.ndarray]:
     folder = _standing(folder)
     tables = {}
     for name, expected in _envelope(folder)["state"].get(_TABLES, {}).items():
+        if not name.startswith(prefix):
+            continue
         path = folder / _file(name)
         if not path.is_file() or _hash(path) != expected:
             raise _damaged(path)

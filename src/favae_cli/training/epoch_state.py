@@ -114,11 +114,25 @@ class Position:
     """How far an epoch has come.
 
     Attributes:
+        step: of the steps of the present batch size, how many what is done is worth.
         parts: by what is trained, a view or a joint model, its sums.
+        samples: of the epoch's order, how many are done, whatever the batch size; None: those of `step` steps.
     """
 
     step: int = 0
     parts: dict[str, Totals] = field(default_factory=dict)
+    samples: int | None = None
+
+    def left(self, total: int, size: int) -> int:
+        """The steps of `size` samples that the rest of an epoch of `total` is enough for."""
+        self.samples = self.step * size if self.samples is None else self.samples
+        self.step = self.samples // size
+        return (total - self.samples) // size
+
+    def advance(self, size: int) -> None:
+        """One step more."""
+        assert self.samples is not None
+        self.step, self.samples = self.step + 1, self.samples + size
 
     @property
     def count(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard import SummaryWriter
 
 from favae_cli.common.run_folder import RunFolder
+
+logger = logging.getLogger(__name__)
 
 
 class RunLog:
@@ -108,6 +111,41 @@ class SilentLog(RunLog):
     def close(self) -> None:
         """Nothing is open."""
         pass
+
+
+def epoch_record(
+    view: str, epoch: int, stage: int, means: Mapping[str, Mapping[str, float]], rate: float, seconds: float, count: int
+) -> dict[str, Any]:
+    """The line of an epoch, which is told as well.
+
+    Args:
+        view: or model that was trained.
+        epoch: of all that it has had.
+        stage: 0 alone, else the round.
+        means: by split, means over its samples.
+        rate: at which it learned at last.
+        seconds: that it took.
+        count: samples that it was trained on.
+    """
+    logger.info(
+        "%s  epoch %d  ELBO %.1f train, %.1f validation  KL %.1f  %.0f images/s",
+        f"round {stage}, {view}" if stage else f"{view} alone",
+        epoch,
+        means["train"]["elbo"],
+        means["validation"]["elbo"],
+        means["validation"]["kl"],
+        count / seconds,
+    )
+    return {
+        "epoch": epoch,
+        "phase": "round" if stage else "alone",
+        "round": stage,
+        "view": view,
+        **{f"{split}/{key}": value for split, part in means.items() for key, value in part.items()},
+        "learning_rate": rate,
+        "seconds": seconds,
+        "images_per_second": count / seconds,
+    }
 
 
 def read_records(directory: Path, kind: str | None = None) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -62,11 +62,11 @@ class Progress:
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Progress:
-        """Of what a checkpoint holds: `to_json`, with or without the names of the views."""
+        """Of what a checkpoint holds: `to_json`, and maybe more."""
         position = state["position"]
-        rest = {name: value for name, value in state.items() if name not in ("position", "views")}
+        rest = {part.name: state[part.name] for part in fields(cls) if part.name in state and part.name != "position"}
         parts = {name: Totals(**part) for name, part in position.get("parts", {}).items()}
-        return cls(**rest, position=Position(position["step"], parts))
+        return cls(**rest, position=Position(position["step"], parts, position.get("samples")))
 
     def remember(self, name: str, elbo: float) -> None:
         """Count the epochs without progress of what is trained under this name."""

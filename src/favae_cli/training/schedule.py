@@ -24,7 +24,8 @@ from favae_cli.training.build import make_joined, make_trainers
 from favae_cli.training.encodings import Encodings, Tables
 from favae_cli.training.epoch_state import Position, Prior, Priors
 from favae_cli.training.factor_step import FactorStep, Tie, join
-from favae_cli.training.run_log import RunLog, SilentLog
+from favae_cli.training.identity import Identity
+from favae_cli.training.run_log import RunLog, SilentLog, epoch_record
 from favae_cli.training.run_state import Progress, described, pack, pack_means, unpack
 from favae_cli.training.trainer import Trainer
 from favae_cli.views.objective import KLTerm
@@ -51,6 +52,7 @@ class Training:
         watched: splits whose ELBO is logged after every epoch, beside validation.
         tie: in the place of a fit, gives the model its factors at the beginning of each round.
         world: the processes that train the model together; the main one saves.
+        identity: of the run, where that of `config` and `data` is not it; they may be only a part.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Training:
         watched: tuple[str, ...] = (),
         tie: Tie | None = None,
         world: World = ALONE,
+        identity: Identity | None = None,
     ) -> None:
         self.model, self.data, self.config, self._alone = model, data, config, alone
         folder = RunFolder(directory)
@@ -76,6 +79,7 @@ class Training:
         for trainer in (*self._alone_trainers.values(), *([self._joined] if self._joined else [])):
             trainer.directory = directory
         self._factor_step = self._tying(model, tie) if isinstance(model, FAVAE) else None
+        self.identity = identity or Identity.of(config, data)
         self.progress = Progress()
         self.priors: Priors = {}
         self._saved: Priors | None = None  # those whose means the last checkpoint holds
@@ -147,8 +151,8 @@ class Training:
         checkpoint.save(
             self.last,
             pack(self.model, self.trainers, self.priors),
-            self.progress.to_json() | {"views": described(self.model, self.data)},
-            pack_means(self.priors),
+            self.progress.to_json() | {"views": described(self.model, self.data)} | self.identity.state(),
+            pack_means(self.priors) | self.identity.data.arrays(),
             same_tables=self._saved is self.priors,
         )
         self._saved = self.priors
@@ -252,26 +256,9 @@ class Training:
             progress.epochs[view] = progress.epochs.get(view, 0) + 1
             means = {split: parts[view].means() for split, parts in found.items()}
             elbo += means["validation"]["elbo"]
-            record = {
-                "epoch": progress.epochs[view],
-                "phase": "alone" if alone else "round",
-                "round": progress.stage,
-                "view": view,
-                **{f"{split}/{key}": value for split, part in means.items() for key, value in part.items()},
-                "learning_rate": float(trainer.optimizer.param_groups[0]["lr"]),
-                "seconds": seconds,
-                "images_per_second": trained / seconds,
-            }
+            rate = float(trainer.optimizer.param_groups[0]["lr"])
+            record = epoch_record(view, progress.epochs[view], progress.stage, means, rate, seconds, trained)
             self.log.record("epoch", record)
-            logger.info(
-                "%s  epoch %d  ELBO %.1f train, %.1f validation  KL %.1f  %.0f images/s",
-                f"round {progress.stage}, {view}" if progress.stage else f"{view} alone",
-                progress.epochs[view],
-                means["train"]["elbo"],
-                means["validation"]["elbo"],
-                means["validation"]["kl"],
-                trained / seconds,
-            )
         progress.remember(name, elbo)
 
     def _kl_term(self, alone: bool) -> KLTerm:

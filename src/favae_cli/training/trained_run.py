@@ -20,11 +20,13 @@ from favae_cli.config.stored import stored_config, validate_stored
 from favae_cli.config.trust import require_trusted
 from favae_cli.config.views import VaeViewConfig
 from favae_cli.data import SPLITS, Dataset, ViewData
+from favae_cli.data.fingerprint import Fingerprint
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.build import build_model
+from favae_cli.training.identity import Identity
 from favae_cli.training.run_state import keep_sizes, unpack
 from favae_cli.views import FrozenView, LinearView, View, build_view
 
@@ -40,6 +42,7 @@ class TrainedRun:
         views: shape of a sample and names of columns of each view, as a data set without a sample.
         runtime: device and precision.
         metrics: of metrics.json; empty if it is not there.
+        seen: the samples that it was begun with; None where an earlier version made it.
     """
 
     folder: Path
@@ -48,6 +51,7 @@ class TrainedRun:
     views: dict[str, ViewData]
     runtime: Runtime
     metrics: dict[str, float]
+    seen: Fingerprint | None = None
 
     @property
     def images(self) -> list[str]:
@@ -89,10 +93,12 @@ def load_run(folder: Path, runtime: Runtime, trust: bool = False) -> TrainedRun:
         trust: as `stored_config`.
 
     Raises:
-        UserError: no such folder, or a run that needs trust, is not finished, not whole or of another version.
+        UserError: no such folder, or a run that needs trust, is not finished, not whole or of another version, or holds
+            another config than it was trained by.
     """
     composed = stored_config(folder, "run", trust)
     tensors, state = checkpoint.load_finished(folder, "run")
+    identity = Identity.stored(RunFolder(folder).last)
     for name, described in state["views"].items():
         if "section" in described:
             composed.views[name] = {**described["section"], "data": composed.views[name].data}
@@ -104,6 +110,8 @@ def load_run(folder: Path, runtime: Runtime, trust: bool = False) -> TrainedRun:
         config = validate_stored(composed)
     except UserError as error:
         raise UserError(f"run: {folder} does not fit this version of favae-run: {error}") from error
+    if identity is not None:
+        identity.require_config(config, folder, "run")
     kinds = config.data.kinds()
     views = {
         name: _empty(described, kinds[config.views[name].data or name]) for name, described in state["views"].items()
@@ -116,7 +124,7 @@ def load_run(folder: Path, runtime: Runtime, trust: bool = False) -> TrainedRun:
     unpack(tensors, {}, model, {})
     numbers = RunFolder(folder).metrics
     metrics = json.loads(numbers.read_text()) if numbers.is_file() else {}
-    return TrainedRun(folder, config, model, views, runtime, metrics)
+    return TrainedRun(folder, config, model, views, runtime, metrics, identity.data if identity else None)
 
 
 def empty_view(like: ViewData, samples: int) -> ViewData:

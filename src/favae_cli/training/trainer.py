@@ -201,12 +201,13 @@ class Trainer(ABC):
             raise UserError("model.capacity: is for one process; use 0, or trainer.devices=1 and trainer.nodes=1")
         order = numpy_generator(self.seed, self.name, "order", stage, epoch).permutation(len(self.indices))
         noise = torch_generator(self.seed, self.name, "noise", stage, epoch)
+        size = self.batches * self.batch_size
+        left = at.left(len(order), size)
+        steps = at.step + left
         for _ in range(at.step * self.batches):  # drawn by the part of the epoch that is already done
             self.draw(noise)
-        size = self.batches * self.batch_size
-        shares = order[at.step * size : self.steps * size].reshape(-1, self.batch_size)[:, self.share]
-        # The other processes' sums are added to these in the end.
-        self._sums.zero_()
+        shares = order[at.samples :][: left * size].reshape(-1, self.batch_size)[:, self.share]
+        self._sums.zero_()  # the other processes' are added to these in the end
         if self.world.is_main and at.parts:
             self._sums.copy_(torch.tensor([astuple(at.parts[name]) for name in self.parts], dtype=torch.float64))
         moments = self._moments(epoch, prior)
@@ -214,12 +215,12 @@ class Trainer(ABC):
         if len(shares):
             self._record(shares[0], moments[at.step], prior, term)
         compiled = self._compiled.running() if self._compiled else nullcontext()
-        fed = self._feed(shares, noise, prior, moments[at.step :].repeat_interleave(self.batches, 0))
+        fed = self._feed(shares, noise, prior, moments[at.step : steps].repeat_interleave(self.batches, 0))
         with compiled, profiled(self._trace()) as note_step, closing(fed) as batches:
-            while at.step < self.steps:
+            while at.step < steps:
                 self._set_rate(self.rate(epoch * self.steps + at.step, epochs * self.steps))
                 self._step(islice(batches, self.batches), term)
-                at.step += 1
+                at.advance(size)
                 note_step()
                 if agreed(self.world, at.step, stop):
                     break
@@ -227,7 +228,7 @@ class Trainer(ABC):
         if not bool(sums.isfinite().all()):
             raise UserError(f"trainer.learning_rate: the loss of {self.name!r} is no longer finite; try a smaller one")
         at.parts = {name: Totals.of(row) for name, row in zip(self.parts, sums, strict=True)}
-        return at.step >= self.steps
+        return at.step >= steps
 
     def _step(self, batches: Iterator[Fed], term: KLTerm) -> None:
         """One step of the optimiser, on `self.batches` batches; replayed if it has been recorded."""

@@ -28,6 +28,7 @@ from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.nets.warm_start import warm_start
 from favae_cli.queries.given import Given
+from favae_cli.queries.samples import require_seen, split_as_seen
 from favae_cli.tasks.session import Session
 from favae_cli.tasks.train import evaluate
 from favae_cli.training.build import fresh_view
@@ -102,8 +103,15 @@ def _whole(config: AddViewConfig, trained: TrainedRun) -> Config:
 
 
 def _split_as_it_was(config: AddViewConfig, trained: TrainedRun, data: Dataset) -> dict[str, np.ndarray]:
-    """The split of `data` in which every sample that the run knows stays where it was; a further file could move it."""
+    """The split of `data` in which every sample that the run knows stays where it was; a further file could move it.
+
+    Raises:
+        UserError: the data of the run's own views are others than they were, which no change asks for.
+    """
     changes = {key: value for key, value in config.data.items() if key not in ("views", "use")}
+    if trained.seen is not None:
+        require_seen(data, trained, changes)
+        return split_as_seen(data, trained.seen)
     own = loaded(changed_data(trained.config.data, changes), config.cache, trained.config.seed)
     known = {key: part for part in SPLITS for key in own.keys[own.split[part]].tolist()}
     keys = data.keys.tolist()
