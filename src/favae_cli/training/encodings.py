@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from favae_cli.common.errors import UserError
+from favae_cli.common.files import take_room
 from favae_cli.data import Dataset
 from favae_cli.factors.moments import Moments
 from favae_cli.machine.world import World
@@ -40,8 +40,14 @@ class Tables:
         if self.world.is_main:
             self.folder.mkdir(exist_ok=True)
             path.unlink(missing_ok=True)  # who still maps the old file keeps it
-            table = np.lib.format.open_memmap(path, "w+", np.float32, (rows, columns))
-            _take_room(path, table.offset + table.nbytes)
+            try:
+                table = np.lib.format.open_memmap(path, "w+", np.float32, (rows, columns))
+                take_room(path, table.offset + table.nbytes)
+            except OSError as error:
+                size = 4 * rows * columns
+                raise UserError(
+                    f"{path}: no room for {size:,} bytes ({error.strerror}); free some, and resume"
+                ) from error
         self.world.wait()
         return np.lib.format.open_memmap(path, "r+")
 
@@ -49,15 +55,6 @@ class Tables:
         """Remove the files; what is mapped stays readable. To be called by the main process, or by all."""
         if self.world.is_main:
             shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _take_room(path: Path, size: int) -> None:
-    """Have the file's bytes on the disk; where they turn out to be missing only later, the process dies of it."""
-    try:
-        with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, size)
-    except OSError as error:
-        raise UserError(f"{path}: no room for {size:,} bytes ({error.strerror}); free some, and resume") from error
 
 
 @dataclass(frozen=True)

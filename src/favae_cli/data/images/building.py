@@ -16,8 +16,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from favae_cli.common.errors import UserError
+from favae_cli.common.files import flushed, replacing
 from favae_cli.data.images.decoding import BadImage, Transform
+from favae_cli.data.images.seal import not_written, put
 
 log = logging.getLogger(__name__)
 
@@ -79,13 +80,12 @@ def build(results: Iterable[Made], total: int, transform: Transform, target: Pat
             _write_header(file, total - len(bad), transform)  # numpy's padding leaves room for this
             if file.tell() != start:
                 raise RuntimeError(f"{target}: the array header changed its length")
-        bad_list.write_text(json.dumps([vars(entry) for entry in bad], indent=1), encoding="utf-8")
-        unfinished.replace(target)
+        with replacing(bad_list) as place:
+            place.write_text(json.dumps([vars(entry) for entry in bad], indent=1), encoding="utf-8")
+            flushed(place)
+        put(unfinished, target)
     except OSError as error:
-        size = total * math.prod(transform.shape) / (1 << 30)
-        raise UserError(
-            f"cache: {target} of {size:.1f} GiB cannot be written ({error.strerror}); make room, or set cache=DIR"
-        ) from error
+        raise not_written(target, (total, *transform.shape), error) from error
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,7 +22,10 @@ from favae_cli.common.errors import UserError
 from favae_cli.data.files.webdataset import Member
 from favae_cli.data.images.building import Made, ahead, build, progress
 from favae_cli.data.images.decoding import BadImage, Transform, decode, pixels
+from favae_cli.data.images.seal import flaw
 from favae_cli.data.images.sharded import ShardedImages
+
+log = logging.getLogger(__name__)
 
 FORMAT = 1  # part of every cache's name: a change in how pixels are made must not find old pixels
 SHARD = 1 << 32  # bytes of a file; more images than that are several files
@@ -166,11 +170,12 @@ def _cached(
         target = cache / f"images-{size}x{size}x{channels}-{digest.hexdigest()[:20]}.npy"
         bad_list = target.with_suffix(".bad.json")
         with FileLock(target.with_suffix(".lock")):
-            if not (target.exists() and bad_list.exists()):
+            found = _found(target, bad_list, part.stop - part.start, transform)
+            if found is None:
                 what = "Decoding images" + (f", shard {number} of {len(parts)}" if len(parts) > 1 else "")
                 count = part.stop - part.start
                 build(_judged(progress(read(part), count, what), on_bad, key), count, transform, target, bad_list)
-        found = [BadImage(**entry) for entry in json.loads(bad_list.read_text(encoding="utf-8"))]
+                found = _listed(bad_list)
         if found and on_bad == "stop":
             raise _stop(found[0], key)
         shards.append(np.load(target, mmap_mode="r"))
@@ -178,6 +183,25 @@ def _cached(
         lists += [bad_list] * bool(found)
     # The rest of the program reads images by rows only, as which shards are one array.
     return shards[0] if len(shards) == 1 else cast(np.ndarray, ShardedImages(shards)), bad, lists
+
+
+def _found(target: Path, bad_list: Path, count: int, transform: Transform) -> list[BadImage] | None:
+    """The bad ones of a shard of `count` images; None where it is to be built, with a line if it was there."""
+    if not target.exists():
+        return None
+    try:
+        bad = _listed(bad_list)
+        wrong = flaw(target, (count - len(bad), *transform.shape))
+    except (OSError, ValueError, TypeError) as error:
+        wrong = f"{bad_list.name} beside it is missing or damaged ({error})"
+    if wrong is None:
+        return bad
+    log.warning("cache: %s is made anew: %s", target, wrong)
+    return None
+
+
+def _listed(bad_list: Path) -> list[BadImage]:
+    return [BadImage(**entry) for entry in json.loads(bad_list.read_text(encoding="utf-8"))]
 
 
 def _judged(results: Iterable[Made], on_bad: OnBad, key: str) -> Iterator[Made]:

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from filelock import FileLock
 
+from favae_cli.common.files import take_room
 from favae_cli.config.data_sets import HAIR_COLOURS
 from favae_cli.data.dataset import Dataset, ViewData
 from favae_cli.data.drawn_faces.faces import draw
 from favae_cli.data.drawn_faces.styles import STYLES
 from favae_cli.data.images.cache import make_folder
+from favae_cli.data.images.seal import flaw, not_written, put
 from favae_cli.data.masked_tables import require_columns
 from favae_cli.data.sets.random_gaps import hidden_rows, uniform
 from favae_cli.data.split import split_indices
@@ -120,17 +122,22 @@ def load(config: AvatarsConfig, cache: Path, seed: int) -> Dataset:
 
 def _pictures(factors: Mapping[str, np.ndarray], style: str, size: int, seed: int, cache: Path) -> np.ndarray:
     """The pictures of everybody in one style, uint8 (N, size, size, 3), memory-mapped from the cache."""
-    samples = len(factors["Male"])
+    samples, shape = len(factors["Male"]), (len(factors["Male"]), size, size, 3)
     recipe = {"version": DRAWING_VERSION, "style": style, "size": size, "samples": samples, "seed": seed}
     digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
     path = cache / f"avatars-{digest}.npy"
     make_folder(cache)
     with FileLock(path.with_suffix(".lock")):
-        if not path.exists():
+        wrong = flaw(path, shape) if path.exists() else None
+        if wrong:
+            log.warning("cache: %s is drawn anew: %s", path, wrong)
+        if wrong or not path.exists():
             unfinished = path.with_suffix(".unfinished")
             try:
                 _draw_to(unfinished, factors, style, size)
-                unfinished.replace(path)
+                put(unfinished, path)
+            except OSError as error:
+                raise not_written(path, shape, error) from error
             finally:
                 unfinished.unlink(missing_ok=True)
     pictures: np.ndarray = np.load(path, mmap_mode="r")
@@ -142,6 +149,7 @@ def _draw_to(path: Path, factors: Mapping[str, np.ndarray], style: str, size: in
     log.info("drawing %d %s avatars of %d x %d pixels", samples, style, size, size)
     started = time.perf_counter()
     pictures = np.lib.format.open_memmap(path, "w+", np.uint8, (samples, size, size, 3))
+    take_room(path, pictures.offset + pictures.nbytes)
     for start in range(0, samples, CHUNK):
         chunk = slice(start, start + CHUNK)
         pictures[chunk] = draw({name: column[chunk] for name, column in factors.items()}, STYLES[style], size)
