@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from favae_cli import __version__
 from favae_cli.command_line.help_text import help_text
+from favae_cli.common.disk import written_to
 from favae_cli.common.errors import Interrupted, PastHydra, UserError
 from favae_cli.config.folders import config_folders, shipped_configs
 from favae_cli.machine.launcher_environment import Place, find_place
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from favae_cli.config.trained_run_tasks import UseConfig
 
 BUG, MISTAKE, INTERRUPTED = 1, 2, 130  # exit codes
+_ROOM = "make room, or name another folder by hydra.run.dir=DIR"
 _ASIDE = ("hydra.run.dir=.", "hydra.output_subdir=null")  # leaves no folder
 
 
@@ -45,7 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"favae-run {__version__}\n")
         return 0
     try:
-        with StopRequest().handling():  # a run has one of its own, which knows what is to be saved
+        with (
+            written_to(None, _ROOM),
+            StopRequest().handling(),
+        ):  # a run has one of its own, which knows what is to be saved
             place = find_place(os.environ)
             if place is not None:
                 return _in_company(arguments, place)

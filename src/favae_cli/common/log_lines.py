@@ -10,6 +10,14 @@ from pathlib import Path
 from favae_cli.common.run_folder import RunFolder
 
 
+class _File(logging.FileHandler):
+    """run.log: a line that cannot be written there ends the run, as any file that cannot."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's own name
+        """Raise what happened, which logging would only show."""
+        raise
+
+
 @contextmanager
 def logging_to(directory: Path | None) -> Iterator[None]:
     """Send the program's log lines to standard error and, where there is a directory, to its run.log."""
@@ -17,7 +25,7 @@ def logging_to(directory: Path | None) -> Iterator[None]:
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     handlers[0].setFormatter(logging.Formatter("%(message)s"))
     if directory is not None:
-        handlers.append(logging.FileHandler(RunFolder(directory).log))
+        handlers.append(_File(RunFolder(directory).log))
         handlers[1].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     for handler in handlers:
         package.addHandler(handler)
@@ -27,6 +35,7 @@ def logging_to(directory: Path | None) -> Iterator[None]:
     finally:
         for handler in handlers:
             package.removeHandler(handler)
+        for handler in handlers:
             handler.close()
 
 

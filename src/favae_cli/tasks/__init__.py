@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 from favae_cli.common import extensions
+from favae_cli.common.disk import written_to
 from favae_cli.common.errors import Interrupted, UserError
 from favae_cli.common.log_lines import logging_to, silent
 from favae_cli.common.run_folder import RunFolder
@@ -28,17 +29,19 @@ def run_task(config: Config, directory: Path) -> float:
 
     Raises:
         Interrupted: by SIGTERM or Ctrl-C; says how to go on.
-        UserError: a mistake that only the data could show, or a score that the task does not report.
+        UserError: a mistake that only the data could show, a score that the task does not report, or a full disk.
     """
     task = _task(config.task.name)
     is_main = World.here().is_main
-    with logging_to(directory) if is_main else silent(), StopRequest().handling() as stop:
+    trust = " trust=true" if config.needs_trust else ""
+    again = f"favae-run resume={directory}{trust}"
+    room = written_to(directory, f"when there is room and leave to, go on with: {again}")
+    with room, logging_to(directory) if is_main else silent(), StopRequest().handling() as stop:
         try:
             metrics = task(config, directory, stop)
         except Interrupted as interrupted:
             logger.info("stopped")
-            trust = " trust=true" if config.needs_trust else ""
-            raise Interrupted(f"stopped and saved; go on with: favae-run resume={directory}{trust}") from interrupted
+            raise Interrupted(f"stopped and saved; go on with: {again}") from interrupted
     if not is_main:
         return math.nan
     if config.score not in metrics:

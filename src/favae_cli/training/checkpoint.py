@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from favae_cli.common.disk import of_system
 from favae_cli.common.errors import UserError
 from favae_cli.common.run_folder import RunFolder
 
@@ -39,11 +40,17 @@ def save(
         state: anything JSON can hold.
         tables: large arrays by name, which are written without a copy in memory; names may have slashes.
         same_tables: they are those of the checkpoint that stands there now, whose files are taken over.
+
+    Raises:
+        OSError: the disk does not take it; what stood there still stands.
     """
     fresh = _beside(folder, "new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, fresh / _TENSORS)
+    try:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, fresh / _TENSORS)
+    except SafetensorError as error:
+        raise of_system(error, fresh / _TENSORS) from error
     state = {**state, _TABLES: _taken_over(folder, fresh) if same_tables else _written(tables or {}, fresh)}
     envelope = {"schema": SCHEMA, "sha256": _digest(fresh / _TENSORS, state), "state": state}
     (fresh / _STATE).write_text(json.dumps(envelope))

@@ -6,12 +6,15 @@ import logging
 from importlib import import_module
 from pathlib import Path
 
+from favae_cli.common.disk import written_to
 from favae_cli.common.errors import Interrupted
 from favae_cli.common.log_lines import logging_to
 from favae_cli.config.trained_run_tasks import UseConfig
 from favae_cli.machine.runtime import prepare
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.training.trained_run import load_run
+
+AGAIN = "when there is room and leave to, give the command again"
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +27,7 @@ def use_run(config: UseConfig, directory: Path) -> None:
         UserError: a mistake that only the run, its data or the inputs could show.
     """
     task = import_module(f"{__name__}.{config.task}")
-    with logging_to(directory), StopRequest().handling():
+    with written_to(directory, AGAIN), logging_to(directory), StopRequest().handling():
         try:
             task.use(config, load_run(config.run, prepare(config.trainer), config.trust), directory)
         except Interrupted as interrupted:

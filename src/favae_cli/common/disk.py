@@ -1,0 +1,50 @@
+"""What is told, in one line, where the disk takes no more."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from favae_cli.common.errors import UserError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+_OURS = (errno.EACCES, errno.EPERM)  # of a file that the program writes; of others it is a mistake of another kind
+
+
+@contextmanager
+def written_to(folder: Path | None, advice: str) -> Iterator[None]:
+    """Tell by a UserError, with what to do, that something in `folder`, or anywhere, could not be written.
+
+    Args:
+        folder: where the context writes, if it is known.
+        advice: how to go on.
+
+    Raises:
+        UserError: a disk that is full or read-only.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = _reason(error, folder)
+        if reason is None:
+            raise
+        place = error.filename if isinstance(error.filename, str | Path) else folder
+        raise UserError(f"{place or 'a file'}: cannot be written ({reason}); {advice}") from error
+
+
+def of_system(error: Exception, path: Path) -> OSError:
+    """The error of the system that a library tells only in words, as `(os error 28)`, about writing `path`."""
+    found = re.search(r"os error (\d+)", str(error))
+    number = int(found.group(1)) if found else errno.EIO
+    return OSError(number, os.strerror(number), str(path))
+
+
+def _reason(error: OSError, folder: Path | None) -> str | None:
+    if error.errno is None and re.search(r"requested and \d+ written", str(error)):  # NumPy leaves out why
+        return os.strerror(errno.ENOSPC)
+    ours = error.errno in _OURS and folder is not None and str(error.filename).startswith(str(folder))
+    return os.strerror(error.errno) if error.errno is not None and (error.errno in _FULL or ours) else None
