@@ -21,6 +21,7 @@ from favae_cli.command_line import start_processes
 from favae_cli.common.errors import Interrupted, UserError
 from favae_cli.config.run import Config
 from favae_cli.machine.launcher_environment import Place
+from favae_cli.machine.messages import decode, encode
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.machine.world import World
 
@@ -181,10 +182,12 @@ def test_as_many_processes_as_were_started_must_be_asked_for(
 
 
 def test_processes_started_together_take_config_and_folder_of_the_leading_one(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, config_of: Callable[..., Config]
 ) -> None:
-    theirs = (of(devices=4), tmp_path / "theirs")
+    own, theirs = (config_of("experiment=avatars_condition", "trainer.devices=4", f"seed={seed}") for seed in (1, 2))
+    told = {"config": theirs.model_dump(mode="json", by_alias=True), "directory": str(tmp_path / "theirs")}
     monkeypatch.setattr(World, "here", lambda: World(2, 4))
-    monkeypatch.setattr(World, "gather", lambda self, part: [theirs, part, part, part])
-    monkeypatch.setattr(tasks, "run_task", lambda config, directory: float((config, directory) == theirs))
-    assert start_processes.run(of(devices=4), tmp_path / "own") == 1.0
+    monkeypatch.setattr(World, "gather", lambda self, part: [decode(encode(each)) for each in (told, *3 * [part])])
+    asked = (theirs, tmp_path / "theirs")
+    monkeypatch.setattr(tasks, "run_task", lambda config, directory: float((config, directory) == asked))
+    assert start_processes.run(own, tmp_path / "own") == 1.0

@@ -16,7 +16,7 @@ from torch import nn
 
 import favae_cli
 from favae_cli.machine.launcher_environment import find_place
-from favae_cli.machine.rendezvous import is_first_to_fail, join
+from favae_cli.machine.rendezvous import is_first_to_fail, join, keep_rendezvous
 from favae_cli.machine.world import ALONE, World
 from favae_cli.nets.batch_norm import synchronise
 
@@ -89,12 +89,28 @@ def tried(world: World) -> dict[str, Any]:
     }
 
 
+def listening() -> set[str]:
+    """The addresses, in hexadecimal as Linux tells them, at which this process waits for others."""
+    links = [Path("/proc/self/fd") / number for number in os.listdir("/proc/self/fd")]
+    own = {os.readlink(link) for link in links if link.is_symlink()}
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in (Path("/proc/self/net") / table).read_text().splitlines()[1:]:
+            _, local, _, state, *rest = line.split()
+            if state == "0A" and f"socket:[{rest[5]}]" in own:
+                found.add(local.partition(":")[0])
+    return found
+
+
+LOOPBACK = {"0100007F", "0" * 24 + "01000000", "0000000000000000FFFF00000100007F"}
+
+
 def main() -> None:
     place = find_place(os.environ)
     assert place is not None
     store = join(place)
     world = World.here()
-    found = tried(world)
+    found = tried(world) | {"listening": listening()}
     world.part()
     found |= {"after": World.here(), "first": is_first_to_fail(store)}
     torch.save(found, sys.argv[1])
@@ -122,6 +138,22 @@ def test_the_processes_know_each_other_until_they_part(found: list[dict[str, Any
     assert [each["world"] for each in found] == [World(rank, SIZE, rank) for rank in range(SIZE)]
     assert [each["world"].is_main for each in found] == [True, False]
     assert [each["after"] for each in found] == [ALONE] * SIZE
+
+
+@pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="says only on Linux where it listens")
+@pytest.mark.slow
+def test_on_one_machine_nothing_listens_to_others(found: list[dict[str, Any]]) -> None:
+    assert found[0]["listening"], "it keeps the rendezvous"
+    assert all(each["listening"] <= LOOPBACK for each in found)
+
+
+@pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="says only on Linux where it listens")
+def test_the_rendezvous_of_one_machine_listens_to_nobody_else() -> None:
+    before = listening()
+    kept = keep_rendezvous("127.0.0.1")
+    assert listening() - before <= LOOPBACK
+    with socket.create_connection(("127.0.0.1", kept.port), timeout=10):
+        pass
 
 
 @pytest.mark.slow

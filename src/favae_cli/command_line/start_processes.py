@@ -52,7 +52,9 @@ def run(config: Config, directory: Path) -> float:
             raise UserError(
                 f"{asked}: {wanted} processes asked for, {world.size} started; devices counts those of one machine"
             )
-        config, directory = world.gather((config, directory))[0]
+        told = {"config": config.model_dump(mode="json", by_alias=True), "directory": str(directory)}
+        main = world.gather(told)[0]
+        config, directory = Config.model_validate(main["config"]), Path(main["directory"])
         return tasks.run_task(config, directory)
     if trainer.nodes > 1:
         raise UserError(

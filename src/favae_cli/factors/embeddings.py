@@ -108,7 +108,8 @@ class Embeddings(Evidence):
                 if model is not None and group.holes is not None:
                     part = replace(part, joint=group.holes.joint(model, pattern))
                 patterns[pattern] = part
-        return reduce(Moments.merge, self._gather(Moments(self.sizes, patterns)))
+        told = self._gather(Moments(self.sizes, patterns).as_tree())
+        return reduce(Moments.merge, map(Moments.of_tree, told))
 
     def _sums(self, pattern: Pattern, group: Group) -> PatternMoments:
         if not self._local_views(pattern):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Gather(Protocol):
-    """Gives a list of what every process has, the same everywhere."""
+    """Gives a list of what every process has, the same everywhere: arrays, and trees of them."""
 
     def __call__(self, part: T) -> list[T]:
         """The parts of all processes, in the order of their ranks."""
@@ -130,6 +130,20 @@ class Moments:
                 chunk = sums(pattern, tables, spread)
                 patterns[pattern] = patterns[pattern] + chunk if pattern in patterns else chunk
         return cls(sizes, patterns)
+
+    def as_tree(self) -> dict[str, Any]:
+        """Numbers, texts and arrays in lists and dicts alone, to be told to another process."""
+        patterns = [[list(pattern), vars(part) | {"joint": None}] for pattern, part in self.patterns.items()]
+        joints = [part.joint and vars(part.joint) for part in self.patterns.values()]
+        return {"sizes": self.sizes, "patterns": patterns, "joints": joints}
+
+    @classmethod
+    def of_tree(cls, tree: Mapping[str, Any]) -> Moments:
+        """Those that `as_tree` told."""
+        patterns = {}
+        for (pattern, part), joint in zip(tree["patterns"], tree["joints"], strict=True):
+            patterns[tuple(pattern)] = PatternMoments(**(part | {"joint": joint and Joint(**joint)}))
+        return cls(tree["sizes"], patterns)
 
     @property
     def count(self) -> int:

@@ -12,6 +12,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from favae_cli.machine.messages import decode, encode
+
 T = TypeVar("T")
 
 
@@ -57,12 +59,19 @@ class World:
             dist.broadcast(tensor, 0)
 
     def gather(self, part: T) -> list[T]:
-        """What each process gives, in the order of their ranks; small objects only."""
+        """What each process gives, in the order of their ranks; small, and what `messages.encode` takes.
+
+        Tuples come back as lists, also those of this process.
+        """
         if self.size == 1:
             return [part]
-        parts: list[T] = [part] * self.size
-        dist.all_gather_object(parts, part)
-        return parts
+        own = torch.frombuffer(bytearray(encode(part)), dtype=torch.uint8)
+        sizes = [torch.zeros(1, dtype=torch.int64) for _ in range(self.size)]
+        dist.all_gather(sizes, torch.tensor([len(own)]))
+        most = max(int(size) for size in sizes)
+        parts = [torch.zeros(most, dtype=torch.uint8) for _ in range(self.size)]
+        dist.all_gather(parts, torch.nn.functional.pad(own, (0, most - len(own))))
+        return [decode(told[: int(size)].numpy().tobytes()) for told, size in zip(parts, sizes, strict=True)]
 
     def any(self, here: bool) -> bool:
         """Whether it is so in one process at least."""

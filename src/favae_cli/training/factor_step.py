@@ -153,7 +153,7 @@ def rescale(
     Returns:
         The encodings as the rescaled networks would make them; the tables are the same ones, changed.
     """
-    moments = reduce(Moments.merge, world.gather(encodings["train"].moments))
+    moments = reduce(Moments.merge, map(Moments.of_tree, world.gather(encodings["train"].moments.as_tree())))
     scales = {}
     for name in views:
         count, total, squares, variance = moments.of_view(name)
