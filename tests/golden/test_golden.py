@@ -1,0 +1,75 @@
+"""Runs of earlier versions are loaded, gone on with and judged; `make.py` keeps another whenever the schema changes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from favae_cli import FAVAE
+from favae_cli.cli import main
+from favae_cli.training.checkpoint import READABLE, SCHEMA
+
+HERE = Path(__file__).parent
+KEPT = sorted(HERE.glob("schema*"))
+DATA = "DATA"  # stands for the folder of the table
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("elsewhere")]
+
+Golden = Callable[[str], Path]
+
+
+@pytest.fixture(params=KEPT, ids=lambda folder: folder.name)
+def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Golden:
+    """A copy of a run that a version has left: `golden("whole")`, `golden("half")`."""
+    shutil.copy(HERE / "people.csv", tmp_path)
+
+    def copied(name: str) -> Path:
+        folder = shutil.copytree(request.param / name, tmp_path / name)
+        config = folder / ".hydra" / "config.yaml"
+        config.write_text(config.read_text().replace(DATA, str(tmp_path)))
+        return folder
+
+    return copied
+
+
+def numbers(folder: Path) -> dict[str, float]:
+    """What a run measured of its test samples."""
+    found: dict[str, float] = json.loads((folder / "metrics.json").read_text())
+    return {key: value for key, value in found.items() if key.startswith(("test/", "predict/")) and "base" not in key}
+
+
+def require_alike(now: dict[str, float], then: dict[str, float]) -> None:
+    """Other machines round otherwise, and a later version may measure more."""
+    assert len(now.keys() & then.keys()) > 5
+    for key in now.keys() & then.keys():
+        assert now[key] == pytest.approx(then[key], rel=2e-2, abs=2e-2), key
+
+
+def test_there_is_one_of_every_schema_that_is_read_but_the_first() -> None:
+    assert [folder.name for folder in KEPT] == [f"schema{number}" for number in READABLE if number > 2]
+    assert f"schema{SCHEMA}" in {folder.name for folder in KEPT}
+
+
+def test_a_finished_run_is_judged_as_it_was(golden: Golden) -> None:
+    run = golden("whole")
+    assert main(["task=evaluate", f"run={run}", "hydra.run.dir=again", "trainer.device=cpu"]) == 0
+    require_alike(numbers(Path("again")), numbers(run))
+
+
+def test_a_stopped_run_ends_as_one_that_never_was(golden: Golden) -> None:
+    run = golden("half")
+    assert main([f"resume={run}"]) == 0
+    require_alike(numbers(run), numbers(golden("whole")))
+
+
+def test_a_finished_run_fills_holes(golden: Golden) -> None:
+    run = golden("whole")
+    assert main(["task=impute", f"run={run}", "split=all", "output=filled.csv", "trainer.device=cpu"]) == 0
+    assert pd.read_csv("filled.csv").notna().all().all()
+    X = {"size": [[180.0, None]], "colour": [["red"]]}
+    assert set(FAVAE.load(run, device="cpu").predict(X)) == {"body", "answers", "size"}
