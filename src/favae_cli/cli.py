@@ -78,7 +78,7 @@ def _in_company(arguments: list[str], place: Place) -> int:
 
 def _dispatch(arguments: list[str], place: Place | None = None) -> None:
     # Hydra and the schema take most of a second to import: --help does without them.
-    from favae_cli.command_line.compose import checked_overrides, parse_arguments, primary_config
+    from favae_cli.command_line.compose import checked_overrides, checked_run, parse_arguments, primary_config
     from favae_cli.command_line.resume_run import resume, resumed_folder
     from favae_cli.config.composition import CHECK, TRAINING, composition_mistakes
 
@@ -98,6 +98,11 @@ def _dispatch(arguments: list[str], place: Place | None = None) -> None:
         flags = [argument for argument in arguments if argument not in parsed.overrides]
         parsed.overrides = with_folder(parsed.overrides)
         arguments = [*flags, *parsed.overrides]
+    if (checked := checked_run(parsed)) is not None:
+        from favae_cli.tasks.check_run import check_run
+
+        check_run(*checked)
+        return
     primary = primary_config(parsed)
     if primary == CHECK:  # which task the experiment has is part of what is checked
         arguments.remove("task=check")

@@ -92,6 +92,22 @@ def primary_config(parsed: argparse.Namespace) -> str:
     return parsed.config_name or TRAINING
 
 
+def checked_run(parsed: argparse.Namespace) -> tuple[Path, bool] | None:
+    """The folder that `task=check run=FOLDER` is to look at, and whether it is trusted; None for any other command.
+
+    Raises:
+        UserError: a key beside run and trust.
+    """
+    values = dict(line.split("=", 1) for line in parsed.overrides if "=" in line)
+    if values.get("task") != CHECK or "run" not in values:
+        return None
+    for key in values.keys() - {"task", "run", "trust"}:
+        raise UserError(f"{key}: task=check of a run takes run and trust, and all else from the run")
+    if values.get("trust", "false") not in ("true", "false"):
+        raise UserError(f"trust={values['trust']}: must be true or false")
+    return Path(values["run"]).expanduser().resolve(), values.get("trust") == "true"
+
+
 def checked_overrides(parsed: argparse.Namespace, primary: str) -> list[str]:
     """The overrides in the form that Hydra is to apply, once every config they make is known to be valid.
 

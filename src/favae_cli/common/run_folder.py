@@ -77,6 +77,11 @@ class RunFolder:
         return self.path / "metrics.json"
 
     @property
+    def health(self) -> Path:
+        """What may be wrong with the trained model, JSON."""
+        return self.path / "health.json"
+
+    @property
     def records(self) -> Path:
         """A line of JSON for each epoch and round."""
         return self.path / "metrics.jsonl"

@@ -49,7 +49,7 @@ _FOLDER_TIME = "%Y-%m-%d_%H-%M-%S-%f"
 def write_report(directory: Path) -> Path:
     """Write `directory`/report.html from what lies in the folder of a run, and return its path.
 
-    It reads .hydra/config.yaml and overrides.yaml, metrics.json, metrics.jsonl and figures/*.png; whatever is
+    It reads .hydra/*.yaml, metrics.json, metrics.jsonl, health.json and figures/*.png; whatever is
     missing is left out. The page loads nothing from elsewhere.
     """
     directory = directory.resolve()
@@ -75,6 +75,7 @@ def write_report(directory: Path) -> Path:
         tables=tables(metrics),
         figures=_figures(folder.figures),
         metrics=metrics,
+        health=json.loads(_text(folder.health)) if folder.health.is_file() else None,
         config=_text(folder.config),
         changes=[" ".join(lines) for lines in yaml.safe_load(_text(folder.changes)) or []],
         again=shlex.join(["favae-run", *(line for line in overrides if not line.startswith("sweep="))]),

@@ -122,9 +122,16 @@ def load_run(folder: Path, runtime: Runtime, trust: bool = False) -> TrainedRun:
         if "section" in described and isinstance(model, FAVAE) and isinstance(section, VaeViewConfig):
             model.views[name] = FrozenView(section, views[name].shape, runtime)
     unpack(tensors, {}, model, {})
-    numbers = RunFolder(folder).metrics
-    metrics = json.loads(numbers.read_text()) if numbers.is_file() else {}
+    metrics = _metrics(RunFolder(folder).metrics)
     return TrainedRun(folder, config, model, views, runtime, metrics, identity.data if identity else None)
+
+
+def _metrics(file: Path) -> dict[str, float]:
+    try:
+        found: dict[str, float] = json.loads(file.read_text()) if file.is_file() else {}
+    except ValueError as error:
+        raise UserError(f"run: {file} is damaged: {error}; favae-run resume={file.parent} makes it again") from error
+    return found
 
 
 def empty_view(like: ViewData, samples: int) -> ViewData:

@@ -1,0 +1,119 @@
+"""Inspect the folder of a run: is it whole, are its hashes right, does it load, are its data what they were."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from favae_cli.common.errors import UserError
+from favae_cli.common.log_lines import logging_to
+from favae_cli.common.run_folder import RunFolder
+from favae_cli.common.run_lock import is_held
+from favae_cli.config.folders import config_of_run
+from favae_cli.config.trained_run_tasks import OnDataConfig
+from favae_cli.machine.runtime import Runtime
+from favae_cli.preparation.check_findings import Findings
+from favae_cli.queries.samples import load_data
+from favae_cli.training import checkpoint
+from favae_cli.training.trained_run import TrainedRun, load_run
+
+logger = logging.getLogger(__name__)
+
+ARRAYS = "arrays"  # data in memory, which a run does not keep
+
+
+def check_run(folder: Path, trust: bool = False) -> None:
+    """Say of each part of a finished run whether it is as it was left.
+
+    Raises:
+        UserError: there is no run, or with everything that is wrong with it, one a line.
+    """
+    config_of_run(folder, "run")
+    run, findings = RunFolder(folder), Findings()
+    with logging_to(None):
+        if is_held(folder):
+            findings.warn([f"{folder}: a process is at work on it"])
+        _look("files", findings, lambda: _files(run))
+        _look("checkpoints", findings, lambda: _checkpoints(run))
+        loaded: list[TrainedRun] = []
+        runtime = Runtime(torch.device("cpu"))
+        _look("model", findings, lambda: loaded.append(load_run(folder, runtime, trust)) or ())
+        for trained in loaded:
+            if trained.config.data.name == ARRAYS:
+                logger.info("%-12s not kept with a run that was fitted on arrays", "data")
+            else:
+                _look("data", findings, lambda trained=trained: _data(trained))
+        findings.warn(_health(run))
+        for line in findings.warnings:
+            logger.warning("warning: %s", line)
+    if findings.errors:
+        raise UserError("\n".join(findings.errors))
+
+
+def _look(what: str, findings: Findings, at: Callable[[], Iterable[str]]) -> None:
+    """One line on a part of the run."""
+    try:
+        wrong = [*at()]
+    except UserError as error:
+        wrong = str(error).splitlines()
+    findings.refuse(wrong)
+    logger.info("%-12s %s", what, "as they were left" if not wrong else f"wrong: {len(wrong)}")
+
+
+def _files(run: RunFolder) -> Iterable[str]:
+    for file in (run.metrics, run.records, run.report):
+        if not file.is_file():
+            yield f"{file}: is missing; favae-run resume={run.path} makes it again"
+    for file in (run.metrics, run.health):
+        yield from _bad_json(file, [file.read_text(errors="replace")] if file.is_file() else [])
+    if run.records.is_file():
+        yield from _bad_json(run.records, run.records.read_text(errors="replace").splitlines())
+    for picture in sorted(run.figures.glob("*.png")):
+        try:
+            with Image.open(picture, formats=("PNG",)) as image:
+                image.load()
+        except (OSError, SyntaxError, ValueError) as error:
+            yield f"{picture}: is no whole picture ({error})"
+
+
+def _bad_json(file: Path, texts: Iterable[str]) -> Iterable[str]:
+    for number, text in enumerate(texts, start=1):
+        try:
+            json.loads(text)
+        except ValueError as error:
+            yield f"{file}: line {number} is damaged: {error}"
+
+
+def _checkpoints(run: RunFolder) -> Iterable[str]:
+    if not checkpoint.exists(run.last):
+        yield f"no checkpoint at {run.last}"
+    for folder in (run.last, run.best, run.alone):
+        if checkpoint.exists(folder):
+            try:
+                checkpoint.load(folder)
+                checkpoint.load_tables(folder)
+            except UserError as error:
+                yield str(error)
+
+
+def _data(trained: TrainedRun) -> Iterable[str]:
+    machine = {"device": "cpu", "precision": "auto", "threads": None}
+    asked = {"run": trained.folder, "trust": False, "trainer": machine, "data": {}, "split": "all"}
+    load_data(OnDataConfig.model_validate(asked | {"cache": trained.config.cache}), trained)
+    if trained.seen is None:
+        logger.info("%-12s that they are those of the run, no checkpoint of its version can say", "data")
+    return ()
+
+
+def _health(run: RunFolder) -> list[str]:
+    """What the run found wrong with itself."""
+    try:
+        found = json.loads(run.health.read_text())
+        return [f"{each['view'] or 'model'}: {each['told']}; {each['advice']}" for each in found]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []  # not there, or told above
