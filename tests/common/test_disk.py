@@ -31,6 +31,7 @@ def failing(number: int, name: str = "/run/file") -> OSError:
         (failing(errno.ENOSPC), "/run/file: cannot be written (No space left on device); resume"),
         (failing(errno.EROFS), "/run/file: cannot be written (Read-only file system); resume"),
         (failing(errno.EACCES), "/run/file: cannot be written (Permission denied); resume"),
+        (failing(errno.EACCES, "/new/folder"), "/new/folder: cannot be written (Permission denied); resume"),
         (OSError(errno.ENOSPC, "No space"), "/run: cannot be written (No space left on device); resume"),
         (OSError("12 requested and 0 written"), "/run: cannot be written (No space left on device); resume"),
     ],
@@ -41,7 +42,7 @@ def test_what_cannot_be_written_is_a_line(error: OSError, told: str) -> None:
     assert str(refused.value) == told
 
 
-@pytest.mark.parametrize("error", [failing(errno.ENOENT), failing(errno.EACCES, "/data/a.csv"), OSError("what else")])
+@pytest.mark.parametrize("error", [failing(errno.ENOENT), failing(errno.EACCES, __file__), OSError("what else")])
 def test_other_errors_stay_what_they_are(error: OSError) -> None:
     with pytest.raises(OSError) as raised, written_to(Path("/run"), "resume"):  # noqa: PT011  the same one
         raise error

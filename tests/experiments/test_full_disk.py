@@ -22,8 +22,12 @@ def resized(tmp_path: Path) -> Iterator[Callable[[str], None]]:
     disk.mkdir()
     if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "none", disk], capture_output=True).returncode:
         pytest.skip("takes leave to mount a file system of any size")
+
+    def resize(options: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{options}", disk], check=True)
+
     try:
-        yield lambda options: subprocess.run(["mount", "-o", f"remount,{options}", disk], check=True) and None
+        yield resize
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
 

@@ -24,7 +24,7 @@ def test_numbers_and_texts_come_back(tree: Any) -> None:
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, np.uint8, np.bool_])
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 4), (2, 3, 4)])
 def test_arrays_come_back_to_the_last_bit(dtype: type, shape: tuple[int, ...]) -> None:
-    array = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    array: np.ndarray = np.random.default_rng(0).normal(size=shape).astype(dtype)
     found = decode(encode({"first": array, "rest": [array.T, 1]}))
     for one, other in ((found["first"], array), (found["rest"][0], array.T)):
         assert one.dtype == other.dtype

@@ -12,7 +12,7 @@ from pathlib import Path
 from favae_cli.common.errors import UserError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
-_OURS = (errno.EACCES, errno.EPERM)  # of a file that the program writes; of others it is a mistake of another kind
+_FORBIDDEN = (errno.EACCES, errno.EPERM)  # of a file of ours, or one yet to be made; else it was to be read
 
 
 @contextmanager
@@ -46,5 +46,7 @@ def of_system(error: Exception, path: Path) -> OSError:
 def _reason(error: OSError, folder: Path | None) -> str | None:
     if error.errno is None and re.search(r"requested and \d+ written", str(error)):  # NumPy leaves out why
         return os.strerror(errno.ENOSPC)
-    ours = error.errno in _OURS and folder is not None and str(error.filename).startswith(str(folder))
-    return os.strerror(error.errno) if error.errno is not None and (error.errno in _FULL or ours) else None
+    name = error.filename
+    ours = isinstance(name, str) and (str(name).startswith(str(folder)) or not os.path.lexists(name))
+    told = error.errno in _FULL or (error.errno in _FORBIDDEN and ours)
+    return os.strerror(error.errno) if told and error.errno is not None else None
