@@ -7,8 +7,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from favae_cli import FAVAE
 from favae_cli.cli import main
 
 Change = Callable[[Path], object]
@@ -76,6 +78,13 @@ def test_what_was_changed_is_named(
     assert main(["task=check", f"run={checked}"]) == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("favae-run: ")]
     assert any(told in line for line in lines), lines
+
+
+def test_a_run_from_python_is_whole_without_data_and_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    X = {"a": np.random.default_rng(0).normal(size=(50, 3))}
+    FAVAE(factors=2, device="cpu", directory=tmp_path / "run").fit(X)
+    assert main(["task=check", f"run={tmp_path / 'run'}"]) == 0
+    assert "data         not kept with a run that was fitted on arrays" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ Usage: favae-run [KEY=VALUE ...]
   favae-run resume=outputs/EXPERIMENT/TIME       goes on as if the run had never stopped
   favae-run task=translate run=outputs/EXPERIMENT/TIME input=me.jpg
                                                  uses a finished run
+  favae-run task=check run=outputs/EXPERIMENT/TIME
+                                                 looks whether a finished run is whole, and its data the same
   favae-run experiment=NAME --cfg job            prints every key with its value and runs nothing
   favae-run --help | --version | --hydra-help
 """

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from favae_cli.factors.linalg import few_threads
-from favae_cli.factors.second_moment import SecondMoment, added, second_moment
+from favae_cli.factors.second_moment import Rows, SecondMoment, Square, added, second_moment
 
 Pattern = tuple[str, ...]
 """The views that a sample has, in the order of the model's views."""
@@ -133,16 +133,22 @@ class Moments:
 
     def as_tree(self) -> dict[str, Any]:
         """Numbers, texts and arrays in lists and dicts alone, to be told to another process."""
-        patterns = [[list(pattern), vars(part) | {"joint": None}] for pattern, part in self.patterns.items()]
-        joints = [part.joint and vars(part.joint) for part in self.patterns.values()]
-        return {"sizes": self.sizes, "patterns": patterns, "joints": joints}
+        parts = []
+        for pattern, part in self.patterns.items():
+            own = {"outer": part.outer.table, "as_rows": isinstance(part.outer, Rows)}
+            own["joint"] = part.joint and vars(part.joint)
+            parts.append({"pattern": list(pattern), **vars(part), **own})
+        return {"sizes": self.sizes, "parts": parts}
 
     @classmethod
     def of_tree(cls, tree: Mapping[str, Any]) -> Moments:
         """Those that `as_tree` told."""
         patterns = {}
-        for (pattern, part), joint in zip(tree["patterns"], tree["joints"], strict=True):
-            patterns[tuple(pattern)] = PatternMoments(**(part | {"joint": joint and Joint(**joint)}))
+        for part in tree["parts"]:
+            own = {name: value for name, value in part.items() if name not in ("pattern", "as_rows")}
+            own["outer"] = (Rows if part["as_rows"] else Square)(part["outer"])
+            own["joint"] = part["joint"] and Joint(**part["joint"])
+            patterns[tuple(part["pattern"])] = PatternMoments(**own)
         return cls(tree["sizes"], patterns)
 
     @property

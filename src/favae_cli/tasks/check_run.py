@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
+from omegaconf import OmegaConf
 from PIL import Image
 
 from favae_cli.common.errors import UserError
@@ -15,6 +16,7 @@ from favae_cli.common.log_lines import logging_to
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.common.run_lock import is_held
 from favae_cli.config.folders import config_of_run
+from favae_cli.config.stored import stored_config
 from favae_cli.config.trained_run_tasks import OnDataConfig
 from favae_cli.machine.runtime import Runtime
 from favae_cli.preparation.check_findings import Findings
@@ -38,13 +40,14 @@ def check_run(folder: Path, trust: bool = False) -> None:
     with logging_to(None):
         if is_held(folder):
             findings.warn([f"{folder}: a process is at work on it"])
-        _look("files", findings, lambda: _files(run))
+        in_memory = _data_name(folder, trust) == ARRAYS  # then nothing was judged and reported, either
+        _look("files", findings, lambda: _files(run, () if in_memory else (run.metrics, run.records, run.report)))
         _look("checkpoints", findings, lambda: _checkpoints(run))
         loaded: list[TrainedRun] = []
         runtime = Runtime(torch.device("cpu"))
         _look("model", findings, lambda: loaded.append(load_run(folder, runtime, trust)) or ())
         for trained in loaded:
-            if trained.config.data.name == ARRAYS:
+            if in_memory:
                 logger.info("%-12s not kept with a run that was fitted on arrays", "data")
             else:
                 _look("data", findings, lambda trained=trained: _data(trained))
@@ -65,8 +68,16 @@ def _look(what: str, findings: Findings, at: Callable[[], Iterable[str]]) -> Non
     logger.info("%-12s %s", what, "as they were left" if not wrong else f"wrong: {len(wrong)}")
 
 
-def _files(run: RunFolder) -> Iterable[str]:
-    for file in (run.metrics, run.records, run.report):
+def _data_name(folder: Path, trust: bool) -> str | None:
+    """Which data set the run is of; None where its config cannot say, which is told elsewhere."""
+    try:
+        return str(OmegaConf.select(stored_config(folder, "run", trust), "data.name"))
+    except UserError:
+        return None
+
+
+def _files(run: RunFolder, needed: Iterable[Path]) -> Iterable[str]:
+    for file in needed:
         if not file.is_file():
             yield f"{file}: is missing; favae-run resume={run.path} makes it again"
     for file in (run.metrics, run.health):
