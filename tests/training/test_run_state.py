@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.views import VaeViewConfig as Section
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, fit
@@ -169,3 +170,18 @@ def test_speeds_are_told_for_phases_that_train() -> None:
         "seconds/factors": 2.0,
         "images_per_second/alone": 25.0,
     }
+
+
+def test_networks_and_factors_of_another_model_are_a_line(make_model: MakeModel) -> None:
+    model = make_model()
+    tensors = pack(model, {}, {})
+    name = next(name for name, value in tensors.items() if name.startswith("networks/") and value.ndim > 1)
+    others = (
+        {**tensors, name: tensors[name][..., :-1]},
+        {key: value for key, value in tensors.items() if key != name},
+        {**tensors, "networks/more": torch.zeros(2)},
+        {**tensors, "factors/nobody/weights": torch.zeros(2, 2)},
+    )
+    for other in others:
+        with pytest.raises(UserError, match=r"^the checkpoint does not fit the config: "):
+            unpack(other, {}, make_model(), {})
