@@ -11,6 +11,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
+from yaml.loader import SafeLoader
 
 from favae_cli.common.errors import UserError
 
@@ -80,7 +81,7 @@ def require_sound_yaml(path: Path) -> str:
         UserError: as `read_yaml`.
     """
     text = read_text(path)
-    graph = _parsed(path, text, lambda text: yaml.compose(text, yaml.SafeLoader))
+    graph = _parsed(path, text, lambda text: yaml.compose(text, SafeLoader))  # that of C dies of deep nesting
     if graph is not None and _parsed(path, graph, lambda graph: _unfolded(graph, {})) > MOST:
         raise UserError(f"{path}: its aliases (*NAME) stand for more than {MOST} values; write out what is meant")
     return text
