@@ -488,3 +488,33 @@ def test_a_stop_that_another_error_is_made_of_is_a_stop(
     monkeypatch.setattr("favae_cli.cli._dispatch", composing)
     assert main([]) == 130
     assert said(capsys) == ["stopped"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("~trainer=1.5", "~trainer=1.5: names no option; there are default"),
+        ("schedule=[[1]]", "schedule=[[1]]: names no option; there are default"),
+        ("trainer.threads=100000000000000000000", "trainer.threads: must be less than or equal to 1024"),
+        ("trainer.threads=1e20", "trainer.threads: must be a valid integer"),
+        ("data.samples=1000000000000", "data.samples: must be less than or equal to 2147483647"),
+        (
+            "trainer.warm_up_steps=9223372036854775808",
+            "trainer.warm_up_steps: must be a whole number of",
+        ),
+        ("evaluation.edit.strengths=[1e308]", "evaluation.edit.strengths.0: must be "),
+        ("trainer.learning_rate=1e308", "trainer.learning_rate: must be at most 1e+30 in size, got 1e+308"),
+        ("cache='\0'", "cache: no file can have the name"),
+        (f"cache={'a' * 300}", "cache: no file can have the name"),
+        ("pretrained=~nobody-of-this-name/x", "pretrained: there is no user ~nobody-of-this-name"),
+        ("hydra.run.dir='\0'", "hydra.run.dir: cannot make the folder \\x00 (embedded null byte)"),
+        ("hydra.run.dir=/dev/null", "hydra.run.dir: cannot make the folder /dev/null (File exists)"),
+        ("hydra.run.dir=???", "hydra.run.dir: cannot make the folder"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_a_line(
+    argument: str, told: str, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([argument]) == 2
+    assert any(line.startswith(told) for line in said(capsys))
+    assert not runs
