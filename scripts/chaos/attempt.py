@@ -83,6 +83,8 @@ def started(work: Callable[[], int], folder: Path, log: Path) -> int:
     sys.stderr.flush()
     child = os.fork()
     if child:
+        with suppress(OSError):  # the child has done so, and may have ended
+            os.setpgid(child, child)
         return child
     return _be_child(work, folder, log)
 
