@@ -92,7 +92,7 @@ def load_run(folder: Path, runtime: Runtime, trust: bool = False) -> TrainedRun:
     """
     composed = stored_config(folder, "run", trust)
     tensors, state = checkpoint.load_finished(folder, "run")
-    if set(state["views"]) != set(composed.views):
+    if set(state["views"]) != set(composed.get("views") or ()):
         raise UserError(f"run: {folder} has a checkpoint of other views, {', '.join(state['views'])}, than its config")
     for name, described in state["views"].items():
         if "section" in described:
