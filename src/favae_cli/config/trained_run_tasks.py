@@ -207,10 +207,13 @@ def require_place(output: Path, overwrite: bool) -> None:
     """Refuse to write `output` over what is there, unless it is a file that may be replaced.
 
     Raises:
-        UserError: it is a folder, or a file that may not.
+        UserError: it is a folder, in none, or a file that may not.
     """
     if output.is_dir():
         raise UserError(f"output: {output} is a folder; name a file in it")
+    there = next(folder for folder in output.absolute().parents if os.path.lexists(folder))
+    if not there.is_dir():
+        raise UserError(f"output: {there} is a file, in which none can be; name one in a folder")
     if os.path.lexists(output) and not overwrite:
         raise UserError(f"output: {output} is there already; overwrite=true replaces it")
 
