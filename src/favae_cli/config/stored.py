@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
 from favae_cli.common.run_folder import RunFolder
+from favae_cli.common.stored_files import read_config, read_yaml
 from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import config_of_run, shipped_configs
 from favae_cli.config.run import Config
@@ -23,7 +24,9 @@ from favae_cli.config.trust import require_trusted
 
 logger = logging.getLogger(__name__)
 
+CHANGES = TypeAdapter(list[list[str]])  # what is new whenever a run goes on
 _ABSENT = object()
+_SECTIONS = ("task", "data", "views", "model", "schedule", "trainer", "evaluation", "transfer")
 _GONE = ("trainer.strategy",)  # keys of earlier versions that said nothing
 # What earlier versions did before there was the key, where it is not the default of today.
 _WAS = {"model.gamma": 0.0, "views.*.start": "random"}
@@ -40,18 +43,29 @@ def stored_config(folder: Path, key: str, trust: bool = False) -> DictConfig:
         UserError: there is no run in the folder, or a use of one that has left none; or it needs trust.
     """
     file = config_of_run(folder, key)
-    composed = OmegaConf.load(file)
-    if not isinstance(composed, DictConfig):
-        raise UserError(f"{key}: {file} holds no config")
+    composed = read_config(file)
     if not trust:
         require_trusted(composed, folder, key)
-    if isinstance(task := composed.get("task"), str):  # that of a training is a section
+    plain = cast(dict[str, Any], OmegaConf.to_container(composed))
+    if isinstance(task := plain.get("task"), str):  # that of a training is a section
         raise UserError(f"{key}: {folder} holds no run, but what task={task} began; give that command again")
+    _require_sections(plain, file, key)
     for key in _GONE:
         section, _, name = key.rpartition(".")
         OmegaConf.select(composed, section, default={}).pop(name, None)
     composed["trust"] = trust  # whatever it says itself
     return composed
+
+
+def _require_sections(plain: dict[str, Any], file: Path, key: str) -> None:
+    """Refuse a stored config with something else in the place of a section: what fits it up expects them."""
+    sections = {name: plain[name] for name in _SECTIONS if name in plain}
+    views = sections.get("views")
+    if isinstance(views, dict):
+        sections |= {f"views.{name}": section for name, section in views.items()}
+    for name, section in sections.items():
+        if not isinstance(section, dict):
+            raise UserError(f"{key}: {file}: {name} must be a section with keys of its own; put back what was there")
 
 
 def validate_stored(composed: DictConfig) -> Config:
@@ -84,11 +98,10 @@ def record_changes(folder: Path, config: Config) -> None:
     new = {name: value for name, value in config.trainer.model_dump(mode="json").items() if value != before[name]}
     if not new:
         return
-    composed = OmegaConf.load(run.config)
+    composed = read_config(run.config)
     for name, value in new.items():
         OmegaConf.update(composed, f"trainer.{name}", value, force_add=True)
-    earlier = OmegaConf.to_container(OmegaConf.load(run.changes)) if run.changes.is_file() else []
-    assert isinstance(earlier, list)
+    earlier = read_yaml(run.changes, CHANGES) if run.changes.is_file() else []
     lines = [f"trainer.{name}={'null' if value is None else value}" for name, value in new.items()]
     logger.info("goes on with %s", " ".join(lines))
     with replacing(run.changes) as file:

@@ -16,7 +16,7 @@ from favae_cli.config.trained_run_tasks import OnDataConfig, OnInputConfig, OnSa
 from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.data.align_to_run import aligned
 from favae_cli.data.fingerprint import Fingerprint
-from favae_cli.data.images.decoding import DECODE_ERRORS, FORMATS, Transform, decode, is_grey
+from favae_cli.data.images.decoding import DECODE_ERRORS, FORMATS, Transform, decode, is_grey, opened
 from favae_cli.data.loading import loaded
 from favae_cli.training.identity import TOLD
 from favae_cli.training.trained_run import TrainedRun, empty_view
@@ -216,7 +216,7 @@ class _Header:
     @classmethod
     def read(cls, path: Path) -> _Header:
         try:
-            with Image.open(path, formats=FORMATS) as image:
+            with opened(path) as image:
                 return cls(image.size, is_grey(image.mode))
         except DECODE_ERRORS as error:
             reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)

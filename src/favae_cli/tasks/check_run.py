@@ -96,7 +96,7 @@ def _bad_json(file: Path, texts: Iterable[str]) -> Iterable[str]:
     for number, text in enumerate(texts, start=1):
         try:
             json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             yield f"{file}: line {number} is damaged: {error}"
 
 
@@ -126,5 +126,5 @@ def _health(run: RunFolder) -> list[str]:
     try:
         found = json.loads(run.health.read_text())
         return [f"{each['view'] or 'model'}: {each['told']}; {each['advice']}" for each in found]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []  # not there, or told above

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.build import build_model
 from favae_cli.training.identity import Identity
+from favae_cli.training.run_log import final_numbers
 from favae_cli.training.run_state import keep_sizes, unpack
 from favae_cli.views import FrozenView, LinearView, View, build_view
 
@@ -99,6 +99,8 @@ def load_run(folder: Path, runtime: Runtime, trust: bool = False) -> TrainedRun:
     composed = stored_config(folder, "run", trust)
     tensors, state = checkpoint.load_finished(folder, "run")
     identity = Identity.stored(RunFolder(folder).last)
+    if set(state["views"]) != set(composed.get("views") or ()):
+        raise UserError(f"run: {folder} has a checkpoint of other views, {', '.join(state['views'])}, than its config")
     for name, described in state["views"].items():
         if "section" in described:
             composed.views[name] = {**described["section"], "data": composed.views[name].data}
@@ -122,16 +124,7 @@ def load_run(folder: Path, runtime: Runtime, trust: bool = False) -> TrainedRun:
         if "section" in described and isinstance(model, FAVAE) and isinstance(section, VaeViewConfig):
             model.views[name] = FrozenView(section, views[name].shape, runtime)
     unpack(tensors, {}, model, {})
-    metrics = _metrics(RunFolder(folder).metrics)
-    return TrainedRun(folder, config, model, views, runtime, metrics, identity.data if identity else None)
-
-
-def _metrics(file: Path) -> dict[str, float]:
-    try:
-        found: dict[str, float] = json.loads(file.read_text()) if file.is_file() else {}
-    except ValueError as error:
-        raise UserError(f"run: {file} is damaged: {error}; favae-run resume={file.parent} makes it again") from error
-    return found
+    return TrainedRun(folder, config, model, views, runtime, final_numbers(folder), identity.data if identity else None)
 
 
 def empty_view(like: ViewData, samples: int) -> ViewData:

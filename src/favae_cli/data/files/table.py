@@ -5,19 +5,26 @@ from __future__ import annotations
 import csv
 import sys
 import zipfile
-import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.own_files import NPY
-from favae_cli.data.files.numpy_arrays import mapped_part, memory_mapped
+from favae_cli.data.files.numpy_arrays import (
+    NUMPY_ERRORS,
+    first_line,
+    mapped_part,
+    memory_mapped,
+    require_within_reason,
+)
+from favae_cli.data.files.parquet import read_parquet
 from favae_cli.data.files.webdataset import TAR, read_shards
 
 PARQUET = (".parquet", ".pq")
@@ -46,6 +53,7 @@ class Table:
         arrays: of an .npz file the arrays of two dimensions or more, (N, ...); and .npy files that have a row for each
             of its own, by their names.
         unread: names of the arrays that were not asked for.
+        odd: columns that hold neither numbers nor texts, and what they hold.
         key: the column that names the samples; None: their row does.
         missing: cells that hold no value.
     """
@@ -56,11 +64,12 @@ class Table:
     unread: tuple[str, ...] = ()
     key: str | None = None
     missing: Collection[str] = ("",)
+    odd: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
         """Of all columns and arrays."""
-        return [*map(str, self.frame.columns), *self.arrays, *self.unread]
+        return [*map(str, self.frame.columns), *self.arrays, *self.unread, *self.odd]
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -128,6 +137,8 @@ class Table:
         return list(found)
 
     def _lacks(self, what: str, name: str, key: str) -> UserError:
+        if name in self.odd:
+            return UserError(f"{key}: column {name!r} of {self.path} holds {self.odd[name]}; use numbers or texts")
         if name in self.arrays:
             shape = self.arrays[name].shape
             return UserError(f"{key}: {name!r} of {self.path} is an array {shape}, no column; use array: {name}")
@@ -164,22 +175,22 @@ def read_table(
         )
         arrays = {name: array for name, array in found.items() if array.ndim > 1}
         return Table(path, frame, arrays, unread, key, missing)
+    odd: dict[str, str] = {}
     try:
         if suffix in PARQUET:
-            frame = pd.read_parquet(path)
-            frame = frame.reset_index() if any(frame.index.names) else frame
+            frame, odd = read_parquet(path)
         else:
             frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, pa.ArrowException) as error:
         kind = "Parquet" if suffix in PARQUET else "CSV (UTF-8, comma-separated)"
-        raise UserError(f"{path}: cannot be read as {kind}: {str(error).splitlines()[0]}") from error
+        raise UserError(f"{path}: cannot be read as {kind}: {first_line(error)}") from error
     if not isinstance(frame.index, pd.RangeIndex) and suffix not in PARQUET:
         raise UserError(f"{path}: its rows have more cells than its header has names")
     if frame.empty:
         raise UserError(f"{path}: the table has no row")
     if suffix not in PARQUET and (frame.iloc[:, -1] == "").any():  # as pandas fills up a row that ends early
         _require_whole_rows(path, len(frame.columns))
-    return Table(path, frame, key=key, missing=missing)
+    return Table(path, frame, key=key, missing=missing, odd=odd)
 
 
 def _require_whole_rows(path: Path, columns: int) -> None:
@@ -192,6 +203,8 @@ def _require_whole_rows(path: Path, columns: int) -> None:
                 if 0 < len(row) < columns:
                     told = f"line {rows.line_num} has {len(row)} of the {columns} cells that the header names"
                     raise UserError(f"{path}: {told}; is the file whole? An empty cell needs its comma")
+    except csv.Error as error:
+        raise UserError(f"{path}: cannot be read as CSV (UTF-8, comma-separated): {first_line(error)}") from error
     finally:
         csv.field_size_limit(limit)
 
@@ -219,12 +232,12 @@ def _read_arrays(path: Path, wanted: Sequence[str]) -> tuple[dict[str, np.ndarra
         zipfile.ZipFile(path).close()  # of other files np.load makes something else
         with np.load(path) as file:
             names = [name for name in file.files if any(name == want or fnmatchcase(name, want) for want in wanted)]
+            require_within_reason(path, names)
             parts = {name: mapped_part(path, name) for name in names}
             found = {name: file[name] if part is None else part for name, part in parts.items()}
             there = file.files
-    except (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        reason = (str(error) or "it is not whole").splitlines()[0]
-        raise UserError(f"{path}: cannot be read as .npz of numbers and texts: {reason}") from error
+    except NUMPY_ERRORS as error:
+        raise UserError(f"{path}: cannot be read as .npz of numbers and texts: {first_line(error)}") from error
     for name, array in found.items():
         if array.ndim == 0 or not len(array):
             raise UserError(f"{path}: array {name!r} has no row")
