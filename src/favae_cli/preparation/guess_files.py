@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from favae_cli.common.errors import UserError
-from favae_cli.data.files.table import NUMPY, PARQUET, Table, read_table
+from favae_cli.data.files.delimited import SUFFIXES as TEXT
+from favae_cli.data.files.delimited import TextFormat, how_written, is_delimited
+from favae_cli.data.files.foreign import FOREIGN
+from favae_cli.data.files.table import NUMPY, Table, read_table
 from favae_cli.preparation.guess_columns import (
     KEY_NAME,
     ColumnKind,
@@ -22,7 +25,7 @@ from favae_cli.preparation.guess_columns import (
 )
 from favae_cli.preparation.guess_views import GuessedView, apart, as_name, guess_views
 
-SUFFIXES = (".csv", *PARQUET, NUMPY)
+SUFFIXES = (*TEXT, *FOREIGN, NUMPY)
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Found:
         key, split, group: columns that name the samples, say their split, or name groups of them.
         views: those of several files have their `table` in their source.
         left_out: a line on each column that no view has.
+        written: how all files of text are written, where that is not plain; None where they differ or are.
+        notes: on what was made of the files.
     """
 
     root: Path
@@ -71,6 +76,8 @@ class Found:
     group: str | None
     views: tuple[GuessedView, ...]
     left_out: tuple[str, ...]
+    written: TextFormat | None
+    notes: tuple[str, ...]
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:
@@ -91,7 +98,7 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def _is_table(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES
+    return is_delimited(path) or path.suffix.lower() in SUFFIXES
 
 
 def guess_files(paths: Sequence[Path], missing: Collection[str]) -> Found:
@@ -124,7 +131,10 @@ def guess_files(paths: Sequence[Path], missing: Collection[str]) -> Found:
     if not views:
         told = f"input: no view could be made of any column of {', '.join(tables)}"
         raise UserError("\n".join([told, *left_out]))
-    return Found(root, main, max(map(len, tables.values())), key, split, group, _distinct(views), tuple(left_out))
+    rows, notes = max(map(len, tables.values())), [note for table in tables.values() for note in table.notes]
+    ways = {table.written for table in tables.values() if table.written}
+    written = ways.pop() if len(ways) == 1 and any(how_written(way) for way in ways) else None
+    return Found(root, main, rows, key, split, group, _distinct(views), tuple(left_out), written, tuple(notes))
 
 
 def _cells(table: Table) -> dict[str, np.ndarray]:

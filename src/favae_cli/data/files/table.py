@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Sequence
@@ -17,10 +15,11 @@ import pandas as pd
 from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.own_files import NPY
+from favae_cli.data.files.delimited import TextFormat, how_written, read_delimited
+from favae_cli.data.files.foreign import FOREIGN, read_foreign
 from favae_cli.data.files.numpy_arrays import mapped_part, memory_mapped
 from favae_cli.data.files.webdataset import TAR, read_shards
 
-PARQUET = (".parquet", ".pq")
 NUMPY = ".npz"
 
 
@@ -48,6 +47,8 @@ class Table:
         unread: names of the arrays that were not asked for.
         key: the column that names the samples; None: their row does.
         missing: cells that hold no value.
+        written: how text was written in it.
+        notes: on what was made of the file.
     """
 
     path: Path
@@ -56,6 +57,8 @@ class Table:
     unread: tuple[str, ...] = ()
     key: str | None = None
     missing: Collection[str] = ("",)
+    written: TextFormat | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -135,9 +138,13 @@ class Table:
 
 
 def read_table(
-    path: Path, wanted: Sequence[str] = ("*",), key: str | None = None, missing: Collection[str] = ("",)
+    path: Path,
+    wanted: Sequence[str] = ("*",),
+    key: str | None = None,
+    missing: Collection[str] = ("",),
+    text: TextFormat | None = None,
 ) -> Table:
-    """Read a Parquet, .npz or .npy file (by its suffix) or a CSV file; a named index of Parquet is a column.
+    """Read an .npz or .npy file, one of another program, or else a table written as text, by its suffix.
 
     An .npy file is a table without columns; its array is added by `with_array`. A .tar file, or a name of several, is
     read as `read_shards` says.
@@ -146,6 +153,7 @@ def read_table(
         path: of the file.
         wanted: names and patterns of the arrays to read of an .npz file; of other files all columns are read.
         key, missing: as `Table` has them.
+        text: what is known of how text is written; None: nothing.
 
     Raises:
         UserError: the file is no such table, is empty, or has rows longer or shorter than its header, or arrays of
@@ -164,36 +172,12 @@ def read_table(
         )
         arrays = {name: array for name, array in found.items() if array.ndim > 1}
         return Table(path, frame, arrays, unread, key, missing)
-    try:
-        if suffix in PARQUET:
-            frame = pd.read_parquet(path)
-            frame = frame.reset_index() if any(frame.index.names) else frame
-        else:
-            frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, OSError) as error:
-        kind = "Parquet" if suffix in PARQUET else "CSV (UTF-8, comma-separated)"
-        raise UserError(f"{path}: cannot be read as {kind}: {str(error).splitlines()[0]}") from error
-    if not isinstance(frame.index, pd.RangeIndex) and suffix not in PARQUET:
-        raise UserError(f"{path}: its rows have more cells than its header has names")
-    if frame.empty:
-        raise UserError(f"{path}: the table has no row")
-    if suffix not in PARQUET and (frame.iloc[:, -1] == "").any():  # as pandas fills up a row that ends early
-        _require_whole_rows(path, len(frame.columns))
-    return Table(path, frame, key=key, missing=missing)
-
-
-def _require_whole_rows(path: Path, columns: int) -> None:
-    """Refuse a CSV file with a row of fewer cells, such as a copy that was cut off has at its end."""
-    limit = csv.field_size_limit(sys.maxsize)  # that of pandas is no other
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.reader(file)
-            for row in rows:
-                if 0 < len(row) < columns:
-                    told = f"line {rows.line_num} has {len(row)} of the {columns} cells that the header names"
-                    raise UserError(f"{path}: {told}; is the file whole? An empty cell needs its comma")
-    finally:
-        csv.field_size_limit(limit)
+    if suffix in FOREIGN:
+        return Table(path, read_foreign(path), key=key, missing=missing)
+    read = read_delimited(path, text or TextFormat(), missing)
+    seems = how_written(read.written)
+    notes = [f"{path.name} has {seems}", *read.notes] if seems else read.notes
+    return Table(path, read.frame, key=key, missing=missing, written=read.written, notes=tuple(notes))
 
 
 def with_array(table: Table, name: str, path: Path) -> Table:
