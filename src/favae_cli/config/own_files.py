@@ -82,7 +82,13 @@ class ImageData(OwnView, Pixels):
         return self
 
 
-class BinaryData(OwnView):
+class _Columns(OwnView):
+    """A view of columns, some of which patterns name."""
+
+    without: list[Text] | None = Field(description="columns to leave out, of those that patterns name")
+
+
+class BinaryData(_Columns):
     """Attributes, 0 or 1 each: columns as they are, and categories of other columns."""
 
     kind: Literal["binary"]
@@ -99,14 +105,14 @@ class BinaryData(OwnView):
         return [*self.columns, *self.binarise]
 
 
-class RealData(OwnView):
+class RealData(_Columns):
     """Columns of numbers, each with a unit of its own."""
 
     kind: Literal["real"]
     columns: Columns = Field(description="columns of numbers")
 
 
-class CategoricalData(OwnView):
+class CategoricalData(_Columns):
     """Columns of categories, which need no order."""
 
     kind: Literal["categorical"]
@@ -122,7 +128,7 @@ class TextData(OwnView):
     column: Text = Field(description="texts")
 
 
-class _Numbers(OwnView):
+class _Numbers(_Columns):
     columns: Columns | None = Field(description="columns of numbers")
     array: Text | None = Field(description="of an .npz file, or an .npy file")
 

@@ -81,7 +81,7 @@ class Found:
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:
-    """The tables among `paths`, and those in folders among them.
+    """The tables among `paths`, and those in folders among them, in which .txt is the suffix of texts to read.
 
     Raises:
         UserError: a path that is not there, is no table, or a folder without one.
@@ -90,7 +90,8 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise UserError(f"input: there is no file or folder {path}")
-        tables = [each for each in (sorted(path.iterdir()) if path.is_dir() else [path]) if _is_table(each)]
+        inside = [each for each in (sorted(path.iterdir()) if path.is_dir() else ()) if each.suffix.lower() != ".txt"]
+        tables = [each for each in (inside if path.is_dir() else [path]) if _is_table(each)]
         if not tables:
             raise UserError(f"input: {path} {'holds' if path.is_dir() else 'is'} no {', '.join(SUFFIXES)} file")
         files |= dict.fromkeys(tables)
@@ -123,7 +124,7 @@ def guess_files(paths: Sequence[Path], missing: Collection[str]) -> Found:
     left_out: list[str] = []
     for file in files:
         rest = {name: guess for name, guess in file.guesses.items() if name not in (split, group)}
-        own = guess_views(file.table, rest, file.cells, root)
+        own = guess_views(file.table, rest, file.cells, root, alone=len(files) == 1)
         if len(files) == len(own) == 1:
             own = apart(own[0], rest, file.cells)
         views += own if len(files) == 1 else [_of_file(view, file, alone=len(own) == 1) for view in own]
@@ -144,7 +145,12 @@ def _cells(table: Table) -> dict[str, np.ndarray]:
 def _file(name: str, table: Table, cells: dict[str, np.ndarray], key: str | None, root: Path) -> File:
     columns = {column: values for column, values in cells.items() if column != key}
     guesses = {column: guess_column(column, values, root) for column, values in columns.items()}
-    return File(name, table, cells, {column: less_misnamed(column, guess) for column, guess in guesses.items()})
+    return File(
+        name,
+        replace(table, key=key),
+        cells,
+        {column: less_misnamed(column, guess) for column, guess in guesses.items()},
+    )
 
 
 def _shared_key(cells: dict[str, dict[str, np.ndarray]]) -> str:

@@ -109,13 +109,29 @@ class Table:
             raise self._lacks("array", name, key)
         return self.arrays[name]
 
-    def matching(self, patterns: Iterable[str], key: str) -> list[str]:
+    def matching(self, patterns: Iterable[str], key: str, without: Iterable[str] = ()) -> list[str]:
         """The columns that `patterns` name, such as "pixel_*", each once; those of a pattern in the file's order.
+
+        Args:
+            patterns: of columns.
+            key: the config key of the view, whose `columns` they are.
+            without: patterns of columns that are left out of these.
 
         Raises:
             NoSuchColumn: a name or a pattern that fits no column.
-            UserError: a column whose name has a slash, or an array of more than one dimension.
+            UserError: no column is left, a column whose name has a slash, or an array of more than one dimension.
         """
+        left_out = set(self._fitting(without, f"{key}.without"))
+        found = [name for name in self._fitting(patterns, f"{key}.columns") if name not in left_out]
+        if left_out and not found:
+            raise UserError(f"{key}.without: leaves none of the columns")
+        for name in found:
+            if "/" in name:
+                told = f"the slash in column {name!r} would split the names of metrics; rename it"
+                raise UserError(f"{key}.columns: {told}, or leave it out by {key}.without")
+        return found
+
+    def _fitting(self, patterns: Iterable[str], key: str) -> list[str]:
         names = [str(name) for name in self.frame.columns]
         found: dict[str, None] = {}
         for pattern in patterns:
@@ -125,9 +141,6 @@ class Table:
             if not fitting:
                 raise self._lacks("column", pattern, key)
             found |= dict.fromkeys(fitting)
-        for name in found:
-            if "/" in name:
-                raise UserError(f"{key}: the slash in column {name!r} would split the names of metrics; rename it")
         return list(found)
 
     def _lacks(self, what: str, name: str, key: str) -> UserError:

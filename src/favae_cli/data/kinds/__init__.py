@@ -73,7 +73,7 @@ def _numbers(table: Table, view: RealData | VectorData | CountsData, key: str) -
         values = array_numbers(table, view.array, f"{key}.array", "(N, D)", counts)
         columns = [f"{view.array}_{index}" for index in range(values.shape[1])]
         return masked_view(values, columns, written=[table.arrays[view.array].dtype] * len(columns))
-    columns = table.matching(view.columns or (), f"{key}.columns")
+    columns = table.matching(view.columns or (), key, view.without or ())
     values, dtypes = column_numbers(table, columns, f"{key}.columns", counts)
     return masked_view(values, columns, written=dtypes)
 

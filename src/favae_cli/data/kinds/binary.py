@@ -27,7 +27,7 @@ def read(table: Table, view: BinaryData, key: str) -> ViewData:
     Raises:
         UserError: a column that is not there or not binary, a category that never occurs, or two of one name.
     """
-    columns = table.matching(view.columns, f"{key}.columns")
+    columns = table.matching(view.columns, key, view.without or ())
     parsed = gather(partial(_parsed, table, column, f"{key}.columns") for column in columns)
     attributes = [(column, values) for column, (values, _) in zip(columns, parsed, strict=True)]
     written = [way for _, way in parsed]
