@@ -14,7 +14,7 @@ import pytest
 from favae_cli.common.errors import UserError
 from favae_cli.data.files.table import read_table
 
-GRADES = {1: "low", 2: "middle", 3: "high"}
+GRADES: dict[int | float, str] = {1: "low", 2: "middle", 3: "high"}
 
 
 def survey() -> pd.DataFrame:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -47,6 +46,11 @@ def _stata(path: Path) -> pd.DataFrame:
         return pd.read_stata(path, convert_categoricals=False)
 
 
+def _excel(path: Path) -> pd.DataFrame:
+    """The first sheet; words such as NA stay what they are."""
+    return pd.read_excel(path, keep_default_na=False, na_values=[""])
+
+
 def _spss(path: Path) -> pd.DataFrame:
     """With labels in place of codes.
 
@@ -67,7 +71,7 @@ FOREIGN: dict[str, tuple[str, Read]] = {
     ".parquet": ("Parquet", pd.read_parquet),
     ".pq": ("Parquet", pd.read_parquet),
     ".feather": ("Feather", pd.read_feather),
-    ".xlsx": ("Excel", partial(pd.read_excel, keep_default_na=False, na_values=[""])),
+    ".xlsx": ("Excel", _excel),
     ".dta": ("Stata", _stata),
     ".sav": ("SPSS", _spss),
 }

@@ -49,6 +49,7 @@ class Table:
         missing: cells that hold no value.
         written: how text was written in it.
         notes: on what was made of the file.
+        new: whether its samples are for a model that is trained already, so that columns of it may be empty.
     """
 
     path: Path
@@ -59,6 +60,7 @@ class Table:
     missing: Collection[str] = ("",)
     written: TextFormat | None = None
     notes: tuple[str, ...] = ()
+    new: bool = False
 
     @property
     def names(self) -> list[str]:

@@ -82,6 +82,6 @@ def _texts(table: Table, view: TextData, key: str) -> ViewData:
     """Texts as they are: only an empty cell is a missing one, for any word may be meant."""
     cells = table.column(view.column, f"{key}.column")
     present = cells != ""
-    if not present.any():
+    if not (present.any() or table.new):
         raise UserError(f"{key}.column: column {view.column!r} is empty in every row of {table.path}")
     return ViewData(cells[present], np.where(present, np.cumsum(present) - 1, -1).astype(np.int64))

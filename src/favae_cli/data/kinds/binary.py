@@ -35,7 +35,8 @@ def read(table: Table, view: BinaryData, key: str) -> ViewData:
         cells = table.values(column, f"{key}.binarise")
         empty = np.nan if view.empty == "missing" else 0.0
         for name, accepted in categories.items():
-            _require_occurring(accepted, cells, column, f"{key}.binarise.{column}.{name}")
+            if not table.new:
+                _require_occurring(accepted, cells, column, f"{key}.binarise.{column}.{name}")
             attributes.append((name, np.where(cells == "", empty, np.isin(cells, accepted))))
             written.append(BIT)
     names = [name for name, _ in attributes]

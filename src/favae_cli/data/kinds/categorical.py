@@ -31,7 +31,7 @@ def read(table: Table, view: CategoricalData, key: str) -> ViewData:
         if "=" in column:
             raise UserError(f"{key}: the = in column {column!r} is to part it from its categories; rename it")
         found = len(set(values) - {""})
-        if not found:
+        if not (found or table.new):
             raise UserError(f"{key}: column {column!r} is empty in every row of {table.path}")
         if found > MOST:
             raise UserError(
