@@ -13,7 +13,7 @@ PAPER = $(BIN)/python scripts/paper.py $(if $(CELEBA),--celeba "$(CELEBA)") $(if
 BENCH := engine threads recovery training phases memory scaling
 
 .DEFAULT_GOAL := help
-.PHONY: help install run paper paper-quick compare test test-fast test-gpu bench lint docs format wheel clean
+.PHONY: help install run paper paper-quick compare test test-fast test-gpu bench chaos lint docs format wheel clean
 
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ bench: $(TOOLS) ## Measure speed, memory and recovery beside other packages, int
 	$(PIP) -e ".[bench]"
 	for topic in $(BENCH); do $(BIN)/python scripts/bench/$$topic.py || exit; done
 	$(BIN)/python scripts/bench/imputation.py
+
+chaos: $(TOOLS) ## Attack the program at random for SECONDS= or MINUTES=, else until Ctrl-C; SEED= begins at that attempt
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/chaos/chaos.py $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \
+		$(if $(SECONDS)$(MINUTES),--seconds $(or $(SECONDS),$$((60 * $(MINUTES)))))
 
 docs: $(TOOLS) ## Build the documentation, with the reference of all keys, into site/
 	$(PIP) -e ".[docs]"

@@ -31,6 +31,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 from torch import nn
 
+from favae_cli.command_line.user_configs import SoundFiles
 from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.models import JointModelConfig
@@ -96,7 +97,7 @@ def merged_once() -> Iterator[None]:
     chosen, merged = dict[Any, DefaultsList](), dict[int, bytes]()
 
     def files(repo: IConfigRepository) -> tuple[tuple[str, bytes], ...]:
-        folders = [source.path for source in repo.get_sources() if source.scheme() == "file"]
+        folders = [source.path for source in repo.get_sources() if source.scheme() in ("file", SoundFiles.scheme())]
         paths = [path for folder in folders for path in glob(f"{folder}/**/*.yaml", recursive=True)]
         return tuple((path, Path(path).read_bytes()) for path in paths)
 

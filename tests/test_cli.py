@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 import favae_cli
 from favae_cli.cli import main
 from favae_cli.command_line.help_text import GROUPS
-from favae_cli.common.errors import UserError
+from favae_cli.common.errors import Interrupted, UserError
 from favae_cli.config.folders import config_folders, shipped_configs
 from favae_cli.config.run import Config
 
@@ -420,3 +421,100 @@ def test_resume_needs_the_folder_of_a_run(runs: Runs, capsys: pytest.CaptureFixt
         "resume: empty is not the folder of a sweep; it has no multirun.yaml; one run goes on without -m",
     ]
     assert runs == []
+
+
+BOMB = "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            b"# @package _global_\ndefaults: [/experiment: mine]\n",
+            "its defaults list leads back to itself",
+        ),
+        ("seed: 1\n".encode("utf-16"), "is no text in UTF-8"),
+        (BOMB.encode(), "stand for more than"),
+        (b"seed: " + b"[" * 5000, "is damaged, or holds something else"),
+    ],
+)
+def test_an_experiment_without_end_or_sense_is_a_line(
+    text: bytes, told: str, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path("configs/experiment/mine.yaml")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(text)
+    assert main(["experiment=mine"]) == 2
+    (line,) = said(capsys)
+    assert told in line
+    assert "experiment/mine" in line
+    assert not runs
+    assert main(["--help"]) == 0  # which shows the first line of each
+
+
+CALL = "from favae_cli.cli import main; import sys; code = main({arguments}); sys.exit(code)"
+
+
+def test_help_needs_nobody_who_listens() -> None:
+    call = [sys.executable, "-c", CALL.format(arguments=["--help"])]
+    environment = os.environ | {"PYTHONPATH": str(Path(favae_cli.__file__).parents[1])}
+    closed = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *call], env=environment, capture_output=True, check=False)
+    assert (closed.returncode, closed.stderr) == (0, b"")
+    reading, writing = os.pipe()
+    os.close(reading)
+    gone = subprocess.run(call, env=environment, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (gone.returncode, gone.stderr) == (141, b"")
+
+
+def test_a_folder_that_is_gone_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    gone = Path("gone").absolute()
+    gone.mkdir()
+    os.chdir(gone)
+    gone.rmdir()
+    assert main(["experiment=wine_views"]) == 2
+    assert said(capsys) == ["the folder that favae-run was started in is gone; change to one that is there"]
+
+
+def test_a_stop_that_another_error_is_made_of_is_a_stop(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def composing(arguments: list[str], place: object = None) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except Interrupted as error:
+            raise SystemError("initialisation of a module raised unreported exception") from error
+
+    monkeypatch.setattr("favae_cli.cli._dispatch", composing)
+    assert main([]) == 130
+    assert said(capsys) == ["stopped"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("~trainer=1.5", "~trainer=1.5: names no option; there are default"),
+        ("schedule=[[1]]", "schedule=[[1]]: names no option; there are default"),
+        ("trainer.threads=100000000000000000000", "trainer.threads: must be less than or equal to 1024"),
+        ("trainer.threads=1e20", "trainer.threads: must be a valid integer"),
+        ("data.samples=1000000000000", "data.samples: must be less than or equal to 2147483647"),
+        (
+            "trainer.warm_up_steps=9223372036854775808",
+            "trainer.warm_up_steps: must be a whole number of",
+        ),
+        ("evaluation.edit.strengths=[1e308]", "evaluation.edit.strengths.0: must be "),
+        ("trainer.learning_rate=1e308", "trainer.learning_rate: must be at most 1e+30 in size, got 1e+308"),
+        ("cache='\0'", "cache: no file can have the name"),
+        (f"cache={'a' * 300}", "cache: no file can have the name"),
+        ("pretrained=~nobody-of-this-name/x", "pretrained: there is no user ~nobody-of-this-name"),
+        ("hydra.run.dir='\0'", "hydra.run.dir: cannot make the folder \\x00 (embedded null byte)"),
+        ("hydra.run.dir=/dev/null", "hydra.run.dir: cannot make the folder /dev/null (File exists)"),
+        ("hydra.run.dir=???", "hydra.run.dir: cannot make the folder"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_a_line(
+    argument: str, told: str, runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([argument]) == 2
+    assert any(line.startswith(told) for line in said(capsys))
+    assert not runs

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from favae_cli import __version__
 from favae_cli.command_line.help_text import help_text
-from favae_cli.common.errors import Interrupted, PastHydra, UserError
+from favae_cli.common.errors import Interrupted, PastHydra, UserError, printable
 from favae_cli.config.folders import config_folders, shipped_configs
 from favae_cli.machine.launcher_environment import Place, find_place
+from favae_cli.machine.limits import heard, memory_told, require_folder
 from favae_cli.machine.stop_signals import StopRequest
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from favae_cli.config.run import Config
     from favae_cli.config.trained_run_tasks import UseConfig
 
-BUG, MISTAKE, INTERRUPTED = 1, 2, 130  # exit codes
+BUG, MISTAKE, INTERRUPTED, UNHEARD = 1, 2, 130, 141  # exit codes; the last is that of programs whose reader has gone
 _ASIDE = ("hydra.run.dir=.", "hydra.output_subdir=null")  # leaves no folder
 
 
@@ -35,23 +36,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after the program's name; those of the process when None.
 
     Returns:
-        The exit code: 2 for a mistake, 130 for a run that was interrupted.
+        The exit code: 2 for a mistake, 130 for a run that was interrupted, 141 where nobody reads what is said.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    stop = StopRequest()
+    with heard():
+        try:
+            with stop.handling(), memory_told():  # a run has a stop of its own, which knows what is to be saved
+                require_folder()
+                return _answer(arguments)
+        except (UserError, Interrupted) as ending:
+            return _tell(ending)
+        except Exception:
+            if not stop.asked:
+                raise
+            return _tell(Interrupted())  # it came in the middle of an import, say, which makes another error of it
+    return UNHEARD
+
+
+def _answer(arguments: list[str]) -> int:
     if "--help" in arguments or "-h" in arguments:
         sys.stdout.write(help_text(config_folders()))
         return 0
     if "--version" in arguments:
         sys.stdout.write(f"favae-run {__version__}\n")
         return 0
-    try:
-        with StopRequest().handling():  # a run has one of its own, which knows what is to be saved
-            place = find_place(os.environ)
-            if place is not None:
-                return _in_company(arguments, place)
-            _dispatch(arguments)
-    except (UserError, Interrupted) as ending:
-        return _tell(ending)
+    place = find_place(os.environ)
+    if place is not None:
+        return _in_company(arguments, place)
+    _dispatch(arguments)
     return 0
 
 
@@ -134,17 +147,18 @@ def _job(composed: DictConfig) -> float | None:
     settings = HydraConfig.get()
     directory = Path(settings.runtime.output_dir)
     try:
-        primary = settings.job.config_name
-        if primary == INIT:
-            _init(validate_init(composed))
-        elif primary == CHECK:
-            _check(composed)
-        elif primary == USE:
-            _use(validate_use(composed), directory)
-        elif settings.mode == RunMode.MULTIRUN:
-            return _run_of_sweep(validate(composed), settings)
-        else:
-            return _run(validate(composed), directory)
+        with memory_told():
+            primary = settings.job.config_name
+            if primary == INIT:
+                _init(validate_init(composed))
+            elif primary == CHECK:
+                _check(composed)
+            elif primary == USE:
+                _use(validate_use(composed), directory)
+            elif settings.mode == RunMode.MULTIRUN:
+                return _run_of_sweep(validate(composed), settings)
+            else:
+                return _run(validate(composed), directory)
         return None
     except UserError as mistake:
         if settings.mode == RunMode.MULTIRUN:
@@ -191,7 +205,7 @@ def _check(composed: DictConfig) -> None:
 
 
 def _tell(ending: UserError | Interrupted) -> int:
-    for line in (str(ending) or "stopped").splitlines():
+    for line in printable(str(ending) or "stopped").split("\n"):
         sys.stderr.write(f"favae-run: {line}\n")
     return _code(ending)
 

@@ -1,12 +1,16 @@
 """Files that are whole or not there."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import favae_cli
 from favae_cli.common.errors import Interrupted
 from favae_cli.common.files import replacing
+from favae_cli.common.run_lock import holding
 
 
 def test_what_was_begun_when_a_stop_came_is_gone_and_the_old_file_stays(tmp_path: Path) -> None:
@@ -42,3 +46,30 @@ def test_it_can_be_read_by_whom_any_new_file_can(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert (tmp_path / "numbers.json").stat().st_mode & 0o777 == 0o640
+
+
+KILLED = """
+import os, signal
+from pathlib import Path
+from favae_cli.common.files import replacing
+with replacing(Path("numbers.json")) as file, replacing(Path("other.json")):
+    file.write_text("ha")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_writer_left_is_taken_away_by_the_next_and_nobody_elses(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(favae_cli.__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", KILLED], env=environment, cwd=tmp_path, check=False)
+    assert len([*tmp_path.glob(".*.part")]) == 2
+    path = tmp_path / "numbers.json"
+    with replacing(path) as file:
+        with replacing(path) as second:  # while the first still writes
+            second.write_text("second")
+        assert file.exists()
+        file.write_text("whole")
+    assert path.read_text() == "whole"
+    (left,) = tmp_path.glob(".*.part")
+    assert left.name.startswith(".other.json.")
+    with holding(tmp_path):
+        assert not left.exists()

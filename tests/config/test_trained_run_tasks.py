@@ -26,6 +26,7 @@ from favae_cli.config.trained_run_tasks import (
     TranslateConfig,
     UseConfig,
     changed_data,
+    require_place,
     validate_use,
 )
 
@@ -203,3 +204,17 @@ def test_changes_that_do_not_fit_the_data_are_refused() -> None:
         with pytest.raises(UserError) as refused:
             changed_data(own_data(), changes)
         assert str(refused.value).startswith(told)
+
+
+def test_an_output_is_a_file_in_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "file.csv").touch()
+    require_place(tmp_path / "new" / "folder" / "a.csv", overwrite=False)
+    for output, told in (
+        (tmp_path, "is a folder"),
+        (tmp_path / "file.csv" / "a.csv", "is a file, in which none can be"),
+        (tmp_path / "file.csv" / "b" / "a.csv", "is a file, in which none can be"),
+        (tmp_path / "file.csv", "is there already"),
+    ):
+        with pytest.raises(UserError, match=rf"^output: .* {told}"):
+            require_place(output, overwrite=False)
+    require_place(tmp_path / "file.csv", overwrite=True)

@@ -37,10 +37,11 @@ def test_a_rival_beside_itself_is_even() -> None:
 
 
 def test_seconds_hold_the_rounds_and_what_came_before(tmp_path: Path) -> None:
+    epoch = {"kind": "epoch", "epoch": 1, "phase": "alone", "view": "large", "seconds": 3.0}
     records = [
-        {"kind": "round", "round": 1, "seconds": 2.0},
-        {"kind": "epoch", "view": "large", "seconds": 3.0, "test/log_likelihood": 7.0, "test/kl": 1.0},
-        {"kind": "epoch", "view": "large", "seconds": 3.0, "test/log_likelihood": 8.0, "test/kl": 1.0},
+        {"kind": "round", "round": 1, "bound": 1.0, "factors/active": 2, "seconds": 2.0},
+        {**epoch, "test/log_likelihood": 7.0, "test/kl": 1.0},
+        {**epoch, "test/log_likelihood": 8.0, "test/kl": 1.0},
     ]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     read = Course.read(tmp_path, "large", start=10.0)

@@ -40,7 +40,10 @@ def run(tmp_path: Path) -> Path:
     (folder / ".hydra" / "config.yaml").write_text("seed: 0 # <b>every</b> number\n")
     (folder / ".hydra" / "overrides.yaml").write_text("- data.attributes=[Smiling,Male]\n")
     (folder / "metrics.json").write_text(json.dumps(METRICS))
-    records = [{"kind": "epoch", "epoch": 12, "round": 1}, {"kind": "round", "round": 1}]
+    records = [
+        {"kind": "epoch", "epoch": 12, "round": 1, "view": "face", "phase": "round"},
+        {"kind": "round", "round": 1, "bound": -7.0, "factors/active": 2},
+    ]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records) + '{"kind": "ep')
     return folder
 

@@ -65,7 +65,7 @@ class FakeRuns:
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
     """A script as a module, by its name."""
-    for folder in (SCRIPTS, SCRIPTS / "bench"):
+    for folder in (SCRIPTS, SCRIPTS / "bench", SCRIPTS / "chaos"):
         monkeypatch.syspath_prepend(folder)
     return import_module
 

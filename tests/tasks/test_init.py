@@ -16,6 +16,7 @@ from PIL import Image
 from favae_cli.cli import main
 from favae_cli.common.errors import UserError
 from favae_cli.config.init_task import InitConfig
+from favae_cli.config.own_files import ManifestConfig
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset, load
 from favae_cli.preparation.guess_columns import Guess, find_key, guess_column
@@ -477,6 +478,22 @@ def test_files_of_which_nothing_can_be_made() -> None:
             init(InitConfig(task="init", input=[Path(path)], name=None, overwrite=False))
         assert str(refused.value) == told
     assert not Path("configs").exists()
+
+
+@pytest.mark.parametrize("odd", ["a\nb", "a\x1b[31mb", "a\x7f\u2028b", "- b: c", "\t# a"])
+def test_odd_signs_in_names_neither_break_the_experiment_nor_steer_a_terminal(
+    odd: str, configs: Configs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = mixed()
+    table[odd] = rng().normal(50, 10, ROWS).round(2)
+    name = f"odd{odd.encode().hex()}"
+    init(InitConfig(task="init", input=[write(table, f"{odd}.csv")], name=name, overwrite=False))
+    shown = Path(f"configs/experiment/{name}.yaml").read_text() + capsys.readouterr().err
+    assert all(sign.isprintable() or sign in "\n\t" for sign in shown)
+    data = configs(name).data
+    assert isinstance(data, ManifestConfig)
+    assert data.table == f"{odd}.csv"
+    assert any(odd in view.reads() for view in data.views.values())
 
 
 # The command line

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from favae_cli.common.errors import UserError
 
@@ -63,3 +66,39 @@ def test_a_run_that_was_never_finished(refusal: Callable[..., str], tmp_path: Pa
     (tmp_path / "begun" / ".hydra" / "config.yaml").touch()
     told = refusal("task=generate", run=tmp_path / "begun")
     assert told == f"run: {tmp_path / 'begun'} is not finished; favae-run resume={tmp_path / 'begun'} goes on with it"
+
+
+@pytest.mark.parametrize("task", ["impute", "translate", "traverse", "interpolate"])
+def test_images_for_a_run_without_a_view_of_images(
+    task: str, refusal: Callable[..., str], mixed_run: Path, photos: Path
+) -> None:
+    told = refusal(f"task={task}", f"input={photos}", run=mixed_run)
+    assert told == "from: the run has no view of images; samples that are rows come from data=... or data.*=..."
+
+
+@pytest.fixture
+def copied(run: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(run, tmp_path / "copied"))
+
+
+@pytest.mark.parametrize("name", ["metrics.json", ".hydra/config.yaml", "checkpoints/last/state.json"])
+@pytest.mark.parametrize("held", [b"", b"[", b"[1]", b"\xff\xfe\0", b"[" * 100_000])
+def test_a_damaged_file_of_a_run(name: str, held: bytes, refusal: Callable[..., str], copied: Path) -> None:
+    (copied / name).write_bytes(held)
+    assert str(copied) in refusal("task=generate", run=copied)
+
+
+@pytest.mark.parametrize(("key", "value"), [("views", 3), ("views", {"face": 3}), ("data", []), ("model", "fa")])
+def test_a_stored_config_with_something_else_in_the_place_of_a_section(
+    key: str, value: Any, refusal: Callable[..., str], copied: Path
+) -> None:
+    stored = OmegaConf.load(copied / ".hydra" / "config.yaml")
+    stored[key] = value
+    OmegaConf.save(stored, copied / ".hydra" / "config.yaml")
+    assert f"{key}{'.face' if value == {'face': 3} else ''} must be a section" in refusal("task=generate", run=copied)
+
+
+def test_the_checkpoint_of_a_run_of_other_views(refusal: Callable[..., str], copied: Path, mixed_run: Path) -> None:
+    shutil.rmtree(copied / "checkpoints")
+    shutil.copytree(mixed_run / "checkpoints", copied / "checkpoints")
+    assert "has a checkpoint of other views, numbers, bits" in refusal("task=generate", run=copied)

@@ -198,10 +198,10 @@ def test_a_missing_or_truncated_file_is_named(tmp_path: Path) -> None:
     whole = state.read_bytes()
     for length in range(0, len(whole), 7):
         state.write_bytes(whole[:length])
-        with pytest.raises(UserError, match=r"state\.json is damaged"):
+        with pytest.raises(UserError, match=r"state\.json: is damaged"):
             checkpoint.load(tmp_path / "last")
     state.write_bytes(whole[:9] + b"\xff" + whole[10:])
-    with pytest.raises(UserError, match=r"state\.json is damaged"):
+    with pytest.raises(UserError, match=r"state\.json: is no text"):
         checkpoint.load(tmp_path / "last")
     state.write_bytes(whole)
     tensors.unlink()

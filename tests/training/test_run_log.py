@@ -34,17 +34,18 @@ def test_records_are_lines_of_json_and_scalars(tmp_path: Path) -> None:
     log = RunLog(tmp_path)
     log.record("epoch", epoch(1, -30.5))
     log.record("epoch", epoch(2, -20.25))
-    log.record("round", {"round": 1, "bound": -7.0})
+    log.record("round", {"round": 1, "bound": -7.0, "factors/active": 2})
     log.numbers({"test/face/r2": 0.5}, 2)
     log.close()
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert json.loads(lines[0]) == {"kind": "epoch", **epoch(1, -30.5)}
     assert len(read_records(tmp_path)) == 3
-    assert read_records(tmp_path, "round") == [{"kind": "round", "round": 1, "bound": -7.0}]
+    assert read_records(tmp_path, "round") == [{"kind": "round", "round": 1, "bound": -7.0, "factors/active": 2}]
     assert scalars(tmp_path, "face/train/elbo") == [(1, -30.5), (2, -20.25)]
     assert scalars(tmp_path, "round/bound") == [(1, -7.0)]
     assert scalars(tmp_path, "final/test/face/r2") == [(2, 0.5)]
-    assert set(board(tmp_path).Tags()["scalars"]) == {"face/train/elbo", "round/bound", "final/test/face/r2"}
+    shown = {"face/train/elbo", "round/bound", "round/factors/active", "final/test/face/r2"}
+    assert set(board(tmp_path).Tags()["scalars"]) == shown
 
 
 def test_pictures_are_on_tensorboard(tmp_path: Path) -> None:
@@ -79,10 +80,10 @@ def test_a_resumed_run_has_every_point_once_on_tensorboard(kept: int, tmp_path: 
     def records(log: RunLog, first: int, last: int) -> list[int]:
         ends = []
         for i, step in enumerate([1, 2, -1, 3, -2, 4, 5][first:last], first):
-            kind, values = (
-                ("epoch", epoch(step, float(i))) if step > 0 else ("round", {"round": -step, "bound": float(i)})
-            )
-            log.record(kind, values)
+            if step > 0:
+                log.record("epoch", epoch(step, float(i)))
+            else:
+                log.record("round", {"round": -step, "bound": float(i), "factors/active": 2})
             ends.append(log.written)
         return ends
 
@@ -120,7 +121,7 @@ def test_a_process_that_does_not_lead_says_nothing_and_writes_nothing(
     with silent():
         logging.getLogger("favae_cli.training.somewhere").warning("told by another")
     log = SilentLog()
-    log.record("round", {"round": 1, "bound": -1.0})
+    log.record("round", {"round": 1, "bound": -1.0, "factors/active": 2})
     log.numbers({"test/r2": 0.5}, 1)
     log.picture("curves", tmp_path / "curves.png", 1)
     log.close()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.views import VaeViewConfig as Section
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, fit
@@ -169,3 +170,27 @@ def test_speeds_are_told_for_phases_that_train() -> None:
         "seconds/factors": 2.0,
         "images_per_second/alone": 25.0,
     }
+
+
+def test_networks_and_factors_of_another_model_are_a_line(make_model: MakeModel) -> None:
+    model = make_model()
+    tensors = pack(model, {}, {})
+    name = next(name for name, value in tensors.items() if name.startswith("networks/") and value.ndim > 1)
+    others = (
+        {**tensors, name: tensors[name][..., :-1]},
+        {key: value for key, value in tensors.items() if key != name},
+        {**tensors, "networks/more": torch.zeros(2)},
+        {**tensors, "factors/nobody/weights": torch.zeros(2, 2)},
+    )
+    for other in others:
+        with pytest.raises(UserError, match=r"^the checkpoint does not fit the config: "):
+            unpack(other, {}, make_model(), {})
+
+
+@pytest.mark.parametrize("elbo", [float("nan"), float("inf"), float("-inf")])
+def test_networks_that_ran_away_are_a_line(elbo: float) -> None:
+    progress = Progress()
+    progress.remember("face", -3.0)
+    with pytest.raises(UserError, match=r"^face: training has run away, its validation ELBO is .+learning_rate"):
+        progress.remember("face", elbo)
+    assert progress.best == {"face": -3.0}

@@ -6,24 +6,22 @@ import argparse
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar, NoReturn
+from typing import NoReturn
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
-from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.core.plugins import Plugins
 from hydra.errors import ConfigCompositionException
-from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from favae_cli.command_line.user_configs import search_user_folders
 from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.composition import CHECK, INIT, PLUGINS, TRAINING, USE, composition_mistakes, not_installed
 from favae_cli.config.contradictions import validate
-from favae_cli.config.folders import shipped_configs, user_configs
+from favae_cli.config.folders import shipped_configs
 from favae_cli.config.init_task import validate_init
 from favae_cli.config.overrides import (
     changes_a_value,
@@ -37,18 +35,6 @@ from favae_cli.config.run import Config
 from favae_cli.config.trained_run_tasks import TASKS, validate_use
 
 _NEW = object()
-
-
-class UserFolders(SearchPathPlugin):
-    """Lets Hydra search `--config-dir` and the user's own `configs` before the shipped folder."""
-
-    extra: ClassVar[Path | None] = None
-
-    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Put the folders that there are ahead of the shipped one, `--config-dir` first."""
-        for folder in (self.extra, user_configs()):
-            if folder is not None:
-                search_path.prepend("user", f"file://{folder}", anchor="main")
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -66,8 +52,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parsed = parser.parse_args(arguments)
     if parsed.config_path is not None:
         raise UserError("--config-path: would hide the shipped configs; use --config-dir")
-    Plugins.instance().register(UserFolders)
-    UserFolders.extra = Path(parsed.config_dir).resolve() if parsed.config_dir else None
+    search_user_folders(Path(parsed.config_dir).resolve() if parsed.config_dir else None)
     return parsed
 
 

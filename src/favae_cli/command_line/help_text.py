@@ -62,7 +62,7 @@ def _options(folders: Sequence[Path], group: str) -> dict[str, str]:
 
 def _description(path: Path) -> str:
     """The first comment line that is not one of Hydra's own."""
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         if line.startswith("#") and not line.startswith("# @"):
             return line.lstrip("# ")
     return ""

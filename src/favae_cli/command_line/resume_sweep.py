@@ -6,16 +6,32 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, OmegaConf
+from pydantic import BaseModel, TypeAdapter
 
 from favae_cli.command_line.resume_run import KEY, TRUST, is_true, named_folder
 from favae_cli.common.errors import UserError
 from favae_cli.common.run_folder import SweepFolder
+from favae_cli.common.stored_files import read_yaml
 from favae_cli.config.overrides import last_value, parse_overrides, plain_key
 from favae_cli.config.trust import require_trusted_lines
 
 _WISH, _FOLDER = "sweep.resume=", "hydra.sweep.dir="
 _FREE = ("trainer.", "launch", "hydra", "trust")  # what may be another when a sweep goes on
+
+
+class _Overrides(BaseModel):
+    hydra: list[str]
+    task: list[str]
+
+
+class _Own(BaseModel):
+    overrides: _Overrides
+
+
+class _Begun(BaseModel):
+    """As much of a sweep's config as it takes to begin it again."""
+
+    hydra: _Own
 
 
 def with_folder(lines: Sequence[str]) -> list[str]:
@@ -59,15 +75,13 @@ def _newest_first() -> list[Path]:
 def _begun_with(folder: Path) -> list[str]:
     """The overrides of the sweep in `folder`."""
     file = SweepFolder(folder).config
-    config = OmegaConf.load(file) if file.is_file() else None
-    if not isinstance(config, DictConfig):
+    if not file.is_file():
         raise UserError(
             f"resume: {folder} is not the folder of a sweep; it has no {file.name}; one run goes on without -m"
         )
     own = ("hydra.mode=", _FOLDER)  # what Hydra adds by itself, and what is told anew
-    asked = OmegaConf.to_container(config.hydra.overrides)  # nothing of it resolved
-    assert isinstance(asked, dict)
-    overrides: list[str] = [*asked["hydra"], *asked["task"]]
+    asked = read_yaml(file, TypeAdapter(_Begun)).hydra.overrides  # nothing of it resolved
+    overrides = [*asked.hydra, *asked.task]
     return [line for line in overrides if not line.startswith(own)]
 
 

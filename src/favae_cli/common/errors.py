@@ -16,6 +16,14 @@ class UserError(Exception):
     """
 
 
+def printable(text: str) -> str:
+    """The text with what would steer a terminal, such as escape codes in a file's name, written out.
+
+    Lines and tabs stay.
+    """
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else repr(sign)[1:-1] for sign in text)
+
+
 class PastHydra(SystemExit):
     """Carries a UserError's text past Hydra, which would add lines of its own to an ordinary exception."""
 

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from favae_cli.common.errors import printable
 from favae_cli.common.run_folder import RunFolder
+
+
+class _Printable(logging.Formatter):
+    """Of lines in which names of the user's may stand."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 @contextmanager
@@ -15,10 +23,10 @@ def logging_to(directory: Path | None) -> Iterator[None]:
     """Send the program's log lines to standard error and, where there is a directory, to its run.log."""
     package = logging.getLogger("favae_cli")
     handlers: list[logging.Handler] = [logging.StreamHandler()]
-    handlers[0].setFormatter(logging.Formatter("%(message)s"))
+    handlers[0].setFormatter(_Printable("%(message)s"))
     if directory is not None:
         handlers.append(logging.FileHandler(RunFolder(directory).log))
-        handlers[1].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        handlers[1].setFormatter(_Printable("%(asctime)s %(levelname)s %(message)s"))
     for handler in handlers:
         package.addHandler(handler)
     package.setLevel(logging.INFO)

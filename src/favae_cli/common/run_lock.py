@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from favae_cli.common.errors import UserError
+from favae_cli.common.files import clear_unfinished
 from favae_cli.common.run_folder import RunFolder
 
 PATIENCE = 1.0  # seconds: others may have it for a moment, to see whether it is held
@@ -37,6 +38,7 @@ def holding(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
         ) from error
     try:
         run.holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+        clear_unfinished(folder.rglob("*.part"))  # of one that was killed
         yield
     finally:
         run.holder.unlink(missing_ok=True)
@@ -53,4 +55,4 @@ def is_held(folder: Path) -> bool:
 
 
 def _told(holder: Path) -> str:
-    return holder.read_text() if holder.is_file() else "another process"
+    return holder.read_text(errors="replace") if holder.is_file() else "another process"

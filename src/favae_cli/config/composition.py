@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import yaml
+from hydra.core.default_element import DefaultsTreeNode, InputDefault
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
@@ -29,9 +31,23 @@ def composition_mistakes() -> Iterator[None]:
         yield
     except MissingConfigException as error:
         raise UserError(_no_option(error)) from error
+    except RecursionError as error:
+        raise UserError(_circle(error)) from error
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         causes = [str(error)] + ([str(error.__cause__)] if error.__cause__ else [])
         raise UserError(" ".join(" ".join(causes).split())) from error
+
+
+def _circle(error: RecursionError) -> str:
+    """Which config was read when there was no end to it: Hydra follows defaults lists one within the other."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    roots = [
+        frame.f_locals["root"].node for frame in frames if isinstance(frame.f_locals.get("root"), DefaultsTreeNode)
+    ]
+    names = dict.fromkeys(root.get_config_path() for root in roots if isinstance(root, InputDefault))
+    if not names:
+        return "a value of the config is nested too deeply"
+    return f"{list(names)[-1]}: its defaults list leads back to itself, directly or over others; take it out there"
 
 
 def _no_option(error: MissingConfigException) -> str:

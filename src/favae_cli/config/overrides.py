@@ -108,11 +108,17 @@ def require_options(overrides: Sequence[Override]) -> None:
     mistakes = []
     for override in overrides:
         values = override.sweep_iterator() if override.is_discrete_sweep() else [override.value()]
-        named = override.is_delete() or all(isinstance(value, str | QuotedString | list | dict) for value in values)
+        named = (override.is_delete() and override.value() is None) or all(map(_names_options, values))
         if not named and (known := options(override.key_or_group)):
             mistakes.append(f"{override.input_line}: names no option; there are {', '.join(sorted(known))}")
     if mistakes:
         raise UserError("\n".join(mistakes))
+
+
+def _names_options(value: object) -> bool:
+    if isinstance(value, list):
+        return all(isinstance(each, str | QuotedString) for each in value)
+    return isinstance(value, str | QuotedString | dict)
 
 
 def options(group: str) -> list[str]:

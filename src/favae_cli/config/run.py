@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from favae_cli.common import extensions
 from favae_cli.config.choices import DataConfig, ModelConfig, ViewConfig
 from favae_cli.config.models import FaVaeConfig
-from favae_cli.config.section import Count, Folder, Name, NotNegative, Positive, Section, Seed, Text
+from favae_cli.config.section import Count, Folder, Name, NotNegative, Positive, Section, Seed, Strength, Text
 from favae_cli.config.views import OWN_CODE, OwnArch
 
 
@@ -60,12 +60,15 @@ class ScheduleConfig(Section):
         return self.model_copy(update={"alone_epochs": 0})
 
 
+Threads = Annotated[Count, Field(le=1024)]
+
+
 class MachineConfig(Section):
     """Where and how networks compute."""
 
     device: Annotated[str, AfterValidator(_device)]
     precision: Literal["auto", "fp32", "bf16"]
-    threads: Count | None = Field(description="of torch and BLAS, on the CPU; null takes all cores")
+    threads: Threads | None = Field(description="of torch and BLAS, on the CPU; null takes all cores")
 
 
 class TrainerConfig(MachineConfig):
@@ -90,22 +93,22 @@ class JudgeConfig(Section):
 
     epochs: Count
     batch_size: int = Field(ge=2, description="samples")
-    blur: NotNegative = Field(description="largest sigma of the random blur, pixels")
-    shift: int = Field(ge=0, description="largest random shift, pixels")
+    blur: NotNegative = Field(le=100, description="largest sigma of the random blur, pixels")
+    shift: int = Field(ge=0, le=1024, description="largest random shift, pixels")
 
 
 class GenerationConfig(Section):
     """Images made of attributes that are asked for."""
 
     per_combination: Count = Field(description="images")
-    strengths: Annotated[list[Positive], Field(min_length=1)] = Field(description="candidates, of E[g | attributes]")
+    strengths: Annotated[list[Strength], Field(min_length=1)] = Field(description="candidates, of E[g | attributes]")
     show: Count = Field(description="images in the figure")
 
 
 class EditingConfig(Section):
     """Images in which one attribute is changed."""
 
-    strengths: Annotated[list[Positive], Field(min_length=1)] = Field(description="lengths to try")
+    strengths: Annotated[list[Strength], Field(min_length=1)] = Field(description="lengths to try")
     images: Count = Field(description="test images")
     show: Count = Field(description="images in the figure")
 
@@ -121,7 +124,7 @@ class TraversalConfig(Section):
     """Images along a factor, or along a dimension of z."""
 
     features: Count = Field(description="rows: the factors, or dimensions of z, that matter most")
-    reach: Positive = Field(description="how far each way, in standard deviations")
+    reach: Strength = Field(description="how far each way, in standard deviations")
     steps: int = Field(ge=3, description="images of a row")
 
 

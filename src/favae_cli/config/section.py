@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,14 +34,31 @@ def _distinct(names: list[str]) -> list[str]:
     return names
 
 
-Count = Annotated[int, Field(ge=1)]
+LONGEST_PART, LONGEST_PATH = 255, 4095  # bytes, of Linux
+
+
+def _usable(path: Path) -> Path:
+    """A path with the user's folder put in, that some file could have."""
+    try:
+        path = path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"there is no user {path.parts[0]}") from error
+    encoded = os.fsencode(path)
+    if b"\0" in encoded or len(encoded) > LONGEST_PATH or max(map(len, encoded.split(b"/"))) > LONGEST_PART:
+        raise ValueError(f"no file can have the name {textwrap.shorten(repr(str(path)), 60)}")
+    return path
+
+
+MOST, LARGEST = 2**31 - 1, 1e30  # a count, and any number, that something can still be computed with
+Count = Annotated[int, Field(ge=1, le=MOST)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+Strength = Annotated[float, Field(gt=0, le=1000)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Name = Annotated[str, Field(pattern=r"^\w[\w-]*$")]
 Text = Annotated[str, Field(min_length=1)]
 Names = Annotated[list[Text], Field(min_length=1), AfterValidator(_distinct)]
-Folder = Annotated[Path, Field(strict=False), AfterValidator(Path.expanduser)]
+Folder = Annotated[Path, Field(strict=False), AfterValidator(_usable)]
 
 
 def validated(composed: DictConfig, schema: TypeAdapter[T], choices: Iterable[str] = ()) -> T:
@@ -54,7 +72,7 @@ def validated(composed: DictConfig, schema: TypeAdapter[T], choices: Iterable[st
     """
     data = resolved(composed)
     unset = sorted(OmegaConf.missing_keys(composed))
-    mistakes = [_ask_for(key, composed) for key in unset]
+    mistakes = [_ask_for(key, composed) for key in unset] + list(_beyond(data, ""))
     try:
         config = schema.validate_python(data)
     except ValidationError as error:
@@ -76,6 +94,17 @@ def resolved(composed: DictConfig) -> dict[str, Any]:
         return cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True))
     except OmegaConfBaseException as error:
         raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+
+
+def _beyond(value: Any, key: str) -> Iterator[str]:
+    """A line on each number that no machine could compute with."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, part in parts:
+        yield from _beyond(part, f"{key}.{name}" if key else str(name))
+    if isinstance(value, int) and abs(value) >= 2**63:
+        yield f"{key}: must be a whole number of at most 63 bits, got {value}"
+    if isinstance(value, float) and LARGEST < abs(value) < float("inf"):
+        yield f"{key}: must be at most {LARGEST:g} in size, got {value}"
 
 
 def missing_keys(error: ValidationError, data: Mapping[str, Any]) -> list[list[str]]:

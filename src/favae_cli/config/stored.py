@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
 
 from favae_cli.common.errors import UserError
+from favae_cli.common.stored_files import read_config
 from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import config_of_run, shipped_configs
 from favae_cli.config.run import Config
@@ -22,6 +23,7 @@ from favae_cli.config.trust import require_trusted
 logger = logging.getLogger(__name__)
 
 _ABSENT = object()
+_SECTIONS = ("task", "data", "views", "model", "schedule", "trainer", "evaluation", "transfer")
 _GONE = ("trainer.strategy",)  # keys of earlier versions that said nothing
 # What earlier versions did before there was the key, where it is not the default of today.
 _WAS = {"model.gamma": 0.0, "views.*.start": "random"}
@@ -38,18 +40,29 @@ def stored_config(folder: Path, key: str, trust: bool = False) -> DictConfig:
         UserError: there is no run in the folder, or a use of one that has left none; or it needs trust.
     """
     file = config_of_run(folder, key)
-    composed = OmegaConf.load(file)
-    if not isinstance(composed, DictConfig):
-        raise UserError(f"{key}: {file} holds no config")
+    composed = read_config(file)
     if not trust:
         require_trusted(composed, folder, key)
-    if isinstance(task := composed.get("task"), str):  # that of a training is a section
+    plain = cast(dict[str, Any], OmegaConf.to_container(composed))
+    if isinstance(task := plain.get("task"), str):  # that of a training is a section
         raise UserError(f"{key}: {folder} holds no run, but what task={task} began; give that command again")
+    _require_sections(plain, file, key)
     for key in _GONE:
         section, _, name = key.rpartition(".")
         OmegaConf.select(composed, section, default={}).pop(name, None)
     composed["trust"] = trust  # whatever it says itself
     return composed
+
+
+def _require_sections(plain: dict[str, Any], file: Path, key: str) -> None:
+    """Refuse a stored config with something else in the place of a section: what fits it up expects them."""
+    sections = {name: plain[name] for name in _SECTIONS if name in plain}
+    views = sections.get("views")
+    if isinstance(views, dict):
+        sections |= {f"views.{name}": section for name, section in views.items()}
+    for name, section in sections.items():
+        if not isinstance(section, dict):
+            raise UserError(f"{key}: {file}: {name} must be a section with keys of its own; put back what was there")
 
 
 def validate_stored(composed: DictConfig) -> Config:

@@ -13,7 +13,19 @@ from favae_cli.common.errors import UserError
 from favae_cli.config.choices import DataConfig, ViewConfig
 from favae_cli.config.folders import config_of_run
 from favae_cli.config.run import MachineConfig
-from favae_cli.config.section import Count, Folder, Name, Names, Positive, Section, Seed, Text, problems, validated
+from favae_cli.config.section import (
+    Count,
+    Folder,
+    Name,
+    Names,
+    Positive,
+    Section,
+    Seed,
+    Strength,
+    Text,
+    problems,
+    validated,
+)
 
 
 def _listed(value: Any) -> Any:
@@ -89,7 +101,7 @@ class EditConfig(OnSamplesConfig):
     task: Literal["edit"]
     attributes: Annotated[Asked, AfterValidator(_something)]
     view: Name | None = Field(description="binary view of the attributes; null: the only one that has all of them")
-    strength: Positive | None = Field(description="times the step; null: what the run found best")
+    strength: Strength | None = Field(description="times the step; null: what the run found best")
     format: Format
 
 
@@ -101,7 +113,7 @@ class GenerateConfig(UsingConfig):
     view: Name | None = Field(description="binary view of the attributes; null: the only one that has all of them")
     count: Count = Field(description="images of each view")
     to: Name | None = Field(description="view to draw; null: all")
-    strength: Positive | None = Field(description="times E[g | attributes]; null: what the run found best")
+    strength: Strength | None = Field(description="times E[g | attributes]; null: what the run found best")
     seed: Seed
 
 
@@ -118,7 +130,7 @@ class TraverseConfig(OnInputConfig):
 
     task: Literal["traverse"]
     features: Count = Field(description="rows: the factors that matter most")
-    reach: Positive = Field(description="how far each way, in standard deviations")
+    reach: Strength = Field(description="how far each way, in standard deviations")
     steps: Steps = Field(description="images of a row")
     format: Format
 
@@ -129,7 +141,7 @@ class FactorsConfig(OnDataConfig):
     task: Literal["factors"]
     count: Count = Field(description="samples decoded of each view, at most")
     cards: Count = Field(description="factors that have a card")
-    reach: Positive = Field(description="how far each way, in standard deviations")
+    reach: Strength = Field(description="how far each way, in standard deviations")
     steps: Steps = Field(description="places along the factor")
     format: Format
 
@@ -234,10 +246,13 @@ def require_place(output: Path, overwrite: bool) -> None:
     """Refuse to write `output` over what is there, unless it is a file that may be replaced.
 
     Raises:
-        UserError: it is a folder, or a file that may not.
+        UserError: it is a folder, in none, or a file that may not.
     """
     if output.is_dir():
         raise UserError(f"output: {output} is a folder; name a file in it")
+    there = next(folder for folder in output.absolute().parents if os.path.lexists(folder))
+    if not there.is_dir():
+        raise UserError(f"output: {there} is a file, in which none can be; name one in a folder")
     if os.path.lexists(output) and not overwrite:
         raise UserError(f"output: {output} is there already; overwrite=true replaces it")
 

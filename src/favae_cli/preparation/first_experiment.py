@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from favae_cli.common.errors import printable
 from favae_cli.config.data_base import Kind
 from favae_cli.preparation.guess_files import Found
 from favae_cli.preparation.guess_views import GuessedView
@@ -46,10 +47,10 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
     latents = {view.name: _latent(view, rows) for view in networks}
     size = sum(latents.get(view.name, view.size) for view in found.views)
     alone = min(max(round(STEPS / max(rows // BATCH, 1)), 10), 150)
-    return environment.get_template("first_experiment.yaml.j2").render(
+    text = environment.get_template("first_experiment.yaml.j2").render(
         found=found,
         name=name,
-        files=[*files],
+        files=[" ".join(str(file).split()) for file in files],
         presets={view.name: PRESETS.get(view.kind, view.kind) for view in found.views},
         archs={view.name: _arch(view, rows) for view in networks},
         latents=latents,
@@ -59,6 +60,7 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
         round_epochs=max(alone // 8, 2),
         score=f"test/{networks[0].name}/log_likelihood" if len(networks) == len(found.views) == 1 else "predict/mean",
     )
+    return printable(text)  # names of files and columns stand in comments, or in quotes, which read it back
 
 
 def image_arch(side: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -127,7 +128,7 @@ def _split(values: np.ndarray, complete: bool) -> Guess:
 
 
 def _images(values: np.ndarray, folder: Path) -> Guess:
-    found = sum((folder / value).is_file() for value in values)
+    found = sum(os.path.isfile(folder / value) for value in values)
     if not found:
         return Guess("none", f"looks like image files, but there is no {values[0]} in {folder}")
     lacking = f"; {len(values) - found} more are not there" if found < len(values) else ""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from favae_cli.data.files.webdataset import Member
-from favae_cli.data.images.decoding import DECODE_ERRORS, FORMATS, is_grey
+from favae_cli.data.images.decoding import DECODE_ERRORS, is_grey, opened
 
 LOOKED_AT = 200  # files
 SIDES = (64, 32, 16)  # pixels; the largest that most of the files have
@@ -20,8 +20,10 @@ SIDES = (64, 32, 16)  # pixels; the largest that most of the files have
 def image_header(path: Path) -> tuple[int, int, str] | None:
     """Width and height in pixels, and Pillow's mode, without decoding; None where it is no readable image."""
     member = Member.named(str(path))
+    if not os.path.isfile(member.shard if member else path):
+        return None
     try:
-        with Image.open(io.BytesIO(member.read()) if member else path, formats=FORMATS) as image:
+        with opened(io.BytesIO(member.read()) if member else path) as image:
             return image.width, image.height, image.mode
     except DECODE_ERRORS:
         return None

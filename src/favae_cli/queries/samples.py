@@ -14,7 +14,7 @@ from favae_cli.common.errors import UserError
 from favae_cli.config.trained_run_tasks import OnDataConfig, OnInputConfig, OnSamplesConfig, changed_data
 from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.data.align_to_run import aligned
-from favae_cli.data.images.decoding import DECODE_ERRORS, FORMATS, Transform, decode, is_grey
+from favae_cli.data.images.decoding import DECODE_ERRORS, FORMATS, Transform, decode, is_grey, opened
 from favae_cli.data.loading import loaded
 from favae_cli.training.trained_run import TrainedRun, empty_view
 
@@ -158,7 +158,7 @@ class _Header:
     @classmethod
     def read(cls, path: Path) -> _Header:
         try:
-            with Image.open(path, formats=FORMATS) as image:
+            with opened(path) as image:
                 return cls(image.size, is_grey(image.mode))
         except DECODE_ERRORS as error:
             reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import base64
-import json
 import shlex
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import BaseModel, TypeAdapter
 
 from favae_cli.common.files import replacing
 from favae_cli.common.run_folder import RunFolder
-from favae_cli.reporting.table import Metrics
+from favae_cli.common.stored_files import read_text, read_yaml
 from favae_cli.reporting.tables import headline, tables
+from favae_cli.training.run_log import final_numbers, read_records
 
 CAPTIONS = {
     "curves": "ELBO, log-likelihood and KL, epoch by epoch. The dotted line is where the view was joined "
@@ -54,12 +53,11 @@ def write_report(directory: Path) -> Path:
     """
     directory = directory.resolve()
     folder = RunFolder(directory)
-    metrics: Metrics = json.loads(_text(folder.metrics) or "{}")
+    metrics = final_numbers(directory)
     time, trained = _time(directory.name), _progress(directory)
-    composed = yaml.safe_load(_text(folder.settings)) or {}
-    choices = composed.get("hydra", {}).get("runtime", {}).get("choices", {})
+    choices = _choices(folder.settings)
     experiment = choices.get("experiment") or (directory.parent.name if time else directory.name)
-    overrides = yaml.safe_load(_text(folder.overrides)) or []
+    overrides = read_yaml(folder.overrides, TypeAdapter(list[str])) if folder.overrides.is_file() else []
 
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -87,7 +85,28 @@ def write_report(directory: Path) -> Path:
 
 def _text(path: Path) -> str:
     """What the file holds; nothing where there is no file."""
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    return read_text(path) if path.is_file() else ""
+
+
+class _Runtime(BaseModel):
+    choices: dict[str, str | None] = {}
+
+
+class _Own(BaseModel):
+    runtime: _Runtime = _Runtime()
+
+
+class _Settings(BaseModel):
+    """As much of what Hydra says of itself as a report tells."""
+
+    hydra: _Own = _Own()
+
+
+def _choices(settings: Path) -> dict[str, str | None]:
+    """The options that were chosen of each config group."""
+    if not settings.is_file():
+        return {}
+    return read_yaml(settings, TypeAdapter(_Settings)).hydra.runtime.choices
 
 
 def _time(name: str) -> str | None:
@@ -106,8 +125,7 @@ def _from_outputs(directory: Path) -> str:
 
 def _progress(directory: Path) -> list[str]:
     """How far training went, by the lines of metrics.jsonl."""
-    lines = _text(RunFolder(directory).records).splitlines()
-    records: list[dict[str, Any]] = [json.loads(line) for line in lines if line.endswith("}")]
+    records = read_records(directory)
     facts = []
     for kind in ("epoch", "round"):
         last = max((record[kind] for record in records if record["kind"] == kind), default=0)

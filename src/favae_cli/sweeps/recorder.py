@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -29,6 +28,7 @@ from favae_cli.config.overrides import parse_overrides, plain_key, sweep_overrid
 from favae_cli.reporting.style import save
 from favae_cli.sweeps.figure import sweep_figure
 from favae_cli.sweeps.table import RESULTS, SweepTable, lock
+from favae_cli.training.run_log import final_numbers
 
 logger = logging.getLogger(__name__)
 
@@ -127,8 +127,7 @@ def _end_row(folder: Path, job: str, ending: float | Exception, name: str, secon
     from favae_cli.common.log_lines import logging_to
 
     sweep = SweepFolder(folder)
-    written = sweep.run(job).metrics
-    cells = {"seconds": seconds, **(json.loads(written.read_text()) if written.is_file() else {})}
+    cells: dict[str, Any] = {"seconds": seconds, **final_numbers(sweep.run(job).path)}
     if isinstance(ending, Exception):
         reason = str(ending) if isinstance(ending, UserError) else repr(ending)
         cells |= {"status": "failed", "error": reason}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from typing import Any
 
 from filelock import FileLock
 
+from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
 from favae_cli.common.run_folder import SweepFolder
+from favae_cli.common.stored_files import read_text
 from favae_cli.reporting.table import Table
 from favae_cli.reporting.terminal import tables_as_text
 
@@ -34,10 +37,22 @@ class SweepTable:
 
     @classmethod
     def read(cls, folder: Path) -> SweepTable:
-        """The table in `folder`, as it was written."""
-        with SweepFolder(folder).table.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            return cls(list(reader.fieldnames or ()), {row["job"]: row for row in reader})
+        """The table in `folder`, as it was written.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        path = SweepFolder(folder).table
+        try:
+            reader = csv.DictReader(io.StringIO(read_text(path), newline=""), restval="")
+            columns, rows = list(reader.fieldnames or ()), list(reader)
+            if not {"job", *RESULTS} <= set(columns) or any(None in row for row in rows):
+                raise ValueError("its columns are not those of a sweep")
+            for row in rows:
+                float(row["score"] or 0)
+        except (ValueError, csv.Error) as error:
+            raise UserError(f"{path}: is damaged ({error}); put back what was there, or begin a new sweep") from error
+        return cls(columns, {row["job"]: row for row in rows})
 
     def write(self, folder: Path) -> None:
         """Replace the file at once, so that a reader never sees half a table."""

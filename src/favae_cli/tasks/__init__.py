@@ -13,6 +13,7 @@ from favae_cli.common.errors import Interrupted, UserError
 from favae_cli.common.log_lines import logging_to, silent
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.run import TASKS, Config
+from favae_cli.config.scores import require_score
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.machine.world import World
 
@@ -28,8 +29,9 @@ def run_task(config: Config, directory: Path) -> float:
 
     Raises:
         Interrupted: by SIGTERM or Ctrl-C; says how to go on.
-        UserError: a mistake that only the data could show, or a score that the task does not report.
+        UserError: a score that the task does not report, a mistake that only the data could show.
     """
+    require_score(config)
     task = _task(config.task.name)
     is_main = World.here().is_main
     with logging_to(directory) if is_main else silent(), StopRequest().handling() as stop:

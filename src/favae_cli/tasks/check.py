@@ -15,6 +15,7 @@ from favae_cli.config.choices import DataConfig
 from favae_cli.config.contradictions import validate
 from favae_cli.config.data_sets import ManifestConfig
 from favae_cli.config.run import Config
+from favae_cli.config.scores import require_score
 from favae_cli.config.section import Folder, Section, Seed
 from favae_cli.config.views import NetworkViewConfig
 from favae_cli.data import Dataset
@@ -87,7 +88,9 @@ def _look(composed: DictConfig, findings: Findings) -> list[Table]:
 
 def _config(composed: DictConfig, findings: Findings) -> Config | None:
     try:
-        return validate(composed)
+        config = validate(composed)
+        require_score(config)
+        return config
     except UserError as error:
         findings.refuse(str(error).splitlines())
         return None

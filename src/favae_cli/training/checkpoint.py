@@ -8,15 +8,17 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from pydantic import AfterValidator, TypeAdapter
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.run_folder import RunFolder
+from favae_cli.common.stored_files import read_json
 
 SCHEMA = 3
 READABLE = (2, 3)  # schema 2 had its tables among the tensors
@@ -155,17 +157,22 @@ def _standing(folder: Path) -> Path:
 
 
 def _envelope(folder: Path) -> dict[str, Any]:
-    try:
-        envelope = json.loads((folder / _STATE).read_text())
-    except FileNotFoundError as error:
-        raise UserError(f"no checkpoint at {folder}") from error
-    except ValueError as error:  # no JSON, or not even text
-        raise UserError(f"{folder / _STATE} is damaged: {error}") from error
-    if not isinstance(envelope, dict) or not {"schema", "sha256", "state"} <= set(envelope):
-        raise UserError(f"{folder / _STATE} is damaged: it is no checkpoint's")
+    path = folder / _STATE
+    if not path.exists():
+        raise UserError(f"no checkpoint at {folder}")
+    envelope = read_json(path, _ENVELOPE)
     if envelope["schema"] not in READABLE:
         raise UserError(f"{folder}: checkpoint schema {envelope['schema']}, this version of favae-run reads {SCHEMA}")
     return envelope
+
+
+def _whole(envelope: dict[str, Any]) -> dict[str, Any]:
+    if not {"schema", "sha256", "state"} <= set(envelope) or not isinstance(envelope["state"], dict):
+        raise ValueError("it is no checkpoint's")
+    return envelope
+
+
+_ENVELOPE = TypeAdapter(Annotated[dict[str, Any], AfterValidator(_whole)])
 
 
 def _damaged(path: Path) -> UserError:

@@ -7,13 +7,15 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from PIL import Image
+from pydantic import AfterValidator, TypeAdapter
 from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard import SummaryWriter
 
 from favae_cli.common.run_folder import RunFolder
+from favae_cli.common.stored_files import read_json, read_json_lines
 
 
 class RunLog:
@@ -110,10 +112,38 @@ class SilentLog(RunLog):
         pass
 
 
+def final_numbers(directory: Path) -> dict[str, float]:
+    """What metrics.json holds; nothing where there is none.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = RunFolder(directory).metrics
+    return read_json(path, _NUMBERS) if path.is_file() else {}
+
+
+def _as_recorded(line: dict[str, Any]) -> dict[str, Any]:
+    kind = str(line.get("kind"))
+    needed = _NEEDED.get(kind, {})
+    if not needed or any(type(line.get(name)) is not of for name, of in needed.items()):
+        raise ValueError("must be the record of an epoch or of a round")
+    return line
+
+
+_NEEDED = {  # what readers of a record count on
+    "epoch": {"epoch": int, "view": str, "phase": str},
+    "round": {"round": int, "bound": float, "factors/active": int},
+}
+_NUMBERS = TypeAdapter(dict[str, int | float])
+_RECORD = TypeAdapter(Annotated[dict[str, int | float | str | None], AfterValidator(_as_recorded)])
+
+
 def read_records(directory: Path, kind: str | None = None) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl, those of one kind or all."""
+    """The lines of metrics.jsonl, those of one kind or all.
+
+    Raises:
+        UserError: the file is damaged.
+    """
     path = RunFolder(directory).records
-    if not path.is_file():
-        return []
-    records = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+    records = read_json_lines(path, _RECORD) if path.is_file() else []
     return [record for record in records if kind in (None, record["kind"])]

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
+from favae_cli.common.errors import UserError
 from favae_cli.config.views import AUTO
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, ViewFactors
@@ -69,7 +70,16 @@ class Progress:
         return cls(**rest, position=Position(position["step"], parts))
 
     def remember(self, name: str, elbo: float) -> None:
-        """Count the epochs without progress of what is trained under this name."""
+        """Count the epochs without progress of what is trained under this name.
+
+        Raises:
+            UserError: its ELBO is no number: the networks have run away.
+        """
+        if not np.isfinite(elbo):
+            raise UserError(
+                f"{name}: training has run away, its validation ELBO is {elbo}; lower trainer.learning_rate, or a "
+                "weight such as model.beta; the last checkpoint is from before"
+            )
         if elbo > self.best.get(name, -np.inf):
             self.best[name], self.stale[name] = elbo, 0
             self.improved = True
@@ -113,7 +123,7 @@ def keep_sizes(composed: DictConfig, state: Mapping[str, Any]) -> None:
     """Have a stored config say how large each z of size auto came out, by its checkpoint's state."""
     for name, section in composed.views.items():
         if section.get("latent") == AUTO:
-            section.latent = state["views"][name]["latent"]
+            section.latent = state["views"][name].get("latent", AUTO)
 
 
 def pack(model: FAVAE | JointVAE, trainers: Mapping[str, Trainer], priors: Priors) -> dict[str, torch.Tensor]:
@@ -150,7 +160,12 @@ def unpack(
     model: FAVAE | JointVAE,
     trainers: Mapping[str, Trainer],
 ) -> Priors:
-    """Put everything that `pack` and `pack_means` named back into its place; returns the priors."""
+    """Put everything that `pack` and `pack_means` named back into its place; returns the priors.
+
+    Raises:
+        UserError: they are of another model.
+    """
+    _require_fit(under(tensors, "networks/"), model.networks.state_dict())
     model.networks.load_state_dict(under(tensors, "networks/"))
     for view, trainer in trainers.items():
         slots: dict[int, dict[str, torch.Tensor]] = {}
@@ -174,6 +189,20 @@ def unpack(
             prior = Prior(mean, precision.item(), feed, variance, kind)
             priors.setdefault(view, {})[split] = prior
     return priors
+
+
+def _require_fit(stored: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> None:
+    """Refuse networks of other layers or sizes than the config makes."""
+
+    def shape(tensors: Mapping[str, torch.Tensor], name: str) -> str:
+        return " x ".join(map(str, tensors[name].shape)) or "one number" if name in tensors else "not there"
+
+    for name in dict.fromkeys((*own, *stored)):
+        if (there := shape(stored, name)) != (here := shape(own, name)):
+            raise UserError(
+                f"the checkpoint does not fit the config: {name} is {there} in the one and {here} in the other; "
+                "one of the two was changed, or is another run's"
+            )
 
 
 def _laid_out(slot: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
@@ -201,10 +230,16 @@ def pack_factors(model: FactorModel) -> dict[str, np.ndarray]:
 
 
 def unpack_factors(arrays: Mapping[str, np.ndarray], views: tuple[str, ...]) -> FactorModel:
-    """The factor model that `pack_factors` named; without the history of its bound."""
+    """The factor model that `pack_factors` named; without the history of its bound.
+
+    Raises:
+        UserError: it is one of other views.
+    """
     posteriors = {}
     for name in views:
         prefix = f"factors/{name}/"
+        if f"{prefix}weights" not in arrays:
+            raise UserError(f"the checkpoint does not fit the config: its factors do not know the view {name}")
         parts: dict[str, Any] = {part: arrays[prefix + part] for part in _ARRAYS}
         parts |= {part: arrays[prefix + stored].item() for part, stored in _NUMBERS.items()}
         for part in _GAMMAS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import numpy as np
 import torch
 
 from favae_cli.common.errors import UserError
-from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.choices import ViewConfig
 from favae_cli.config.data_base import Kind
 from favae_cli.config.models import FaConfig
@@ -25,6 +23,7 @@ from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.build import build_model
+from favae_cli.training.run_log import final_numbers
 from favae_cli.training.run_state import keep_sizes, unpack
 from favae_cli.views import FrozenView, LinearView, View, build_view
 
@@ -93,6 +92,8 @@ def load_run(folder: Path, runtime: Runtime, trust: bool = False) -> TrainedRun:
     """
     composed = stored_config(folder, "run", trust)
     tensors, state = checkpoint.load_finished(folder, "run")
+    if set(state["views"]) != set(composed.get("views") or ()):
+        raise UserError(f"run: {folder} has a checkpoint of other views, {', '.join(state['views'])}, than its config")
     for name, described in state["views"].items():
         if "section" in described:
             composed.views[name] = {**described["section"], "data": composed.views[name].data}
@@ -114,9 +115,7 @@ def load_run(folder: Path, runtime: Runtime, trust: bool = False) -> TrainedRun:
         if "section" in described and isinstance(model, FAVAE) and isinstance(section, VaeViewConfig):
             model.views[name] = FrozenView(section, views[name].shape, runtime)
     unpack(tensors, {}, model, {})
-    numbers = RunFolder(folder).metrics
-    metrics = json.loads(numbers.read_text()) if numbers.is_file() else {}
-    return TrainedRun(folder, config, model, views, runtime, metrics)
+    return TrainedRun(folder, config, model, views, runtime, final_numbers(folder))
 
 
 def empty_view(like: ViewData, samples: int) -> ViewData:

@@ -229,3 +229,10 @@ def test_a_shard_that_is_not_there(shards: list[Path], load_manifest: Callable[.
 def test_an_extension_that_no_sample_has(shards: list[Path], load_manifest: Callable[..., Dataset]) -> None:
     with pytest.raises(UserError, match=r"data\.views\.photo\.column: no column 'jpg'; .*there are __key__, age, cls"):
         load_manifest({"photo": VIEWS["photo"] | {"column": "jpg"}}, table="pics-*.tar")
+
+
+def test_names_that_stand_for_nothing_or_without_end(tmp_path: Path) -> None:
+    for text in ("a**b.tar", "[.tar", f"{'a' * 300}*.tar"):
+        assert expanded(tmp_path / text) == [tmp_path / text]
+    with pytest.raises(UserError, match="stands for 1000000000000 files; no more than 1000000 can be named"):
+        expanded(tmp_path / "a-{000000000000..999999999999}.tar")

@@ -212,7 +212,8 @@ def _require_whole_rows(path: Path, encoding: str, sep: str, columns: int) -> No
         for row in rows:
             if 0 < len(row) < columns:
                 lacks = f"line {rows.line_num} has {len(row)} of the {columns} cells that the header names"
-                raise UserError(f"{path}: {lacks}; is the file whole? An empty cell needs its {SEPARATORS[sep]}")
+                between = SEPARATORS.get(sep, repr(sep))
+                raise UserError(f"{path}: {lacks}; is the file whole? An empty cell needs its {between}")
 
 
 def _require_header(frame: pd.DataFrame, names: Sequence[str], path: Path) -> None:

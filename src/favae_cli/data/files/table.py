@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,7 +16,13 @@ from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.own_files import NPY
 from favae_cli.data.files.delimited import TextFormat, how_written, read_delimited
 from favae_cli.data.files.foreign import FOREIGN, read_foreign
-from favae_cli.data.files.numpy_arrays import mapped_part, memory_mapped
+from favae_cli.data.files.numpy_arrays import (
+    NUMPY_ERRORS,
+    first_line,
+    mapped_part,
+    memory_mapped,
+    require_within_reason,
+)
 from favae_cli.data.files.webdataset import TAR, read_shards
 
 NUMPY = ".npz"
@@ -45,6 +50,7 @@ class Table:
         arrays: of an .npz file the arrays of two dimensions or more, (N, ...); and .npy files that have a row for each
             of its own, by their names.
         unread: names of the arrays that were not asked for.
+        odd: columns that hold neither numbers nor texts, and what they hold.
         key: the column that names the samples; None: their row does.
         missing: cells that hold no value.
         written: how text was written in it.
@@ -58,6 +64,7 @@ class Table:
     unread: tuple[str, ...] = ()
     key: str | None = None
     missing: Collection[str] = ("",)
+    odd: Mapping[str, str] = field(default_factory=dict)
     written: TextFormat | None = None
     notes: tuple[str, ...] = ()
     new: bool = False
@@ -65,7 +72,7 @@ class Table:
     @property
     def names(self) -> list[str]:
         """Of all columns and arrays."""
-        return [*map(str, self.frame.columns), *self.arrays, *self.unread]
+        return [*map(str, self.frame.columns), *self.arrays, *self.unread, *self.odd]
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -146,6 +153,8 @@ class Table:
         return list(found)
 
     def _lacks(self, what: str, name: str, key: str) -> UserError:
+        if name in self.odd:
+            return UserError(f"{key}: column {name!r} of {self.path} holds {self.odd[name]}; use numbers or texts")
         if name in self.arrays:
             shape = self.arrays[name].shape
             return UserError(f"{key}: {name!r} of {self.path} is an array {shape}, no column; use array: {name}")
@@ -188,7 +197,8 @@ def read_table(
         arrays = {name: array for name, array in found.items() if array.ndim > 1}
         return Table(path, frame, arrays, unread, key, missing)
     if suffix in FOREIGN:
-        return Table(path, read_foreign(path), key=key, missing=missing)
+        frame, odd = read_foreign(path)
+        return Table(path, frame, key=key, missing=missing, odd=odd)
     read = read_delimited(path, text or TextFormat(), missing)
     seems = how_written(read.written)
     notes = [f"{path.name} has {seems}", *read.notes] if seems else read.notes
@@ -218,12 +228,12 @@ def _read_arrays(path: Path, wanted: Sequence[str]) -> tuple[dict[str, np.ndarra
         zipfile.ZipFile(path).close()  # of other files np.load makes something else
         with np.load(path) as file:
             names = [name for name in file.files if any(name == want or fnmatchcase(name, want) for want in wanted)]
+            require_within_reason(path, names)
             parts = {name: mapped_part(path, name) for name in names}
             found = {name: file[name] if part is None else part for name, part in parts.items()}
             there = file.files
-    except (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        reason = (str(error) or "it is not whole").splitlines()[0]
-        raise UserError(f"{path}: cannot be read as .npz of numbers and texts: {reason}") from error
+    except NUMPY_ERRORS as error:
+        raise UserError(f"{path}: cannot be read as .npz of numbers and texts: {first_line(error)}") from error
     for name, array in found.items():
         if array.ndim == 0 or not len(array):
             raise UserError(f"{path}: array {name!r} has no row")

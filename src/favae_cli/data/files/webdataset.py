@@ -25,6 +25,7 @@ KEY = "__key__"  # WebDataset's column of the samples' names
 JSON = "json"
 TEXTS = ("txt", "text", "cls")
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
+MOST_SHARDS = 1_000_000
 NAME = re.compile(r"(?:\./)?((?:.*/)?[^/.]+)\.([^/]+)")  # of a sample, then what its file holds
 MEMBER = re.compile(r"(.+\.(?i:tar))!(.+)@(\d+)\+(\d+)")
 
@@ -64,10 +65,15 @@ def expanded(path: Path) -> list[Path]:
     found = RANGE.search(str(path))
     if found:
         numbers = range(int(found[1]), int(found[2]) + 1)
+        if len(numbers) > MOST_SHARDS:
+            raise UserError(f"{path}: stands for {len(numbers)} files; no more than {MOST_SHARDS} can be named")
         text = str(path)
         names = (f"{text[: found.start()]}{number:0{len(found[1])}}{text[found.end() :]}" for number in numbers)
         return [shard for name in names for shard in expanded(Path(name))]
-    return sorted(path.parent.glob(path.name)) or [path]
+    try:
+        return sorted(path.parent.glob(path.name)) or [path]
+    except ValueError:  # no pattern, as ** within a name
+        return [path]
 
 
 def read_shards(path: Path) -> pd.DataFrame:
@@ -144,7 +150,7 @@ def _cells(data: bytes, what: str, where: str) -> dict[str, str]:
         if not what.endswith(JSON):
             return {what: text}
         held = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{where}: is no {'JSON' if what.endswith('json') else 'text'} in UTF-8 ({error})") from error
     if not isinstance(held, dict):
         raise UserError(f"{where}: must hold an object, its keys the columns, not {type(held).__name__}")

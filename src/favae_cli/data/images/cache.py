@@ -122,10 +122,10 @@ def make_folder(cache: Path) -> None:
 def _state(path: str) -> tuple[int, int]:
     """What changes when a file does."""
     member = Member.named(path)
-    try:
-        status = os.stat(member.shard if member else path)
-    except (FileNotFoundError, NotADirectoryError):
+    file = member.shard if member else path
+    if not os.path.isfile(file):
         return -1, -1
+    status = os.stat(file)
     return status.st_size, status.st_mtime_ns
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -17,6 +21,7 @@ _GREY = ("1", "L", "LA", "La", "I", "F")  # modes of Pillow, beside I;16 and its
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # Pillow's, by channels
 # Pillow knows more: of those, EPS would start a program that runs what the file says.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
+MOST_PIXELS = 90_000_000  # of an image: a few bytes can stand for any number of white ones
 # What Pillow raises on bytes that are no image, or not the whole of one.
 DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
@@ -48,6 +53,22 @@ class BadImage:
     reason: str
 
 
+@contextmanager
+def opened(source: Path | BinaryIO) -> Iterator[Image.Image]:
+    """An image whose header is read, of a format and a size that are taken.
+
+    Raises:
+        DECODE_ERRORS: it is none.
+    """
+    with Image.open(source, formats=FORMATS) as image:
+        if image.width * image.height > MOST_PIXELS:
+            told = (
+                f"{image.width} x {image.height} pixels are more than the {MOST_PIXELS // 10**6} million that are taken"
+            )
+            raise Image.DecompressionBombError(told)
+        yield image
+
+
 def decode(path: Path | str, transform: Transform) -> np.ndarray | BadImage:
     """One image as uint8 (size, size, channels), or why there is none.
 
@@ -59,15 +80,21 @@ def decode(path: Path | str, transform: Transform) -> np.ndarray | BadImage:
         UserError: the file is there but the system does not let it be read.
     """
     member = Member.named(str(path))
+    file = member.shard if member else path
+    if not os.path.isfile(file):
+        if os.path.exists(file):  # a folder, or what has no end
+            raise UserError(f"{path}: cannot be read (it is no file)")
+        return BadImage(str(path), "no such file")
     try:
         data = member.read() if member else Path(path).read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return BadImage(str(path), "no such file")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return pixels(image, transform)
+        with opened(io.BytesIO(data)) as image:
+            made = pixels(image, transform)
+        with opened(io.BytesIO(data)) as image:
+            image.verify()  # the checksums of a PNG, which decoding alone passes over
+        return made
     except DECODE_ERRORS as error:
         reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
         return BadImage(str(path), reason)

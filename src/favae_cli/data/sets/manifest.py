@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,7 +79,7 @@ def read_tables(config: ManifestConfig) -> Tables:
     def existing(file: str, key: str) -> Path:
         path = config.root / file
         for part in expanded(path):
-            if not part.is_file():
+            if not os.path.isfile(part):
                 raise UserError(f"{key}: there is no file {part}{hint}")
         return path
 

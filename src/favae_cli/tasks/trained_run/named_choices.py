@@ -19,8 +19,10 @@ def chosen_view(key: str, name: str | None, views: Sequence[str], meant: Sequenc
         meant: those that can be meant without saying so; all when None.
 
     Raises:
-        UserError: there is no such view, or several can be meant.
+        UserError: there is no such view, or none at all, or several can be meant.
     """
+    if not views:
+        raise UserError(f"{key}: the run has no view of images; samples that are rows come from data=... or data.*=...")
     meant = views if meant is None else meant
     if name is None:
         if len(meant) != 1:

@@ -40,7 +40,7 @@ def use(config: TranslateConfig, trained: TrainedRun, directory: Path) -> None:
 def _direction(config: TranslateConfig, trained: TrainedRun) -> tuple[str, str]:
     views = trained.images
     reconstructs = config.source is not None and config.source == config.to
-    if len(views) < 2 and not reconstructs:
+    if len(views) == 1 and not reconstructs:
         raise UserError(f"run: {trained.folder} has no view of images beside {views[0]} to translate it to")
     source = chosen_view("from", config.source, views, [name for name in views if config.to not in (None, name)])
     return source, chosen_view("to", config.to, views, [name for name in views if name != source])
