@@ -180,6 +180,58 @@ def test_numbered_columns_are_a_vector_or_a_sequence() -> None:
     assert sources["numbers"]["columns"] == ["x1"]
 
 
+def assays(rows: int = ROWS) -> dict[str, dict[str, np.ndarray]]:
+    """Two assays of one set of patients, whose features have numbers in their names that do not count."""
+    draw, people = rng(), {"patient": np.array([f"p{i:02d}" for i in range(rows)])}
+    numbers = draw.choice(4000, 40, replace=False)
+    return {
+        "mirna.csv": people | {f"hsa_mir_{i}": draw.normal(size=rows) for i in numbers[:20]},
+        "rna.csv": people
+        | {f"LOC{145000 + i}": draw.normal(size=rows) for i in numbers[20:]}
+        | {f"chr{i}": draw.normal(size=rows) for i in range(1, 15)}
+        | {"batch": draw.choice(["a", "b", "c"], rows)},
+    }
+
+
+def test_an_assay_a_file_is_a_view_a_file() -> None:
+    for name, table in assays().items():
+        write(table, name)
+    found = guess_files([Path("mirna.csv"), Path("rna.csv")], MISSING)
+    assert {view.name: len(view.columns) for view in found.views} == {
+        "mirna": 20,
+        "rna_numbers": 34,
+        "rna_categories": 1,
+    }
+    source = {view.name: view.source for view in found.views}["rna_numbers"]
+    assert (source["columns"], source["without"]) == (["*"], ["batch"])
+
+
+def test_numbers_in_names_that_do_not_count_make_no_vector() -> None:
+    write(assays()["rna.csv"])
+    found = found_in("mine.csv")
+    assert {view.name: len(view.columns) for view in found.views} == {"chr": 14, "numbers": 20, "categories": 1}
+
+
+def test_a_column_may_be_called_like_a_reference(configs: Configs) -> None:
+    draw = rng()
+    names = ["cost_${usd}", "${data.root}", "a: b", "p.val", "x=y", "key"]
+    write({"Sample ID": [f"s {i}" for i in range(ROWS)]} | {name: draw.normal(size=ROWS) for name in names})
+    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, overwrite=False))
+    data = loads(configs("mine"))
+    assert sorted(column for view in data.views.values() for column in view.columns) == sorted(names)
+
+
+def test_the_way_of_writing_is_said(configs: Configs, capsys: pytest.CaptureFixture[str]) -> None:
+    table = pd.DataFrame(mixed())
+    table.to_csv("mine.csv", index=False, sep=";", decimal=",", encoding="latin-1")
+    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, overwrite=False))
+    assert "note: mine.csv has semicolon between its cells, decimal commas" in capsys.readouterr().err
+    config = configs("mine")
+    assert (config.data.sep, config.data.decimal) == (";", ",")
+    data = loads(config)
+    np.testing.assert_allclose(data.views["numbers"].values[:, 0], table["age"])
+
+
 def test_a_few_counts_are_numbers_and_many_a_view() -> None:
     counts = {name: rng().negative_binomial(1, 0.02, ROWS) for name in "abcd"}
     write({"age": rng().normal(size=ROWS), "a": counts["a"]})
@@ -413,12 +465,13 @@ def test_nothing_is_overwritten_unasked() -> None:
 
 def test_files_of_which_nothing_can_be_made() -> None:
     Path("empty").mkdir()
-    Path("mine.txt").touch()
+    Path("mine.doc").touch()
+    Path("empty/README.txt").write_text("a,b\n1,2\n")
     write({"site": ["Oslo"] * 9})
     for path, told in (
         ("nowhere.csv", "input: there is no file or folder nowhere.csv"),
-        ("empty", "input: empty holds no .csv, .parquet, .pq, .npz file"),
-        ("mine.txt", "input: mine.txt is no .csv, .parquet, .pq, .npz file"),
+        ("empty", "input: empty holds no .csv, .tsv, .txt, .parquet, .pq, .feather, .xlsx, .dta, .sav, .npz file"),
+        ("mine.doc", "input: mine.doc is no .csv, .tsv, .txt, .parquet, .pq, .feather, .xlsx, .dta, .sav, .npz file"),
         ("mine.csv", "input: no view could be made of any column of mine.csv\nsite is 'Oslo' wherever it is filled"),
     ):
         with pytest.raises(UserError) as refused:

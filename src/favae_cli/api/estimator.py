@@ -33,8 +33,9 @@ from favae_cli.training.trained_run import load_run
 class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
     """Factor analysis over the embeddings of several views of the same samples, any of which may be missing.
 
-    `X` is a dict of views of the same N samples, in the same order: NumPy arrays, lists, or pandas tables. NaN, None
-    or a mask says that an entry is missing; a sample need not have every view. Mistakes are told as
+    `X` is a dict of views of the same N samples, in the same order: NumPy arrays, lists, sparse matrices, or pandas
+    tables, whose rows are joined by their index. NaN, None or a mask says that an entry is missing; a sample need not
+    have every view. Mistakes are told as
     `favae_cli.common.errors.UserError`, in a line each. Progress is logged to the logger `favae_cli`.
 
     Args:

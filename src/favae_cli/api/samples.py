@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from favae_cli.api.kinds import kinds_of
 from favae_cli.common.errors import UserError
@@ -110,7 +111,7 @@ def _cells(X: Mapping[str, Any]) -> dict[str, Cells]:
         raise UserError(
             f"X: must be a dict of views such as {{'face': images, 'age': numbers}}, got {type(X).__name__}"
         )
-    cells = {name: Cells.of(name, given) for name, given in X.items()}
+    cells = {name: Cells.of(name, given) for name, given in _in_one_order(X).items()}
     counts = {name: len(part) for name, part in cells.items()}
     if len(set(counts.values())) > 1:
         told = ", ".join(f"{name} has {count}" for name, count in counts.items())
@@ -118,6 +119,33 @@ def _cells(X: Mapping[str, Any]) -> dict[str, Cells]:
     if 0 in counts.values():
         raise UserError("X: has no samples")
     return cells
+
+
+def _in_one_order(X: Mapping[str, Any]) -> dict[str, Any]:
+    """The views, pandas tables among them with their rows as the first of these has them.
+
+    Raises:
+        UserError: two of them do not name the same samples, or arrays beside them could be in the order of either.
+    """
+    frames = {name: given for name, given in X.items() if isinstance(given, pd.DataFrame | pd.Series)}
+    first = next(iter(frames), None)
+    others = [name for name in frames if first is not None and not frames[name].index.equals(frames[first].index)]
+    if first is None or not others:
+        return dict(X)
+    index = frames[first].index
+    for name in others:
+        theirs = frames[name].index
+        if not (index.is_unique and theirs.is_unique and len(index) == len(theirs) and index.isin(theirs).all()):
+            raise UserError(
+                f"X[{name!r}]: its index names other samples than that of X[{first!r}]; give both one index, as by "
+                ".reindex(), which leaves a row of NaN where a sample lacks the view"
+            )
+    for name in X.keys() - frames.keys():
+        raise UserError(
+            f"X[{name!r}]: has no index, but X[{first!r}] and X[{others[0]!r}] have theirs in different orders; give "
+            "all in one order"
+        )
+    return {name: frame.loc[index] for name, frame in frames.items()}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ class InitConfig(Section):
     """`task=init`: files to look at, and the experiment to write."""
 
     task: Literal["init"]
-    input: Paths = Field(description="CSV, Parquet or .npz files, or folders of them")
+    input: Paths = Field(description="tables (CSV and the like, Parquet, Excel, Stata, SPSS, .npz), or folders of them")
     name: Name | None = Field(description="of the experiment; null: as the first file")
     overwrite: bool = Field(description="replace an experiment that is there")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args
@@ -28,6 +29,15 @@ def _without_equals(columns: list[str]) -> list[str]:
     return columns
 
 
+def _known(encoding: str) -> str:
+    try:
+        return codecs.lookup(encoding).name
+    except LookupError as error:
+        raise ValueError(f"{encoding} is no encoding that Python knows; utf-8, latin-1 and cp1250 are") from error
+
+
+Separator = Annotated[str, Field(min_length=1, max_length=1)]
+Encoding = Annotated[str, AfterValidator(_known)]
 Columns = Annotated[Names, AfterValidator(_without_slash)]
 
 
@@ -72,7 +82,13 @@ class ImageData(OwnView, Pixels):
         return self
 
 
-class BinaryData(OwnView):
+class _Columns(OwnView):
+    """A view of columns, some of which patterns name."""
+
+    without: list[Text] | None = Field(description="columns to leave out, of those that patterns name")
+
+
+class BinaryData(_Columns):
     """Attributes, 0 or 1 each: columns as they are, and categories of other columns."""
 
     kind: Literal["binary"]
@@ -89,14 +105,14 @@ class BinaryData(OwnView):
         return [*self.columns, *self.binarise]
 
 
-class RealData(OwnView):
+class RealData(_Columns):
     """Columns of numbers, each with a unit of its own."""
 
     kind: Literal["real"]
     columns: Columns = Field(description="columns of numbers")
 
 
-class CategoricalData(OwnView):
+class CategoricalData(_Columns):
     """Columns of categories, which need no order."""
 
     kind: Literal["categorical"]
@@ -112,7 +128,7 @@ class TextData(OwnView):
     column: Text = Field(description="texts")
 
 
-class _Numbers(OwnView):
+class _Numbers(_Columns):
     columns: Columns | None = Field(description="columns of numbers")
     array: Text | None = Field(description="of an .npz file, or an .npy file")
 
@@ -187,7 +203,10 @@ class ManifestConfig(BaseDataConfig):
 
     name: Literal["manifest"]
     root: Folder = Field(description="folder of the tables and the images")
-    table: Text | None = Field(description="CSV, Parquet or .npz file; null where every view has its own")
+    table: Text | None = Field(description="file with a row a sample; null where every view has its own")
+    sep: Separator | None = Field(description="what stands between the cells of text; null: as each file seems to be")
+    decimal: Literal[".", ","] | None = Field(description="before the tenths of a number in text; null: as it seems")
+    encoding: Encoding | None = Field(description="of text, such as utf-8 or latin-1; null: as it seems to be")
     key: Text | None = Field(description="column, or array, that names the samples; null takes row numbers")
     how_to_get: str | None = Field(description="where the data come from, said when they are not there")
     missing: list[str] = Field(description="cells that hold no value")

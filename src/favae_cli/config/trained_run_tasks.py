@@ -13,7 +13,19 @@ from favae_cli.common.errors import UserError
 from favae_cli.config.choices import DataConfig, ViewConfig
 from favae_cli.config.folders import config_of_run
 from favae_cli.config.run import MachineConfig
-from favae_cli.config.section import Count, Folder, Name, Positive, Section, Seed, Strength, Text, problems, validated
+from favae_cli.config.section import (
+    Count,
+    Folder,
+    Name,
+    Names,
+    Positive,
+    Section,
+    Seed,
+    Strength,
+    Text,
+    problems,
+    validated,
+)
 
 
 def _listed(value: Any) -> Any:
@@ -143,6 +155,21 @@ class ImputeConfig(OnSamplesConfig):
     overwrite: bool = Field(description="replace an output that is there")
 
 
+class PredictConfig(UsingConfig):
+    """Predict what is not known of new samples."""
+
+    task: Literal["predict"]
+    input: Paths = Field(description="tables of the samples: any of the run's views, any of their columns")
+    to: Names | None = Field(description="views, or columns of them, to predict; null: all")
+    interval: Annotated[float, Field(gt=0, lt=1)] = Field(description="probability that a number is within it")
+    format: Format
+    output: TableFile | None = Field(
+        description="file of what is predicted; null: predicted.csv or .parquet in the folder"
+    )
+    overwrite: bool = Field(description="replace an output that is there")
+    cache: Folder = Field(description="folder for decoded images")
+
+
 class NewTrainerConfig(MachineConfig):
     """How the network of a new view takes its steps; all else is as in the run."""
 
@@ -180,10 +207,22 @@ UseConfig = Annotated[
     | TraverseConfig
     | FactorsConfig
     | ImputeConfig
+    | PredictConfig
     | AddViewConfig,
     Field(discriminator="task"),
 ]
-TASKS = ("evaluate", "translate", "edit", "generate", "interpolate", "traverse", "factors", "impute", "add_view")
+TASKS = (
+    "evaluate",
+    "translate",
+    "edit",
+    "generate",
+    "interpolate",
+    "traverse",
+    "factors",
+    "impute",
+    "predict",
+    "add_view",
+)
 
 
 def validate_use(composed: DictConfig) -> UseConfig:
@@ -194,11 +233,11 @@ def validate_use(composed: DictConfig) -> UseConfig:
     """
     config: UseConfig = validated(composed, TypeAdapter(UseConfig))
     config_of_run(config.run, "run")
-    paths = config.input if isinstance(config, OnInputConfig) else None
+    paths = config.input if isinstance(config, OnInputConfig | PredictConfig) else None
     for path in paths or ():
         if not path.exists():
             raise UserError(f"input: there is no file or folder {path}")
-    if isinstance(config, ImputeConfig) and config.output is not None:
+    if isinstance(config, ImputeConfig | PredictConfig) and config.output is not None:
         require_place(config.output, config.overwrite)
     return config
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from favae_cli.common.errors import UserError
 from favae_cli.data.kinds.numbers import LARGEST
@@ -34,12 +36,16 @@ class Cells:
         """Arrays and lists as they are, samples along the first axis.
 
         Raises:
-            UserError: samples of unequal shapes, or no samples at all.
+            UserError: samples of unequal shapes, no samples at all, or two columns of one name.
         """
         key = f"X[{name!r}]"
         columns = tuple(map(str, given.columns)) if isinstance(given, pd.DataFrame) else None
+        for column in [column for column, times in Counter(columns or ()).items() if times > 1][:1]:
+            raise UserError(f"{key}: has column {column!r} more than once; give each a name of its own")
         if isinstance(given, pd.DataFrame | pd.Series):
             values = given.to_numpy()
+        elif sparse.issparse(given):  # its zeros are values, as of counts; the models look at all of them
+            values = given.toarray()
         elif isinstance(given, list | tuple):
             values = _stacked(given, key)
         else:

@@ -89,13 +89,18 @@ def _arch(view: GuessedView, rows: int) -> str:
 def _flow(value: Any, indent: int) -> str:
     """As one line of YAML, or where that is too long a line for every few items of the list, `indent` characters in."""
     if not isinstance(value, list):
-        return json.dumps(value, ensure_ascii=False)
+        return _quoted(value)
     lines = [""]
-    for item in (json.dumps(item, ensure_ascii=False) for item in value):
+    for item in map(_quoted, value):
         if lines[-1] and len(lines[-1]) + len(item) + indent > WIDTH:
             lines.append("")
         lines[-1] += f"{item}, "
     return "[" + f"\n{' ' * indent}".join(lines).removesuffix(", ").replace(", \n", ",\n") + "]"
+
+
+def _quoted(value: Any) -> str:
+    """As YAML that says just this, also where it has what would stand for a value of another key."""
+    return json.dumps(value, ensure_ascii=False).replace("${", r"\\${")
 
 
 def _shown(lines: Iterable[str], most: int) -> list[str]:

@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from favae_cli.common.errors import UserError
-from favae_cli.data.files.table import NUMPY, PARQUET, Table, read_table
+from favae_cli.data.files.delimited import SUFFIXES as TEXT
+from favae_cli.data.files.delimited import TextFormat, how_written, is_delimited
+from favae_cli.data.files.foreign import FOREIGN
+from favae_cli.data.files.table import NUMPY, Table, read_table
 from favae_cli.preparation.guess_columns import (
     KEY_NAME,
     ColumnKind,
@@ -22,7 +25,7 @@ from favae_cli.preparation.guess_columns import (
 )
 from favae_cli.preparation.guess_views import GuessedView, apart, as_name, guess_views
 
-SUFFIXES = (".csv", *PARQUET, NUMPY)
+SUFFIXES = (*TEXT, *FOREIGN, NUMPY)
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Found:
         key, split, group: columns that name the samples, say their split, or name groups of them.
         views: those of several files have their `table` in their source.
         left_out: a line on each column that no view has.
+        written: how all files of text are written, where that is not plain; None where they differ or are.
+        notes: on what was made of the files.
     """
 
     root: Path
@@ -71,10 +76,12 @@ class Found:
     group: str | None
     views: tuple[GuessedView, ...]
     left_out: tuple[str, ...]
+    written: TextFormat | None
+    notes: tuple[str, ...]
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:
-    """The tables among `paths`, and those in folders among them.
+    """The tables among `paths`, and those in folders among them, in which .txt is the suffix of texts to read.
 
     Raises:
         UserError: a path that is not there, is no table, or a folder without one.
@@ -83,7 +90,8 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise UserError(f"input: there is no file or folder {path}")
-        tables = [each for each in (sorted(path.iterdir()) if path.is_dir() else [path]) if _is_table(each)]
+        inside = [each for each in (sorted(path.iterdir()) if path.is_dir() else ()) if each.suffix.lower() != ".txt"]
+        tables = [each for each in (inside if path.is_dir() else [path]) if _is_table(each)]
         if not tables:
             raise UserError(f"input: {path} {'holds' if path.is_dir() else 'is'} no {', '.join(SUFFIXES)} file")
         files |= dict.fromkeys(tables)
@@ -91,7 +99,7 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def _is_table(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES
+    return is_delimited(path) or path.suffix.lower() in SUFFIXES
 
 
 def guess_files(paths: Sequence[Path], missing: Collection[str]) -> Found:
@@ -116,7 +124,7 @@ def guess_files(paths: Sequence[Path], missing: Collection[str]) -> Found:
     left_out: list[str] = []
     for file in files:
         rest = {name: guess for name, guess in file.guesses.items() if name not in (split, group)}
-        own = guess_views(file.table, rest, file.cells, root)
+        own = guess_views(file.table, rest, file.cells, root, alone=len(files) == 1)
         if len(files) == len(own) == 1:
             own = apart(own[0], rest, file.cells)
         views += own if len(files) == 1 else [_of_file(view, file, alone=len(own) == 1) for view in own]
@@ -124,7 +132,10 @@ def guess_files(paths: Sequence[Path], missing: Collection[str]) -> Found:
     if not views:
         told = f"input: no view could be made of any column of {', '.join(tables)}"
         raise UserError("\n".join([told, *left_out]))
-    return Found(root, main, max(map(len, tables.values())), key, split, group, _distinct(views), tuple(left_out))
+    rows, notes = max(map(len, tables.values())), [note for table in tables.values() for note in table.notes]
+    ways = {table.written for table in tables.values() if table.written}
+    written = ways.pop() if len(ways) == 1 and any(how_written(way) for way in ways) else None
+    return Found(root, main, rows, key, split, group, _distinct(views), tuple(left_out), written, tuple(notes))
 
 
 def _cells(table: Table) -> dict[str, np.ndarray]:
@@ -134,7 +145,12 @@ def _cells(table: Table) -> dict[str, np.ndarray]:
 def _file(name: str, table: Table, cells: dict[str, np.ndarray], key: str | None, root: Path) -> File:
     columns = {column: values for column, values in cells.items() if column != key}
     guesses = {column: guess_column(column, values, root) for column, values in columns.items()}
-    return File(name, table, cells, {column: less_misnamed(column, guess) for column, guess in guesses.items()})
+    return File(
+        name,
+        replace(table, key=key),
+        cells,
+        {column: less_misnamed(column, guess) for column, guess in guesses.items()},
+    )
 
 
 def _shared_key(cells: dict[str, dict[str, np.ndarray]]) -> str:

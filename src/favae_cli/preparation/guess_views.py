@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
@@ -21,7 +21,11 @@ NUMBERED = re.compile(r"^(?P<stem>.*?[^\d])(?P<number>\d+)$")
 TIME = re.compile(r"^(t|time|step|hour|day|week|month|frame)[_ .-]?$", re.IGNORECASE)
 MANY = 8  # numbered columns that make a vector
 MOST_VIEWS = 20  # that are single columns
+GAPS = 1.25  # how much longer than their number is the way that numbered columns count, at most
+LISTED = 30  # columns that are named one by one, at most, where a pattern says the same
 ENOUGH = 4  # columns of counts that are worth a network of their own
+
+NUMERIC = ("real", "counts")  # kinds of columns of numbers
 
 Cells = Mapping[str, np.ndarray]  # a column's name to its cells, (N,) of str
 Guesses = Mapping[str, Guess]
@@ -52,16 +56,26 @@ class GuessedView:
         return kind
 
 
-def guess_views(table: Table, guesses: Guesses, cells: Cells, folder: Path) -> list[GuessedView]:
+def guess_views(table: Table, guesses: Guesses, cells: Cells, folder: Path, alone: bool) -> list[GuessedView]:
     """The views of a file: its arrays, its runs of numbered columns, then what is left, one kind a view.
+
+    Of several files each was made by one assay or of one sort of questions, so a part of its numbers is no view.
 
     Args:
         table: the file.
         guesses: what each of its columns holds, less those that name or split the samples.
         cells: of the same columns.
         folder: what image paths are relative to.
+        alone: whether there is no other file.
     """
-    return [*_arrays(table), *_of_columns(table, guesses, cells, folder)]
+    runs = [*_runs(table, guesses, cells)]
+    if not alone and any(guess.kind in NUMERIC for name, guess in guesses.items() if name not in _columns(runs)):
+        runs = []
+    return [*_arrays(table), *runs, *_of_columns(table, guesses, cells, folder, _columns(runs))]
+
+
+def _columns(views: Iterable[GuessedView]) -> set[str]:
+    return {column for view in views for column in view.columns}
 
 
 def apart(view: GuessedView, guesses: Guesses, cells: Cells) -> list[GuessedView]:
@@ -81,13 +95,9 @@ def _arrays(table: Table) -> Iterator[GuessedView]:
             yield view
 
 
-def _of_columns(table: Table, guesses: Guesses, cells: Cells, folder: Path) -> Iterator[GuessedView]:
-    taken: set[str] = set()
-    for view in _runs(table, guesses, cells):
-        taken |= {*view.columns}
-        yield view
+def _of_columns(table: Table, guesses: Guesses, cells: Cells, folder: Path, taken: set[str]) -> Iterator[GuessedView]:
     left = {name: guess for name, guess in guesses.items() if name not in taken}
-    yield from _groups(left, cells)
+    yield from (_shorter(view, table) for view in _groups(left, cells))
     for name, guess in left.items():
         if guess.kind == "image":
             pixels, why = guess_pixels([folder / cell for cell in cells[name] if cell])
@@ -96,6 +106,14 @@ def _of_columns(table: Table, guesses: Guesses, cells: Cells, folder: Path) -> I
         if guess.kind == "text":
             words = ceil(mean_words(cells[name][cells[name] != ""]))
             yield GuessedView(as_name(name), {"kind": "text", "column": name}, (name,), words, (_line(name, guess),))
+
+
+def _shorter(view: GuessedView, table: Table) -> GuessedView:
+    """The view with most columns of the file as all but the others."""
+    others = [name for name in map(str, table.frame.columns) if name not in view.columns and name != table.key]
+    if len(view.columns) <= LISTED or len(others) > LISTED or view.source["columns"] != [*view.columns]:
+        return view
+    return replace(view, source={**view.source, "columns": ["*"], **({"without": others} if others else {})})
 
 
 def as_name(text: str) -> str:
@@ -137,12 +155,17 @@ def _runs(table: Table, guesses: Guesses, cells: Cells) -> Iterator[GuessedView]
     for stem, numbered in runs.items():
         columns = tuple(numbered[number] for number in sorted(numbered))
         kinds = [guesses[name].kind for name in columns]
-        if len(columns) < MANY or set(kinds) <= {"binary", "none"}:
+        if len(columns) < MANY or set(kinds) <= {"binary", "none"} or not _count(numbered):
             continue
         kind = "sequence" if TIME.match(stem) else "counts" if 2 * kinds.count("counts") > len(kinds) else "vector"
         source = {"kind": kind, "columns": _pattern(table, stem, columns)}
         why = f"{columns[0]} to {columns[-1]} are {len(columns)} numbered columns of numbers"
         yield GuessedView(as_name(stem), source, columns, len(columns), (why,))
+
+
+def _count(numbers: Collection[int]) -> bool:
+    """Whether the numbers count, as those of names, such as of genes, do not."""
+    return max(numbers) - min(numbers) < GAPS * len(numbers)
 
 
 def _is_numeric(cells: np.ndarray) -> bool:

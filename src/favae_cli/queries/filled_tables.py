@@ -9,6 +9,7 @@ from itertools import groupby
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from favae_cli.data import ViewData
 from favae_cli.data.dataset import Written, blocks
@@ -24,7 +25,8 @@ class Variable:
         missing: bool (R,).
         said: columns (R,) of what the model says where it is missing.
         filled: (R,) what is known, as the user's file has it, and the model's best guess elsewhere.
-        doubt: "std" or "probability", and how sure each value of `filled` is: 0 and 1 where it is known. None of texts.
+        beside: columns (R,) that say how sure each value of `filled` is, by what their names end in: "_std" is 0 and
+            "_probability" 1 where it is known. None of texts.
     """
 
     view: str
@@ -32,10 +34,10 @@ class Variable:
     missing: np.ndarray
     said: dict[str, np.ndarray]
     filled: np.ndarray
-    doubt: tuple[str, np.ndarray] | None
+    beside: dict[str, np.ndarray]
 
 
-def variables(made: Made, data: ViewData) -> Iterator[Variable]:
+def variables(made: Made, data: ViewData, level: float | None = None) -> Iterator[Variable]:
     """The variables of a table, or the one of texts.
 
     Real columns are filled with their mean, binary and categorical ones with the most probable value.
@@ -43,27 +45,35 @@ def variables(made: Made, data: ViewData) -> Iterator[Variable]:
     Args:
         made: of the view.
         data: the view of the samples; its values are not looked at.
+        level: also say the interval that holds a number with this probability, from 0 to 1, and the probability of
+            every category; None: not.
     """
     if data.is_text:
         filled = np.where(made.missing, made.value, made.known)
-        yield Variable(made.view, made.view, made.missing, {"text": made.value}, filled, None)
+        yield Variable(made.view, made.view, made.missing, {"text": made.value}, filled, {})
     elif data.groups:
         for block in blocks(data.groups):
-            yield _category(made, data.columns[block], block)
+            yield _category(made, data.columns[block], block, level is not None)
     else:
         ways = data.written or (None,) * len(data.columns)
         for column, (name, way) in enumerate(zip(data.columns, ways, strict=True)):
-            yield (_bit if data.kind == "binary" else _number)(made, name, column, way)
+            if data.kind == "binary":
+                yield _bit(made, name, column, way)
+            else:
+                yield _number(made, name, column, way, level)
 
 
-def _category(made: Made, columns: Sequence[str], block: slice) -> Variable:
+def _category(made: Made, columns: Sequence[str], block: slice, each: bool) -> Variable:
     pairs = [column.partition("=") for column in columns]
     categories = np.array([category for _, _, category in pairs], dtype=object)
     missing = np.any(made.missing[:, block], axis=1)
     probability = np.where(missing[:, None], made.value[:, block], made.known[:, block])
     chosen, sure = categories[probability.argmax(axis=1)], probability.max(axis=1)
     said = {"category": chosen, "probability": sure}
-    return Variable(made.view, pairs[0][0], missing, said, chosen, ("probability", sure))
+    beside = {"_probability": sure}
+    if each:
+        beside |= {f"={category}": probability[:, place] for place, category in enumerate(categories)}
+    return Variable(made.view, pairs[0][0], missing, said, chosen, beside)
 
 
 def _bit(made: Made, name: str, column: int, way: Written | None) -> Variable:
@@ -75,17 +85,21 @@ def _bit(made: Made, name: str, column: int, way: Written | None) -> Variable:
         mean, variance = made.logit
         said |= {"logit_mean": mean[:, column], "logit_std": np.sqrt(variance[:, column])}
     sure = np.where(missing, np.maximum(value, 1 - value), 1)
-    return Variable(made.view, name, missing, said, filled, ("probability", sure))
+    return Variable(made.view, name, missing, said, filled, {"_probability": sure})
 
 
-def _number(made: Made, name: str, column: int, way: Written | None) -> Variable:
+def _number(made: Made, name: str, column: int, way: Written | None, level: float | None) -> Variable:
     missing, value = made.missing[:, column], made.value[:, column]
     deviation = np.full(len(value), np.nan) if made.deviation is None else made.deviation[:, column]
     filled = np.where(missing, value, made.known[:, column])
     if isinstance(way, np.dtype) and (way.kind == "f" or not missing.any()):  # a guess is no whole number
         filled = filled.astype(way)
     std = np.where(missing, deviation, 0)
-    return Variable(made.view, name, missing, {"value": value, "std": deviation}, filled, ("std", std))
+    beside = {"_std": std}
+    if level is not None:
+        reach = float(norm.ppf(0.5 + level / 2)) * std
+        beside |= {"_lower": filled - reach, "_upper": filled + reach}
+    return Variable(made.view, name, missing, {"value": value, "std": deviation}, filled, beside)
 
 
 def missing_entries(found: Sequence[Variable], keys: Sequence[str]) -> pd.DataFrame:
@@ -106,20 +120,19 @@ def missing_entries(found: Sequence[Variable], keys: Sequence[str]) -> pd.DataFr
 
 
 def filled_table(found: Sequence[Variable], keys: Sequence[str], key: str = "key") -> pd.DataFrame:
-    """A row for each sample: its key in the column `key`, and each variable with the column of its doubt beside it.
+    """A row for each sample: its key in the column `key`, and each variable with the columns that stand beside it.
 
-    A name that several views have stands with its view, as view/name, and so does a doubt that is called like a
-    variable.
+    A name that several views have stands with its view, as view/name, and so does what stands beside a variable but is
+    called like another.
     """
     shared = Counter([key, *(part.name for part in found)])
     names = [part.name if shared[part.name] == 1 else f"{part.view}/{part.name}" for part in found]
     columns: dict[str, np.ndarray] = {key: np.array(keys, dtype=object)}
     for name, part in zip(names, found, strict=True):
         columns[name] = part.filled
-        if part.doubt is not None:
-            kind, doubt = part.doubt
-            title = f"{name}_{kind}"
+        for end, values in part.beside.items():
+            title = f"{name}{end}"
             while title in names or title in columns:
                 title = f"{part.view}/{title}"
-            columns[title] = doubt
+            columns[title] = values
     return pd.DataFrame(columns)

@@ -42,6 +42,8 @@ def init(config: InitConfig) -> Path:
         file.write_text(text, encoding="utf-8")
     with logging_to(None):
         logger.info("%s", tables_as_text([_overview(found)]))
+        for line in found.notes:
+            logger.info("note: %s", line)
         for line in found.left_out:
             logger.info("left out: %s", line)
         logger.info("wrote %s; next:", target)

@@ -197,7 +197,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         r"data\.root: there is no folder /nowhere/at/all; ask around",
     ),
     "missing table": ({"table": "list.csv"}, r"data\.table: there is no file .*list\.csv"),
-    "image as table": ({"table": "pictures/0.png"}, r"0\.png: cannot be read as CSV"),
+    "image as table": ({"table": "pictures/0.png"}, r"0\.png: holds bytes that no text has"),
 }
 
 
@@ -226,10 +226,10 @@ def test_rows_without_a_group_or_key_are_named(run: Load, table: dict[str, list[
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "cannot be read as CSV"),
+        ("", "cannot be read as a table of text"),
         ("a,b\n", "the table has no row"),
-        ("a,b\n1,2,3\n", "more cells than its header"),
-        ("a,b\n1,2\n1,2,3\n", "cannot be read as CSV .*line 3"),
+        ("a,b\n1,2,3\n1,2,3\n", "more cells than its header"),
+        ("a,b\n1,2\n1,2,3\n", "cannot be read as a table of text.*line 3"),
     ],
 )
 def test_malformed_tables_are_named(run: Load, tmp_path: Path, text: str, message: str) -> None:

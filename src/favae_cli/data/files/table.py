@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 import zipfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.own_files import NPY
+from favae_cli.data.files.delimited import TextFormat, how_written, read_delimited
+from favae_cli.data.files.foreign import FOREIGN, read_foreign
 from favae_cli.data.files.numpy_arrays import (
     NUMPY_ERRORS,
     first_line,
@@ -24,10 +23,8 @@ from favae_cli.data.files.numpy_arrays import (
     memory_mapped,
     require_within_reason,
 )
-from favae_cli.data.files.parquet import read_parquet
 from favae_cli.data.files.webdataset import TAR, read_shards
 
-PARQUET = (".parquet", ".pq")
 NUMPY = ".npz"
 
 
@@ -56,6 +53,9 @@ class Table:
         odd: columns that hold neither numbers nor texts, and what they hold.
         key: the column that names the samples; None: their row does.
         missing: cells that hold no value.
+        written: how text was written in it.
+        notes: on what was made of the file.
+        new: whether its samples are for a model that is trained already, so that columns of it may be empty.
     """
 
     path: Path
@@ -65,6 +65,9 @@ class Table:
     key: str | None = None
     missing: Collection[str] = ("",)
     odd: Mapping[str, str] = field(default_factory=dict)
+    written: TextFormat | None = None
+    notes: tuple[str, ...] = ()
+    new: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -115,13 +118,29 @@ class Table:
             raise self._lacks("array", name, key)
         return self.arrays[name]
 
-    def matching(self, patterns: Iterable[str], key: str) -> list[str]:
+    def matching(self, patterns: Iterable[str], key: str, without: Iterable[str] = ()) -> list[str]:
         """The columns that `patterns` name, such as "pixel_*", each once; those of a pattern in the file's order.
+
+        Args:
+            patterns: of columns.
+            key: the config key of the view, whose `columns` they are.
+            without: patterns of columns that are left out of these.
 
         Raises:
             NoSuchColumn: a name or a pattern that fits no column.
-            UserError: a column whose name has a slash, or an array of more than one dimension.
+            UserError: no column is left, a column whose name has a slash, or an array of more than one dimension.
         """
+        left_out = set(self._fitting(without, f"{key}.without"))
+        found = [name for name in self._fitting(patterns, f"{key}.columns") if name not in left_out]
+        if left_out and not found:
+            raise UserError(f"{key}.without: leaves none of the columns")
+        for name in found:
+            if "/" in name:
+                told = f"the slash in column {name!r} would split the names of metrics; rename it"
+                raise UserError(f"{key}.columns: {told}, or leave it out by {key}.without")
+        return found
+
+    def _fitting(self, patterns: Iterable[str], key: str) -> list[str]:
         names = [str(name) for name in self.frame.columns]
         found: dict[str, None] = {}
         for pattern in patterns:
@@ -131,9 +150,6 @@ class Table:
             if not fitting:
                 raise self._lacks("column", pattern, key)
             found |= dict.fromkeys(fitting)
-        for name in found:
-            if "/" in name:
-                raise UserError(f"{key}: the slash in column {name!r} would split the names of metrics; rename it")
         return list(found)
 
     def _lacks(self, what: str, name: str, key: str) -> UserError:
@@ -146,9 +162,13 @@ class Table:
 
 
 def read_table(
-    path: Path, wanted: Sequence[str] = ("*",), key: str | None = None, missing: Collection[str] = ("",)
+    path: Path,
+    wanted: Sequence[str] = ("*",),
+    key: str | None = None,
+    missing: Collection[str] = ("",),
+    text: TextFormat | None = None,
 ) -> Table:
-    """Read a Parquet, .npz or .npy file (by its suffix) or a CSV file; a named index of Parquet is a column.
+    """Read an .npz or .npy file, one of another program, or else a table written as text, by its suffix.
 
     An .npy file is a table without columns; its array is added by `with_array`. A .tar file, or a name of several, is
     read as `read_shards` says.
@@ -157,6 +177,7 @@ def read_table(
         path: of the file.
         wanted: names and patterns of the arrays to read of an .npz file; of other files all columns are read.
         key, missing: as `Table` has them.
+        text: what is known of how text is written; None: nothing.
 
     Raises:
         UserError: the file is no such table, is empty, or has rows longer or shorter than its header, or arrays of
@@ -175,38 +196,13 @@ def read_table(
         )
         arrays = {name: array for name, array in found.items() if array.ndim > 1}
         return Table(path, frame, arrays, unread, key, missing)
-    odd: dict[str, str] = {}
-    try:
-        if suffix in PARQUET:
-            frame, odd = read_parquet(path)
-        else:
-            frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, OSError, pa.ArrowException) as error:
-        kind = "Parquet" if suffix in PARQUET else "CSV (UTF-8, comma-separated)"
-        raise UserError(f"{path}: cannot be read as {kind}: {first_line(error)}") from error
-    if not isinstance(frame.index, pd.RangeIndex) and suffix not in PARQUET:
-        raise UserError(f"{path}: its rows have more cells than its header has names")
-    if frame.empty:
-        raise UserError(f"{path}: the table has no row")
-    if suffix not in PARQUET and (frame.iloc[:, -1] == "").any():  # as pandas fills up a row that ends early
-        _require_whole_rows(path, len(frame.columns))
-    return Table(path, frame, key=key, missing=missing, odd=odd)
-
-
-def _require_whole_rows(path: Path, columns: int) -> None:
-    """Refuse a CSV file with a row of fewer cells, such as a copy that was cut off has at its end."""
-    limit = csv.field_size_limit(sys.maxsize)  # that of pandas is no other
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.reader(file)
-            for row in rows:
-                if 0 < len(row) < columns:
-                    told = f"line {rows.line_num} has {len(row)} of the {columns} cells that the header names"
-                    raise UserError(f"{path}: {told}; is the file whole? An empty cell needs its comma")
-    except csv.Error as error:
-        raise UserError(f"{path}: cannot be read as CSV (UTF-8, comma-separated): {first_line(error)}") from error
-    finally:
-        csv.field_size_limit(limit)
+    if suffix in FOREIGN:
+        frame, odd = read_foreign(path)
+        return Table(path, frame, key=key, missing=missing, odd=odd)
+    read = read_delimited(path, text or TextFormat(), missing)
+    seems = how_written(read.written)
+    notes = [f"{path.name} has {seems}", *read.notes] if seems else read.notes
+    return Table(path, read.frame, key=key, missing=missing, written=read.written, notes=tuple(notes))
 
 
 def with_array(table: Table, name: str, path: Path) -> Table:

@@ -73,7 +73,7 @@ def _numbers(table: Table, view: RealData | VectorData | CountsData, key: str) -
         values = array_numbers(table, view.array, f"{key}.array", "(N, D)", counts)
         columns = [f"{view.array}_{index}" for index in range(values.shape[1])]
         return masked_view(values, columns, written=[table.arrays[view.array].dtype] * len(columns))
-    columns = table.matching(view.columns or (), f"{key}.columns")
+    columns = table.matching(view.columns or (), key, view.without or ())
     values, dtypes = column_numbers(table, columns, f"{key}.columns", counts)
     return masked_view(values, columns, written=dtypes)
 
@@ -82,6 +82,6 @@ def _texts(table: Table, view: TextData, key: str) -> ViewData:
     """Texts as they are: only an empty cell is a missing one, for any word may be meant."""
     cells = table.column(view.column, f"{key}.column")
     present = cells != ""
-    if not present.any():
+    if not (present.any() or table.new):
         raise UserError(f"{key}.column: column {view.column!r} is empty in every row of {table.path}")
     return ViewData(cells[present], np.where(present, np.cumsum(present) - 1, -1).astype(np.int64))

@@ -27,7 +27,7 @@ def read(table: Table, view: BinaryData, key: str) -> ViewData:
     Raises:
         UserError: a column that is not there or not binary, a category that never occurs, or two of one name.
     """
-    columns = table.matching(view.columns, f"{key}.columns")
+    columns = table.matching(view.columns, key, view.without or ())
     parsed = gather(partial(_parsed, table, column, f"{key}.columns") for column in columns)
     attributes = [(column, values) for column, (values, _) in zip(columns, parsed, strict=True)]
     written = [way for _, way in parsed]
@@ -35,7 +35,8 @@ def read(table: Table, view: BinaryData, key: str) -> ViewData:
         cells = table.values(column, f"{key}.binarise")
         empty = np.nan if view.empty == "missing" else 0.0
         for name, accepted in categories.items():
-            _require_occurring(accepted, cells, column, f"{key}.binarise.{column}.{name}")
+            if not table.new:
+                _require_occurring(accepted, cells, column, f"{key}.binarise.{column}.{name}")
             attributes.append((name, np.where(cells == "", empty, np.isin(cells, accepted))))
             written.append(BIT)
     names = [name for name, _ in attributes]

@@ -24,13 +24,14 @@ def read(table: Table, view: CategoricalData, key: str) -> ViewData:
     Raises:
         UserError: a column that is not there, is empty throughout, has too many categories or an = in its name.
     """
+    columns = table.matching(view.columns, key, view.without or ())
     key = f"{key}.columns"
-    cells = {column: table.values(column, key) for column in table.matching(view.columns, key)}
+    cells = {column: table.values(column, key) for column in columns}
     for column, values in cells.items():
         if "=" in column:
             raise UserError(f"{key}: the = in column {column!r} is to part it from its categories; rename it")
         found = len(set(values) - {""})
-        if not found:
+        if not (found or table.new):
             raise UserError(f"{key}: column {column!r} is empty in every row of {table.path}")
         if found > MOST:
             raise UserError(

@@ -41,7 +41,7 @@ def read(table: Table, view: ImageData, key: str, config: ManifestConfig, cache:
     assert view.column is not None
     cells = table.values(view.column, f"{key}.column")
     filled = np.flatnonzero(cells != "")
-    if filled.size == 0:
+    if not (filled.size or table.new):
         raise UserError(f"{key}.column: column {view.column!r} is empty in every row")
 
     def files() -> tuple[ViewData, tuple[str, ...]]:

@@ -35,7 +35,7 @@ def read(table: Table, view: SequenceData, name: str, key: str) -> tuple[np.ndar
         values = values.reshape(*values.shape[:2], -1)
         channels = [f"{view.array}_{index}" for index in range(values.shape[2])]
         return distinct_keys(table), masked_view(values, channels if len(channels) > 1 else [view.array])
-    columns = table.matching(view.columns or (), f"{key}.columns")
+    columns = table.matching(view.columns or (), key, view.without or ())
     if view.time is not None:
         return _long(table, columns, view.time, key)
     values, _ = column_numbers(table, columns, f"{key}.columns")

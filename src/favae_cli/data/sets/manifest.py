@@ -11,6 +11,7 @@ import numpy as np
 
 from favae_cli.common.errors import UserError, gather
 from favae_cli.data.dataset import Dataset, ViewData
+from favae_cli.data.files.delimited import TextFormat
 from favae_cli.data.files.join_by_key import Source, distinct_keys, positions, sample_keys, union
 from favae_cli.data.files.table import NoSuchColumn, Table, read_table, with_array
 from favae_cli.data.files.webdataset import expanded
@@ -43,7 +44,7 @@ def load(config: ManifestConfig, cache: Path, seed: int) -> Dataset:
     keys = union([*main, *(source.keys for source in found)])
     split = _split(tables, config, keys, seed)
     views: dict[str, ViewData] = {}
-    notes: list[str] = []
+    notes = [note for table in tables.values() for note in table.notes]
 
     def load_view(name: str) -> None:
         views[name], lines = sources[name].load_for(keys)
@@ -82,8 +83,9 @@ def read_tables(config: ManifestConfig) -> Tables:
                 raise UserError(f"{key}: there is no file {part}{hint}")
         return path
 
+    text = TextFormat(config.sep, config.decimal, config.encoding)
     tables = {
-        file: read_table(existing(file, key), wanted[file], config.key, config.missing)
+        file: read_table(existing(file, key), wanted[file], config.key, config.missing, text)
         for file, key in asked_by.items()
     }
     for array, file, key in arrays:

@@ -8,16 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from favae_cli.common.files import replacing
 from favae_cli.common.pixels import unit
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.trained_run_tasks import ImputeConfig, require_place
 from favae_cli.queries.filled_tables import Variable, filled_table, missing_entries, variables
 from favae_cli.queries.given import Given
-from favae_cli.queries.impute import Made, embedding_of, made_of
+from favae_cli.queries.impute import embedding_of, made_of
 from favae_cli.queries.samples import Samples, chosen_samples
 from favae_cli.tasks.trained_run.named_choices import chosen_view
-from favae_cli.tasks.trained_run.written_files import save_grid, save_images, save_table, write_table
+from favae_cli.tasks.trained_run.written_files import save_grid, save_images, save_sequences, save_table, write_table
 from favae_cli.training.trained_run import TrainedRun
 
 logger = logging.getLogger(__name__)
@@ -46,7 +45,7 @@ def use(config: ImputeConfig, trained: TrainedRun, directory: Path) -> None:
             made = model.views[name].decode(embedding.mean[lacking])
             images[name] = dict(zip(lacking.tolist(), made, strict=True))
         elif part.is_sequence:
-            _save_sequences(directory / f"{name}.npz", made_of(model, samples, embedding, name), samples)
+            save_sequences(directory / f"{name}.npz", made_of(model, samples, embedding, name), samples)
         else:
             found += variables(made_of(model, samples, embedding, name), samples.data.views[name])
     if found:
@@ -56,21 +55,6 @@ def use(config: ImputeConfig, trained: TrainedRun, directory: Path) -> None:
             write_table(config.output, filled_table(found, samples.keys, samples.data.key))
     if images:
         _save_images(directory, images, samples, config.show)
-
-
-def _save_sequences(file: Path, made: Made, samples: Samples) -> None:
-    """The samples that lack anything: key (S,), value and std (S, T, C), NaN past the end, and names of channels."""
-    rows = np.flatnonzero(made.missing.any(axis=(1, 2)))
-    if not len(rows):
-        return
-    assert made.deviation is not None
-    missing, known = made.missing[rows], made.known[rows]
-    value = np.where(missing, made.value[rows], known)
-    std = np.where(missing, made.deviation[rows], np.where(np.isnan(known), np.nan, 0))
-    columns = np.array(samples.data.views[made.view].columns)
-    with replacing(file) as unfinished, unfinished.open("wb") as sink:
-        np.savez_compressed(sink, key=np.array(samples.keys)[rows], value=value, std=std, columns=columns)
-    logger.info("%-10s %s (%d)", "sequences", file, len(rows))
 
 
 def _save_images(directory: Path, made: Mapping[str, Mapping[int, np.ndarray]], samples: Samples, show: int) -> None:

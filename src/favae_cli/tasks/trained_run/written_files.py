@@ -11,6 +11,8 @@ import pandas as pd
 from PIL import Image
 
 from favae_cli.common.files import replacing
+from favae_cli.queries.impute import Made
+from favae_cli.queries.samples import Samples
 from favae_cli.reporting.grids import as_stored, image_grid
 from favae_cli.reporting.style import save
 
@@ -49,3 +51,18 @@ def write_table(file: Path, table: pd.DataFrame) -> None:
         else:
             table.to_csv(unfinished, index=False)
     logger.info("%-10s %s (%d rows)", "table", file, len(table))
+
+
+def save_sequences(file: Path, made: Made, samples: Samples) -> None:
+    """The samples that lack anything: key (S,), value and std (S, T, C), NaN past the end, and names of channels."""
+    rows = np.flatnonzero(made.missing.any(axis=(1, 2)))
+    if not len(rows):
+        return
+    assert made.deviation is not None
+    missing, known = made.missing[rows], made.known[rows]
+    value = np.where(missing, made.value[rows], known)
+    std = np.where(missing, made.deviation[rows], np.where(np.isnan(known), np.nan, 0))
+    columns = np.array(samples.data.views[made.view].columns)
+    with replacing(file) as unfinished, unfinished.open("wb") as sink:
+        np.savez_compressed(sink, key=np.array(samples.keys)[rows], value=value, std=std, columns=columns)
+    logger.info("%-10s %s (%d)", "sequences", file, len(rows))

@@ -1,0 +1,123 @@
+"""Files of new samples, in the form that the views of a trained run have; they may lack columns, views and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from favae_cli.common.errors import UserError
+from favae_cli.common.suggestions import did_you_mean
+from favae_cli.data.align_to_run import aligned
+from favae_cli.data.dataset import SPLITS, Dataset, ViewData
+from favae_cli.data.files.delimited import TextFormat
+from favae_cli.data.files.join_by_key import Source, sample_keys, union
+from favae_cli.data.files.table import Table, read_table
+from favae_cli.data.kinds import source
+from favae_cli.data.masked_tables import listed
+
+if TYPE_CHECKING:
+    from favae_cli.config.own_files import ManifestConfig, OwnViewKind
+
+
+def new_samples(paths: Sequence[Path], config: ManifestConfig, trained: Mapping[str, ViewData], cache: Path) -> Dataset:
+    """The samples of these files: every key in any of them, each once.
+
+    A view is read from the file that has its columns; those that the file lacks are missing entries. What a training
+    would refuse, such as a label that is nowhere known, is nothing to mind here.
+
+    Args:
+        paths: of tables; image paths in them are relative to their folders.
+        config: of the data that the run was trained on.
+        trained: the run's views, by their names in `config`.
+        cache: folder for decoded images.
+
+    Raises:
+        UserError: a file that cannot be read, has none of the columns, or values that do not fit a view; or several
+            files that cannot be told apart or joined.
+    """
+    tables = [_read(path, config, len(paths) == 1) for path in paths]
+    sources: dict[str, Source] = {}
+    notes = [note for table in tables for note in table.notes]
+    for name, like in trained.items():
+        view = _as_trained(config.views[name], like)
+        table = _file_of(name, view, config, tables)
+        if table is None:
+            continue
+        absent = [column for column in view.reads() if not _has(table, column)]
+        if absent:
+            notes.append(f"{table.path.name} lacks {listed(absent)} of {name}, which are taken as missing")
+        own = config.model_copy(update={"root": table.path.parent, "views": {name: view}})
+        sources[name] = source(_with_empty(table, absent), name, own, cache)
+    if not sources:
+        known = [column for name, like in trained.items() for column in _as_trained(config.views[name], like).reads()]
+        there = [column for table in tables for column in table.names if column != table.key]
+        like_it = did_you_mean(there[0], known) if there else f"there are {listed(known)}"
+        raise UserError(f"input: {tables[0].path} has no column of the run's views; {like_it}")
+    keys = union([*(sample_keys(table) for table in tables), *(found.keys for found in sources.values())])
+    views: dict[str, ViewData] = {}
+    for name, found in sources.items():
+        loaded, more = found.load_for(keys)
+        views[name] = replace(aligned(loaded, trained[name], f"input: view {name}"), kind=trained[name].kind)
+        notes += [f"{name}: {note}" for note in more]
+    everyone = np.arange(len(keys))
+    return Dataset("input", keys, views, dict.fromkeys(SPLITS, everyone), notes=tuple(notes), key=config.key or "key")
+
+
+def _read(path: Path, config: ManifestConfig, alone: bool) -> Table:
+    text = TextFormat(config.sep, config.decimal, config.encoding)
+    table = read_table(path, missing=config.missing, text=text)
+    if config.key in table.names:
+        return replace(table, key=config.key)
+    if not alone:
+        wanted = f"column {config.key!r}" if config.key else "column that names them"
+        raise UserError(f"input: {path} has no {wanted}, to join its samples with those of the other files by")
+    return table
+
+
+def _as_trained(view: OwnViewKind, like: ViewData) -> OwnViewKind:
+    """The view's section with the very columns that the run was trained on in place of patterns."""
+    match view.kind:
+        case "categorical":
+            return view.model_copy(update={"columns": _variables(like), "without": None})
+        case "binary":
+            made = {attribute for categories in view.binarise.values() for attribute in categories}
+            columns = [column for column in like.columns if column not in made]
+            return view.model_copy(update={"columns": columns, "without": None})
+        case "real" | "vector" | "counts":
+            if view.columns is not None:
+                return view.model_copy(update={"columns": [*like.columns], "without": None})
+        case "sequence":
+            if view.time is not None:
+                return view.model_copy(update={"columns": [*like.columns], "without": None})
+    return view
+
+
+def _variables(view: ViewData) -> list[str]:
+    return [*dict.fromkeys(column.partition("=")[0] for column in view.columns)]
+
+
+def _has(table: Table, column: str) -> bool:
+    """Whether a column, or one that fits if it is a pattern, as the steps of a sequence may be, is there."""
+    return column in table.names or any(fnmatchcase(name, column) for name in table.names if name != table.key)
+
+
+def _file_of(name: str, view: OwnViewKind, config: ManifestConfig, tables: Sequence[Table]) -> Table | None:
+    """The table that has most of the view: the one called like its file in training, else the only one that may."""
+    having = [table for table in tables if any(_has(table, column) for column in view.reads())]
+    trained_on = Path(config.files()[name]).name
+    alike = [table for table in having if table.path.name == trained_on]
+    if len(alike or having) > 1:
+        both = " and ".join(str(table.path) for table in (alike or having)[:2])
+        raise UserError(f"input: {both} both have columns of {name}; give one, or call it {trained_on} as in training")
+    return next(iter(alike or having), None)
+
+
+def _with_empty(table: Table, columns: Sequence[str]) -> Table:
+    """The table of new samples, with columns of empty cells for those that it lacks."""
+    frame = table.frame.assign(**dict.fromkeys(columns, ""))
+    return replace(table, frame=frame, new=True)
