@@ -19,11 +19,9 @@ if TYPE_CHECKING:
     from favae_cli.data import Dataset
     from favae_cli.preparation.check_findings import Findings
 
-FORMS = ("table.csv", "table.parquet", "table.npz", "packed.npz", "table.tar")
-CHECKED = (
-    ".npz",
-    ".png",
-)  # whose checksums cover all that is read
+TABLES = ("table.csv", "table.csv.gz", "table.parquet", "table.feather", "table.dta")
+FORMS = (*TABLES, "table.npz", "packed.npz", "table.tar")
+CHECKED = (".npz", ".png", ".gz")  # whose checksums cover all that is read
 
 
 def damaged_input(world: World, rng: np.random.Generator, folder: Path) -> Verdict:
@@ -32,7 +30,7 @@ def damaged_input(world: World, rng: np.random.Generator, folder: Path) -> Verdi
     expected = expected_digest(world, form, folder / "whole")
     own = world.copied(folder / "damaged")
     own.experiment.write_text(as_yaml(experiment(form)))
-    pictures = form in ("table.csv", "table.parquet") and rng.random() < 0.4
+    pictures = form in TABLES and rng.random() < 0.2
     files = sorted((own.data / "pictures").iterdir()) if pictures else [own.data / form]
     file = files[int(rng.integers(len(files)))]
     told = damaged(file, rng)

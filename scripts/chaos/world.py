@@ -63,6 +63,7 @@ USES = {
     "evaluate": ("train", []),
     "factors": ("train", []),
     "impute": ("train", ["split=all", "output=filled.csv"]),
+    "predict": ("train", ["input=data/table.csv"]),
     "translate": ("adapt", ["from=face", "count=2"]),
     "edit": ("condition", ["attributes.Smiling=1", "count=2"]),
     "generate": ("condition", ["attributes.Smiling=1", "count=2"]),
@@ -172,7 +173,7 @@ def as_yaml(config: dict[str, Any]) -> str:
 
 
 def _write_data(folder: Path) -> None:
-    """The same samples as CSV, Parquet, .npz and a tar shard, and their pictures."""
+    """The same samples in every form that the program reads, and their pictures."""
     rng = np.random.default_rng(0)
     hidden = rng.standard_normal((ROWS, 2))
     table = pd.DataFrame({"id": [f"s{number:02}" for number in range(ROWS)]})
@@ -192,7 +193,10 @@ def _write_data(folder: Path) -> None:
         pixels = 128 + 40 * one * ramp[:, None] + 40 * other * ramp[None, :] + 4 * rng.standard_normal((SIDE, SIDE))
         Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / name)
     table.to_csv(folder / "table.csv", index=False)
+    table.to_csv(folder / "table.csv.gz", index=False)
     table.to_parquet(folder / "table.parquet", index=False, write_page_checksum=True)
+    table.to_feather(folder / "table.feather")
+    table.to_stata(folder / "table.dta", write_index=False)
     arrays: dict[str, Any] = {name: table[name].to_numpy() for name in ("height", "age", "new", "sold")}
     arrays |= {name: table[name].to_numpy().astype(str) for name in ("id", "colour")} | {"days": days}
     np.savez(folder / "table.npz", **arrays)

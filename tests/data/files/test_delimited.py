@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from favae_cli.common.errors import UserError
+from favae_cli.data.files import delimited
 from favae_cli.data.files.delimited import ROW_NAME, TextFormat, how_written, read_delimited
 
 Write = Callable[[pd.DataFrame, Path], None]
@@ -164,3 +165,25 @@ def test_a_damaged_archive_is_refused_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "a.csv.gz").write_bytes(packed[:-20])
     with pytest.raises(UserError, match=r"a\.csv\.gz: cannot be read as a table of text"):
         read_delimited(tmp_path / "a.csv.gz", TextFormat())
+
+
+def test_damage_to_a_packed_table_is_a_line_or_changes_nothing(tmp_path: Path) -> None:
+    text = "".join(f"s{number},{number * 0.37:.2f}\n" for number in range(60))
+    whole, path = gzip.compress(f"id,price\n{text}".encode(), mtime=0), tmp_path / "shop.csv.gz"
+    for place in range(0, len(whole), 2):
+        for held in (whole[:place], whole[:place] + bytes([whole[place] ^ 8]) + whole[place + 1 :]):
+            path.write_bytes(held)
+            try:
+                frame = read_delimited(path, TextFormat()).frame
+            except UserError:  # any other error fails the test
+                continue
+            assert len(frame) == 60, place
+
+
+def test_a_packed_table_that_unfolds_beyond_reason_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "shop.csv.gz"
+    path.write_bytes(gzip.compress(b"id,price\n" + b"a,1\n" * 100_000))
+    assert len(read_delimited(path, TextFormat()).frame) == 100_000
+    monkeypatch.setattr(delimited, "ROOM", 1 << 10)
+    with pytest.raises(UserError, match="unfold to more than"):
+        read_delimited(path, TextFormat())

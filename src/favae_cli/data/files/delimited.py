@@ -7,6 +7,7 @@ import csv
 import gzip
 import re
 import sys
+import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,8 +19,11 @@ from typing import IO
 import pandas as pd
 
 from favae_cli.common.errors import UserError
+from favae_cli.data.files.numpy_arrays import RATIO, ROOM, first_line
 
 GZ = ".gz"
+# What comes of text that is damaged, badly packed or written in another way than is told.
+TEXT_ERRORS = (ValueError, OSError, EOFError, LookupError, csv.Error, zlib.error)
 SUFFIXES = (".csv", ".tsv", ".txt")  # also with .gz behind them
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "blank"}
 WESTERN = "cp1252"  # what is no Unicode is most likely this, which has Latin-1's letters
@@ -79,13 +83,14 @@ def read_delimited(path: Path, given: TextFormat, missing: Collection[str] = (""
         UserError: text in another encoding, no header, or rows longer or shorter than it.
     """
     try:
+        _require_within_reason(path)
         encoding = given.encoding or _encoding(path)
         sep = given.sep or _separator(path, encoding)
         header = _records(path, encoding, sep, 1)
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding=encoding, sep=sep)
-    except (ValueError, OSError, EOFError, LookupError, csv.Error) as error:
+    except TEXT_ERRORS as error:
         what = " and ".join(["text", *([] if given.encoding is None else [f"data.encoding={given.encoding}"])])
-        raise UserError(f"{path}: cannot be read as a table of {what}: {str(error).splitlines()[0]}") from error
+        raise UserError(f"{path}: cannot be read as a table of {what}: {first_line(error)}") from error
     names = header[0] if header else []
     notes = list(_twice(names))
     if not isinstance(frame.index, pd.RangeIndex):
@@ -207,13 +212,32 @@ def _with_row_names(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 def _require_whole_rows(path: Path, encoding: str, sep: str, columns: int) -> None:
     """Refuse a file with a row of fewer cells, such as a copy that was cut off has at its end."""
-    with _text(path, encoding) as file:
-        rows = csv.reader(file, delimiter=sep)
-        for row in rows:
-            if 0 < len(row) < columns:
-                lacks = f"line {rows.line_num} has {len(row)} of the {columns} cells that the header names"
-                between = SEPARATORS.get(sep, repr(sep))
-                raise UserError(f"{path}: {lacks}; is the file whole? An empty cell needs its {between}")
+    try:
+        with _text(path, encoding) as file:
+            rows = csv.reader(file, delimiter=sep)
+            for row in rows:
+                if 0 < len(row) < columns:
+                    lacks = f"line {rows.line_num} has {len(row)} of the {columns} cells that the header names"
+                    between = SEPARATORS.get(sep, repr(sep))
+                    raise UserError(f"{path}: {lacks}; is the file whole? An empty cell needs its {between}")
+    except TEXT_ERRORS as error:
+        raise UserError(f"{path}: cannot be read as a table of text: {first_line(error)}") from error
+
+
+def _require_within_reason(path: Path) -> None:
+    """Refuse a packed file that is far larger unpacked: a few bytes can stand for any number of lines.
+
+    Raises:
+        ValueError: it is more than `ROOM` and `RATIO` times its size.
+    """
+    if path.suffix.lower() != GZ:
+        return
+    size, most, unfolded = path.stat().st_size, max(ROOM, RATIO * path.stat().st_size), 0
+    with gzip.open(path, "rb") as file:
+        while chunk := file.read(CHUNK):
+            unfolded += len(chunk)
+            if unfolded > most:
+                raise ValueError(f"its {size} bytes unfold to more than {most}; unpack it if that is meant")
 
 
 def _require_header(frame: pd.DataFrame, names: Sequence[str], path: Path) -> None:
