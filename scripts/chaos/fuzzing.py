@@ -14,14 +14,23 @@ from damage import damaged
 from verdict import Verdict, judged
 from world import ENGINE, TASKS, USES, World
 
+from favae_cli.config.folders import shipped_configs
+
 ENOUGH = 3.0  # seconds of computing, after which a run that was not refused is asked to stop
-VALUES = (
-    *("0", "1", "-1", "2", "3", "0.5", "1.5", "-0.0", "1e-30", "1e30", "1e308", "-1e308", "1e400", "nan", "inf"),
-    *("-inf", "100000", "2147483648", "9223372036854775807", "18446744073709551616", "1e20", "null", "true", "false"),
-    *("''", "x", "'x y'", "auto", "train", "face", "numbers", "linear", "random", "learned", "[]", "[1]", "[0.5,2]"),
-    *("[a,b]", "[null]", "[[1]]", "{}", "{a: 1}", "{name: x}", "{type: real}", "???", "${seed}", "${nope}", "${"),
-    *("${oc.env:HOME}", "/dev/null", "data", "data/table.csv", "../..", "'\0'", "é", "\u202e", "1,2", "~", "*", "[*]"),
+NUMBERS = (
+    *("0", "1", "-1", "2", "3", "5", "8", "64", "0.5", "1.5", "0.01", "-0.0", "1e-30", "1e6", "1e30", "1e308", "1e400"),
+    *("nan", "inf", "-inf", "100000", "2147483648", "9223372036854775807", "18446744073709551616", "1e20", "null"),
 )
+WORDS = (
+    *("''", "x", "'x y'", "auto", "train", "face", "numbers", "linear", "random", "learned", "null", "true", "false"),
+    *("posterior", "predictive", "bernoulli", "gaussian", "constant", "cosine", "fp32", "bf16", "cpu", "none"),
+    *("/dev/null", "data", "data/table.csv", "../..", "'\0'", "é", "\u202e", "~", "*", "[*]", "${oc.env:HOME}"),
+)
+OTHERS = (
+    *("[]", "[1]", "[0.5,2]", "[8,8]", "[a,b]", "[null]", "[[1]]", "{}", "{a: 1}", "{name: x}", "{type: real}", "???"),
+    *("${nope}", "${", "1,2", "[face]", "[height]", "[age,height]"),
+)
+VALUES = (*NUMBERS, *WORDS, *OTHERS)
 KEYS = ("hydra.run.dir", "experiment", "task", "data", "model", "nope", "views.nope", "data.views.numbers.columns")
 
 
@@ -30,17 +39,17 @@ def fuzzed_config(world: World, rng: np.random.Generator, folder: Path) -> Verdi
     task = str(rng.choice([*world.tasks, *(use for use, (made, _) in USES.items() if made in world.tasks), "check"]))
     runs = (USES[task][0],) if task in USES else ()
     own = world.copied(folder, runs)
-    keys = _keys(own.run(runs[0] if runs else "train") if runs else world.run(task if task in TASKS else "train"))
     if task in USES:
         base = [f"task={task}", f"run={own.run(runs[0])}", *ENGINE[:2], *USES[task][1]]
-        keys = [line.partition("=")[0] for line in base] + ["count", "split", "data.root", "show", "trust", *KEYS]
+        keys = _keys_in(*_configs_of(task)) | dict.fromkeys(line.partition("=")[0] for line in base)
     else:
         base = ["task=check", "experiment=mine"] if task == "check" else list(TASKS[task])
+        keys = _keys_in(world.run(task if task in TASKS else "train") / ".hydra" / "config.yaml")
     if rng.random() < 0.25 and task in ("train", "check"):
         told = damaged(own.experiment, rng)
         arguments = base
     else:
-        changes = [_change(str(rng.choice(keys)), rng) for _ in range(int(rng.integers(1, 4)))]
+        changes = [_change(keys, rng) for _ in range(int(rng.choice([1, 1, 1, 2, 3])))]
         arguments, told = [*base, *changes], " ".join(changes)
     if "hydra.run.dir" not in told and task != "check":
         arguments = [*arguments, "hydra.run.dir=made"]
@@ -59,9 +68,13 @@ def run_for_a_while(arguments: list[str], folder: Path) -> Ending:
     return Ending(0, ending.told) if ending.code == 130 else ending
 
 
-def _change(key: str, rng: np.random.Generator) -> str:
-    value = str(rng.choice(VALUES))
-    match rng.integers(12):
+def _change(keys: dict[str, object], rng: np.random.Generator) -> str:
+    """An override of one of the keys; mostly with a value of the sort that it has."""
+    key = str(rng.choice([*keys]))
+    had = keys[key]
+    alike = ("true", "false") if isinstance(had, bool) else NUMBERS if isinstance(had, int | float) else WORDS
+    value = str(rng.choice(VALUES if rng.random() < 0.3 or isinstance(had, dict | list) else alike))
+    match rng.integers(24):
         case 0:
             return f"~{key}"
         case 1:
@@ -79,15 +92,23 @@ def _change(key: str, rng: np.random.Generator) -> str:
             return f"{key}={value}"
 
 
-def _keys(run: Path) -> list[str]:
-    """Every key of the stored config of a run, sections among them."""
-    found: list[str] = [*KEYS]
+def _configs_of(task: str) -> list[Path]:
+    """The shipped configs of a use of a trained run."""
+    folder = shipped_configs()
+    return [folder / "use.yaml", *(folder / "use").glob("*.yaml"), folder / "task" / f"{task}.yaml"]
 
-    def follow(node: Any, path: str) -> None:
+
+def _keys_in(*files: Path) -> dict[str, object]:
+    """Every key of some configs, sections among them, with its value."""
+    found: dict[str, object] = dict.fromkeys(KEYS)
+
+    def follow(node: dict[str, Any], path: str) -> None:
         for name, value in node.items():
-            found.append(f"{path}{name}")
+            found[f"{path}{name}"] = value
             if isinstance(value, dict):
                 follow(value, f"{path}{name}.")
 
-    follow(yaml.safe_load((run / ".hydra" / "config.yaml").read_text()), "")
+    for file in files:
+        follow(yaml.safe_load(file.read_text()), "")
+    found.pop("defaults", None)
     return found
