@@ -52,9 +52,8 @@ def run(config: Config, directory: Path) -> float:
             raise UserError(
                 f"{asked}: {wanted} processes asked for, {world.size} started; devices counts those of one machine"
             )
-        told = {"config": config.model_dump(mode="json", by_alias=True), "directory": str(directory)}
-        main = world.gather(told)[0]
-        config, directory = Config.model_validate(main["config"]), Path(main["directory"])
+        told, place = world.gather([config.model_dump(mode="json", by_alias=True), str(directory)])[0]
+        config, directory = Config.model_validate(told), Path(str(place))
         return tasks.run_task(config, directory)
     if trainer.nodes > 1:
         raise UserError(

@@ -44,13 +44,11 @@ def check_run(folder: Path, trust: bool = False) -> None:
         _look("files", findings, lambda: _files(run, () if in_memory else (run.metrics, run.records, run.report)))
         _look("checkpoints", findings, lambda: _checkpoints(run))
         loaded: list[TrainedRun] = []
-        runtime = Runtime(torch.device("cpu"))
-        _look("model", findings, lambda: loaded.append(load_run(folder, runtime, trust)) or ())
-        for trained in loaded:
-            if in_memory:
-                logger.info("%-12s not kept with a run that was fitted on arrays", "data")
-            else:
-                _look("data", findings, lambda trained=trained: _data(trained))
+        _look("model", findings, lambda: _model(folder, trust, loaded))
+        if in_memory:
+            logger.info("%-12s not kept with a run that was fitted on arrays", "data")
+        elif loaded:
+            _look("data", findings, lambda: _data(loaded[0]))
         findings.warn(_health(run))
         for line in findings.warnings:
             logger.warning("warning: %s", line)
@@ -110,6 +108,11 @@ def _checkpoints(run: RunFolder) -> Iterable[str]:
                 checkpoint.load_tables(folder)
             except UserError as error:
                 yield str(error)
+
+
+def _model(folder: Path, trust: bool, loaded: list[TrainedRun]) -> Iterable[str]:
+    loaded.append(load_run(folder, Runtime(torch.device("cpu")), trust))
+    return ()
 
 
 def _data(trained: TrainedRun) -> Iterable[str]:
