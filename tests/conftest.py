@@ -26,8 +26,12 @@ from hydra._internal import config_loader_impl
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import IConfigRepository
 from hydra._internal.defaults_list import DefaultsList, Overrides, create_defaults_list
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.config_store import ConfigStore
 from hydra.core.default_element import ResultDefault
 from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import DictConfig
 from torch import nn
 
@@ -92,8 +96,19 @@ def merged_once() -> Iterator[None]:
 
     That takes most of a composition's 0.2 s, a command line composes three times and a sweep twice a run.
     """
-    choose, merge = create_defaults_list, ConfigLoaderImpl._compose_config_from_defaults_list
-    chosen, merged = dict[Any, DefaultsList](), dict[int, bytes]()
+    Plugins.instance()  # registers the sources
+    source_of_files = SourcesRegistry.instance().resolve("file")
+    read, choose = source_of_files.load_config, create_defaults_list
+    merge = ConfigLoaderImpl._compose_config_from_defaults_list
+    parsed, chosen, merged = dict[Any, bytes](), dict[Any, DefaultsList](), dict[int, bytes]()
+
+    def read_once(source: ConfigSource, config_path: str) -> ConfigResult:
+        path = Path(source.path, source._normalize_file_name(config_path))
+        key = (source.provider, source.path, config_path, path.read_bytes() if path.is_file() else None)
+        if key not in parsed:
+            parsed[key] = pickle.dumps(read(source, config_path))
+        result: ConfigResult = pickle.loads(parsed[key])
+        return result
 
     def files(repo: IConfigRepository) -> tuple[tuple[str, bytes], ...]:
         folders = [source.path for source in repo.get_sources() if source.scheme() == "file"]
@@ -123,6 +138,8 @@ def merged_once() -> Iterator[None]:
         return config
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source_of_files, "load_config", read_once)
+        patch.setattr(ConfigStore, "__deepcopy__", lambda store, memo: store, raising=False)  # no loader changes it
         patch.setattr(config_loader_impl, "create_defaults_list", choose_once)
         patch.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", merge_once)
         patch.setattr(yaml, "SafeLoader", getattr(yaml, "CSafeLoader", yaml.SafeLoader))

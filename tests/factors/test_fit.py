@@ -55,6 +55,7 @@ def test_bound_never_falls_over_sweeps_rotations_and_pruning(
     assert model.bound[-1] == pytest.approx(sum(model.terms.values()))
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(present=np_arrays(bool, (40, 3)))
 def test_bound_never_falls_whatever_is_missing(plant: Plant, present: np.ndarray) -> None:
