@@ -103,6 +103,7 @@ def test_views_and_archs_are_chosen_by_name(runs: Runs) -> None:
     assert (views["cartoon"].arch.name, views["face"].arch.name) == ("conv", "mlp")
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_every_combination(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["-m", "experiment=avatars_condition", "model.beta=1,4", "model.factors=20,50"]) == 0
     assert [(config.model.beta, config.model.factors) for config, _ in runs] == [

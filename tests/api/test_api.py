@@ -205,6 +205,7 @@ def test_the_score_tells_related_views_from_others(tables: FAVAE, truth: Arrays)
     assert tables.score(truth) > 0.7 > tables.score(mixed)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers(squares: Arrays, pictures: FAVAE) -> None:
     g = pictures.transform(squares)
     np.testing.assert_array_equal(clone(pictures).fit(squares).transform(squares), g)

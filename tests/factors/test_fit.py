@@ -94,7 +94,8 @@ def test_planted_structure_is_found_exactly(plant: Plant, seed: int) -> None:
         assert model.noise_precision[view] == pytest.approx(true, rel=0.02)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
 def test_narrow_view_beside_a_wide_one_keeps_its_noise(plant: Plant, seed: int) -> None:
     """With K over the embedding sizes, a start that leaves no noise would never find any again."""
     planted = plant(seed, 5_000, {"a": 40, "b": 5}, 5)
