@@ -123,6 +123,7 @@ def test_emoji_are_found_where_the_script_builds_them(paper: Callable[..., int],
     assert "data.root=data/emoji" in runs.calls[1]
 
 
+@pytest.mark.slow
 def test_every_step_is_a_valid_run(script: Script, config_of: Callable[..., Config]) -> None:
     roots = {option: Path("there") for option in ("celeba", "cartoons", "emoji")}
     for step in script("paper_plan").PLAN:

@@ -83,7 +83,7 @@ class Seen:
         monkeypatch.setattr(Trainer, "epoch", watched_epoch)
 
 
-@pytest.mark.parametrize("alone_epochs", [0, 2])
+@pytest.mark.parametrize("alone_epochs", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_rounds_without_a_time_alone_see_what_a_vae_alone_sees(
     alone_epochs: int, start: Callable[..., Training], monkeypatch: pytest.MonkeyPatch, finish: Finish
 ) -> None:
@@ -133,6 +133,7 @@ def test_the_kl_counts_as_the_model_says(
 # Splits that are only looked at
 
 
+@pytest.mark.slow
 def test_a_watched_split_is_told_after_every_epoch_and_teaches_nothing(
     start: Callable[..., Training], identical: Identical, data: Dataset, finish: Finish, finished: tuple[Training, End]
 ) -> None:

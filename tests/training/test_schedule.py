@@ -181,6 +181,7 @@ def test_the_bound_is_told_term_by_term(finished: tuple[Training, End]) -> None:
             assert {"bound/x/face", "tau/face", "tau/attributes", "factors/active"} <= set(record)
 
 
+@pytest.mark.slow
 def test_the_bound_of_many_samples_is_told_from_some(
     finished: tuple[Training, End], start: Callable[..., Training], finish: Finish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
