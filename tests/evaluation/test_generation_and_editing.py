@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from favae_cli.data import Dataset
 from favae_cli.evaluation.generation_and_editing import (
     Combinations,
     EditScores,
+    curve_metrics,
     edit_metrics,
     edit_scores,
     enough,
@@ -212,6 +214,10 @@ def test_edits_are_scored_by_flips_stays_and_likeness(editor: Editor, planted_da
     assert scores[20.0].flip.tolist() == [1, 1]
     assert (scores[1.0].flip > 0).all()
     # An edit of one half leaves the other as it was, however far it goes; only the likeness suffers.
+    assert (scores[1.0].brightness > scores[1e-9].brightness).all()
+    assert (scores[1.0].border > scores[1e-9].border).all()
+    assert scores[1e-9].r2_reconstruction == pytest.approx(1)
+    assert (scores[1.0].r2_reconstruction > scores[20.0].r2_reconstruction).all()
     assert all((found.keep == 1).all() for found in scores.values())
     assert scores[1e-9].r2 == pytest.approx(1, abs=1e-3)
     assert (scores[1e-9].r2 > scores[1.0].r2).all()
@@ -229,28 +235,27 @@ def test_an_edit_goes_as_far_as_what_it_switches_on_asks(editor: Editor) -> None
         np.testing.assert_allclose(asked[row], alone[0], rtol=1e-6, atol=1e-7)
 
 
-def test_each_attribute_takes_the_shortest_step_that_is_nearly_as_good_as_the_best() -> None:
-    def scores(*both: float) -> EditScores:
-        return EditScores(np.array(both), np.ones(2), np.zeros(2))
-
-    tried = [scores(0.8, 0.2).score, scores(0.5, 0.195).score, scores(0.805, 0.1).score]
-    chosen = enough([2.0, 1.0, 3.0], np.array(tried))
-    assert chosen.tolist() == [2.0, 1.0]
+def test_generation_takes_the_shortest_step_that_is_nearly_as_good_as_the_best() -> None:
+    tried = np.array([[0.8, 0.2], [0.5, 0.195], [0.805, 0.1]])
+    assert enough([2.0, 1.0, 3.0], tried).tolist() == [2.0, 1.0]
 
 
-def test_the_score_is_the_worse_of_flips_and_stays() -> None:
-    scores = EditScores(np.array([1.0, 0.5]), np.array([0.6, 0.9]), np.array([0.3, 0.1]))
-    assert scores.score.tolist() == [0.6, 0.5]
+def test_a_strength_is_worth_the_worse_of_flips_and_stays_and_a_share_of_likeness() -> None:
+    scores = scored(flip=[1.0, 0.5], keep=[0.6, 0.9], r2_reconstruction=[0.5, -1.0])
+    np.testing.assert_allclose(scores.worth(0), [0.6, 0.5])
+    np.testing.assert_allclose(scores.worth(0.2), [0.7, 0.3])
+
+
+def test_metrics_of_edits_are_means_over_attributes_and_each_ones_own() -> None:
+    scores = scored(flip=[1.0, 0.5], keep=[0.6, 0.9], r2=[0.3, 0.1])
     metrics = edit_metrics(scores, np.array([1.5, 2.5]), ("Top", "Bottom"))
-    assert metrics == pytest.approx(
-        {
-            "edit/flip": 0.75,
-            "edit/keep": 0.75,
-            "edit/r2": 0.2,
-            "edit/strength": 2.0,
-            "edit/Top/flip": 1.0,
-            "edit/Bottom/flip": 0.5,
-            "edit/Top/strength": 1.5,
-            "edit/Bottom/strength": 2.5,
-        }
-    )
+    assert metrics["edit/flip"] == metrics["edit/keep"] == 0.75
+    assert (metrics["edit/r2"], metrics["edit/strength"]) == (pytest.approx(0.2), 2.0)
+    assert (metrics["edit/Top/flip"], metrics["edit/Bottom/keep"], metrics["edit/Bottom/strength"]) == (1.0, 0.9, 2.5)
+    assert curve_metrics({0.5: scores, 2.0: scores})["edit_curve/0.5/flip"] == 0.75
+
+
+def scored(**known: list[float]) -> EditScores:
+    """Of two attributes; 0 where nothing is said."""
+    names = [field.name for field in fields(EditScores)]
+    return EditScores(**{name: np.array(known.get(name, [0.0, 0.0])) for name in names})
