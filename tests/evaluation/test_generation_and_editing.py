@@ -157,25 +157,32 @@ def test_rows_with_and_without_attributes_can_be_asked_for_together(editor: Edit
 
 def test_an_edit_to_what_is_there_already_is_no_edit(editor: Editor) -> None:
     labels = np.array([[1.0, 0.0], [0.0, 0.0]])
-    np.testing.assert_allclose(editor.direction(labels, labels), 0, atol=1e-12)
     z = np.random.default_rng(0).random((2, 16))
+    assert not editor.step(z, labels, labels, 3.0).any()
     np.testing.assert_allclose(editor.edit(z, labels, labels, np.full(2, 3.0)).reshape(2, -1), z, rtol=1e-6)
 
 
-def test_an_edit_there_and_back_is_none(editor: Editor) -> None:
-    one, other = np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])
-    np.testing.assert_allclose(editor.direction(one, other), -editor.direction(other, one), atol=1e-12)
-
-
-def test_the_step_is_the_loadings_times_the_change_of_the_factors(editor: Editor) -> None:
+def test_the_step_is_along_the_loadings_of_the_factors_that_the_attributes_move(editor: Editor) -> None:
     labels, wanted = np.array([[0.0, 0.0]]), np.array([[1.0, 0.0]])
-    step = editor.direction(labels, wanted).reshape(4, 4)
+    step = editor.step(np.zeros((1, 16)), labels, wanted, 1.0).reshape(4, 4)
     assert (step[:2] > 0).all()
     np.testing.assert_allclose(step[2:], 0, atol=1e-5)
-    z = np.zeros((1, 16))
-    near, far = (editor.edit(z, labels, wanted, np.full(2, s)).reshape(4, 4) for s in (1.0, 2.5))
-    np.testing.assert_allclose(near, step, rtol=1e-5, atol=1e-7)
-    np.testing.assert_allclose(far, 2.5 * step, rtol=1e-5, atol=1e-7)
+
+
+def test_an_edit_takes_every_image_to_the_same_place_on_the_way_and_leaves_the_rest(editor: Editor) -> None:
+    labels, wanted = np.zeros((30, 2)), np.tile([1.0, 0.0], (30, 1))
+    mean, _ = editor.latents(np.array([[0.0, 0.0], [1.0, 0.0]]))
+    way = (mean[1] - mean[0]) / np.linalg.norm(mean[1] - mean[0])
+    z = np.random.default_rng(0).normal(0, 0.3, (30, 16))
+    for strength in (0.5, 1.0, 2.0):
+        after = z + editor.step(z, labels, wanted, strength)
+        g, _ = editor.model.joined.posterior({"face": np.concatenate([z, after])})
+        short = g[:30] @ way < strength * mean[1] @ way
+        assert short.sum() > 0
+        np.testing.assert_allclose((g[30:] @ way)[short], strength * mean[1] @ way)
+        np.testing.assert_array_equal(after[~short], z[~short])  # they are there, or beyond
+        across = np.eye(3) - np.outer(way, way)
+        np.testing.assert_allclose(g[30:] @ across, g[:30] @ across, atol=0.05)
 
 
 @pytest.mark.parametrize("column", [0, 1])
