@@ -22,7 +22,7 @@ from favae_cli.training.to_device import Rows
 logger = logging.getLogger(__name__)
 
 WIDTHS = (32, 64, 128)
-BETTER = 0.005  # nats a label; by less, a later epoch is no better
+BETTER = 0.001  # nats a label; by less, a later epoch is no better
 MEMORY = 100  # steps
 
 

@@ -46,27 +46,27 @@ class Editor:
         return self.model.views[self.view].decode(z)
 
     def step(self, z: np.ndarray, labels: np.ndarray, wanted: np.ndarray, strength: np.ndarray | float) -> np.ndarray:
-        """(R, D_m) how z moves in an edit: by the factors that the attributes move, and as far as this z has to go.
+        """(R, D_m) how z moves in an edit: by the factors that the attributes move, and as far as this image has to go.
 
-        The way leads from E[g | labels] to E[g | wanted], the attributes alone. On it z moves from where E[g | z] lies
-        to where `strength` times E[g | wanted] does, and never back: who smiles a little already has less to go. The
-        rest of g and what the factors do not explain stay as they are.
+        The way leads from E[g | labels] to E[g | wanted], the attributes alone. An image that is further on it than
+        its attributes say has less to go, half the way at least, and one that is not so far has more; the rest of g,
+        and what the factors do not explain, stay as they are.
 
         Args:
             z: (R, D_m).
             labels, wanted: (R, D) attributes as they are, and as they are asked for.
-            strength: one for all, or (R, 1).
+            strength: how many times that is taken; one for all, or (R, 1).
         """
-        target, factors = self._given(wanted).latents(), self.model.joined
-        way = target - self._given(labels).latents()
-        way *= (wanted != labels).any(axis=1, keepdims=True)
-        way /= np.maximum(np.linalg.norm(way, axis=1, keepdims=True), np.finfo(float).tiny)
-        here = Given.of_embedding(self.model, self.view, z).latents()
-        distance = np.maximum(((strength * target - here) * way).sum(axis=1, keepdims=True), 0)
+        told, asked = (self._given(rows).latents() for rows in (labels, wanted))
+        factors, here = self.model.joined, Given.of_embedding(self.model, self.view, z).latents()
+        way = (asked - told) * (wanted != labels).any(axis=1, keepdims=True)
+        length = np.linalg.norm(way, axis=1, keepdims=True)
+        way /= np.where(length > 0, length, 1)
         along = way @ factors.views[self.view].weights.T
-        # A step W way moves E[g | z], which is shrunk towards the prior, by a little less than way.
+        # z tells this share of where on the way g lies; by the rest E[g | z] falls back to the prior.
         seen = (along @ factors.given((self.view,))[0] * way).sum(axis=1, keepdims=True)
-        return distance * along / np.where(seen > 0, seen, 1)
+        further = ((here - seen * told) * way).sum(axis=1, keepdims=True)
+        return strength * np.maximum(length - further, length / 2) * along
 
     def edit(self, z: np.ndarray, labels: np.ndarray, wanted: np.ndarray, strengths: np.ndarray) -> np.ndarray:
         """Images (R, H, W, C) in [0, 1]: z moved from attributes `labels` to `wanted`, (R, D) each, and decoded.
