@@ -16,6 +16,7 @@ from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
 from favae_cli.evaluation import translation
 from favae_cli.evaluation.images import r2_per_image
+from favae_cli.evaluation.labelled import Labelled
 from favae_cli.evaluation.translation import (
     agreement_metrics,
     translation_metrics,
@@ -157,8 +158,8 @@ def learned_from(monkeypatch: pytest.MonkeyPatch) -> list[tuple[np.ndarray, np.n
     """Images and labels that judges are trained on; what comes out is always the one above."""
     seen: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def train(images: np.ndarray, labels: np.ndarray, *rest: Any) -> HalvesJudge:
-        seen.append((images, labels))
+    def train(samples: Labelled, held_out: Labelled, *rest: Any) -> HalvesJudge:
+        seen.append((samples.images, samples.labels))
         return HalvesJudge()
 
     monkeypatch.setattr(translation, "train_judge", train)
@@ -188,6 +189,7 @@ def test_a_translator_that_makes_one_image_of_everything_shows_no_attribute_that
     labels = data.views["attributes"].gather(data.having("test", "photo", "sketch", "attributes"))
     for way in DIRECTIONS:
         assert metrics[f"translate/{way}/agreement_present"] == 0
+        assert metrics[f"translate/{way}/agreement_balanced"] == 0.5
         assert metrics[f"translate/{way}/agreement"] == pytest.approx((labels == 0).sum() / (labels == labels).sum())
 
 

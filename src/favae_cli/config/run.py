@@ -91,7 +91,8 @@ class TrainerConfig(MachineConfig):
 class JudgeConfig(Section):
     """The classifier that says which attributes a made image shows."""
 
-    epochs: Count
+    epochs: Count = Field(description="over the training images, at most")
+    patience: Count = Field(description="epochs without a better loss on the validation split that end them")
     batch_size: int = Field(ge=2, description="samples")
     blur: NotNegative = Field(le=100, description="largest sigma of the random blur, pixels")
     shift: int = Field(ge=0, le=1024, description="largest random shift, pixels")
@@ -108,7 +109,8 @@ class GenerationConfig(Section):
 class EditingConfig(Section):
     """Images in which one attribute is changed."""
 
-    strengths: Annotated[list[Strength], Field(min_length=1)] = Field(description="lengths to try")
+    strengths: Annotated[list[Strength], Field(min_length=1)] = Field(description="how far edits go, to try")
+    likeness: NotNegative = Field(description="what R2 between edit and reconstruction counts in that choice")
     images: Count = Field(description="test images")
     show: Count = Field(description="images in the figure")
 

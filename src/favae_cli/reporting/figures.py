@@ -239,3 +239,25 @@ def reliability(probability: Mapping[str, np.ndarray], label: Mapping[str, np.nd
         axes.plot(mean, share, "o-", color=colour(1), markersize=4, linewidth=1.3)
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     return figure
+
+
+def edit_curves(
+    strengths: Sequence[float], curves: Mapping[str, Mapping[str, np.ndarray]], chosen: Sequence[float]
+) -> Figure:
+    """Scores of edits against their strength, a panel an attribute; a dotted line where the strength was chosen.
+
+    Args:
+        strengths: (S,) that were tried.
+        curves: by attribute and score, (S,).
+        chosen: a strength for each attribute.
+    """
+    figure, grid = panels(len(curves))
+    for axes, (name, scores), strength in zip(grid, curves.items(), chosen, strict=True):
+        dress(axes, name, "strength")
+        axes.axvline(strength, color=FAINT, linewidth=1, linestyle=":")
+        for i, (title, values) in enumerate(scores.items()):
+            axes.plot(strengths, values, ".-", color=colour(i), linewidth=1.3, markersize=5, label=title)
+        axes.set_ylim(0, 1.02)
+    handles, titles = grid[0].get_legend_handles_labels()
+    figure.legend(handles, titles, fontsize=7, frameon=False, loc="outside upper left", ncols=len(titles))
+    return figure

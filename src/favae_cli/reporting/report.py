@@ -28,6 +28,8 @@ CAPTIONS = {
     "prediction": "The view as all others predict it, against the truth: images above their predictions, real "
     "columns scattered around the dotted line, the AUC of binary columns, how often each category (row) was taken for "
     "which, and predicted sequences dashed.",
+    "strengths": "What longer steps of an edit bring and cost, on the validation split: edits that flip the attribute, "
+    "others that stay, R2 to the reconstruction. The dotted line is the strength that was chosen.",
     "translation": "Test images, their reconstruction, their translation, what the other view makes of the true "
     "partner, and the partner itself.",
     "interpolation": "The way from one test image to another: in the embedding of its view, and in the factors, "
