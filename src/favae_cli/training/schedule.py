@@ -195,6 +195,9 @@ class Training:
             return
         self.priors = self._fit_factors(self.progress.stage)
         self._begin_round()
+        if self._joined and self.progress.stage == 1 and self.schedule.patience:  # the start may be the best
+            tested = self._joined.test(self.data, "validation", self.priors)
+            self.progress.remember(self._joined.name, sum(score(part.means()) for part in tested.values()))
 
     def _leave(self) -> None:
         """End a stage: the first by judging the VAEs alone, the last by the factors that stay."""
@@ -259,12 +262,9 @@ class Training:
         progress.images[phase] = progress.images.get(phase, 0) + trained
         if not complete:
             return
+        unseen = [split for split in self.splits if split != "train"]
         try:
-            tested = {
-                split: trainer.test(self.data, split, self.priors, lambda: stop.asked)
-                for split in self.splits
-                if split != "train"
-            }
+            tested = {split: trainer.test(self.data, split, self.priors, lambda: stop.asked) for split in unseen}
         except Interrupted:
             return  # whoever goes on stands at the end of the epoch and tests anew
         found, scores = {"train": position.parts} | tested, []
