@@ -48,7 +48,8 @@ from favae_cli.models.fa_vae import FAVAE
 from favae_cli.reporting import style
 from favae_cli.views import BernoulliView, Encoded
 
-LIBRARY = ("mvae", "mmvae", "jmvae", "dmvae", "mopoe", "mvtcae")
+PRIVATE = ("dmvae", "mmvaeplus", "cmvae")
+LIBRARY = (*PRIVATE, "mvae", "mmvae", "crmvae", "jmvae", "mopoe", "mvtcae")
 
 
 def pytest_collection_finish() -> None:
@@ -251,8 +252,8 @@ def joint() -> Callable[..., JointVAE]:
             for view in ("face", "cartoon")
             for key in (f"arch@views.{view}.arch=mlp", f"views.{view}.arch.hidden=[24]", f"views.{view}.latent=6")
         ]
-        sizes = {"multi_vae": ["model.classes=4"], "dmvae": ["model.private=2"]}.get(model, [])
-        config = composed("experiment=avatars_adapt", f"model={model}", *networks, *sizes, *overrides)
+        sizes = {"multi_vae": ["model.classes=4"]} | {name: ["model.private=2"] for name in PRIVATE}
+        config = composed("experiment=avatars_adapt", f"model={model}", *networks, *sizes.get(model, []), *overrides)
         assert isinstance(config.model, JointModelConfig)
         runtime = Runtime(torch.device("cpu"), bf16)
         return build_joint(config.model, config.views, config.seed, planted_pairs(False), runtime)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from scipy.stats import norm
 from sklearn.metrics import r2_score
 
 from favae_cli.config.run import Config
@@ -118,6 +119,16 @@ def test_r2_is_pooled_around_the_mean_partner_and_averaged_over_images(paired: F
     assert 0.2 < pooled < 1
     # Two shared factors tell forty people apart better than chance does.
     assert metrics["translate/photo-sketch/top1"] > 3 * metrics["translate/photo-sketch/chance_top1"]
+
+
+def test_the_log_likelihood_is_of_pixels_around_the_translation(paired: FAVAE, paired_data: Dataset) -> None:
+    metrics = translation_metrics(paired, paired_data, "test", {"sketch": 0.04})
+    indices = paired_data.having("test", "photo", "sketch")
+    given, truth = (paired_data.views[name].gather(indices) for name in ("photo", "sketch"))
+    made = translator_of(paired).translate("photo", "sketch", given)
+    expected = norm(made, 0.2).logpdf(truth / 255).sum(axis=(1, 2, 3)).mean()
+    assert metrics["translate/photo-sketch/log_likelihood"] == pytest.approx(expected)
+    assert "translate/sketch-photo/log_likelihood" not in metrics
 
 
 def test_samples_with_one_view_missing_are_not_scored(data: Dataset) -> None:

@@ -31,9 +31,9 @@ def told_epochs(records: list[dict[str, Any]]) -> list[tuple[str, int, int]]:
 def test_a_vae_goes_through_all_epochs_alone_and_is_joined_at_the_end(
     model: str, start: Callable[..., Training], finish: Finish
 ) -> None:
-    training = start("run", f"model={model}", "schedule.patience=1")
+    training = start("run", f"model={model}")
     _, records, state = finish(training)
-    # As many as FA-VAE has alone (2) and in its rounds (2 x 1); no patience ends them sooner.
+    # As many as FA-VAE has alone (2) and in its rounds (2 x 1).
     assert told_epochs(records) == [("alone", 0, 1), ("alone", 0, 2), ("alone", 0, 3), ("alone", 0, 4)]
     assert [record["kind"] for record in records[4:]] == ["round"]
     assert state["before"] == {"joined": 0.0}

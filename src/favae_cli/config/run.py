@@ -38,7 +38,7 @@ class ScheduleConfig(Section):
 
     alone_epochs: int = Field(ge=0, description="epochs of the VAE alone, at most")
     alone_beta: NotNegative = Field(description="weight of the KL term while the VAE trains alone")
-    patience: Count | None = Field(description="epochs without a better ELBO that end them; null: never")
+    patience: Count | None = Field(description="epochs without a better validation score; null: never")
     rounds: Count = Field(description="rounds after the views are joined, at most")
     round_epochs: int = Field(ge=0, description="epochs of the VAE in every round")
     sweeps: Count = Field(description="sweeps of the factor engine in every round, at most")
@@ -53,11 +53,11 @@ class ScheduleConfig(Section):
 
     def alone(self) -> ScheduleConfig:
         """All these epochs for the VAEs alone, and no rounds."""
-        return self.model_copy(update={"alone_epochs": self.epochs, "rounds": 0, "patience": None})
+        return self.model_copy(update={"alone_epochs": self.epochs, "rounds": 0})
 
     def together(self) -> ScheduleConfig:
-        """The rounds without the time alone."""
-        return self.model_copy(update={"alone_epochs": 0})
+        """The rounds without the time alone, all of them: beside them a rival learns for as long."""
+        return self.model_copy(update={"alone_epochs": 0, "patience": None})
 
 
 Threads = Annotated[Count, Field(le=1024)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -14,7 +15,7 @@ from favae_cli.common.pixels import unit
 from favae_cli.config.run import EvaluationConfig, TranslationConfig
 from favae_cli.data import Dataset
 from favae_cli.evaluation.balance import balanced_accuracy, mean_of_known
-from favae_cli.evaluation.images import r2_per_image, r2_pooled
+from favae_cli.evaluation.images import gaussian_log_likelihood, r2_per_image, r2_pooled
 from favae_cli.evaluation.judge import agreement, train_judge
 from favae_cli.evaluation.labelled import Labelled
 from favae_cli.machine.runtime import Runtime
@@ -50,10 +51,16 @@ class Pairs:
         return cls(source, target, data.views[source].gather(indices), data.views[target].gather(indices), indices)
 
 
-def translation_metrics(model: FAVAE | JointVAE, data: Dataset, split: str) -> dict[str, float]:
+def translation_metrics(
+    model: FAVAE | JointVAE, data: Dataset, split: str, variances: Mapping[str, float] = {}
+) -> dict[str, float]:
     """R2, retrieval and its chance for every direction: `translate/<from>-<to>/r2` and so on.
 
     Samples that have both views are scored; a direction without any is left out.
+
+    Args:
+        variances: by view, of its pixels around what is decoded; for `.../log_likelihood`, the mean over images of the
+            target's, in nats, at what is made of its source.
     """
     translator, metrics = translator_of(model), {}
     for source, target in permutations(image_views(model, data), 2):
@@ -64,6 +71,8 @@ def translation_metrics(model: FAVAE | JointVAE, data: Dataset, split: str) -> d
         truth, made = unit(pairs.partners), translator.translate(source, target, pairs.given)
         metrics[f"{key}/r2"] = r2_pooled(truth, made)
         metrics[f"{key}/r2_mean"] = float(r2_per_image(truth, made).mean())
+        if variance := variances.get(target):
+            metrics[f"{key}/log_likelihood"] = float(gaussian_log_likelihood(truth, made, variance).mean())
         ranks = partner_ranks(*translator.match(source, target, pairs.given, pairs.partners))
         metrics |= {f"{key}/{name}": value for name, value in retrieval(ranks).items()}
     return metrics

@@ -13,27 +13,34 @@ from matplotlib.ticker import LogFormatter, MaxNLocator
 
 from favae_cli.reporting.style import FAINT, INK, blank, clipped, colour, dress, panels
 
-_EPOCH_PANELS = {"elbo": "ELBO", "log_likelihood": "log-likelihood", "kl": "KL"}
+_EPOCH_PANELS = {
+    "elbo": "ELBO",
+    "log_likelihood": "log-likelihood",
+    "kl": "KL",
+    "predictive": "log-likelihood\ngiven other views",
+}
 NAMED = 16  # columns of a view, up to which each has its name
 _SPLITS = {"train": "-", "validation": "--"}
 
 
 def curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
-    """ELBO, likelihood and KL against the epoch, a column a view (Fig. 4 of the paper).
+    """ELBO, likelihood and KL against the epoch, a column a view (Fig. 4 of the paper); and how it is foretold.
 
     Args:
         epochs: the records of kind "epoch" in metrics.jsonl: `epoch`, `phase`, `view`, and in nats a sample
-            `<split>/elbo`, `<split>/log_likelihood`, `<split>/kl`, of which any may be missing.
+            `<split>/elbo`, `<split>/log_likelihood`, `<split>/kl`, `<split>/predictive`, of which any may be missing.
     """
     views = list(dict.fromkeys(record["view"] for record in epochs))
-    figure = blank(max(6.0, 4.2 * len(views)), 6.4)
-    grid = figure.subplots(len(_EPOCH_PANELS), len(views), sharex=True, squeeze=False)
+    foretold = any(key.endswith("/predictive") for record in epochs for key in record)
+    shown = {key: name for key, name in _EPOCH_PANELS.items() if foretold or key != "predictive"}
+    figure = blank(max(6.0, 4.2 * len(views)), 0.4 + 2.0 * len(shown))
+    grid = figure.subplots(len(shown), len(views), sharex=True, squeeze=False)
     for column, view in enumerate(views):
         records = sorted((r for r in epochs if r["view"] == view), key=lambda r: r["epoch"])
         joined = min((r["epoch"] for r in records if r["phase"] == "round"), default=None)
-        for row, (key, name) in enumerate(_EPOCH_PANELS.items()):
+        for row, (key, name) in enumerate(shown.items()):
             axes = grid[row, column]
-            dress(axes, view if row == 0 else "", "epoch" if row == len(_EPOCH_PANELS) - 1 else "")
+            dress(axes, view if row == 0 else "", "epoch" if row == len(shown) - 1 else "")
             if column == 0:
                 axes.set_ylabel(f"{name}\n(nats a sample)", fontsize=8)
             _epoch_lines(axes, records, key, colour(column))
