@@ -4,8 +4,9 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.installed
 TOOLS := $(VENV)/.installed-dev
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
-# Two processes of one thread each: what tests compute is too small for more threads.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal
+# Two processes of one thread each: what tests compute is too small for more threads. The programs that they start find
+# this package compiled, whatever the environment says.
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal
 SOURCES := src tests $(wildcard scripts)
 PAPER = $(BIN)/python scripts/paper.py $(if $(CELEBA),--celeba "$(CELEBA)") $(if $(CARTOONS),--cartoons "$(CARTOONS)") \
 	$(if $(EMOJI),--emoji "$(EMOJI)")

@@ -121,10 +121,22 @@ _TRANSFER = (
     Step("transfer", EMOJI, "emoji_transfer", _EMOJI, (*_QUICK_EMOJI, *_schedule(16, 3, 3))),
 )
 RIVALS = ("multi_vae", "beta_vae")
+_VIEWS = {"celeba_cartoon": ("face", "cartoon"), "avatars_adapt": ("face", "cartoon"), "emoji_adapt": ("noto", "blob")}
+# Beside what the method has become: task condition and the ways of task transfer have the published algorithm already.
+_PUBLISHED = tuple(
+    replace(
+        step,
+        part="published",
+        overrides=("model=fa_vae_published", *(f"views.{view}.start=random" for view in _VIEWS[step.experiment])),
+        suffix="_published",
+    )
+    for step in _ADAPT
+)
 PLAN = (
     *_CONDITION,
     *_ADAPT,
     *(replace(step, overrides=("transfer=parts",)) for step in _TRANSFER),
+    *_PUBLISHED,
     *(
         replace(step, part=model, overrides=(f"model={model}",), suffix=f"_{model}")
         for model in RIVALS

@@ -20,6 +20,7 @@ from favae_cli.config.folders import config_folders, shipped_configs
 from favae_cli.config.run import Config
 
 TIME = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d{6}"
+EXPERIMENTS = sorted(path.stem for path in (shipped_configs() / "experiment").glob("*.yaml"))
 Runs = list[tuple[Config, Path]]
 
 
@@ -73,7 +74,9 @@ def test_experiments_and_values_reach_the_run(runs: Runs) -> None:
     assert directory.parent.name == "celeba_condition"
 
 
-@pytest.mark.parametrize("experiment", sorted(path.stem for path in (shipped_configs() / "experiment").glob("*.yaml")))
+@pytest.mark.parametrize(
+    "experiment", [pytest.param(name, marks=[pytest.mark.slow] * (name != "wine_views")) for name in EXPERIMENTS]
+)
 def test_the_commands_that_an_experiment_shows_can_be_run(experiment: str, runs: Runs, tmp_path: Path) -> None:
     shown = (shipped_configs() / "experiment" / f"{experiment}.yaml").read_text()
     commands = re.findall(r"^#   favae-run (.+)$", shown, re.MULTILINE)
@@ -101,6 +104,7 @@ def test_views_and_archs_are_chosen_by_name(runs: Runs) -> None:
     assert (views["cartoon"].arch.name, views["face"].arch.name) == ("conv", "mlp")
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_every_combination(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["-m", "experiment=avatars_condition", "model.beta=1,4", "model.factors=20,50"]) == 0
     assert [(config.model.beta, config.model.factors) for config, _ in runs] == [
@@ -319,19 +323,33 @@ def test_cfg_prints_the_config_and_runs_nothing(runs: Runs, capsys: pytest.Captu
 # Folders that are taken
 
 
+HERE = "hydra.run.dir=here"
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [
+        [[HERE], ["seed=5", "model.factors=7", HERE], ["task=evaluate", "run=here", HERE]],
+        pytest.param(
+            [
+                *([f"experiment={name}", HERE] for name in ("avatars_adapt", "avatars_transfer", "wine_views")),
+                *([f"task={name}", "run=here", HERE] for name in ("generate", "impute")),
+                ["experiment=there"],
+            ],
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["by some", "by all"],
+)
 def test_a_folder_that_holds_a_run_is_refused_before_anything_in_it_changes(
-    runs: Runs, capsys: pytest.CaptureFixture[str]
+    commands: list[list[str]], runs: Runs, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["hydra.run.dir=here"]) == 0
+    assert main([HERE]) == 0
     config = Path("here/.hydra/config.yaml").read_bytes()
     write("configs/experiment/there.yaml", "# @package _global_\ndefaults: [wine_views]\nhydra: {run: {dir: here}}\n")
-    experiments = [[f"experiment={name}"] for name in ("avatars_adapt", "avatars_transfer", "wine_views")]
-    uses = [[f"task={name}", "run=here"] for name in ("evaluate", "generate", "impute")]
-    for command in ([], ["seed=5", "model.factors=7"], *experiments, *uses):
-        assert main([*command, "hydra.run.dir=here"]) == 2
-    assert main(["experiment=there"]) == 2
+    assert [main(command) for command in commands] == [2] * len(commands)
     told = "hydra.run.dir: here holds a run already; name another folder, or go on with that run by "
-    assert said(capsys) == [f"{told}favae-run resume=here"] * 9
+    assert said(capsys) == [f"{told}favae-run resume=here"] * len(commands)
     assert len(runs) == 1
     assert Path("here/.hydra/config.yaml").read_bytes() == config
 

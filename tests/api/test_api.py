@@ -92,7 +92,7 @@ def pictures(squares: Arrays) -> FAVAE:
     return small({"picture": picture}, overrides=["trainer.batch_size=8", "schedule.sweeps=20"]).fit(squares)
 
 
-@pytest.mark.parametrize("module", [estimator, fitted])
+@pytest.mark.parametrize("module", [pytest.param(estimator, marks=pytest.mark.slow), fitted])
 def test_the_examples_of_the_docstrings_are_right(module: Any) -> None:
     found = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
     assert found.attempted > 5
@@ -205,6 +205,7 @@ def test_the_score_tells_related_views_from_others(tables: FAVAE, truth: Arrays)
     assert tables.score(truth) > 0.7 > tables.score(mixed)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers(squares: Arrays, pictures: FAVAE) -> None:
     g = pictures.transform(squares)
     np.testing.assert_array_equal(clone(pictures).fit(squares).transform(squares), g)
@@ -228,6 +229,7 @@ def test_missing_pictures_are_made_in_the_form_of_the_others(pictures: FAVAE, sq
     np.testing.assert_array_equal(pictures.predict(squares | {"picture": masked})["picture"], made)
 
 
+@pytest.mark.slow
 def test_networks_of_every_kind_are_fitted_and_predict() -> None:
     rng = np.random.default_rng(0)
     hidden = rng.normal(size=(60, 1))

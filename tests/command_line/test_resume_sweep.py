@@ -110,6 +110,7 @@ def test_it_runs_what_is_missing_and_nothing_else(folder: Path, runs: Runs) -> N
     assert [bool(row["seconds"]) for row in table(folder)] == [True, True, False, True]
 
 
+@pytest.mark.slow
 def test_the_folder_alone_says_which_sweep_it_is(folder: Path, runs: Runs) -> None:
     assert main(["-m", f"resume={folder}", "trainer.threads=1"]) == 0
     assert runs.factors == [20, 30, 40]
@@ -183,6 +184,7 @@ def test_a_sweep_that_cannot_go_on_is_a_line(folder: Path, runs: Runs, capsys: p
     assert statuses(folder) == ["finished", "failed", "unfinished"]
 
 
+@pytest.mark.slow
 def test_a_grid_that_became_another_is_not_mixed_with_the_first(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     def write(values: str) -> None:
         Path("configs/sweep").mkdir(parents=True, exist_ok=True)

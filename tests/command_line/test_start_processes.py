@@ -185,7 +185,7 @@ def test_processes_started_together_take_config_and_folder_of_the_leading_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, config_of: Callable[..., Config]
 ) -> None:
     own, theirs = (config_of("experiment=avatars_condition", "trainer.devices=4", f"seed={seed}") for seed in (1, 2))
-    told = {"config": theirs.model_dump(mode="json", by_alias=True), "directory": str(tmp_path / "theirs")}
+    told = [theirs.model_dump(mode="json", by_alias=True), str(tmp_path / "theirs")]
     monkeypatch.setattr(World, "here", lambda: World(2, 4))
     monkeypatch.setattr(World, "gather", lambda self, part: [decode(encode(each)) for each in (told, *3 * [part])])
     asked = (theirs, tmp_path / "theirs")

@@ -103,6 +103,7 @@ def test_a_use_reaches_its_task_and_writes_beside_no_training(uses: Uses) -> Non
     assert (directory / ".hydra" / "config.yaml").is_file()
 
 
+@pytest.mark.slow
 def test_attributes_and_changes_of_the_data_need_no_plus(uses: Uses) -> None:
     assert main(["task=edit", f"run={RUN}", "attributes.Smiling=1", "attributes.Male=0", "data.root=~/faces"]) == 0
     assert main(["task=interpolate", f"run={RUN}", f"input=[{RUN},{RUN}]", "in=g"]) == 0

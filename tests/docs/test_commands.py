@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from _pytest.mark import ParameterSet
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -86,6 +87,12 @@ def commands(program: str) -> list[str]:
     return list(found)
 
 
+def marked(lines: list[str]) -> list[ParameterSet]:
+    """The README's commands are for every run of the tests, those of other pages for the whole."""
+    first = (TOP / "README.md").read_text(encoding="utf-8")
+    return [pytest.param(line, marks=[pytest.mark.slow] * (line not in first)) for line in lines]
+
+
 ALL = [block for page in PAGES for block in blocks(page)]
 SHELL = [block for block in ALL if block.language in ("sh", "bash")]
 PYTHON = [block for block in ALL if block.language == "python"]
@@ -142,7 +149,7 @@ def check(words: list[str]) -> None:
     {USE: validate_use, INIT: validate_init}.get(primary, validate)(composed)
 
 
-@pytest.mark.parametrize("line", commands("favae-run"))
+@pytest.mark.parametrize("line", marked(commands("favae-run")))
 def test_favae_run_takes_it(line: str) -> None:
     words = shlex.split(line)
     if words == ["--help"]:
@@ -177,7 +184,7 @@ def test_scripts_are_there_and_take_it(line: str) -> None:
     script, *words = shlex.split(line)
     assert (TOP / script).is_file()
     if script == "scripts/compare_models.py":
-        check([f"experiment={words[0]}", *words[1:]])
+        check([f"experiment={words[0]}", *(word for word in words[1:] if "=" in word)])  # without options of its own
 
 
 def test_nothing_else_is_called() -> None:

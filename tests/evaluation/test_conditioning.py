@@ -12,8 +12,10 @@ import torch
 
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
-from favae_cli.evaluation.conditioning import Conditioning, Labelled
+from favae_cli.evaluation.conditioning import Conditioning
 from favae_cli.evaluation.generation_and_editing import EditScores
+from favae_cli.evaluation.judge import Judge
+from favae_cli.evaluation.labelled import Labelled
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models.fa_vae import FAVAE
 
@@ -73,6 +75,10 @@ def test_everything_that_is_promised_is_measured(conditioning: Conditioning) -> 
     # Reconstructions through this view are perfect, so that attributes survive as often as the judge is right.
     assert metrics["reconstruction/accuracy"] == metrics["judge/accuracy"]
     assert conditioning.metrics() == metrics
+    for strength in ("1", "2", "4"):
+        assert {f"edit_curve/{strength}/{key}" for key in ("flip", "keep", "r2_reconstruction")} <= set(metrics)
+    curves = conditioning.pictures()["strengths"]
+    assert len(curves.axes) == 2
 
 
 def test_the_strength_is_chosen_on_the_validation_split_and_reported_on_the_test_split(
@@ -86,12 +92,20 @@ def test_the_strength_is_chosen_on_the_validation_split_and_reported_on_the_test
         (split,) = [name for name, part in splits.items() if part.images is images]
         asked.append((split, strength))
         best = {"validation": 2.0, "test": 4.0}[split]
-        return EditScores(np.full(2, 1.0 if strength == best else 0.5), np.ones(2), np.zeros(2))
+        return EditScores(np.full(2, 1.0 if strength == best else 0.5), *np.ones((5, 2)))
 
     monkeypatch.setattr("favae_cli.evaluation.conditioning.edit_scores", scores)
     metrics = conditioning.metrics()
     assert asked == [("validation", 1.0), ("validation", 2.0), ("validation", 4.0), ("test", 2.0)]
     assert (metrics["edit/strength"], metrics["edit/flip"]) == (2.0, 0.5)
+
+
+def test_what_a_weak_judge_says_is_marked(conditioning: Conditioning, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Judge, "read", lambda judge, images: np.tile([True, False], (len(images), 1)))
+    metrics = conditioning.metrics()
+    assert metrics["judge/balanced_accuracy"] == metrics["judge/Top/balanced_accuracy"] == 0.5
+    titles = [axes.get_title(loc="left") for axes in conditioning.pictures()["strengths"].axes]
+    assert titles == ["Top (weak judge)", "Bottom (weak judge)"]
 
 
 def test_edits_are_made_of_so_many_images_at_most(conditioning: Conditioning) -> None:
@@ -100,7 +114,7 @@ def test_edits_are_made_of_so_many_images_at_most(conditioning: Conditioning) ->
 
 def test_there_are_pictures_of_edits_and_of_generated_images(conditioning: Conditioning) -> None:
     pictures = conditioning.pictures()
-    assert set(pictures) == {"editing", "generated"}
+    assert set(pictures) == {"editing", "generated"}  # no curves before there are scores
     # Wider by a column for each combination, higher by a row for each.
     fewer = replace(conditioning.combinations, values=conditioning.combinations.values[:2])
     sizes = {name: figure.get_size_inches() for name, figure in pictures.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from favae_cli.data import Dataset
 from favae_cli.evaluation.generation_and_editing import (
     Combinations,
     EditScores,
+    curve_metrics,
     edit_metrics,
     edit_scores,
     enough,
@@ -155,25 +157,34 @@ def test_rows_with_and_without_attributes_can_be_asked_for_together(editor: Edit
 
 def test_an_edit_to_what_is_there_already_is_no_edit(editor: Editor) -> None:
     labels = np.array([[1.0, 0.0], [0.0, 0.0]])
-    np.testing.assert_allclose(editor.direction(labels, labels), 0, atol=1e-12)
     z = np.random.default_rng(0).random((2, 16))
+    assert not editor.step(z, labels, labels, 3.0).any()
     np.testing.assert_allclose(editor.edit(z, labels, labels, np.full(2, 3.0)).reshape(2, -1), z, rtol=1e-6)
 
 
-def test_an_edit_there_and_back_is_none(editor: Editor) -> None:
-    one, other = np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])
-    np.testing.assert_allclose(editor.direction(one, other), -editor.direction(other, one), atol=1e-12)
-
-
-def test_the_step_is_the_loadings_times_the_change_of_the_factors(editor: Editor) -> None:
+def test_the_step_is_along_the_loadings_of_the_factors_that_the_attributes_move(editor: Editor) -> None:
     labels, wanted = np.array([[0.0, 0.0]]), np.array([[1.0, 0.0]])
-    step = editor.direction(labels, wanted).reshape(4, 4)
+    step = editor.step(np.zeros((1, 16)), labels, wanted, 1.0).reshape(4, 4)
     assert (step[:2] > 0).all()
     np.testing.assert_allclose(step[2:], 0, atol=1e-5)
-    z = np.zeros((1, 16))
-    near, far = (editor.edit(z, labels, wanted, np.full(2, s)).reshape(4, 4) for s in (1.0, 2.5))
-    np.testing.assert_allclose(near, step, rtol=1e-5, atol=1e-7)
-    np.testing.assert_allclose(far, 2.5 * step, rtol=1e-5, atol=1e-7)
+
+
+def test_an_image_that_is_further_on_the_way_has_less_to_go(editor: Editor) -> None:
+    labels, wanted = np.zeros((200, 2)), np.tile([1.0, 0.0], (200, 1))
+    mean, _ = editor.latents(np.array([[0.0, 0.0], [1.0, 0.0]]))
+    length = np.linalg.norm(mean[1] - mean[0])
+    way = (mean[1] - mean[0]) / length
+    z = editor.model.joined.sample("face", *editor.latents(labels), np.random.default_rng(0))
+    step = editor.step(z, labels, wanted, 1.0)
+    gone = np.linalg.norm(step, axis=1) / np.linalg.norm(editor.model.joined.views["face"].weights @ way)
+    before, after = (editor.model.joined.posterior({"face": part})[0] @ way for part in (z, z + step))
+    free = gone > length / 2 + 1e-9
+    assert 0 < free.sum() < 200
+    assert np.corrcoef(before[free], gone[free])[0, 1] < -0.999
+    np.testing.assert_allclose(gone[~free], length / 2)
+    # They come to nearly the same place, wherever they were.
+    assert after[free].std() < 0.3 * before[free].std()
+    np.testing.assert_allclose(editor.step(z, labels, wanted, 2.5), 2.5 * step)
 
 
 @pytest.mark.parametrize("column", [0, 1])
@@ -212,6 +223,10 @@ def test_edits_are_scored_by_flips_stays_and_likeness(editor: Editor, planted_da
     assert scores[20.0].flip.tolist() == [1, 1]
     assert (scores[1.0].flip > 0).all()
     # An edit of one half leaves the other as it was, however far it goes; only the likeness suffers.
+    assert (scores[1.0].brightness > scores[1e-9].brightness).all()
+    assert (scores[1.0].border > scores[1e-9].border).all()
+    assert scores[1e-9].r2_reconstruction == pytest.approx(1)
+    assert (scores[1.0].r2_reconstruction > scores[20.0].r2_reconstruction).all()
     assert all((found.keep == 1).all() for found in scores.values())
     assert scores[1e-9].r2 == pytest.approx(1, abs=1e-3)
     assert (scores[1e-9].r2 > scores[1.0].r2).all()
@@ -229,28 +244,27 @@ def test_an_edit_goes_as_far_as_what_it_switches_on_asks(editor: Editor) -> None
         np.testing.assert_allclose(asked[row], alone[0], rtol=1e-6, atol=1e-7)
 
 
-def test_each_attribute_takes_the_shortest_step_that_is_nearly_as_good_as_the_best() -> None:
-    def scores(*both: float) -> EditScores:
-        return EditScores(np.array(both), np.ones(2), np.zeros(2))
-
-    tried = [scores(0.8, 0.2).score, scores(0.5, 0.195).score, scores(0.805, 0.1).score]
-    chosen = enough([2.0, 1.0, 3.0], np.array(tried))
-    assert chosen.tolist() == [2.0, 1.0]
+def test_generation_takes_the_shortest_step_that_is_nearly_as_good_as_the_best() -> None:
+    tried = np.array([[0.8, 0.2], [0.5, 0.195], [0.805, 0.1]])
+    assert enough([2.0, 1.0, 3.0], tried).tolist() == [2.0, 1.0]
 
 
-def test_the_score_is_the_worse_of_flips_and_stays() -> None:
-    scores = EditScores(np.array([1.0, 0.5]), np.array([0.6, 0.9]), np.array([0.3, 0.1]))
-    assert scores.score.tolist() == [0.6, 0.5]
+def test_a_strength_is_worth_the_worse_of_flips_and_stays_and_a_share_of_likeness() -> None:
+    scores = scored(flip=[1.0, 0.5], keep=[0.6, 0.9], r2_reconstruction=[0.5, -1.0])
+    np.testing.assert_allclose(scores.worth(0), [0.6, 0.5])
+    np.testing.assert_allclose(scores.worth(0.2), [0.7, 0.3])
+
+
+def test_metrics_of_edits_are_means_over_attributes_and_each_ones_own() -> None:
+    scores = scored(flip=[1.0, 0.5], keep=[0.6, 0.9], r2=[0.3, 0.1])
     metrics = edit_metrics(scores, np.array([1.5, 2.5]), ("Top", "Bottom"))
-    assert metrics == pytest.approx(
-        {
-            "edit/flip": 0.75,
-            "edit/keep": 0.75,
-            "edit/r2": 0.2,
-            "edit/strength": 2.0,
-            "edit/Top/flip": 1.0,
-            "edit/Bottom/flip": 0.5,
-            "edit/Top/strength": 1.5,
-            "edit/Bottom/strength": 2.5,
-        }
-    )
+    assert metrics["edit/flip"] == metrics["edit/keep"] == 0.75
+    assert (metrics["edit/r2"], metrics["edit/strength"]) == (pytest.approx(0.2), 2.0)
+    assert (metrics["edit/Top/flip"], metrics["edit/Bottom/keep"], metrics["edit/Bottom/strength"]) == (1.0, 0.9, 2.5)
+    assert curve_metrics({0.5: scores, 2.0: scores})["edit_curve/0.5/flip"] == 0.75
+
+
+def scored(**known: list[float]) -> EditScores:
+    """Of two attributes; 0 where nothing is said."""
+    names = [field.name for field in fields(EditScores)]
+    return EditScores(**{name: np.array(known.get(name, [0.0, 0.0])) for name in names})

@@ -66,7 +66,7 @@ def test_of_a_healthy_model_nothing_is_told(model: FAVAE, data: Dataset, config:
 
 
 def test_values_that_are_not_finite(model: FAVAE, data: Dataset, config: Config) -> None:
-    next(iter(model.views["cartoon"].networks.parameters())).data[0] = torch.nan  # type: ignore[union-attr]
+    next(iter(model.views["cartoon"].networks.parameters())).data[0] = torch.nan
     found = only(ailments(model, data, config, ROUNDS))
     assert (found.kind, found.view) == ("non-finite", "cartoon")
     assert found.line().startswith("view cartoon: its networks hold values that are not finite; ")

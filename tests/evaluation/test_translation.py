@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from scipy.stats import norm
 from sklearn.metrics import r2_score
 
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
 from favae_cli.evaluation import translation
 from favae_cli.evaluation.images import r2_per_image
+from favae_cli.evaluation.labelled import Labelled
 from favae_cli.evaluation.translation import (
     agreement_metrics,
     translation_metrics,
@@ -119,6 +121,16 @@ def test_r2_is_pooled_around_the_mean_partner_and_averaged_over_images(paired: F
     assert metrics["translate/photo-sketch/top1"] > 3 * metrics["translate/photo-sketch/chance_top1"]
 
 
+def test_the_log_likelihood_is_of_pixels_around_the_translation(paired: FAVAE, paired_data: Dataset) -> None:
+    metrics = translation_metrics(paired, paired_data, "test", {"sketch": 0.04})
+    indices = paired_data.having("test", "photo", "sketch")
+    given, truth = (paired_data.views[name].gather(indices) for name in ("photo", "sketch"))
+    made = translator_of(paired).translate("photo", "sketch", given)
+    expected = norm(made, 0.2).logpdf(truth / 255).sum(axis=(1, 2, 3)).mean()
+    assert metrics["translate/photo-sketch/log_likelihood"] == pytest.approx(expected)
+    assert "translate/sketch-photo/log_likelihood" not in metrics
+
+
 def test_samples_with_one_view_missing_are_not_scored(data: Dataset) -> None:
     model = Told(perfect)
     metrics = translation_metrics(model, data, "test")
@@ -157,8 +169,8 @@ def learned_from(monkeypatch: pytest.MonkeyPatch) -> list[tuple[np.ndarray, np.n
     """Images and labels that judges are trained on; what comes out is always the one above."""
     seen: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def train(images: np.ndarray, labels: np.ndarray, *rest: Any) -> HalvesJudge:
-        seen.append((images, labels))
+    def train(samples: Labelled, held_out: Labelled, *rest: Any) -> HalvesJudge:
+        seen.append((samples.images, samples.labels))
         return HalvesJudge()
 
     monkeypatch.setattr(translation, "train_judge", train)
@@ -188,6 +200,7 @@ def test_a_translator_that_makes_one_image_of_everything_shows_no_attribute_that
     labels = data.views["attributes"].gather(data.having("test", "photo", "sketch", "attributes"))
     for way in DIRECTIONS:
         assert metrics[f"translate/{way}/agreement_present"] == 0
+        assert metrics[f"translate/{way}/agreement_balanced"] == 0.5
         assert metrics[f"translate/{way}/agreement"] == pytest.approx((labels == 0).sum() / (labels == labels).sum())
 
 

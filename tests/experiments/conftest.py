@@ -19,6 +19,7 @@ from PIL import Image
 
 import favae_cli
 from favae_cli.cli import main
+from favae_cli.command_line import start_processes
 from favae_cli.tasks import session
 
 EMOJI = Path(__file__).parents[3] / "shared" / "data" / "emoji"
@@ -282,7 +283,9 @@ class Forked:
 
 # Its server imports what takes longer than most tiny runs.
 FORKSERVER = multiprocessing.get_context("forkserver")
-FORKSERVER.set_forkserver_preload(["favae_cli.tasks.condition", "favae_cli.tasks.adapt", "favae_cli.tasks.transfer"])
+FORKSERVER.set_forkserver_preload(
+    ["favae_cli.tasks.condition", "favae_cli.tasks.adapt", "favae_cli.tasks.transfer", "torch._dynamo"]  # of optimisers
+)
 FORKED = """
 import os, sys
 os.environ.clear()
@@ -309,6 +312,12 @@ def fork(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., For
     for process in started:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def forking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes that a run starts here need not import anything either."""
+    monkeypatch.setattr(start_processes, "CONTEXT", FORKSERVER)
 
 
 @pytest.fixture(name="check_report", scope="session")

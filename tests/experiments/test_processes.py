@@ -55,7 +55,7 @@ def assert_same_course(one: str, two: str) -> None:
 
 
 def test_two_processes_end_where_one_does_and_either_goes_on_with_the_other(
-    command: list[str], undrawn: Run, begin: Begin, fork: Callable[..., Any]
+    command: list[str], undrawn: Run, begin: Begin, fork: Callable[..., Any], forking: None
 ) -> None:
     assert undrawn(*command, "hydra.run.dir=one") == 0
     assert undrawn(*command, TWO, "hydra.run.dir=two") == 0

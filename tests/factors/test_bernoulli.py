@@ -96,7 +96,7 @@ def auc_of_labels(model: FactorModel, z: np.ndarray, labels: np.ndarray) -> np.n
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("missing", [0.0, 0.3], ids=["complete", "incomplete"])
+@pytest.mark.parametrize("missing", [pytest.param(0.0, marks=pytest.mark.slow), 0.3], ids=["complete", "incomplete"])
 def test_planted_logistic_model_is_recovered(seed: int, missing: float) -> None:
     z, labels = labelled(seed)
     seen = labels[TRAIN].copy()

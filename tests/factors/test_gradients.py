@@ -28,20 +28,22 @@ Blocks = dict[str, torch.Tensor]
 VIEWS = ("a", "b", "x", "r")
 LOCAL = ("x", "r")
 LOG_TWO_PI = math.log(2 * math.pi)
+SAMPLES = 10
+COPIES = {"b": 0.5, "x": 3.0}
 
 
 class Problem:
-    """Ten samples of an observed, an uncertain, a bernoulli and a real view, and a model far from converged."""
+    """A few samples of an observed, an uncertain, a bernoulli and a real view, and a model far from converged."""
 
     def __init__(self, plant: Plant, missing: float, copies: dict[str, float]) -> None:
         self.copies = copies
         rng = np.random.default_rng(3)
-        arrays = plant(5, 10, {"a": 4, "b": 3, "x": 2, "r": 3}, 3, missing).arrays
+        arrays = plant(5, SAMPLES, {"a": 4, "b": 3, "x": 2, "r": 3}, 3, missing).arrays
         binary = np.where(np.isnan(arrays["x"]), np.nan, arrays["x"] > 0.3)
         binary[rng.random(binary.shape) < missing] = np.nan
         real = np.where(rng.random(arrays["r"].shape) < missing, np.nan, arrays["r"])
         self.arrays = {"a": arrays["a"], "b": arrays["b"], "x": binary, "r": real}
-        self.variances = {"a": np.zeros((10, 4)), "b": rng.uniform(0.1, 1.0, (10, 3))}
+        self.variances = {"a": np.zeros((SAMPLES, 4)), "b": rng.uniform(0.1, 1.0, (SAMPLES, 3))}
         self.present = {view: ~np.isnan(array).all(axis=1) for view, array in self.arrays.items()}
         self.local: dict[str, LocalEmbedding] = {"x": BernoulliEmbedding(binary), "r": RealEmbedding(real)}
         fixed = {view: arrays[view] for view in ("a", "b")}
@@ -196,13 +198,24 @@ def unchecked_distributions() -> Iterator[None]:
     Distribution.set_default_validate_args(True)
 
 
-@pytest.fixture(params=[({}, True), ({"b": 0.5, "x": 3.0}, False)], ids=["plain, rows", "copies, squares"])
+PLAIN, COPIED = ({}, True), (COPIES, False)  # and whether moments are held as rows, or as squares
+
+
+@pytest.fixture(params=[PLAIN, COPIED], ids=["plain, rows", "copies, squares"])
 def problem(request: pytest.FixtureRequest, plant: Plant, missing: float, hold: Hold) -> Problem:
     copies, rows = request.param
     hold(rows)
     return Problem(plant, missing, copies)
 
 
+@pytest.mark.parametrize(
+    ("missing", "problem"),
+    [
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((0.0, PLAIN), (0.0, COPIED), (0.3, PLAIN))),
+        (0.3, COPIED),
+    ],
+    indirect=True,
+)
 def test_gradient_vanishes_after_each_update(problem: Problem) -> None:
     checked = set()
     for blocks, q in updates(problem):

@@ -61,7 +61,8 @@ def test_g_is_as_uncertain_as_the_entries_leave_it() -> None:
         np.testing.assert_allclose(mean[row], expected @ pull * view.tau, atol=1e-9)
 
 
-@pytest.mark.parametrize("share", [0.3, *(pytest.param(share, marks=pytest.mark.slow) for share in (0.1, 0.6))])
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.6])
 def test_intervals_of_imputed_entries_cover_what_they_say(share: float) -> None:
     noise = np.array([0.2, 0.2, 0.4, 0.4, 0.8, 0.8, 0.5, 0.3])
     x = planted(3, 600, noise)
@@ -109,6 +110,7 @@ def test_the_bound_never_falls(seed: int, share: float, copies: float) -> None:
     assert model.bound[-1] >= model.bound[0]
 
 
+@pytest.mark.slow
 def test_columns_in_other_units_are_imputed_the_same() -> None:
     x = with_holes(planted(9, 300, np.full(5, 0.3)), 0.3, 10)
     one, evidence = fitted(x, sweeps=100)
@@ -142,7 +144,9 @@ def test_intervals_beside_binary_columns_cover_what_they_say(columns: tuple[int,
     assert 0.85 < covered.mean() < 0.95
 
 
-@pytest.mark.parametrize("kind", ["constant", "copy", "multiple"])
+@pytest.mark.parametrize(
+    "kind", ["constant", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("copy", "multiple"))]
+)
 @pytest.mark.parametrize("share", [0.0, 0.3])
 def test_a_column_without_noise_spoils_nothing(kind: str, share: float) -> None:
     x = planted(12, 80, np.full(5, 0.3))
@@ -216,6 +220,7 @@ class Named(str):
         return self.place
 
 
+@pytest.mark.slow
 def test_the_numbers_do_not_hang_on_the_order_that_a_set_of_views_has() -> None:
     x = planted(3, 200, np.full(13, 0.5))
     found = []

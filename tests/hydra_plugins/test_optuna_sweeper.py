@@ -94,6 +94,7 @@ def test_workers_with_their_own_folders_share_a_study_in_a_database(runs: Runs) 
     assert [trial.value for trial in study.trials] == [-abs(beta - 4) for beta in runs.betas]
 
 
+@pytest.mark.slow
 def test_a_worker_leaves_alone_what_another_one_runs(runs: Runs) -> None:
     runs.ending = Killed()
     with pytest.raises(Killed):

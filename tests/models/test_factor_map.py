@@ -16,7 +16,7 @@ GIVEN = np.array([[0, 0, 0], [0, 1, 0], [0, 1, 1], [1, 0, 0], [1, 1, 0]], bool)
 Known = Callable[[np.ndarray, np.ndarray, float], ViewFactors]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def embeddings() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     latent = rng.normal(size=(200, 2))
@@ -26,7 +26,7 @@ def embeddings() -> dict[str, np.ndarray]:
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def factors(embeddings: dict[str, np.ndarray]) -> FactorModel:
     return fit(Moments.from_arrays(embeddings), factors=3, seed=0, copies={"c": 2.0})
 

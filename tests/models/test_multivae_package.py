@@ -17,7 +17,8 @@ from favae_cli.views.objective import KLTerm
 
 pytest.importorskip("multivae")
 
-MODELS = ("mvae", "mmvae", "jmvae", "dmvae", "mopoe", "mvtcae")
+MODELS = ("mvae", "mmvae", "mmvaeplus", "cmvae", "crmvae", "jmvae", "dmvae", "mopoe", "mvtcae")
+PRIVATE = ("dmvae", "mmvaeplus", "cmvae")
 Joint = Callable[..., JointVAE]
 MakeBatch = Callable[[JointVAE, Dataset], tuple[dict[str, Tensor], dict[str, Tensor]]]
 
@@ -37,7 +38,7 @@ def test_it_learns_what_the_views_share(
 ) -> None:
     model = joint(name)
     objectives = learn(model, pairs, 40)
-    assert objectives[-1] < objectives[0] - 200
+    assert objectives[-1] < objectives[0] - (150 if name == "crmvae" else 200)  # whose terms are means over posteriors
     assert translation_r2(model, pairs) > 0.1
 
 
@@ -63,6 +64,8 @@ def test_gradients_reach_every_network(
 ELBO = {
     "mvae": ["model.use_subsampling=false"],
     "mmvae": [],
+    "mmvaeplus": [],
+    "cmvae": [],
     "jmvae": ["model.alpha=0"],
     "mopoe": [],
     "mvtcae": ["model.alpha=0"],
@@ -158,7 +161,7 @@ def test_a_translation_decodes_the_posterior_mean_given_the_source_alone(
     model = joint(name)
     stored = pairs.views["face"].values[:5]
     found = model.views["face"].encode(stored)
-    shared = 4 if name == "dmvae" else 6
+    shared = 4 if name in PRIVATE else 6
     # These two count the prior N(0, I) as one more expert.
     mean = found.mean / (1 + found.variance) if name in ("mvae", "dmvae") else found.mean
     np.testing.assert_allclose(model.embed("face", stored), mean[:, :shared], rtol=1e-4, atol=1e-6)

@@ -114,6 +114,7 @@ def test_one_more_layer_changes_nearly_nothing(small: Pair) -> None:
     assert max(found.values()) < 0.15, found
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_where_channels_are_plenty() -> None:
     """As at the paper's size: more channels than the embedding and the places of the map can fill."""
     small = trained(conv(8, 16, 32))

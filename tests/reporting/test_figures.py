@@ -44,6 +44,15 @@ def test_curves_without_rounds_mark_nothing() -> None:
     assert not any(texts(axes) for axes in figure.axes)
 
 
+def test_curves_show_how_views_are_foretold_in_the_rounds() -> None:
+    told = [epoch(n, "round") | {"train/predictive": 50.0 + n, "validation/predictive": 40.0 + n} for n in (3, 4)]
+    figure = figures.curves([epoch(1), epoch(2), *told])
+    train, validation, _ = figure.axes[-1].lines
+    assert len(figure.axes) == 4
+    assert points(train).tolist() == [[3, 53], [4, 54]]
+    assert points(validation).tolist() == [[3, 43], [4, 44]]
+
+
 def test_a_wild_first_epoch_does_not_squash_the_curve() -> None:
     records = [epoch(n) | {"train/elbo": 100.0 + n} for n in range(2, 40)]
     figure = figures.curves([epoch(1) | {"train/elbo": -1e9}, *records])

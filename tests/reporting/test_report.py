@@ -114,7 +114,9 @@ def test_attributes_have_a_row_each_and_their_mean() -> None:
 
 def test_the_judge_is_told_whole_and_by_attribute() -> None:
     assert [row[1] for row in table("Generation and editing").rows] == ["0.990", "0.700"]
-    assert table("Generation and editing by attribute").rows == [["smiling", "0.980", "-", "-", "0.750", "-"]]
+    assert table("Generation and editing by attribute").rows == [
+        ["smiling", "-", "0.980", "-", "-", "0.750", "-", "-", "-"]
+    ]
 
 
 def test_factors_and_phases() -> None:

@@ -251,10 +251,11 @@ def test_memory(script: Script, page: Path, monkeypatch: pytest.MonkeyPatch) -> 
     memory = script("memory")
     quick = "round_epochs: 1, sweeps: 5}\ntrainer: {threads: 1}\nevaluation: {cards: 1, reconstructions: 1}"
     monkeypatch.setattr(memory, "EXPERIMENT", memory.EXPERIMENT.replace("round_epochs: 1}", quick))
-    memory.main(["--samples", "1000", "2000", "--side", "16", "--page", str(page)])
+    monkeypatch.setattr(memory, "HELD_OUT", 50)
+    memory.main(["--samples", "250", "500", "--side", "16", "--page", str(page)])
     header, small, large = rows(page)
     assert header[0] == "samples"
-    assert [small[0], large[0]] == ["1,000", "2,000"]
+    assert [small[0], large[0]] == ["250", "500"]
     assert float(small[1]) > 50  # a Python with PyTorch
     assert float(large[2]) == pytest.approx(float(large[1]) - float(small[1]), abs=1)
     assert drawn(page, "memory")

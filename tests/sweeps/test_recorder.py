@@ -162,6 +162,7 @@ def test_the_end_says_where_the_table_lies_and_which_run_is_best(sweep: Sweep) -
     assert [line.split()[0] for line in lines[title + 2 : title + 6]] == ["3", "0", "1", "2"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_sweep_keeps_what_was_finished_and_takes_in_what_is_resumed(
     runs: Runs, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -175,6 +176,7 @@ def test_an_interrupted_sweep_keeps_what_was_finished_and_takes_in_what_is_resum
     assert column(folder, "score") == ["2.0", str(STOP / 10)]
 
 
+@pytest.mark.slow
 def test_runs_that_end_at_once_all_keep_their_rows(tmp_path: Path) -> None:
     SweepTable(["job", "seed", "score", "status"], {str(job): {"job": str(job)} for job in range(8)}).write(tmp_path)
     with ThreadPoolExecutor(8) as pool:
@@ -188,6 +190,7 @@ def test_the_report_of_one_run_does_not_repeat_the_sweep(runs: Runs) -> None:
     assert "favae-run model.beta=2 seed=0<" in page
 
 
+@pytest.mark.slow
 def test_a_sweep_over_experiments_has_one_folder_called_after_all(runs: Runs) -> None:
     Path("configs/experiment").mkdir(parents=True)
     for name in ("mine", "other"):
@@ -248,6 +251,7 @@ def test_samples_meet_every_value_and_the_ends_of_intervals() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_shipped_grid_can_be_narrowed_on_the_command_line(runs: Runs) -> None:
     asked = yaml.safe_load((shipped_configs() / "sweep" / "beta_grid.yaml").read_text())["hydra"]["sweeper"]["params"]
     assert main(["-m", "sweep=beta_grid", "seed=7"]) == 0

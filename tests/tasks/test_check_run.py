@@ -58,15 +58,16 @@ def swap(run: Path) -> None:
     ("change", "told"),
     [
         (lambda run: (run / "metrics.json").unlink(), "metrics.json: is missing; favae-run resume="),
-        (lambda run: (run / "metrics.json").write_text("{"), "metrics.json: line 1 is damaged"),
-        (lambda run: (run / "metrics.jsonl").open("a").write("{\n"), "is damaged"),
+        (lambda run: (run / "metrics.json").write_text("{"), "metrics.json: is damaged"),
+        (lambda run: (run / "metrics.jsonl").write_text('{"kind": 3}'), "metrics.jsonl, line 1: is damaged"),
+        (lambda run: (run / "health.json").write_text("{}"), "health.json: is damaged"),
         (lambda run: flip(run / "checkpoints" / "last" / "tensors.safetensors"), "the hash is not the one"),
         (lambda run: flip(run / "checkpoints" / "alone" / "samples.keys.npy"), "samples.keys.npy"),
         (lambda run: shutil.rmtree(run / "checkpoints" / "last"), "no checkpoint at"),
         (swap, "was trained by another config than it holds now (data.views.bits.columns is"),
         (lambda run: (run.parent / "mixed.csv").write_text("id"), "mixed.csv: the table has no row"),
     ],
-    ids=["missing", "json", "lines", "tensors", "table", "checkpoint", "config", "data"],
+    ids=["missing", "json", "lines", "health", "tensors", "table", "checkpoint", "config", "data"],
 )
 def test_what_was_changed_is_named(
     change: Change, told: str, checked: Path, mixed_run: Path, capsys: pytest.CaptureFixture[str]

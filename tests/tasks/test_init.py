@@ -379,6 +379,7 @@ def test_without_networks_the_factors_are_fitted_once(configs: Configs) -> None:
     assert config.model.factors <= 9  # columns and categories in all
 
 
+@pytest.mark.slow
 def test_every_kind_of_view_runs_as_it_is_written(configs: Configs) -> None:
     draw = rng()
     table = mixed() | {f"px_{i}": draw.normal(size=ROWS) for i in range(12)}
@@ -435,7 +436,7 @@ def test_views_and_experiments_have_names_that_yaml_reads_as_text(configs: Confi
     [
         ({"a": rng().normal(size=ROWS)}, "predict/mean"),
         ({f"px_{i}": rng().normal(size=ROWS) for i in range(12)}, "test/px/log_likelihood"),
-        (mixed(), "predict/mean"),
+        pytest.param(mixed(), "predict/mean", marks=pytest.mark.slow),
     ],
 )
 def test_the_score_is_one_that_the_run_reports(table: dict[str, Any], score: str, configs: Configs) -> None:

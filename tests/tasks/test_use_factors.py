@@ -51,6 +51,7 @@ def test_the_factors_of_a_run_are_read(using: Using, run: Path, data: Dataset) -
     assert "What a factor does to every view" in page
 
 
+@pytest.mark.slow
 def test_traversal_and_factors_write_the_same_of_a_factor(using: Using) -> None:
     read, traversed = (
         pd.read_csv(using(*asked) / "factors.csv").set_index(["factor", "view"])

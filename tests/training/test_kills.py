@@ -69,8 +69,9 @@ def contents(state: Path) -> frozenset[tuple[str, str]]:
     return frozenset(hashes | {(name, "") for name in names(state)})
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hooked")
-@pytest.mark.parametrize("kind", [checkpoints, pytest.param(contents, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", [checkpoints, contents])
 def test_killed_before_any_file_operation_the_end_is_the_same(
     kind: Callable[[Path], frozenset[Any]],
     start: Callable[..., Training],

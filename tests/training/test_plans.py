@@ -31,9 +31,9 @@ def told_epochs(records: list[dict[str, Any]]) -> list[tuple[str, int, int]]:
 def test_a_vae_goes_through_all_epochs_alone_and_is_joined_at_the_end(
     model: str, start: Callable[..., Training], finish: Finish
 ) -> None:
-    training = start("run", f"model={model}", "schedule.patience=1")
+    training = start("run", f"model={model}")
     _, records, state = finish(training)
-    # As many as FA-VAE has alone (2) and in its rounds (2 x 1); no patience ends them sooner.
+    # As many as FA-VAE has alone (2) and in its rounds (2 x 1).
     assert told_epochs(records) == [("alone", 0, 1), ("alone", 0, 2), ("alone", 0, 3), ("alone", 0, 4)]
     assert [record["kind"] for record in records[4:]] == ["round"]
     assert state["before"] == {"joined": 0.0}
@@ -83,7 +83,7 @@ class Seen:
         monkeypatch.setattr(Trainer, "epoch", watched_epoch)
 
 
-@pytest.mark.parametrize("alone_epochs", [0, 2])
+@pytest.mark.parametrize("alone_epochs", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_rounds_without_a_time_alone_see_what_a_vae_alone_sees(
     alone_epochs: int, start: Callable[..., Training], monkeypatch: pytest.MonkeyPatch, finish: Finish
 ) -> None:
@@ -133,6 +133,7 @@ def test_the_kl_counts_as_the_model_says(
 # Splits that are only looked at
 
 
+@pytest.mark.slow
 def test_a_watched_split_is_told_after_every_epoch_and_teaches_nothing(
     start: Callable[..., Training], identical: Identical, data: Dataset, finish: Finish, finished: tuple[Training, End]
 ) -> None:

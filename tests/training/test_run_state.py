@@ -191,6 +191,6 @@ def test_networks_and_factors_of_another_model_are_a_line(make_model: MakeModel)
 def test_networks_that_ran_away_are_a_line(elbo: float) -> None:
     progress = Progress()
     progress.remember("face", -3.0)
-    with pytest.raises(UserError, match=r"^face: training has run away, its validation ELBO is .+learning_rate"):
+    with pytest.raises(UserError, match=r"^face: training has run away, its validation score is .+learning_rate"):
         progress.remember("face", elbo)
     assert progress.best == {"face": -3.0}

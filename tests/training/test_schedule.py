@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,11 @@ from favae_cli.common.errors import Interrupted
 from favae_cli.data import Dataset
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.models.fa_vae import FAVAE
-from favae_cli.training import checkpoint, factor_step
+from favae_cli.training import checkpoint, factor_step, schedule
+from favae_cli.training.run_log import read_records
+from favae_cli.training.run_state import under
 from favae_cli.training.schedule import Training
+from favae_cli.views import VaeView
 
 Identical = Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], bool]
 End = tuple[dict[str, torch.Tensor], list[dict[str, Any]], dict[str, Any]]
@@ -78,6 +82,68 @@ def test_patience_ends_the_training_alone(start: Callable[..., Training]) -> Non
     assert training.progress.epochs["face"] < 50
 
 
+@pytest.fixture
+def worse_and_worse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The more the networks learn, the lower is their score."""
+    monkeypatch.setattr(schedule, "score", lambda means: -means["log_likelihood"])
+
+
+@pytest.mark.parametrize("model", ["fa_vae", "vae"])
+def test_what_runs_out_of_patience_goes_back_to_its_best(
+    model: str, start: Callable[..., Training], data: Dataset, worse_and_worse: None
+) -> None:
+    limits = "schedule.alone_epochs=20", "schedule.rounds=20", "schedule.round_epochs=1"
+    training = start("run", f"model={model}", "schedule.patience=2", *limits)
+    training.run(StopRequest())
+    told = read_records(training.last.parents[1], "epoch")
+    alone, rounds = (
+        [-record["validation/log_likelihood"] for record in told if record["phase"] == phase]
+        for phase in ("alone", "round")
+    )
+    assert len(alone) - 1 - np.argmax(alone) == 2
+    if model == "fa_vae":
+        assert training.progress.stale == {"views": 2}
+        assert training.progress.best["views"] >= max(rounds) > min(rounds)
+    shown = data.views["face"].values
+    made = _reconstructed(training, shown)
+    training.model.networks.load_state_dict(under(checkpoint.load(training.best)[0], "networks/"))
+    np.testing.assert_allclose(made, _reconstructed(training, shown), atol=1e-5)
+
+
+def test_the_start_of_the_rounds_stays_where_nothing_better_comes(
+    start: Callable[..., Training], data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worse = count(0, -1)
+    monkeypatch.setattr(schedule, "score", lambda means: next(worse))
+    training = start("run", "schedule.patience=1", "schedule.alone_epochs=1")
+    training.run(StopRequest())
+    assert training.progress.epochs["face"] == 1 + 1
+    shown = data.views["face"].values
+    made = _reconstructed(training, shown)
+    training.model.networks.load_state_dict(under(checkpoint.load(training.alone)[0], "networks/"))
+    np.testing.assert_allclose(made, _reconstructed(training, shown), atol=1e-5)
+
+
+def test_published_rounds_are_as_many_as_the_schedule_says(
+    start: Callable[..., Training], worse_and_worse: None
+) -> None:
+    training = start("run", "model=fa_vae_published", "schedule.patience=1", "schedule.alone_epochs=1")
+    training.run(StopRequest())
+    assert training.progress.epochs["face"] == 1 + 2
+
+
+def _reconstructed(training: Training, shown: np.ndarray) -> np.ndarray:
+    view = training.model.views["face"]
+    assert isinstance(view, VaeView)
+    return view.decode(view.encode(shown).mean)  # whatever the scale of z
+
+
+def test_rounds_are_judged_by_what_the_other_views_foretell(finished: tuple[Training, End]) -> None:
+    training, (_, records, _) = finished
+    rounds = [record for record in records if record.get("phase") == "round"]
+    assert training.progress.best["views"] == max(record["validation/predictive"] for record in rounds)
+
+
 def test_rounds_end_once_the_bound_stays(start: Callable[..., Training]) -> None:
     training = start("run", "schedule.rounds=9", "schedule.round_epochs=0", "schedule.tolerance=1.0")
     training.run(StopRequest())
@@ -87,7 +153,12 @@ def test_rounds_end_once_the_bound_stays(start: Callable[..., Training]) -> None
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.slow
 def test_killed_around_any_checkpoint_the_end_is_the_same(
-    when: str, start: Callable[..., Training], identical: Identical, monkeypatch: pytest.MonkeyPatch, finish: Finish
+    when: str,
+    start: Callable[..., Training],
+    identical: Identical,
+    monkeypatch: pytest.MonkeyPatch,
+    finish: Finish,
+    worse_and_worse: None,
 ) -> None:
     saved = 0
     save = checkpoint.save
@@ -98,7 +169,7 @@ def test_killed_around_any_checkpoint_the_end_is_the_same(
         saved += 1
 
     monkeypatch.setattr(checkpoint, "save", counted)
-    tensors, records, state = finish(start("whole"))
+    tensors, records, state = finish(start("whole", "schedule.patience=1"))
     saves = saved
     assert saves >= 8
     # Before the odd ones and after the even ones: twice as many would show the same places once more.
@@ -117,9 +188,9 @@ def test_killed_around_any_checkpoint_the_end_is_the_same(
 
         monkeypatch.setattr(checkpoint, "save", cut_off)
         with pytest.raises(Killed):
-            start(f"killed {number}").run(StopRequest())
+            start(f"killed {number}", "schedule.patience=1").run(StopRequest())
         monkeypatch.setattr(checkpoint, "save", save)
-        its_tensors, its_records, its_state = finish(start(f"killed {number}"))
+        its_tensors, its_records, its_state = finish(start(f"killed {number}", "schedule.patience=1"))
         assert identical(its_tensors, tensors), f"checkpoint {number}"
         assert its_records == records
         assert its_state == state
@@ -181,6 +252,7 @@ def test_the_bound_is_told_term_by_term(finished: tuple[Training, End]) -> None:
             assert {"bound/x/face", "tau/face", "tau/attributes", "factors/active"} <= set(record)
 
 
+@pytest.mark.slow
 def test_the_bound_of_many_samples_is_told_from_some(
     finished: tuple[Training, End], start: Callable[..., Training], finish: Finish, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -171,6 +171,7 @@ def test_what_a_network_itself_raises_comes_through(make_trainer: MakeTrainer, m
 # Precisions
 
 
+@pytest.mark.slow
 def test_bf16_training_ends_where_fp32_training_does(make_trainer: MakeTrainer) -> None:
     """After 40 epochs on a fixed seed: R2 within 0.01, and the ELBO within 2 % of what training raised it by."""
     found = {}

@@ -36,7 +36,7 @@ def planted(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return rates, counts
 
 
-@pytest.mark.parametrize("likelihood", ["poisson", "negative_binomial"])
+@pytest.mark.parametrize("likelihood", ["poisson", pytest.param("negative_binomial", marks=pytest.mark.slow)])
 def test_trained_on_counts_with_holes_it_finds_the_rates_of_new_samples(
     likelihood: Distribution,
 ) -> None:

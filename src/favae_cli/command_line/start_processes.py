@@ -24,6 +24,7 @@ from favae_cli.machine.world import World
 ENDING = 5.0  # seconds for the others to end by themselves once one has failed
 SAVING = 60.0  # seconds for the main process to save once another was interrupted
 
+CONTEXT = multiprocessing.get_context("spawn")
 _HERE = "127.0.0.1"
 _Ending = tuple[float, float | BaseException]
 """When a process ended, and with which score or by what."""
@@ -52,9 +53,8 @@ def run(config: Config, directory: Path) -> float:
             raise UserError(
                 f"{asked}: {wanted} processes asked for, {world.size} started; devices counts those of one machine"
             )
-        told = {"config": config.model_dump(mode="json", by_alias=True), "directory": str(directory)}
-        main = world.gather(told)[0]
-        config, directory = Config.model_validate(main["config"]), Path(main["directory"])
+        told, place = world.gather([config.model_dump(mode="json", by_alias=True), str(directory)])[0]
+        config, directory = Config.model_validate(told), Path(str(place))
         return tasks.run_task(config, directory)
     if trainer.nodes > 1:
         raise UserError(
@@ -86,11 +86,11 @@ class _Processes:
         self._stopped = False
 
     def start(self, config: Config, directory: Path) -> None:
-        context, count = multiprocessing.get_context("spawn"), config.trainer.devices
+        count = config.trainer.devices
         for rank in range(count):
-            report, end = context.Pipe(duplex=False)
+            report, end = CONTEXT.Pipe(duplex=False)
             place = Place(rank, count, rank, _HERE, self._rendezvous.port, hosted=True)
-            process = context.Process(target=_work, args=(place, config, directory, end), name=f"process {rank}")
+            process = CONTEXT.Process(target=_work, args=(place, config, directory, end), name=f"process {rank}")
             process.start()
             end.close()
             self._processes[report] = process

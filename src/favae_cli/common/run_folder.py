@@ -58,7 +58,7 @@ class RunFolder:
 
     @property
     def best(self) -> Path:
-        """The checkpoint with the best validation ELBO."""
+        """The checkpoint with the best validation score."""
         return self.checkpoints / "best"
 
     @property

@@ -19,11 +19,14 @@ from favae_cli.config.data_sets import (
 )
 from favae_cli.config.models import (
     BetaVaeConfig,
+    CmvaeConfig,
+    CrmvaeConfig,
     DmvaeConfig,
     FaConfig,
     FaVaeConfig,
     JmvaeConfig,
     MmvaeConfig,
+    MmvaePlusConfig,
     MopoeConfig,
     MultiVaeConfig,
     MvaeConfig,
@@ -61,6 +64,9 @@ _Models = (
     | MultiVaeConfig
     | MvaeConfig
     | MmvaeConfig
+    | MmvaePlusConfig
+    | CmvaeConfig
+    | CrmvaeConfig
     | JmvaeConfig
     | DmvaeConfig
     | MopoeConfig

@@ -95,12 +95,38 @@ class JmvaeConfig(LibraryModelConfig):
     alpha: NotNegative = Field(description="weight of the KLs from each view's encoder")
 
 
-class DmvaeConfig(LibraryModelConfig):
+class PrivateModelConfig(LibraryModelConfig):
+    """Models with a z that all views share, and one for each view beside it."""
+
+    private: Count = Field(description="dimensions of each view's own part; the shared one has the rest")
+
+
+class DmvaeConfig(PrivateModelConfig):
     """Shared and private parts of z (Lee and Pavlovic, 2021)."""
 
     name: Literal["dmvae"]
     beta: NotNegative = Field(description="weight of the shared part's KL term")
-    private: Count = Field(description="dimensions of each view's own part; the shared one has the rest")
+
+
+class PrivateMixtureConfig(PrivateModelConfig):
+    """Mixtures of experts with private parts."""
+
+    K: Count = Field(description="draws of z a sample, of an importance-weighted bound")
+    prior_and_posterior_dist: Literal["laplace_with_softmax", "normal"] = Field(description="of z")
+    beta: NotNegative = Field(description="weight of the KL terms")
+
+
+class MmvaePlusConfig(PrivateMixtureConfig):
+    """What is not shared is in a z of each view's own (Palumbo et al., 2023)."""
+
+    name: Literal["mmvaeplus"]
+
+
+class CmvaeConfig(PrivateMixtureConfig):
+    """As `mmvaeplus`, with a mixture of clusters as the prior of the shared part (Palumbo et al., 2024)."""
+
+    name: Literal["cmvae"]
+    number_of_clusters: Count = Field(description="clusters of the shared part")
 
 
 class MopoeConfig(LibraryModelConfig):
@@ -116,3 +142,10 @@ class MvtcaeConfig(LibraryModelConfig):
     name: Literal["mvtcae"]
     beta: NotNegative = Field(description="weight of all KL terms")
     alpha: float = Field(ge=0, le=1, description="share of the total correlation, the rest is the ELBO's")
+
+
+class CrmvaeConfig(LibraryModelConfig):
+    """Product of experts, each of which decodes its own view as well (Suzuki and Matsuo, 2023)."""
+
+    name: Literal["crmvae"]
+    beta: NotNegative = Field(description="weight of all KL terms")

@@ -38,7 +38,7 @@ class ScheduleConfig(Section):
 
     alone_epochs: int = Field(ge=0, description="epochs of the VAE alone, at most")
     alone_beta: NotNegative = Field(description="weight of the KL term while the VAE trains alone")
-    patience: Count | None = Field(description="epochs without a better ELBO that end them; null: never")
+    patience: Count | None = Field(description="epochs without a better validation score; null: never")
     rounds: Count = Field(description="rounds after the views are joined, at most")
     round_epochs: int = Field(ge=0, description="epochs of the VAE in every round")
     sweeps: Count = Field(description="sweeps of the factor engine in every round, at most")
@@ -53,11 +53,11 @@ class ScheduleConfig(Section):
 
     def alone(self) -> ScheduleConfig:
         """All these epochs for the VAEs alone, and no rounds."""
-        return self.model_copy(update={"alone_epochs": self.epochs, "rounds": 0, "patience": None})
+        return self.model_copy(update={"alone_epochs": self.epochs, "rounds": 0})
 
     def together(self) -> ScheduleConfig:
-        """The rounds without the time alone."""
-        return self.model_copy(update={"alone_epochs": 0})
+        """The rounds without the time alone, all of them: beside them a rival learns for as long."""
+        return self.model_copy(update={"alone_epochs": 0, "patience": None})
 
 
 Threads = Annotated[Count, Field(le=1024)]
@@ -91,7 +91,8 @@ class TrainerConfig(MachineConfig):
 class JudgeConfig(Section):
     """The classifier that says which attributes a made image shows."""
 
-    epochs: Count
+    epochs: Count = Field(description="over the training images, at most")
+    patience: Count = Field(description="epochs without a better loss on the validation split that end them")
     batch_size: int = Field(ge=2, description="samples")
     blur: NotNegative = Field(le=100, description="largest sigma of the random blur, pixels")
     shift: int = Field(ge=0, le=1024, description="largest random shift, pixels")
@@ -108,7 +109,8 @@ class GenerationConfig(Section):
 class EditingConfig(Section):
     """Images in which one attribute is changed."""
 
-    strengths: Annotated[list[Strength], Field(min_length=1)] = Field(description="lengths to try")
+    strengths: Annotated[list[Strength], Field(min_length=1)] = Field(description="how far edits go, to try")
+    likeness: NotNegative = Field(description="what R2 between edit and reconstruction counts in that choice")
     images: Count = Field(description="test images")
     show: Count = Field(description="images in the figure")
 

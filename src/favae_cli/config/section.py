@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -71,7 +71,7 @@ def validated(composed: DictConfig, schema: TypeAdapter[T], choices: Iterable[st
         UserError: with every mistake found, one a line, each beginning with its key.
     """
     data = resolved(composed)
-    unset = sorted(OmegaConf.missing_keys(composed))
+    unset = sorted(_unset(data))
     mistakes = [_ask_for(key, composed) for key in unset] + list(_beyond(data, ""))
     try:
         config = schema.validate_python(data)
@@ -105,6 +105,18 @@ def _beyond(value: Any, key: str) -> Iterator[str]:
         yield f"{key}: must be a whole number of at most 63 bits, got {value}"
     if isinstance(value, float) and LARGEST < abs(value) < float("inf"):
         yield f"{key}: must be at most {LARGEST:g} in size, got {value}"
+
+
+def _unset(value: object, key: str = "") -> Iterator[str]:
+    """The keys within a resolved value that only the user can fill; as OmegaConf.missing_keys, in no time."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _unset(inner, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _unset(inner, f"{key}[{index}]")
+    elif value == MISSING:
+        yield key
 
 
 def missing_keys(error: ValidationError, data: Mapping[str, Any]) -> list[list[str]]:

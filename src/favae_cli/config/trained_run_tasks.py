@@ -101,7 +101,7 @@ class EditConfig(OnSamplesConfig):
     task: Literal["edit"]
     attributes: Annotated[Asked, AfterValidator(_something)]
     view: Name | None = Field(description="binary view of the attributes; null: the only one that has all of them")
-    strength: Strength | None = Field(description="times the step; null: what the run found best")
+    strength: Strength | None = Field(description="how far, 1: where it is expected; null: what the run found best")
     format: Format
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,9 +11,11 @@ from favae_cli.common.pixels import unit
 from favae_cli.common.random_streams import numpy_generator
 from favae_cli.config.run import EvaluationConfig
 from favae_cli.data import Dataset
+from favae_cli.evaluation.balance import balanced_accuracy, mean_of_known
 from favae_cli.evaluation.generation_and_editing import (
     Combinations,
     EditScores,
+    curve_metrics,
     edit_metrics,
     edit_scores,
     enough,
@@ -22,43 +23,19 @@ from favae_cli.evaluation.generation_and_editing import (
     generation_scores,
 )
 from favae_cli.evaluation.judge import Judge, agreement, train_judge
+from favae_cli.evaluation.labelled import Labelled
 from favae_cli.machine.runtime import Runtime
-from favae_cli.models.fa_vae import FAVAE, observed_table
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.generate_and_edit import Editor
+from favae_cli.reporting.figures import edit_curves
 from favae_cli.reporting.grids import image_grid
+from favae_cli.reporting.weak_judge import warning, weakly_judged
 
 logger = logging.getLogger(__name__)
 
 MOST_COLUMNS = 10  # combinations in a figure
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """Samples of one split that have the image and the attribute view.
-
-    Attributes:
-        images: uint8 (R, H, W, C).
-        labels: (R, D) of 0 and 1, and of NaN where an attribute is missing.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-
-    @classmethod
-    def of(
-        cls, data: Dataset, split: str, view: str, attributes: str, rng: np.random.Generator | None = None
-    ) -> Labelled:
-        """The split's labelled images; with `rng` only those that have every attribute, in random order."""
-        indices = data.having(split, view, attributes)
-        labels = observed_table(data, attributes, indices)
-        if rng is not None:
-            whole = rng.permutation(np.flatnonzero(~np.isnan(labels).any(axis=1)))
-            indices, labels = indices[whole], labels[whole]
-        return cls(data.views[view].gather(indices), labels)
-
-    def first(self, count: int) -> Labelled:
-        """The first `count` samples."""
-        return Labelled(self.images[:count], self.labels[:count])
+SHOWN = 24  # attributes in a figure, at most
+CURVES = {"flipped": "flip", "others kept": "keep", "R2 to reconstruction": "r2_reconstruction"}
 
 
 class Conditioning:
@@ -90,20 +67,27 @@ class Conditioning:
         self.settings, self.runtime, self.seed = settings, runtime, seed
         self.train = Labelled.of(data, "train", view, attributes)
         self.editor = Editor(model, view, attributes)
-        self.test, self.chosen_on = (
+        self.test, self.held_out = (
             Labelled.of(data, part, view, attributes, numpy_generator(seed, "judged", part))
             for part in (split, "validation")
         )
-        self.edited, self.chosen_on = (part.first(settings.edit.images) for part in (self.test, self.chosen_on))
+        self.edited = self.test.first(settings.edit.images)
+        self.chosen_on = self.held_out.first(settings.edit.images)
         self.combinations = Combinations.of(self.train.labels, settings.min_combination)
+        self.weakly_judged: list[str] = []
+        self.tried: dict[float, EditScores] = {}
         self.generating = settings.generate.strengths[0]
-        self.strengths = np.full(len(self.names), settings.edit.strengths[0])
+        self.strengths = np.full(len(self.names), min(settings.edit.strengths, key=lambda strength: abs(strength - 1)))
 
     def metrics(self) -> dict[str, float]:
         """Flat metrics of the judge, of reconstructions, of generated and of edited images."""
-        judge = train_judge(self.train.images, self.train.labels, self.settings.judge, self.runtime, self.seed)
+        judge = train_judge(self.train, self.held_out, self.settings.judge, self.runtime, self.seed)
+        judged = self._judged(judge)
+        self.weakly_judged = weakly_judged(judged)
+        if self.weakly_judged:
+            logger.warning("%s", warning(judged))
         return {
-            **self._judged(judge),
+            **judged,
             **self._generated(judge),
             **self._edits(judge),
         }
@@ -115,14 +99,18 @@ class Conditioning:
         real = agreement(judge.read(unit(self.test.images)), self.test.labels)
         kept = agreement(judge.read(view.decode(z)), self.test.labels)
         present = self.test.labels == 1
+        by_name = balanced_accuracy(real, self.test.labels)
         metrics = {
+            "judge/balanced_accuracy": mean_of_known(by_name),
             "judge/accuracy": float(real.mean()),
             "judge/present": float(real[present].mean()),
+            "reconstruction/balanced_accuracy": mean_of_known(balanced_accuracy(kept, self.test.labels)),
             "reconstruction/accuracy": float(kept.mean()),
             "reconstruction/present": float(kept[present].mean()),
             "edit/ceiling": self._ceiling(kept),
         }
         for column, name in enumerate(self.names):
+            metrics[f"judge/{name}/balanced_accuracy"] = float(by_name[column])
             metrics[f"judge/{name}/accuracy"] = float(real[:, column].mean())
             metrics[f"reconstruction/{name}/accuracy"] = float(kept[:, column].mean())
         return metrics
@@ -155,21 +143,33 @@ class Conditioning:
 
     def _edits(self, judge: Judge) -> dict[str, float]:
         """Edits of test images, for each attribute at the strength that the validation split picks."""
-        candidates = self.settings.edit.strengths
+        candidates = sorted(self.settings.edit.strengths)
         if len(self.chosen_on.images):
-            tried = [self._scores(judge, self.chosen_on, np.full(len(self.names), s)).score for s in candidates]
-            self.strengths = enough(candidates, np.array(tried))
+            self.tried = {s: self._scores(judge, self.chosen_on, np.full(len(self.names), s)) for s in candidates}
+            worth = [scores.worth(self.settings.edit.likeness) for scores in self.tried.values()]
+            self.strengths = np.array(candidates, float)[np.argmax(worth, axis=0)]
         chosen = ", ".join(f"{name} {s:g}" for name, s in zip(self.names, self.strengths, strict=True))
         how = "chosen on the validation split" if len(self.chosen_on.images) else "not chosen, for want of samples"
         logger.info("edit strengths, %s: %s", how, chosen)
-        return edit_metrics(self._scores(judge, self.edited, self.strengths), self.strengths, self.names)
+        scores = self._scores(judge, self.edited, self.strengths)
+        return edit_metrics(scores, self.strengths, self.names) | curve_metrics(self.tried)
 
     def _scores(self, judge: Judge, samples: Labelled, strengths: np.ndarray) -> EditScores:
         return edit_scores(self.editor, judge, self.combinations, samples.images, samples.labels, strengths)
 
     def pictures(self) -> dict[str, Figure]:
-        """Edits of test images to every known combination (Fig. 5), and random images of each (A.15)."""
-        return {"editing": self._edit_grid(), "generated": self._generated_grid()}
+        """Edits of test images to every known combination (Fig. 5), random images of each (A.15), edits by strength."""
+        curves = {"strengths": self._strength_curves()} if self.tried else {}
+        return {"editing": self._edit_grid(), "generated": self._generated_grid(), **curves}
+
+    def _strength_curves(self) -> Figure:
+        """What longer steps bring and cost on the validation split, a panel an attribute."""
+        tables = {
+            title: np.array([getattr(scores, key) for scores in self.tried.values()]) for title, key in CURVES.items()
+        }
+        names = self.names[:SHOWN]
+        curves = {self._named(n): {title: t[:, i] for title, t in tables.items()} for i, n in enumerate(names)}
+        return edit_curves(list(self.tried), curves, self.strengths[:SHOWN])
 
     def _edit_grid(self) -> Figure:
         """Original, reconstruction, then the combinations: one column each, the asked attributes in its title."""
@@ -196,4 +196,7 @@ class Conditioning:
 
     def _title(self, labels: np.ndarray) -> str:
         """The attributes that are present, or "none"."""
-        return ", ".join(name for name, value in zip(self.names, labels, strict=True) if value == 1) or "none"
+        return ", ".join(self._named(name) for name, value in zip(self.names, labels, strict=True) if value) or "none"
+
+    def _named(self, name: str) -> str:
+        return f"{name} (weak judge)" if name in self.weakly_judged else name

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from favae_cli.common.pixels import unit
-from favae_cli.evaluation.images import r2_per_image
+from favae_cli.evaluation.images import border, r2_per_image
 from favae_cli.evaluation.judge import Judge, agreement
 from favae_cli.queries.generate_and_edit import Editor
 
@@ -89,16 +89,21 @@ class EditScores:
         flip: share of edits whose wanted attribute the judge sees.
         keep: share of the attributes not asked to change that the judge still sees.
         r2: mean R2 between edit and original.
+        r2_reconstruction: mean R2 between edit and reconstruction, which differ by the edit alone.
+        brightness: mean absolute change of the reconstruction's mean value, of 1.
+        border: mean absolute change of its outermost sixteenth on every side, of 1.
     """
 
     flip: np.ndarray
     keep: np.ndarray
     r2: np.ndarray
+    r2_reconstruction: np.ndarray
+    brightness: np.ndarray
+    border: np.ndarray
 
-    @property
-    def score(self) -> np.ndarray:
-        """What strengths are chosen by: the worse of flip and keep."""
-        return np.minimum(self.flip, self.keep)
+    def worth(self, likeness: float) -> np.ndarray:
+        """(D,) what strengths are chosen by: the smaller of flip and keep, and `likeness` times the R2."""
+        return np.minimum(self.flip, self.keep) + likeness * self.r2_reconstruction
 
 
 def edit_scores(
@@ -117,22 +122,38 @@ def edit_scores(
         strengths: (D,) as in `Editor.edit`.
     """
     z = editor.model.embed(editor.view, stored)
-    images, scores = unit(stored), []
+    images, plain, scores = unit(stored), editor.model.views[editor.view].decode(z), []
     for column in range(labels.shape[1]):
         wanted = combinations.flipped(labels, column)
         edited = editor.edit(z, labels, wanted, strengths)
         right = agreement(judge.read(edited), wanted)
-        kept = right[wanted == labels]
-        likeness = r2_per_image(images, edited).mean()
-        scores.append((right[:, column].mean(), kept.mean() if kept.size else 1.0, likeness))
+        kept, change = right[wanted == labels], edited - plain
+        scores.append(
+            (
+                right[:, column].mean(),
+                kept.mean() if kept.size else 1.0,
+                r2_per_image(images, edited).mean(),
+                r2_per_image(plain, edited).mean(),
+                np.abs(change.mean(axis=(1, 2, 3))).mean(),
+                np.abs(change[:, border(*change.shape[1:3])]).mean(),
+            )
+        )
     return EditScores(*np.array(scores).T)
 
 
 def edit_metrics(scores: EditScores, strengths: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
     """Flat metrics of the edits: means over attributes, and each attribute's own."""
-    metrics = {f"edit/{key}": float(getattr(scores, key).mean()) for key in ("flip", "keep", "r2")}
-    metrics["edit/strength"] = float(strengths.mean())
+    table = vars(scores) | {"strength": strengths}
+    metrics = {f"edit/{key}": float(values.mean()) for key, values in table.items()}
     for i, name in enumerate(names):
-        metrics[f"edit/{name}/flip"] = float(scores.flip[i])
-        metrics[f"edit/{name}/strength"] = float(strengths[i])
+        metrics |= {f"edit/{name}/{key}": float(values[i]) for key, values in table.items()}
     return metrics
+
+
+def curve_metrics(tried: Mapping[float, EditScores]) -> dict[str, float]:
+    """What longer steps bring and cost, means over attributes: `edit_curve/<strength>/flip` and so on."""
+    return {
+        f"edit_curve/{strength:g}/{key}": float(getattr(scores, key).mean())
+        for strength, scores in tried.items()
+        for key in ("flip", "keep", "r2_reconstruction")
+    }

@@ -15,7 +15,8 @@ from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.views import VaeView
 
-LOOKED_AT = 512  # samples of a view, at most
+LOOKED_AT = 512  # samples of a view, at most, that are encoded
+DECODED = 128  # and of its images that are made
 FEWEST = 30  # samples of a split, for a score that says something
 FALLEN = 0.01  # share of the bound that it may lose from round to round, while the networks learn
 UNSETTLED = 1e-4  # share by which the bound still moved in the last tenth of the sweeps
@@ -108,7 +109,7 @@ def _few(data: Dataset) -> Iterator[Ailment]:
 
 
 def _latents(name: str, view: VaeView, data: Dataset) -> Iterator[Ailment]:
-    values = _some(name, data, "train")
+    values = _some(name, data, "train", LOOKED_AT)
     if len(values) < 2:
         return
     encoded = view.encode(values)
@@ -122,7 +123,7 @@ def _latents(name: str, view: VaeView, data: Dataset) -> Iterator[Ailment]:
 
 
 def _outputs(name: str, view: VaeView, data: Dataset) -> Iterator[Ailment]:
-    values = _some(name, data, "test")
+    values = _some(name, data, "test", DECODED)
     if not data.views[name].is_image or not len(values):
         return
     made, given = _saturated(view.decode(view.encode(values).mean)), _saturated(np.asarray(values, np.float32) / 255)
@@ -132,8 +133,8 @@ def _outputs(name: str, view: VaeView, data: Dataset) -> Iterator[Ailment]:
         yield Ailment("saturated", name, told, advice)
 
 
-def _some(name: str, data: Dataset, split: str) -> np.ndarray:
-    return data.views[name].gather(data.having(split, name)[:LOOKED_AT])
+def _some(name: str, data: Dataset, split: str, most: int) -> np.ndarray:
+    return data.views[name].gather(data.having(split, name)[:most])
 
 
 def _saturated(images: np.ndarray) -> float:

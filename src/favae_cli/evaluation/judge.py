@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import time
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel
 
 from favae_cli.common.random_streams import numpy_generator, torch_generator
 from favae_cli.config.run import JudgeConfig
+from favae_cli.evaluation.balance import balanced_shares, drawn, loss_weights
+from favae_cli.evaluation.labelled import Labelled
 from favae_cli.machine.runtime import Runtime, send
 from favae_cli.training.to_device import Rows
 
 logger = logging.getLogger(__name__)
 
 WIDTHS = (32, 64, 128)
+BETTER = 0.001  # nats a label; by less, a later epoch is no better
+MEMORY = 100  # steps
 
 
 class Judge:
     """Reads binary attributes off images.
+
+    It learns from as many images with an attribute as without: of a rare one it would else learn to say no.
 
     Decoded images are softer than real ones and a little displaced; a judge trained on sharp images alone would
     measure that. So each batch it learns from is blurred and shifted at random.
@@ -33,64 +42,104 @@ class Judge:
     def __init__(self, network: nn.Module, runtime: Runtime) -> None:
         self.network, self.runtime = network, runtime
 
-    @torch.inference_mode()
     def read(self, images: np.ndarray) -> np.ndarray:
-        """Attributes (R, D) bool that the images (R, H, W, C) float in [0, 1] show."""
+        """Attributes (R, D) bool that the images (R, H, W, C) show, uint8 or float in [0, 1]."""
+        return self.scores(images) > 0
+
+    @torch.inference_mode()
+    def scores(self, images: np.ndarray) -> np.ndarray:
+        """Logits (R, D) of the attributes; images as in `read`."""
         self.network.eval()
         size = self.runtime.at_once(images.shape[1:])
         logits = [
-            self._logits(_batch(images[start : start + size], self.runtime)).cpu()
+            self.logits(_batch(images[start : start + size], self.runtime)).cpu()
             for start in range(0, len(images), size)
         ]
-        return torch.cat(logits).numpy() > 0
+        return torch.cat(logits).numpy()
 
-    def _logits(self, x: Tensor) -> Tensor:
+    def loss(self, samples: Labelled) -> float:
+        """Cross-entropy, nats a label, in which present and absent count alike for every attribute."""
+        labels = samples.labels
+        weights = loss_weights(labels, np.full(len(labels), 1 / len(labels)))
+        losses = np.logaddexp(0, np.where(labels == 1, -1, 1) * self.scores(samples.images))
+        return float((weights * losses).sum() / weights.sum())
+
+    def logits(self, x: Tensor) -> Tensor:
+        """(B, D) of a batch (B, C, H, W), float32."""
         with self.runtime.autocast():
             logits: Tensor = self.network(x)
         return logits.float()
 
 
-def train_judge(images: np.ndarray, labels: np.ndarray, settings: JudgeConfig, runtime: Runtime, seed: int) -> Judge:
-    """Train a judge.
+def train_judge(train: Labelled, held_out: Labelled, settings: JudgeConfig, runtime: Runtime, seed: int) -> Judge:
+    """Train a judge until it no longer does better on other images.
 
     Args:
-        images: uint8 (N, H, W, C), real training images.
-        labels: (N, D) of 0, 1 and NaN, which is left out of the loss.
-        settings: `epochs`, `batch_size`, `blur` (largest sigma, pixels), `shift` (largest, pixels).
+        train: real training images; a label that is NaN is left out of the loss.
+        held_out: real images that say when to stop; without any, all epochs are taken.
+        settings: `epochs` at most, `patience`, `batch_size`, `blur` (largest sigma, pixels), `shift` (largest, pixels).
         runtime: device and precision.
         seed: of weights, order and augmentation.
     """
     cuda = [runtime.device] if runtime.device.type == "cuda" else []
     with torch.random.fork_rng(cuda):  # torch's dropout takes no generator of its own
         torch.manual_seed(seed)
-        network = _network(images.shape[-1], labels.shape[1], torch_generator(seed, "judge", "weights"))
-        judge = Judge(runtime.place(network), runtime)
-        _fit(judge, images, labels, settings, numpy_generator(seed, "judge", "order"))
-    return judge
+        network = _network(train.images.shape[-1], train.labels.shape[1], torch_generator(seed, "judge", "weights"))
+        rng = numpy_generator(seed, "judge", "order")
+        return _fitted(runtime.place(network), train, held_out, settings, runtime, rng)
 
 
-def _fit(judge: Judge, images: np.ndarray, labels: np.ndarray, settings: JudgeConfig, rng: np.random.Generator) -> None:
-    network, runtime = judge.network, judge.runtime
-    size = min(settings.batch_size, len(images))
-    steps = len(images) // size
+def _fitted(
+    network: nn.Module,
+    train: Labelled,
+    held_out: Labelled,
+    settings: JudgeConfig,
+    runtime: Runtime,
+    rng: np.random.Generator,
+) -> Judge:
+    """A judge with the running mean of the network's weights, as after the epoch that was best on `held_out`.
+
+    A mean of weights needs no rate that falls towards an end which is not known yet.
+    """
+    averaged = AveragedModel(network, avg_fn=_running_mean, use_buffers=True)
+    learner, judge = Judge(network, runtime), Judge(averaged, runtime)
     optimizer = torch.optim.Adam(network.parameters())
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps * settings.epochs)
-    shown = Rows(images, np.arange(len(images)), runtime.device)
-    targets = send(np.nan_to_num(labels).astype(np.float32), runtime.device)
-    seen = send((~np.isnan(labels)).astype(np.float32), runtime.device)
-    network.train()
-    for _ in range(settings.epochs):
-        order = rng.permutation(len(images))
-        for step in range(steps):
-            rows = np.sort(order[step * size : (step + 1) * size])
+    shown = Rows(train.images, np.arange(len(train.images)), runtime.device)
+    shares = balanced_shares(train.labels)
+    targets = send(np.nan_to_num(train.labels).astype(np.float32), runtime.device)
+    weights = send(loss_weights(train.labels, shares).astype(np.float32), runtime.device)
+    size = min(settings.batch_size, len(train.images))
+    best, kept, epochs, waited, begun = np.inf, None, 0, 0, time.perf_counter()
+    while epochs < settings.epochs and waited < settings.patience:
+        epochs += 1
+        network.train()
+        order = drawn(shares, rng)
+        for start in range(0, len(order) - size + 1, size):
+            rows = np.sort(order[start : start + size])
             x = _batch(shown.gather(rows), runtime)
             x = shifted(blurred(x, rng.uniform(0, settings.blur)), settings.shift, rng)
             where = send(rows, runtime.device)
-            loss = functional.binary_cross_entropy_with_logits(judge._logits(x), targets[where], seen[where])
+            logits = learner.logits(x)
+            loss = functional.binary_cross_entropy_with_logits(logits, targets[where], weights[where])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
-            schedule.step()
+            averaged.update_parameters(network)
+        if not np.isfinite(held_out.labels).any():
+            continue
+        there = judge.loss(held_out)
+        waited = 0 if there < best - BETTER else waited + 1
+        if there < best:
+            best, kept = there, copy.deepcopy(averaged.state_dict())
+    if kept is not None:
+        averaged.load_state_dict(kept)
+    logger.info("judge: %d epochs in %.1f s", epochs, time.perf_counter() - begun)
+    return judge
+
+
+def _running_mean(mean: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
+    """Over about the last `MEMORY` steps; of the first ones, over fewer."""
+    return mean + (new - mean) * max(1 / MEMORY, 9 / (10 + int(count)))
 
 
 def agreement(read: np.ndarray, labels: np.ndarray) -> np.ndarray:

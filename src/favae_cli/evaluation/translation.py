@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -12,13 +14,18 @@ from scipy.spatial.distance import cdist
 from favae_cli.common.pixels import unit
 from favae_cli.config.run import EvaluationConfig, TranslationConfig
 from favae_cli.data import Dataset
-from favae_cli.evaluation.images import r2_per_image, r2_pooled
+from favae_cli.evaluation.balance import balanced_accuracy, mean_of_known
+from favae_cli.evaluation.images import gaussian_log_likelihood, r2_per_image, r2_pooled
 from favae_cli.evaluation.judge import agreement, train_judge
+from favae_cli.evaluation.labelled import Labelled
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.queries.translate import image_views, translator_of
 from favae_cli.reporting.grids import image_grid
+from favae_cli.reporting.weak_judge import warning, weakly_judged
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,10 +51,16 @@ class Pairs:
         return cls(source, target, data.views[source].gather(indices), data.views[target].gather(indices), indices)
 
 
-def translation_metrics(model: FAVAE | JointVAE, data: Dataset, split: str) -> dict[str, float]:
+def translation_metrics(
+    model: FAVAE | JointVAE, data: Dataset, split: str, variances: Mapping[str, float] = {}
+) -> dict[str, float]:
     """R2, retrieval and its chance for every direction: `translate/<from>-<to>/r2` and so on.
 
     Samples that have both views are scored; a direction without any is left out.
+
+    Args:
+        variances: by view, of its pixels around what is decoded; for `.../log_likelihood`, the mean over images of the
+            target's, in nats, at what is made of its source.
     """
     translator, metrics = translator_of(model), {}
     for source, target in permutations(image_views(model, data), 2):
@@ -58,6 +71,8 @@ def translation_metrics(model: FAVAE | JointVAE, data: Dataset, split: str) -> d
         truth, made = unit(pairs.partners), translator.translate(source, target, pairs.given)
         metrics[f"{key}/r2"] = r2_pooled(truth, made)
         metrics[f"{key}/r2_mean"] = float(r2_per_image(truth, made).mean())
+        if variance := variances.get(target):
+            metrics[f"{key}/log_likelihood"] = float(gaussian_log_likelihood(truth, made, variance).mean())
         ranks = partner_ranks(*translator.match(source, target, pairs.given, pairs.partners))
         metrics |= {f"{key}/{name}": value for name, value in retrieval(ranks).items()}
     return metrics
@@ -101,7 +116,8 @@ def agreement_metrics(
     """Whether translations show their source's attributes: `translate/<from>-<to>/agreement`.
 
     One judge for each target view, trained on its real training images. `.../agreement_real` is what the same judge
-    says of the true partners, and `.../agreement_present` counts only the attributes that are present.
+    says of the true partners, `.../agreement_present` counts only the attributes that are present, and
+    `.../agreement_balanced` (and `_balanced_real`) present and absent ones alike, mean over attributes.
 
     Args:
         attributes: the table of binary attributes.
@@ -109,11 +125,11 @@ def agreement_metrics(
     translator, metrics = translator_of(model), {}
     names = image_views(model, data)
     for target in names:
-        seen = data.having("train", target, attributes)
-        if len(seen) < 2 or not any(len(data.having(split, name, target)) for name in names if name != target):
+        train = Labelled.of(data, "train", target, attributes)
+        if len(train.images) < 2 or not any(len(data.having(split, name, target)) for name in names if name != target):
             continue
-        labels = observed_table(data, attributes, seen)
-        judge = train_judge(data.views[target].gather(seen), labels, settings.judge, runtime, seed)
+        held_out = Labelled.of(data, "validation", target, attributes)
+        judge = train_judge(train, held_out, settings.judge, runtime, seed)
         for source in names:
             pairs = Pairs.of(data, split, source, target)
             truth = observed_table(data, attributes, pairs.indices)
@@ -122,10 +138,14 @@ def agreement_metrics(
             made = agreement(judge.read(translator.translate(source, target, pairs.given)), truth)
             real = agreement(judge.read(unit(pairs.partners)), truth)
             key = f"translate/{source}-{target}"
+            metrics[f"{key}/agreement_balanced"] = mean_of_known(balanced_accuracy(made, truth))
+            metrics[f"{key}/agreement_balanced_real"] = mean_of_known(balanced_accuracy(real, truth))
             metrics[f"{key}/agreement"] = float(np.nanmean(made))
             metrics[f"{key}/agreement_real"] = float(np.nanmean(real))
             if (truth == 1).any():
                 metrics[f"{key}/agreement_present"] = float(made[truth == 1].mean())
+    if weakly_judged(metrics):
+        logger.warning("%s", warning(metrics))
     return metrics
 
 

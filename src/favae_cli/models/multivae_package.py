@@ -14,14 +14,20 @@ import numpy as np
 import torch
 from multivae.data.datasets import IncompleteDataset, MultimodalBaseDataset
 from multivae.models import (
+    CMVAE,
+    CRMVAE,
     DMVAE,
     JMVAE,
     MMVAE,
     MVAE,
     MVTCAE,
+    CMVAEConfig,
+    CRMVAEConfig,
     DMVAEConfig,
     JMVAEConfig,
     MMVAEConfig,
+    MMVAEPlus,
+    MMVAEPlusConfig,
     MoPoE,
     MoPoEConfig,
     MVAEConfig,
@@ -33,7 +39,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.models import DmvaeConfig, LibraryModelConfig
+from favae_cli.config.models import LibraryModelConfig, PrivateModelConfig
 from favae_cli.models.joint_vae import JointVAE
 from favae_cli.views.objective import KLTerm
 from favae_cli.views.vae import VaeView
@@ -41,12 +47,17 @@ from favae_cli.views.vae import VaeView
 MODELS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "mvae": (MVAE, MVAEConfig, {"warmup": 0}),
     "mmvae": (MMVAE, MMVAEConfig, {"loss": "iwae_looser"}),
+    "mmvaeplus": (MMVAEPlus, MMVAEPlusConfig, {"loss": "iwae_looser"}),
+    "cmvae": (CMVAE, CMVAEConfig, {"loss": "iwae_looser"}),
+    "crmvae": (CRMVAE, CRMVAEConfig, {}),
     "jmvae": (JMVAE, JMVAEConfig, {"warmup": 0}),
     "dmvae": (DMVAE, DMVAEConfig, {}),
     "mopoe": (MoPoE, MoPoEConfig, {}),
     "mvtcae": (MVTCAE, MVTCAEConfig, {}),
 }
 """By name: the model, its config, and what of it is not left to the user."""
+MIXTURES = ("mmvae", "mmvaeplus", "cmvae")
+"""Those in which every view's z decodes all views, and whose loss is of a whole batch."""
 
 
 class _Encoder(BaseEncoder):  # type: ignore[misc]
@@ -118,12 +129,13 @@ class LibraryVAE(JointVAE):
         model, config, fixed = MODELS[self.name]
         size = _common_size(self.name, views)
         arguments = {**settings.model_dump(exclude={"name", "private"}), **fixed}
-        if isinstance(settings, DmvaeConfig):
+        if isinstance(settings, PrivateModelConfig):
             if settings.private >= size:
                 raise UserError(
                     f"model.private: must be less than the latent size of the views ({size}), got {settings.private}"
                 )
-            arguments["modalities_specific_dim"] = {_key(name): settings.private for name in views}
+            private = dict.fromkeys(map(_key, views), settings.private)
+            arguments["modalities_specific_dim"] = private if self.name == "dmvae" else settings.private
             size -= settings.private
         with _seeded(int(torch.randint(2**63 - 1, (), generator=generator)), torch.device("cpu")):
             self.net = model(
@@ -178,14 +190,15 @@ class LibraryVAE(JointVAE):
             raise UserError("trainer.learning_rate: the joint loss is no longer finite; try a smaller one") from error
         log_likelihood = self._log_likelihood(present)
         kl = self._divergence(output, log_likelihood).detach().expand(len(log_likelihood))
-        cost = output.loss / len(log_likelihood) if self.name == "mmvae" else output.loss
+        summed = self.name in (*MIXTURES, "crmvae")
+        cost = output.loss / len(log_likelihood) if summed else output.loss
         return LibraryLoss(log_likelihood, kl, cost)
 
     def _log_likelihood(self, present: Mapping[str, Tensor]) -> Tensor:
         """(B,) of the last batch: at the first draw of z, which is joint; in a mixture, the mean over its experts."""
         here = {name: present[name].float() for name in self.views if self._fits[name]}
         experts = torch.stack(list(here.values()))
-        if self.name != "mmvae":
+        if self.name not in MIXTURES:
             experts = torch.ones_like(experts[:1])
         fits = [torch.stack([here[name] * self._fits[name][i].mean(0) for name in here]) for i in range(len(experts))]
         return (experts * torch.stack(fits).sum(1)).sum(0) / experts.sum(0)
@@ -196,7 +209,7 @@ class LibraryVAE(JointVAE):
         match self.name:
             case "mvae":
                 return told["kld" + "_".join(sorted(self.net.encoders))]
-            case "mopoe":
+            case "mopoe" | "crmvae":
                 return told["joint_divergence"]
             case "mvtcae":
                 return told["joint_divergence"] / count

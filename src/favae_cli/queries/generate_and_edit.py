@@ -45,20 +45,38 @@ class Editor:
         z = self.model.joined.sample(self.view, strength * mean, covariance, rng)
         return self.model.views[self.view].decode(z)
 
-    def direction(self, labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-        """(R, D_m) the step W (E[g | wanted] - E[g | labels]) in z, from the attributes alone."""
-        step = self._given(wanted).latents() - self._given(labels).latents()
-        return step @ self.model.joined.views[self.view].weights.T
+    def step(self, z: np.ndarray, labels: np.ndarray, wanted: np.ndarray, strength: np.ndarray | float) -> np.ndarray:
+        """(R, D_m) how z moves in an edit: by the factors that the attributes move, and as far as this image has to go.
+
+        The way leads from E[g | labels] to E[g | wanted], the attributes alone. An image that is further on it than
+        its attributes say has less to go, half the way at least, and one that is not so far has more; the rest of g,
+        and what the factors do not explain, stay as they are.
+
+        Args:
+            z: (R, D_m).
+            labels, wanted: (R, D) attributes as they are, and as they are asked for.
+            strength: how many times that is taken; one for all, or (R, 1).
+        """
+        told, asked = (self._given(rows).latents() for rows in (labels, wanted))
+        factors, here = self.model.joined, Given.of_embedding(self.model, self.view, z).latents()
+        way = (asked - told) * (wanted != labels).any(axis=1, keepdims=True)
+        length = np.linalg.norm(way, axis=1, keepdims=True)
+        way /= np.where(length > 0, length, 1)
+        along = way @ factors.views[self.view].weights.T
+        # z tells this share of where on the way g lies; by the rest E[g | z] falls back to the prior.
+        seen = (along @ factors.given((self.view,))[0] * way).sum(axis=1, keepdims=True)
+        further = ((here - seen * told) * way).sum(axis=1, keepdims=True)
+        return strength * np.maximum(length - further, length / 2) * along
 
     def edit(self, z: np.ndarray, labels: np.ndarray, wanted: np.ndarray, strengths: np.ndarray) -> np.ndarray:
         """Images (R, H, W, C) in [0, 1]: z moved from attributes `labels` to `wanted`, (R, D) each, and decoded.
 
         Args:
-            strengths: (D,) how many times the step is taken for each attribute. An edit takes the mean over the
-                attributes that it switches on, or off if it switches none on.
+            strengths: (D,) as in `step`, for each attribute. An edit takes the mean over the attributes that it
+                switches on, or off if it switches none on.
         """
         on, changed = (wanted > labels), (wanted != labels)
         deciding = np.where(on.any(axis=1, keepdims=True), on, changed)
         count = np.maximum(deciding.sum(axis=1, keepdims=True), 1)
         strength = (deciding * strengths).sum(axis=1, keepdims=True) / count
-        return self.model.views[self.view].decode(z + strength * self.direction(labels, wanted))
+        return self.model.views[self.view].decode(z + self.step(z, labels, wanted, strength))

@@ -13,27 +13,34 @@ from matplotlib.ticker import LogFormatter, MaxNLocator
 
 from favae_cli.reporting.style import FAINT, INK, blank, clipped, colour, dress, panels
 
-_EPOCH_PANELS = {"elbo": "ELBO", "log_likelihood": "log-likelihood", "kl": "KL"}
+_EPOCH_PANELS = {
+    "elbo": "ELBO",
+    "log_likelihood": "log-likelihood",
+    "kl": "KL",
+    "predictive": "log-likelihood\ngiven other views",
+}
 NAMED = 16  # columns of a view, up to which each has its name
 _SPLITS = {"train": "-", "validation": "--"}
 
 
 def curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
-    """ELBO, likelihood and KL against the epoch, a column a view (Fig. 4 of the paper).
+    """ELBO, likelihood and KL against the epoch, a column a view (Fig. 4 of the paper); and how it is foretold.
 
     Args:
         epochs: the records of kind "epoch" in metrics.jsonl: `epoch`, `phase`, `view`, and in nats a sample
-            `<split>/elbo`, `<split>/log_likelihood`, `<split>/kl`, of which any may be missing.
+            `<split>/elbo`, `<split>/log_likelihood`, `<split>/kl`, `<split>/predictive`, of which any may be missing.
     """
     views = list(dict.fromkeys(record["view"] for record in epochs))
-    figure = blank(max(6.0, 4.2 * len(views)), 6.4)
-    grid = figure.subplots(len(_EPOCH_PANELS), len(views), sharex=True, squeeze=False)
+    foretold = any(key.endswith("/predictive") for record in epochs for key in record)
+    shown = {key: name for key, name in _EPOCH_PANELS.items() if foretold or key != "predictive"}
+    figure = blank(max(6.0, 4.2 * len(views)), 0.4 + 2.0 * len(shown))
+    grid = figure.subplots(len(shown), len(views), sharex=True, squeeze=False)
     for column, view in enumerate(views):
         records = sorted((r for r in epochs if r["view"] == view), key=lambda r: r["epoch"])
         joined = min((r["epoch"] for r in records if r["phase"] == "round"), default=None)
-        for row, (key, name) in enumerate(_EPOCH_PANELS.items()):
+        for row, (key, name) in enumerate(shown.items()):
             axes = grid[row, column]
-            dress(axes, view if row == 0 else "", "epoch" if row == len(_EPOCH_PANELS) - 1 else "")
+            dress(axes, view if row == 0 else "", "epoch" if row == len(shown) - 1 else "")
             if column == 0:
                 axes.set_ylabel(f"{name}\n(nats a sample)", fontsize=8)
             _epoch_lines(axes, records, key, colour(column))
@@ -238,4 +245,26 @@ def reliability(probability: Mapping[str, np.ndarray], label: Mapping[str, np.nd
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=":")
         axes.plot(mean, share, "o-", color=colour(1), markersize=4, linewidth=1.3)
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    return figure
+
+
+def edit_curves(
+    strengths: Sequence[float], curves: Mapping[str, Mapping[str, np.ndarray]], chosen: Sequence[float]
+) -> Figure:
+    """Scores of edits against their strength, a panel an attribute; a dotted line where the strength was chosen.
+
+    Args:
+        strengths: (S,) that were tried.
+        curves: by attribute and score, (S,).
+        chosen: a strength for each attribute.
+    """
+    figure, grid = panels(len(curves))
+    for axes, (name, scores), strength in zip(grid, curves.items(), chosen, strict=True):
+        dress(axes, name, "strength")
+        axes.axvline(strength, color=FAINT, linewidth=1, linestyle=":")
+        for i, (title, values) in enumerate(scores.items()):
+            axes.plot(strengths, values, ".-", color=colour(i), linewidth=1.3, markersize=5, label=title)
+        axes.set_ylim(0, 1.02)
+    handles, titles = grid[0].get_legend_handles_labels()
+    figure.legend(handles, titles, fontsize=7, frameon=False, loc="outside upper left", ncols=len(titles))
     return figure

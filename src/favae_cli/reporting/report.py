@@ -6,6 +6,7 @@ import base64
 import shlex
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel, TypeAdapter
@@ -27,6 +28,8 @@ CAPTIONS = {
     "prediction": "The view as all others predict it, against the truth: images above their predictions, real "
     "columns scattered around the dotted line, the AUC of binary columns, how often each category (row) was taken for "
     "which, and predicted sequences dashed.",
+    "strengths": "What longer steps of an edit bring and cost, on the validation split: edits that flip the attribute, "
+    "others that stay, R2 to the reconstruction. The dotted line is the strength that was chosen.",
     "translation": "Test images, their reconstruction, their translation, what the other view makes of the true "
     "partner, and the partner itself.",
     "interpolation": "The way from one test image to another: in the embedding of its view, and in the factors, "
@@ -43,6 +46,7 @@ CAPTIONS = {
     "reliability": "Predicted probability against the observed share; on the dotted line the probabilities "
     "can be taken at their word. Pale bars show how many samples there are.",
 }
+AILMENTS = TypeAdapter(list[dict[Literal["kind", "view", "told", "advice"], str | None]])  # health.json
 _FOLDER_TIME = "%Y-%m-%d_%H-%M-%S-%f"
 
 
@@ -74,9 +78,9 @@ def write_report(directory: Path) -> Path:
         tables=tables(metrics),
         figures=_figures(folder.figures),
         metrics=metrics,
-        health=read_json(folder.health, _HEALTH) if folder.health.is_file() else None,
+        health=read_json(folder.health, AILMENTS) if folder.health.is_file() else None,
         config=_text(folder.config),
-        changes=[" ".join(lines) for lines in _changes(folder.changes)],
+        changes=read_yaml(folder.changes, CHANGES) if folder.changes.is_file() else [],
         again=shlex.join(["favae-run", *(line for line in overrides if not line.startswith("sweep="))]),
         resume=shlex.join(["favae-run", f"resume={_from_outputs(directory)}"]) if trained else "",
     )
@@ -103,21 +107,6 @@ class _Settings(BaseModel):
     """As much of what Hydra says of itself as a report tells."""
 
     hydra: _Own = _Own()
-
-
-class _Ailment(BaseModel):
-    """What a run found wrong with itself."""
-
-    view: str | None
-    told: str
-    advice: str
-
-
-_HEALTH = TypeAdapter(list[_Ailment])
-
-
-def _changes(file: Path) -> list[list[str]]:
-    return read_yaml(file, CHANGES) if file.is_file() else []
 
 
 def _choices(settings: Path) -> dict[str, str | None]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from favae_cli.reporting.table import Metrics, Table, number, unique
 from favae_cli.reporting.task_tables import disentanglement, prediction, transfer, translation
+from favae_cli.reporting.weak_judge import warning, weakly_judged
 
 _VIEW_MEASURES = {
     "r2_mean": "R2, mean over images",
@@ -29,8 +30,10 @@ _ATTRIBUTE_MEASURES = {
     "ece": "calibration error",
 }
 _JUDGED = {
-    "judge/accuracy": "The judge is right on real images",
+    "judge/balanced_accuracy": "Balanced accuracy of the judge on real images",
+    "judge/accuracy": "Its plain accuracy",
     "judge/present": "The same, of attributes that are present",
+    "reconstruction/balanced_accuracy": "Balanced accuracy of the judge on reconstructions",
     "reconstruction/accuracy": "Attributes that survive reconstruction",
     "reconstruction/present": "The same, of attributes that are present",
     "generate/accuracy": "Asked attributes that generated images show",
@@ -39,13 +42,19 @@ _JUDGED = {
     "edit/ceiling": "Edits that could, at best: reconstructions that show what is wanted",
     "edit/keep": "Other attributes that stay in an edit",
     "edit/r2": "R2 between edit and original",
+    "edit/r2_reconstruction": "R2 between edit and reconstruction",
+    "edit/brightness": "Change of the mean value by an edit, of 1",
+    "edit/border": "Change of the border by an edit, of 1",
     "edit/strength": "Strength of the edits, mean over attributes",
 }
 _JUDGED_BY_ATTRIBUTE = {
+    "judge/{}/balanced_accuracy": "judge, real images, balanced",
     "judge/{}/accuracy": "judge, real images",
     "reconstruction/{}/accuracy": "survives reconstruction",
     "generate/{}/accuracy": "shown when asked",
     "edit/{}/flip": "flipped by an edit",
+    "edit/{}/keep": "others kept",
+    "edit/{}/r2_reconstruction": "R2 to reconstruction",
     "edit/{}/strength": "at strength",
 }
 
@@ -70,11 +79,12 @@ def headline(metrics: Metrics) -> list[tuple[str, str, str]]:
         probe = _mean(metrics, view, "auc_probe")
         remark = f"{number(probe)} by a probe on z" if probe is not None else "mean over attributes"
         tiles.append((f"AUC of {view}", _mean(metrics, view, "auc"), remark))
+    judge = "a judge that is weak on some" if weakly_judged(metrics, "judge/") else "the judge"
     tiles += [
-        ("Shown when asked", metrics.get("generate/accuracy"), "generated images, by the judge"),
-        ("Edits that flip", metrics.get("edit/flip"), "by the judge"),
+        ("Shown when asked", metrics.get("generate/accuracy"), f"generated images, by {judge}"),
+        ("Edits that flip", metrics.get("edit/flip"), f"by {judge}"),
         ("Edits that keep", metrics.get("edit/keep"), "the other attributes"),
-        ("Survive reconstruction", metrics.get("reconstruction/accuracy"), "attributes, by the judge"),
+        ("Survive reconstruction", metrics.get("reconstruction/accuracy"), f"attributes, by {judge}"),
         (
             "Active factors",
             metrics.get("factors/active"),
@@ -147,7 +157,8 @@ def _attributes(metrics: Metrics) -> list[Table]:
 
 def _judged(metrics: Metrics) -> Table:
     rows = [[name, number(metrics[key])] for key, name in _JUDGED.items() if key in metrics]
-    note = "A classifier trained on real training images alone says what a made image shows."
+    note = "A classifier trained on real training images alone, as many with an attribute as without, says what a made "
+    note = f"{note}image shows. {warning(metrics, 'judge/')}".rstrip()
     return Table("Generation and editing", note, ["measure", "value"], rows)
 
 
@@ -162,7 +173,7 @@ def _judged_by_attribute(metrics: Metrics) -> Table:
     rows = [[name, *(number(metrics.get(key.format(name))) for key in _JUDGED_BY_ATTRIBUTE)] for name in names]
     return Table(
         "Generation and editing by attribute",
-        "Shares of images, by the judge.",
+        f"Shares of images, by the judge. {warning(metrics, 'judge/')}".rstrip(),
         ["attribute", *_JUDGED_BY_ATTRIBUTE.values()],
         rows,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from favae_cli.reporting.table import Metrics, Table, number, unique
+from favae_cli.reporting.weak_judge import warning
 
 _TRANSLATION = {
     "r2": "R2, pooled",
@@ -10,6 +11,8 @@ _TRANSLATION = {
     "top1": "top-1",
     "top5": "top-5",
     "median_rank": "median rank",
+    "agreement_balanced": "agreement, balanced",
+    "agreement_balanced_real": "of true partners",
     "agreement": "agreement",
     "agreement_real": "of true partners",
 }
@@ -69,8 +72,8 @@ def translation(metrics: Metrics) -> Table:
     note = (
         "Each test image translated to the other view, against its true partner. Retrieval: the rank of the partner "
         "among all test partners by the angle of embeddings, 0 is best. Agreement: share of attributes that a judge, "
-        "trained on real images of the target view, sees in the translation."
-    )
+        f"trained on real images of the target view, sees in the translation. {warning(metrics, 'translate/')}"
+    ).rstrip()
     return Table("Translation", note, ["direction", *_TRANSLATION.values()], rows)
 
 

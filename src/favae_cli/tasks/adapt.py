@@ -7,6 +7,7 @@ from pathlib import Path
 
 from favae_cli.common.errors import UserError
 from favae_cli.config.run import Config
+from favae_cli.config.views import VaeViewConfig
 from favae_cli.evaluation.attributes import attribute_metrics
 from favae_cli.evaluation.factors import factor_metrics, factor_pictures
 from favae_cli.evaluation.interpolation import interpolation_pictures
@@ -31,7 +32,7 @@ def evaluate(session: Session, split: str) -> None:
     config, model, data = session.config, session.model, session.judged
     attributes = next((name for name, view in config.views.items() if view.type == "bernoulli"), None)
     with session.timed("evaluation"):
-        session.add(translation_metrics(model, data, split))
+        session.add(translation_metrics(model, data, split, _variances(config)))
         if attributes is not None:
             session.add(
                 agreement_metrics(model, data, attributes, split, config.evaluation, session.runtime, config.seed)
@@ -48,6 +49,15 @@ def evaluate(session: Session, split: str) -> None:
     if isinstance(model, FAVAE):
         session.draw(factor_pictures(model, data))
         session.draw(interpolation_pictures(model, data, split, config.evaluation.translate.steps))
+
+
+def _variances(config: Config) -> dict[str, float]:
+    """By view, the variance of its pixels, where it is the same for every model."""
+    return {
+        name: float(view.variance)
+        for name, view in config.views.items()
+        if isinstance(view, VaeViewConfig) and view.likelihood == "gaussian" and view.variance != "learned"
+    }
 
 
 def _require_pairs(session: Session, split: str) -> None:

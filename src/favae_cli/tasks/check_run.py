@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,13 +14,16 @@ from favae_cli.common.errors import UserError
 from favae_cli.common.log_lines import logging_to
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.common.run_lock import is_held
+from favae_cli.common.stored_files import read_json
 from favae_cli.config.folders import config_of_run
 from favae_cli.config.stored import stored_config
 from favae_cli.config.trained_run_tasks import OnDataConfig
 from favae_cli.machine.runtime import Runtime
 from favae_cli.preparation.check_findings import Findings
 from favae_cli.queries.samples import load_data
+from favae_cli.reporting.report import AILMENTS
 from favae_cli.training import checkpoint
+from favae_cli.training.run_log import final_numbers, read_records
 from favae_cli.training.trained_run import TrainedRun, load_run
 
 logger = logging.getLogger(__name__)
@@ -44,14 +46,12 @@ def check_run(folder: Path, trust: bool = False) -> None:
         _look("files", findings, lambda: _files(run, () if in_memory else (run.metrics, run.records, run.report)))
         _look("checkpoints", findings, lambda: _checkpoints(run))
         loaded: list[TrainedRun] = []
-        runtime = Runtime(torch.device("cpu"))
-        _look("model", findings, lambda: loaded.append(load_run(folder, runtime, trust)) or ())
-        for trained in loaded:
-            if in_memory:
-                logger.info("%-12s not kept with a run that was fitted on arrays", "data")
-            else:
-                _look("data", findings, lambda trained=trained: _data(trained))
-        findings.warn(_health(run))
+        _look("model", findings, lambda: _model(folder, trust, loaded))
+        if in_memory:
+            logger.info("%-12s not kept with a run that was fitted on arrays", "data")
+        elif loaded:
+            _look("data", findings, lambda: _data(loaded[0]))
+        _look("health", findings, lambda: _health(run, findings))
         for line in findings.warnings:
             logger.warning("warning: %s", line)
     if findings.errors:
@@ -80,24 +80,17 @@ def _files(run: RunFolder, needed: Iterable[Path]) -> Iterable[str]:
     for file in needed:
         if not file.is_file():
             yield f"{file}: is missing; favae-run resume={run.path} makes it again"
-    for file in (run.metrics, run.health):
-        yield from _bad_json(file, [file.read_text(errors="replace")] if file.is_file() else [])
-    if run.records.is_file():
-        yield from _bad_json(run.records, run.records.read_text(errors="replace").splitlines())
+    for read in (final_numbers, read_records):
+        try:
+            read(run.path)
+        except UserError as error:
+            yield str(error)
     for picture in sorted(run.figures.glob("*.png")):
         try:
             with Image.open(picture, formats=("PNG",)) as image:
                 image.load()
         except (OSError, SyntaxError, ValueError) as error:
             yield f"{picture}: is no whole picture ({error})"
-
-
-def _bad_json(file: Path, texts: Iterable[str]) -> Iterable[str]:
-    for number, text in enumerate(texts, start=1):
-        try:
-            json.loads(text)
-        except (ValueError, RecursionError) as error:
-            yield f"{file}: line {number} is damaged: {error}"
 
 
 def _checkpoints(run: RunFolder) -> Iterable[str]:
@@ -112,6 +105,11 @@ def _checkpoints(run: RunFolder) -> Iterable[str]:
                 yield str(error)
 
 
+def _model(folder: Path, trust: bool, loaded: list[TrainedRun]) -> Iterable[str]:
+    loaded.append(load_run(folder, Runtime(torch.device("cpu")), trust))
+    return ()
+
+
 def _data(trained: TrainedRun) -> Iterable[str]:
     machine = {"device": "cpu", "precision": "auto", "threads": None}
     asked = {"run": trained.folder, "trust": False, "trainer": machine, "data": {}, "split": "all"}
@@ -121,10 +119,8 @@ def _data(trained: TrainedRun) -> Iterable[str]:
     return ()
 
 
-def _health(run: RunFolder) -> list[str]:
-    """What the run found wrong with itself."""
-    try:
-        found = json.loads(run.health.read_text())
-        return [f"{each['view'] or 'model'}: {each['told']}; {each['advice']}" for each in found]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return []  # not there, or told above
+def _health(run: RunFolder, findings: Findings) -> Iterable[str]:
+    """What the run found wrong with itself is no fault of its folder: it is told again."""
+    found = read_json(run.health, AILMENTS) if run.health.is_file() else []
+    findings.warn(f"{each['view'] or 'model'}: {each['told']}; {each['advice']}" for each in found)
+    return ()

@@ -13,8 +13,8 @@ from favae_cli.common.errors import UserError
 from favae_cli.common.random_streams import torch_generator
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.choices import ViewConfig
-from favae_cli.config.models import FaConfig, FaVaeConfig, JointModelConfig
-from favae_cli.config.run import Config, TrainerConfig
+from favae_cli.config.models import BetaVaeConfig, FaConfig, FaVaeConfig, JointModelConfig
+from favae_cli.config.run import Config, ScheduleConfig, TrainerConfig
 from favae_cli.config.stored import stored_config, validate_stored
 from favae_cli.config.trust import require_trusted
 from favae_cli.config.views import AUTO, MOST_LATENT, VaeViewConfig
@@ -29,6 +29,7 @@ from favae_cli.training.run_state import keep_sizes, under
 from favae_cli.training.trainer import Trainer
 from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import FrozenView, LinearView, VaeView, View, build_view
+from favae_cli.views.objective import KLTerm
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +119,14 @@ def make_joined(model: FAVAE | JointVAE, data: Dataset, config: Config) -> Joine
     if not gamma or not isinstance(model, FAVAE) or not model.trainable or len(model.views) < 2:
         return None
     return JoinedTrainer(model, data, config.trainer, config.seed, gamma)
+
+
+def kl_term(config: Config, schedule: ScheduleConfig, alone: bool) -> KLTerm:
+    """How the KL counts while VAEs learn, alone or in rounds; a joint VAE has weights of its own."""
+    model = config.model
+    if isinstance(model, BetaVaeConfig):
+        return KLTerm(model.beta, model.capacity, model.growth)
+    return KLTerm(schedule.alone_beta if alone or not isinstance(model, FaVaeConfig) else model.beta)
 
 
 def linear_view(name: str, components: int, data: ViewData, train: np.ndarray) -> LinearView:

@@ -130,12 +130,13 @@ def epoch_record(
         count: samples that it was trained on.
     """
     logger.info(
-        "%s  epoch %d  ELBO %.1f train, %.1f validation  KL %.1f  %.0f images/s",
+        "%s  epoch %d  ELBO %.1f train, %.1f validation  KL %.1f%s  %.0f images/s",
         f"round {stage}, {view}" if stage else f"{view} alone",
         epoch,
         means["train"]["elbo"],
         means["validation"]["elbo"],
         means["validation"]["kl"],
+        "  predicted {predictive:.1f}".format_map(means["validation"]) if "predictive" in means["validation"] else "",
         count / seconds,
     )
     return {

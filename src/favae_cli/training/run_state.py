@@ -36,7 +36,7 @@ class Progress:
         epoch: epochs of this view done in this stage.
         position: how far the epoch under way has come.
         epochs: by view, epochs done in all.
-        best: by view, the best validation ELBO, alone or in the rounds; `stale`: epochs since.
+        best: by what is trained, the best `score` of validation, alone or in the rounds; `stale`: epochs since.
         bounds: the bound a sample at the start of each round.
         seconds, images: by phase, so far.
         before: metrics of the VAEs alone.
@@ -69,22 +69,26 @@ class Progress:
         parts = {name: Totals(**part) for name, part in position.get("parts", {}).items()}
         return cls(**rest, position=Position(position["step"], parts, position.get("samples")))
 
-    def remember(self, name: str, elbo: float) -> None:
-        """Count the epochs without progress of what is trained under this name.
+    def remember(self, name: str, score: float) -> None:
+        """Count the epochs without progress of what is trained under this name, by the sum of its views' scores.
 
         Raises:
-            UserError: its ELBO is no number: the networks have run away.
+            UserError: it is no number: the networks have run away.
         """
-        if not np.isfinite(elbo):
+        if not np.isfinite(score):
             raise UserError(
-                f"{name}: training has run away, its validation ELBO is {elbo}; lower trainer.learning_rate, or a "
+                f"{name}: training has run away, its validation score is {score}; lower trainer.learning_rate, or a "
                 "weight such as model.beta; the last checkpoint is from before"
             )
-        if elbo > self.best.get(name, -np.inf):
-            self.best[name], self.stale[name] = elbo, 0
+        if score > self.best.get(name, -np.inf):
+            self.best[name], self.stale[name] = score, 0
             self.improved = True
         else:
             self.stale[name] = self.stale.get(name, 0) + 1
+
+    def tired(self, name: str, patience: int | None) -> bool:
+        """Whether so many epochs in a row brought no better score; never where there is no such number."""
+        return patience is not None and self.stale.get(name, 0) >= patience
 
     def settled(self, tolerance: float) -> bool:
         """Whether the bound has stopped moving from round to round, but for this share of it."""
@@ -99,6 +103,15 @@ class Progress:
         return {f"seconds/{phase}": spent for phase, spent in self.seconds.items()} | {
             f"images_per_second/{phase}": count / self.seconds[phase] for phase, count in self.images.items()
         }
+
+
+def score(means: Mapping[str, float]) -> float:
+    """By which an epoch is judged, in nats a sample: how well others foretell a view where it is asked, else its ELBO.
+
+    Args:
+        means: of the validation samples, from `Totals.means`.
+    """
+    return means.get("predictive", means["elbo"])
 
 
 def described(model: FAVAE | JointVAE, data: Dataset) -> dict[str, dict[str, Any]]:
@@ -172,7 +185,12 @@ def unpack(
         for name, value in under(tensors, f"optimizer/{view}/").items():
             i, slot = name.split("/")
             slots.setdefault(int(i), {})[slot] = _laid_out(value, trainer.parameters[int(i)])
-        trainer.optimizer.load_state_dict({**trainer.optimizer.state_dict(), "state": slots})
+        if trainer.optimizer.state:  # in place: a step that was recorded as a graph knows where they lie
+            for place, memory in slots.items():
+                for part, value in memory.items():
+                    trainer.optimizer.state[trainer.parameters[place]][part].copy_(value)
+        else:
+            trainer.optimizer.load_state_dict({**trainer.optimizer.state_dict(), "state": slots})
     arrays = {name: value.numpy() for name, value in tensors.items() if name.startswith("factors/")}
     if isinstance(model, FAVAE):
         model.factors = unpack_factors(arrays, tuple(model.views)) if arrays else None

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from favae_cli.common.errors import Interrupted
 from favae_cli.common.run_folder import RunFolder
-from favae_cli.config.models import BetaVaeConfig, FactorModelConfig, FaVaeConfig
+from favae_cli.config.models import FactorModelConfig
 from favae_cli.config.run import Config, ScheduleConfig
 from favae_cli.data import Dataset
 from favae_cli.machine.stop_signals import StopRequest
@@ -20,15 +20,14 @@ from favae_cli.machine.world import ALONE, World
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
-from favae_cli.training.build import make_joined, make_trainers
+from favae_cli.training.build import kl_term, make_joined, make_trainers
 from favae_cli.training.encodings import Encodings, Tables
 from favae_cli.training.epoch_state import Position, Prior, Priors
 from favae_cli.training.factor_step import FactorStep, Tie, join
 from favae_cli.training.identity import Identity
 from favae_cli.training.run_log import RunLog, SilentLog, epoch_record
-from favae_cli.training.run_state import Progress, described, pack, pack_means, unpack
+from favae_cli.training.run_state import Progress, described, pack, pack_means, score, unpack
 from favae_cli.training.trainer import Trainer
-from favae_cli.views.objective import KLTerm
 from favae_cli.views.vae import VaeView
 
 logger = logging.getLogger(__name__)
@@ -40,7 +39,7 @@ class Training:
     """Algorithm 1 of the paper, one step at a time, each of which a checkpoint can follow.
 
     Beside `last`, checkpoints keep `alone`, the VAEs before they are joined, and `best`: of the epochs alone or, once
-    there are any, of those in the rounds, the one with the best validation ELBO.
+    there are any, of those in the rounds, that of the best validation score. If there is a `patience`, all end there.
 
     Args:
         model: changed in place.
@@ -181,6 +180,8 @@ class Training:
         elif progress.view < len(names) and not self._view_is_done(names[progress.view]):
             self._epoch(names[progress.view], stop)
         elif progress.view < len(names):
+            if progress.stage == 0:
+                self._return_to_best(names[progress.view])
             progress.view, progress.epoch = progress.view + 1, 0
         else:
             with stop.at_once():
@@ -194,6 +195,9 @@ class Training:
             return
         self.priors = self._fit_factors(self.progress.stage)
         self._begin_round()
+        if self._joined and self.progress.stage == 1 and self.schedule.patience:  # the start may be the best
+            tested = self._joined.test(self.data, "validation", self.priors)
+            self.progress.remember(self._joined.name, sum(score(part.means()) for part in tested.values()))
 
     def _leave(self) -> None:
         """End a stage: the first by judging the VAEs alone, the last by the factors that stay."""
@@ -202,21 +206,37 @@ class Training:
             with self._timed("before"):
                 progress.before = self._alone() if self.world.is_main else {}
         # Without a network to train in them, rounds would only fit the same factors again.
-        if progress.stage >= self.schedule.rounds or not self.trainers or progress.settled(self.schedule.tolerance):
+        over = progress.stage >= self.schedule.rounds or not self.trainers or self._stopped()
+        if over or progress.settled(self.schedule.tolerance):
+            if self._joined and progress.stage:
+                self._return_to_best(self._joined.name)
             if self.model.joins:
                 self.priors = self._fit_factors(progress.stage + 1)
             progress.finished = True
         if progress.stage == 0:
-            progress.best, progress.stale = {}, {}  # the ELBO of the rounds has another prior
+            progress.best, progress.stale = {}, {}  # the rounds are scored by something else
         progress.stage, progress.entered, progress.view, progress.epoch = progress.stage + 1, False, 0, 0
 
     def _view_is_done(self, name: str) -> bool:
         progress, schedule = self.progress, self.schedule
         if progress.stage > 0:
-            return bool(progress.epoch >= schedule.round_epochs)
-        spent = progress.epoch >= schedule.alone_epochs or self.config.pretrained is not None
-        patience = schedule.patience
-        return bool(spent or (patience is not None and progress.stale.get(name, 0) >= patience))
+            return progress.epoch >= schedule.round_epochs or self._stopped()
+        over = progress.epoch >= schedule.alone_epochs or self.config.pretrained is not None
+        return over or progress.tired(name, schedule.patience)
+
+    def _stopped(self) -> bool:
+        """Whether rounds end early; where each view learns by itself, its ELBO has another prior in every round."""
+        progress, joined = self.progress, self._joined
+        return bool(progress.stage and joined and progress.tired(joined.name, self.schedule.patience))
+
+    def _return_to_best(self, name: str) -> None:
+        """If there is a `patience`, have all be as when this was at its best: only this has learned since then."""
+        if self.schedule.patience is None or not self.progress.stale.get(name, 0):
+            return
+        self.world.wait()  # until the main process has kept it
+        tensors, _ = checkpoint.load(self.best)
+        self.priors = unpack(tensors, checkpoint.load_tables(self.best), self.model, self.trainers)
+        logger.info("%s: back to the best of its epochs", name)
 
     def _epoch(self, name: str, stop: StopRequest) -> None:
         progress, schedule = self.progress, self.schedule
@@ -234,7 +254,7 @@ class Training:
                 epoch,
                 epochs,
                 trainer.own(self.priors, "train"),
-                self._kl_term(alone),
+                kl_term(self.config, schedule, alone),
                 position,
                 lambda: stop.asked,
             )
@@ -242,30 +262,21 @@ class Training:
         progress.images[phase] = progress.images.get(phase, 0) + trained
         if not complete:
             return
+        unseen = [split for split in self.splits if split != "train"]
         try:
-            tested = {
-                split: trainer.test(self.data, split, self.priors, lambda: stop.asked)
-                for split in self.splits
-                if split != "train"
-            }
+            tested = {split: trainer.test(self.data, split, self.priors, lambda: stop.asked) for split in unseen}
         except Interrupted:
             return  # whoever goes on stands at the end of the epoch and tests anew
-        found, elbo = {"train": position.parts} | tested, 0.0
+        found, scores = {"train": position.parts} | tested, []
+        rate = float(trainer.optimizer.param_groups[0]["lr"])
         progress.epoch, progress.position = progress.epoch + 1, Position()
         for view in trainer.parts:
             progress.epochs[view] = progress.epochs.get(view, 0) + 1
             means = {split: parts[view].means() for split, parts in found.items()}
-            elbo += means["validation"]["elbo"]
-            rate = float(trainer.optimizer.param_groups[0]["lr"])
+            scores.append(score(means["validation"]))
             record = epoch_record(view, progress.epochs[view], progress.stage, means, rate, seconds, trained)
             self.log.record("epoch", record)
-        progress.remember(name, elbo)
-
-    def _kl_term(self, alone: bool) -> KLTerm:
-        model = self.config.model
-        if isinstance(model, BetaVaeConfig):
-            return KLTerm(model.beta, model.capacity, model.growth)
-        return KLTerm(self.schedule.alone_beta if alone or not isinstance(model, FaVaeConfig) else model.beta)
+        progress.remember(name, sum(scores))
 
     def _fit_factors(self, stage: int) -> Priors:
         """The factors of a round and the priors that they give; logs the round."""
