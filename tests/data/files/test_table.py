@@ -164,7 +164,7 @@ def test_arrays_that_unfold_beyond_reason_are_refused(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize(
-    "text", ['id,price\na,"1\n', "id,price\ra,\rb\r", "", "id,price\n", "\0" * 9, "id,price\na,1,2\n"]
+    "text", ['id,price\na,"1\n', "id,price\ra,\rb\r", "", "id,price\n", "\0" * 9, "id,price\na,1,2,3\n"]
 )
 def test_text_that_is_no_table_is_a_line(text: str, tmp_path: Path) -> None:
     (tmp_path / "shop.csv").write_text(text)
