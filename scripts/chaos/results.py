@@ -11,7 +11,9 @@ TIMES = ("seconds", "images_per_second")
 
 def results(run: Path) -> dict[str, str]:
     """By name, the final numbers, the lines of each epoch and round, and the hashes of all tensors of the run."""
-    found = {file.name: json.dumps(_untimed(json.loads(file.read_text()))) for file in run.glob("metrics.json")}
+    found = {}
+    for file in run.glob("metrics.json"):
+        found |= {f"{file.name}: {name}": repr(value) for name, value in _untimed(json.loads(file.read_text())).items()}
     for file in sorted(run.glob("**/metrics.jsonl")):
         lines = [json.dumps(_untimed(json.loads(line))) for line in file.read_text().splitlines()]
         found[file.relative_to(run).as_posix()] = "\n".join(lines)
