@@ -18,6 +18,7 @@ HUNG = 120.0  # seconds after which an attempt counts as hung
 MEMORY = 8 << 30  # bytes of addresses that an attempt may take, or the machine would suffer
 SHOWN = 4000  # characters of what was told that are kept
 BUG = 1
+running: set[int] = set()  # children that have not ended
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ def started(work: Callable[[], int], folder: Path, log: Path) -> int:
     if child:
         with suppress(OSError):  # the child has done so, and may have ended
             os.setpgid(child, child)
+        running.add(child)
         return child
     return _be_child(work, folder, log)
 
@@ -95,6 +97,7 @@ def ended(child: int, log: Path, patience: float = HUNG) -> Ending:
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
+            running.discard(child)
             break
         if time.monotonic() > until and not late:
             late = True
@@ -121,6 +124,8 @@ def _be_child(work: Callable[[], int], folder: Path, log: Path) -> NoReturn:
     code = BUG
     try:
         os.setpgid(0, 0)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         os.chdir(folder)
         stream = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)

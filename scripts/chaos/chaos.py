@@ -19,9 +19,10 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
-from attempt import warm_up
+from attempt import kill, running, warm_up
 from folders import damaged_cache, damaged_checkpoint, damaged_run_folder
 from fuzzing import fuzzed_config
 from inputs import damaged_input
@@ -76,7 +77,7 @@ def _attempts(world: World, place: Path, arguments: argparse.Namespace) -> Itera
     finally:
         for worker in workers:
             with suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGKILL)
+                os.kill(worker, signal.SIGTERM)
             os.waitpid(worker, 0)
 
 
@@ -87,6 +88,8 @@ def _worker(job: int, writing: int, world: World, place: Path, arguments: argpar
         return child
     code = 1
     try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which tells the workers
+        signal.signal(signal.SIGTERM, _stop)
         end = time.monotonic() + arguments.seconds
         names, weights = arguments.only, np.array([KINDS[name][1] for name in arguments.only])
         for number in range(job, arguments.count, arguments.jobs):
@@ -103,6 +106,13 @@ def _worker(job: int, writing: int, world: World, place: Path, arguments: argpar
         traceback.print_exc()
     finally:
         os._exit(code)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """End a worker, and whom it attacks."""
+    for child in running:
+        kill(child)
+    os._exit(0)
 
 
 @contextmanager
@@ -126,4 +136,5 @@ def _parsed(argv: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     sys.exit(main())
