@@ -55,6 +55,7 @@ HIDDEN = {"mirna": 1 / 5, "methylation": 1 / 3}
 SPLIT = (0.65, 0.10)
 OURS, RIDGE, KNN, ITERATIVE, MEAN = "FA-VAE", "ridge", "KNNImputer", "IterativeImputer", "column mean"
 MOFA, FACTORS = "mofapy2", 40
+ALONE = "factors alone"
 PENALTIES = np.logspace(-1, 5, 13)
 STRENGTHS = np.logspace(-4, 0, 5)  # of logistic regression, the larger the less it is held down
 NEAREST = 50  # columns that IterativeImputer looks at for each
@@ -199,8 +200,14 @@ def judged(run: TrainedRun, question: Question, made: Mapping[str, np.ndarray]) 
     """R2 of each method, and the coverage of our intervals."""
     own, deviation = foretold(run, question.given, question.target)
     assert deviation is not None
-    scores = {name: r2(question.truth, values) for name, values in ({OURS: own} | dict(made)).items()}
+    every = {OURS: own, ALONE: foretold(without_read_outs(run), question.given, question.target)[0], **made}
+    scores = {name: r2(question.truth, values) for name, values in every.items()}
     return scores | {"coverage": coverage(question.truth, own, deviation)}
+
+
+def without_read_outs(run: TrainedRun) -> TrainedRun:
+    """The same, but W answers alone."""
+    return replace(run, model=replace(run.factors, read_outs={}))
 
 
 def r2(truth: np.ndarray, made: np.ndarray) -> float:
@@ -268,15 +275,15 @@ def labelled(run: TrainedRun, seen: Tables, label: np.ndarray, train: np.ndarray
     """Scores of the label by ours and by logistic regression on the columns, gaps filled with the mean."""
     classes = np.unique(label)
     columns = [name.partition("=")[2] for name in run.views[LABEL].columns]
-    own = foretold(run, {name: table[test] for name, table in seen.items()}, LABEL)[0]
-    own = own[:, [columns.index(name) for name in classes]]
+    place, given = [columns.index(name) for name in classes], {name: table[test] for name, table in seen.items()}
+    own, alone = (foretold(one, given, LABEL)[0][:, place] for one in (run, without_read_outs(run)))
     x, asked = (side_by_side({name: table[rows] for name, table in seen.items()}) for rows in (train, test))
     scaler = StandardScaler().fit(x)
     x, asked = (np.nan_to_num(scaler.transform(values)) for values in (x, asked))
     logistic = LogisticRegressionCV(
         Cs=STRENGTHS, l1_ratios=(0,), max_iter=2000, scoring="neg_log_loss", use_legacy_attributes=False
     ).fit(x, label[train])
-    every = {OURS: own, "logistic regression": logistic.predict_proba(asked)}
+    every = {OURS: own, ALONE: alone, "logistic regression": logistic.predict_proba(asked)}
     every["rates"] = np.tile([np.mean(label[train] == name) for name in classes], (len(test), 1))
     measures: dict[str, Callable[[np.ndarray], float]] = {
         "balanced accuracy": lambda p: float(balanced_accuracy_score(label[test], classes[p.argmax(axis=1)])),
