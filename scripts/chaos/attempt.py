@@ -59,7 +59,7 @@ def warm_up() -> None:
     torch.set_num_threads(1)
     # Figures are not what is attacked, and would take most of the time.
     vars(style)["DPI"] = 20
-    style.blank.__kwdefaults__["constrained"] = False
+    style.blank.__kwdefaults__ = {"constrained": False}
     gc.freeze()
 
 

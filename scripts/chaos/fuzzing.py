@@ -37,7 +37,7 @@ KEYS = ("hydra.run.dir", "experiment", "task", "data", "model", "nope", "views.n
 def fuzzed_config(world: World, rng: np.random.Generator, folder: Path) -> Verdict:
     """A run, a use of one or a check with a few keys changed, or with an experiment whose text is damaged."""
     task = str(rng.choice([*world.tasks, *(use for use, (made, _) in USES.items() if made in world.tasks), "check"]))
-    runs = (USES[task][0],) if task in USES else ()
+    runs: tuple[str, ...] = (USES[task][0],) if task in USES else ()
     own = world.copied(folder, runs)
     if task in USES:
         base = [f"task={task}", f"run={own.run(runs[0])}", *ENGINE[:2], *USES[task][1]]

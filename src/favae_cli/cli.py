@@ -15,7 +15,7 @@ from favae_cli.common.disk import written_to
 from favae_cli.common.errors import Interrupted, PastHydra, UserError, printable
 from favae_cli.config.folders import config_folders, shipped_configs
 from favae_cli.machine.launcher_environment import Place, find_place
-from favae_cli.machine.limits import heard, memory_told, require_folder
+from favae_cli.machine.limits import fall_silent, memory_told, open_streams, require_folder
 from favae_cli.machine.stop_signals import StopRequest
 
 if TYPE_CHECKING:
@@ -42,19 +42,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     stop = StopRequest()
-    with heard():
-        try:
-            # A run has a stop of its own, which knows what is to be saved.
-            with written_to(None, _ROOM), stop.handling(), memory_told():
-                require_folder()
-                return _answer(arguments)
-        except (UserError, Interrupted) as ending:
-            return _tell(ending)
-        except Exception:
-            if not stop.asked:
-                raise
-            return _tell(Interrupted())  # it came in the middle of an import, say, which makes another error of it
-    return UNHEARD
+    open_streams()
+    try:
+        # A run has a stop of its own, which knows what is to be saved.
+        with written_to(None, _ROOM), stop.handling(), memory_told():
+            require_folder()
+            code = _answer(arguments)
+            sys.stdout.flush()
+            return code
+    except BrokenPipeError:
+        fall_silent()
+        return UNHEARD
+    except (UserError, Interrupted) as ending:
+        return _tell(ending)
+    except Exception:
+        if not stop.asked:
+            raise
+        return _tell(Interrupted())  # it came in the middle of an import, say, which makes another error of it
 
 
 def _answer(arguments: list[str]) -> int:

@@ -11,6 +11,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from favae_cli.common.errors import UserError
+from favae_cli.common.stored_files import read_config
 
 Using = Callable[..., Path]
 
@@ -92,7 +93,7 @@ def test_a_damaged_file_of_a_run(name: str, held: bytes, refusal: Callable[..., 
 def test_a_stored_config_with_something_else_in_the_place_of_a_section(
     key: str, value: Any, refusal: Callable[..., str], copied: Path
 ) -> None:
-    stored = OmegaConf.load(copied / ".hydra" / "config.yaml")
+    stored = read_config(copied / ".hydra" / "config.yaml")
     stored[key] = value
     OmegaConf.save(stored, copied / ".hydra" / "config.yaml")
     assert f"{key}{'.face' if value == {'face': 3} else ''} must be a section" in refusal("task=generate", run=copied)

@@ -58,15 +58,14 @@ def require_folder() -> None:
         raise UserError("the folder that favae-run was started in is gone; change to one that is there") from error
 
 
-@contextmanager
-def heard() -> Iterator[None]:
-    """Let a program go on whose standard streams are closed, and end where the reader of one has gone away."""
+def open_streams() -> None:
+    """Let a program go on whose standard streams are closed: what it says is heard by nobody."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # as Python has it where the shell closed it
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  for as long as the process lasts
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())  # or the interpreter would complain once more as it ends
+
+
+def fall_silent() -> None:
+    """Say no more, as the reader of standard output has gone: or the interpreter would complain as it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())

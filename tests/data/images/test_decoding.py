@@ -61,6 +61,7 @@ def test_a_flipped_bit_of_a_png_is_told(tmp_path: Path) -> None:
     Image.fromarray(rng.integers(0, 256, (8, 8), np.uint8)).save(path)
     data = path.read_bytes()
     whole = decode(path, PLAIN)
+    assert isinstance(whole, np.ndarray)
     for place in range(len(data)):
         path.write_bytes(data[:place] + bytes([data[place] ^ 16]) + data[place + 1 :])
         found = decode(path, PLAIN)
