@@ -40,7 +40,7 @@ def of(**trainer: int) -> Any:
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Run]:
     """Run two processes, forked ones, each of which ends as `act` says, now or at a time that it names."""
     forking = multiprocessing.get_context("fork")
-    monkeypatch.setattr(multiprocessing, "get_context", lambda method: forking)
+    monkeypatch.setattr(start_processes, "CONTEXT", forking)
     monkeypatch.setattr(start_processes, "ENDING", 0.5)
 
     def start(act: Act) -> float:

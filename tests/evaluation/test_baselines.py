@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
+from sklearn.neighbors import KNeighborsRegressor
 
 from favae_cli.data import Dataset, ViewData
 from favae_cli.data.masked_tables import masked_view
-from favae_cli.evaluation.baselines import baseline_metrics, linear_values, warn_of_losses
+from favae_cli.evaluation.baselines import baseline_metrics, regressed, warn_of_losses
 
 COUNT = 300
 RNG = np.random.default_rng(0)
@@ -48,6 +49,10 @@ def test_beside_each_score_stands_what_is_usual_and_what_regression_says(data: D
     by_hand = np.linalg.lstsq(np.c_[X[TRAIN], np.ones(200)], REAL[TRAIN] - 1e9, rcond=None)[0]
     expected = r2_score(REAL[TEST] - 1e9, np.c_[X[TEST], np.ones(100)] @ by_hand)
     assert found["predict/real/r2_linear"] == pytest.approx(expected, abs=0.01)
+    nearest = KNeighborsRegressor(5).fit(X[TRAIN] / X[TRAIN].std(axis=0), REAL[TRAIN] - 1e9)
+    expected = r2_score(REAL[TEST] - 1e9, nearest.predict(X[TEST] / X[TRAIN].std(axis=0)))
+    assert found["predict/real/r2_knn"] == pytest.approx(expected, abs=0.01)
+    assert found["predict/label/accuracy_knn"] > 0.7
     commonest = np.bincount(LABEL[TRAIN]).argmax()
     assert found["predict/label/accuracy_usual"] == pytest.approx(np.mean(LABEL[TEST] == commonest))
     assert found["predict/label/balanced_accuracy_usual"] == pytest.approx(1 / 3)
@@ -65,13 +70,14 @@ def test_gaps_on_both_sides_are_borne(data: Dataset) -> None:
     data.views["real"] = view(np.where(holes, np.nan, REAL), "real")
     data.views["x"] = view(np.where(RNG.random(X.shape) < 0.1, np.nan, X), "real")
     indices = data.having("test", "real", "x")
-    made = linear_values(data, "real", ["x"], data.having("train", "real", "x"), indices)
-    assert made is not None
-    assert r2_score(REAL[indices], made) > 0.7
+    for way in ("linear", "knn"):
+        made = regressed(data, "real", ["x"], data.having("train", "real", "x"), indices, way)
+        assert made is not None
+        assert r2_score(REAL[indices], made) > 0.6
 
 
 def test_what_is_no_table_is_not_regressed_on(data: Dataset) -> None:
-    assert linear_values(data, "real", ["x", "text"], TRAIN, TEST) is None
+    assert regressed(data, "real", ["x", "text"], TRAIN, TEST, "linear") is None
 
 
 def test_a_score_below_what_is_usual_is_said(caplog: pytest.LogCaptureFixture) -> None:

@@ -25,7 +25,7 @@ RNG = np.random.default_rng(0)
 
 def test_what_one_view_says_of_another_is_the_gaussian_conditional(paired: FAVAE, paired_data: Dataset) -> None:
     encoded = paired.encode(paired_data, paired_data.split["test"])
-    truth, made = predicted(paired, paired_data, "sketch", ["photo"], "test", encoded)
+    truth, made, _ = predicted(paired, paired_data, "sketch", ["photo"], "test", encoded)
     both = paired_data.having("test", "photo", "sketch")
     np.testing.assert_array_equal(truth, paired_data.views["sketch"].gather(both))
     photo, sketch = (paired.joined.views[name] for name in ("photo", "sketch"))
@@ -38,7 +38,7 @@ def test_what_one_view_says_of_another_is_the_gaussian_conditional(paired: FAVAE
 def test_samples_without_evidence_or_without_truth_are_not_scored(planted: FAVAE, planted_data: MakeData) -> None:
     data = planted_data()
     encoded = planted.encode(data, data.split["test"])
-    truth, made = predicted(planted, data, "attributes", ["face"], "test", encoded)
+    truth, made, _ = predicted(planted, data, "attributes", ["face"], "test", encoded)
     labels, probability = predicted_attributes(planted, data, "attributes", "test", encoded)
     known = ~np.isnan(labels).all(axis=1)
     np.testing.assert_array_equal(truth, labels[known])
@@ -49,7 +49,7 @@ def test_samples_without_evidence_or_without_truth_are_not_scored(planted: FAVAE
 def test_every_view_has_scores_from_all_others_and_from_each(planted: FAVAE, planted_data: MakeData) -> None:
     data = planted_data()
     metrics = prediction_metrics(planted, data, "test", planted.encode(data, data.split["test"]))
-    scores = {"face": ("r2", "r2_mean", "r2_std"), "attributes": ("auc", "accuracy")}
+    scores = {"face": ("r2", "r2_mean", "r2_std"), "attributes": ("auc", "accuracy", "brier_skill")}
     ways = {"face": "attributes-face", "attributes": "face-attributes"}
     keys = {f"predict/{key}/{name}" for view in scores for key in (view, ways[view]) for name in scores[view]}
     assert set(metrics) == keys | {"predict/r2", "predict/auc", "predict/mean"}
@@ -57,7 +57,8 @@ def test_every_view_has_scores_from_all_others_and_from_each(planted: FAVAE, pla
     assert metrics["predict/auc"] == metrics["predict/attributes/auc"]
     assert metrics["predict/attributes/auc"] > 0.85
     assert metrics["predict/face/r2"] == metrics["predict/attributes-face/r2"] > 0.1
-    assert metrics["predict/mean"] == (metrics["predict/face/r2"] + metrics["predict/attributes/auc"]) / 2
+    shares = metrics["predict/face/r2"], metrics["predict/attributes/brier_skill"]  # of variance, both
+    assert metrics["predict/mean"] == pytest.approx(np.mean(shares))
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_there_is_a_figure_for_every_view(planted: FAVAE, planted_data: MakeData
     bars = pictures["prediction_attributes"].axes[0].patches
     found = score(
         data.views["attributes"],
-        *predicted(planted, data, "attributes", ["face"], "test", planted.encode(data, data.split["test"])),
+        *predicted(planted, data, "attributes", ["face"], "test", planted.encode(data, data.split["test"]))[:2],
     )
     assert np.mean([bar.get_width() for bar in bars if isinstance(bar, Rectangle)]) == pytest.approx(found["auc"])
 

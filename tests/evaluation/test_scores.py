@@ -18,7 +18,7 @@ from favae_cli.config.data_base import Kind
 from favae_cli.data import ViewData
 from favae_cli.data.dataset import Measured, measured_as
 from favae_cli.evaluation.images import r2_per_image, r2_pooled
-from favae_cli.evaluation.scores import category_recalls, score
+from favae_cli.evaluation.scores import brier_skill, category_recalls, coverage, score
 
 RNG = np.random.default_rng(0)
 
@@ -151,3 +151,19 @@ def test_texts_by_hand() -> None:
     made = texts("red hair with man", "a cat face", "", "dog")
     found = score(stored(truth), truth, made)
     assert found == {"f1": pytest.approx((1 + 2 / 4 + 1 + 2 / 3) / 4), "exact": 0.25}
+
+
+def test_skill_is_the_r2_of_probabilities() -> None:
+    p = np.clip(BITS * 0.5 + 0.2, 0, 1)
+    rates = np.broadcast_to(BITS.mean(axis=0), BITS.shape)
+    assert brier_skill(BITS, rates) == pytest.approx(0)
+    assert brier_skill(BITS, BITS) == 1
+    expected = 1 - np.sum((BITS - p) ** 2) / np.sum((BITS - rates) ** 2)
+    assert brier_skill(BITS, p) == score(stored(BITS, kind="binary"), BITS, p)["brier_skill"] == pytest.approx(expected)
+
+
+def test_coverage_counts_what_lies_within_the_interval() -> None:
+    truth = np.array([[0.0, 1.6], [1.7, np.nan], [-10.0, 3.0]])
+    made, deviation = np.zeros((3, 2)), np.array([[1.0, 1.0], [1.0, 1.0], [7.0, 1.0]])
+    assert coverage(truth, made, deviation) == pytest.approx(3 / 5)
+    assert np.isnan(coverage(truth, np.full((3, 2), np.nan), deviation))

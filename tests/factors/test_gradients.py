@@ -198,7 +198,9 @@ def unchecked_distributions() -> Iterator[None]:
     Distribution.set_default_validate_args(True)
 
 
-PLAIN, COPIED = ({}, True), (COPIES, False)  # and whether moments are held as rows, or as squares
+Case = tuple[dict[str, float], bool]  # and whether moments are held as rows, or as squares
+PLAIN: Case = ({}, True)
+COPIED: Case = (COPIES, False)
 
 
 @pytest.fixture(params=[PLAIN, COPIED], ids=["plain, rows", "copies, squares"])

@@ -140,6 +140,18 @@ def test_headline_holds_only_what_was_measured() -> None:
     assert tables({}) == []
 
 
+def test_what_is_worse_than_the_usual_is_marked() -> None:
+    scores = {"r2": -0.3, "coverage": 0.7, "r2_usual": -0.01, "r2_knn": 0.2}
+    metrics = {f"predict/a/{name}": value for name, value in scores.items()} | {"predict/b/r2": 0.4}
+    (made,) = tables(metrics)
+    assert made.rows == [
+        ["a", "-0.300 (!)", "0.700"],
+        ["  what is usual", "-0.010", "-"],
+        ["  nearest neighbours", "0.200", "-"],
+        ["b", "0.400", "-"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

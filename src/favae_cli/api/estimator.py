@@ -44,7 +44,8 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
             and 1; "categorical" (N,) or (N, D); "sequence" (N, T) or (N, T, C), NaN past its end; "text" (N,). Or a
             dict with this `type` and keys of its section, as {"type": "image", "latent": 8, "arch": "mlp_small"}.
             What is not said is guessed from the values.
-        factors: K to start with; those that explain nothing are pruned.
+        factors: K to start with, of which those that explain nothing are pruned; None: a tenth of the training
+            samples, from 2 to 100.
         latent: dimensions of z of each view with networks. None here and below: as configs/ have it.
         epochs: of each network alone, at most.
         rounds: of factors and networks in turn, at most.
@@ -79,7 +80,7 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
         self,
         views: Mapping[str, str | Mapping[str, Any]] | None = None,
         *,
-        factors: int = 100,
+        factors: int | None = None,
         latent: int | None = None,
         epochs: int | None = None,
         rounds: int | None = None,

@@ -107,10 +107,11 @@ class Fitted:
         return values, {name: part.deviation for name, part in wanted.items() if part.deviation is not None}
 
     def score(self, X: Mapping[str, Any], y: None = None) -> float:
-        """How well each view is predicted from the others: the mean over views of R2, AUC, accuracy or F1.
+        """How well each view is predicted from the others: the share of the variance, mean over the views.
 
-        The R2 is of numbers and images, the AUC of binary columns, the accuracy of categories and the F1 of texts. A
-        model of one view is judged by its entries, each predicted from the others of the sample.
+        That is R2 of numbers and images, and Brier's skill, the R2 of probabilities, of binary columns and categories;
+        texts take no part, unless there is nothing else: then it is their F1. A model of one view is judged by its
+        entries, each predicted from the others of the sample.
 
         Args:
             X: at least two of the views.

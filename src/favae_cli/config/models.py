@@ -12,7 +12,7 @@ from favae_cli.config.section import Count, NotNegative, Positive, Section
 class FactorModelConfig(Section):
     """Models whose views are tied by factor analysis."""
 
-    factors: Count = Field(description="K, the factors to start with")
+    factors: Count | None = Field(description="K to start with; null: a tenth of the training samples, 2 to 100")
 
 
 class FaVaeConfig(FactorModelConfig):

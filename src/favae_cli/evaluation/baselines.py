@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.neighbors import KNeighborsRegressor
 
 from favae_cli.common.pixels import unit
 from favae_cli.data import Dataset, ViewData
@@ -23,14 +25,16 @@ VALUES = 20_000_000  # of the training samples, at most
 WORK = 1e9  # rows x columns x the fewer of them, of a ridge regression
 FITTED = 2e7  # rows x columns x targets, of those that are regressed one by one
 PENALTIES = np.logspace(-1, 5, 7)
+NEIGHBOURS = 5
 
 
 def baseline_metrics(data: Dataset, ways: Mapping[str, tuple[str, Sequence[str]]], split: str) -> dict[str, float]:
-    """`predict/<way>/<score>_usual` and, where that takes no time, `predict/<way>/<score>_linear`.
+    """`predict/<way>/<score>_usual` and, where that takes no time, `..._linear` and `..._knn`.
 
     Usual is what the training samples have: the mean of each column, or the share of each category. Linear is ridge
-    regression, its penalty by generalised cross-validation, and logistic regression of what is binary or a category,
-    from the columns of the given views, their gaps filled with the mean; where those are tables. Texts have neither.
+    regression, its penalty by generalised cross-validation, and logistic regression of what is binary or a category;
+    knn the mean of the nearest training samples. Both go by the columns of the given views, their gaps filled with the
+    mean, where those are tables. Texts have neither.
 
     Args:
         data: with its split.
@@ -48,7 +52,8 @@ def baseline_metrics(data: Dataset, ways: Mapping[str, tuple[str, Sequence[str]]
         train = _some(train, min(ROWS, VALUES // int(np.prod(view.shape))))
         truth = view.gather(asked)
         usual = np.broadcast_to(usual_values(view, train), truth.shape)
-        made = {"usual": usual, "linear": linear_values(data, name, given, train, asked)}
+        made: dict[str, np.ndarray | None] = {"usual": usual}
+        made |= {what: regressed(data, name, given, train, asked, what) for what in ("linear", "knn")}
         for what, values in made.items():
             found = {} if values is None else score(view, truth, values)
             metrics |= {f"predict/{way}/{measure}_{what}": value for measure, value in found.items()}
@@ -65,8 +70,8 @@ def usual_values(view: ViewData, train: np.ndarray) -> np.ndarray:
     return np.broadcast_to(np.nansum(values, axis=axes, dtype=float) / count, view.shape)
 
 
-def linear_values(
-    data: Dataset, name: str, given: Sequence[str], train: np.ndarray, asked: np.ndarray
+def regressed(
+    data: Dataset, name: str, given: Sequence[str], train: np.ndarray, asked: np.ndarray, way: Literal["linear", "knn"]
 ) -> np.ndarray | None:
     """(R, ...) of the samples `asked` by regression on the samples `train`; None where that is not simple."""
     view = data.views[name]
@@ -79,12 +84,13 @@ def linear_values(
     values = view.gather(train)
     y = unit(values).reshape(len(values), -1) if view.is_image else values.astype(float)
     kind, holes = measured_as(view), bool(np.isnan(y).any())
-    if kind in ("image", "real") and not holes:
-        return _ridge(x, y, x_asked).reshape(-1, *view.shape)
+    of_numbers = _ridge if way == "linear" else _nearest
+    if (kind in ("image", "real") or way == "knn") and not holes:
+        return of_numbers(x, y, x_asked).reshape(-1, *view.shape)
     if x.size * y.shape[1] > FITTED:
         return None
     parts = blocks(view.groups) if view.groups else [slice(column, column + 1) for column in range(y.shape[1])]
-    regress = _ridge if kind == "real" else _logistic
+    regress = _logistic if way == "linear" and kind != "real" else of_numbers
     return np.concatenate([_seen(regress, x, y[:, part], x_asked) for part in parts], axis=1)
 
 
@@ -131,6 +137,11 @@ def _ridge(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> np.ndarray:
     centre = y.mean(axis=0)  # taken off first: a large mean would cost digits
     found: np.ndarray = RidgeCV(PENALTIES).fit(x, y - centre).predict(asked)
     return found.reshape(len(asked), -1) + centre
+
+
+def _nearest(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    found: np.ndarray = KNeighborsRegressor(min(NEIGHBOURS, len(x))).fit(x, y).predict(asked)
+    return found.reshape(len(asked), -1)
 
 
 def _logistic(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> np.ndarray:

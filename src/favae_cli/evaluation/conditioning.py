@@ -169,7 +169,7 @@ class Conditioning:
         }
         names = self.names[:SHOWN]
         curves = {self._named(n): {title: t[:, i] for title, t in tables.items()} for i, n in enumerate(names)}
-        return edit_curves(list(self.tried), curves, self.strengths[:SHOWN])
+        return edit_curves(list(self.tried), curves, self.strengths[:SHOWN].tolist())
 
     def _edit_grid(self) -> Figure:
         """Original, reconstruction, then the combinations: one column each, the asked attributes in its title."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,10 +12,12 @@ from favae_cli.data import Dataset, ViewData
 from favae_cli.data.dataset import blocks
 from favae_cli.evaluation.baselines import baseline_metrics
 from favae_cli.evaluation.prediction_figures import comparison
-from favae_cli.evaluation.scores import category_recalls, score
+from favae_cli.evaluation.scores import category_recalls, coverage, score
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.predict import from_itself, predicted
 from favae_cli.views import Encoded
+
+logger = logging.getLogger(__name__)
 
 FEW = 4  # views, up to which each is also predicted from each other one
 
@@ -23,9 +26,11 @@ def prediction_metrics(model: FAVAE, data: Dataset, split: str, encoded: Mapping
     """`predict/<view>/<score>` from all other views; of up to four views also `predict/<from>-<to>/<score>`.
 
     `predict/<score>` is the mean over the views of which it is the first score: R2, AUC, accuracy or F1, by kind of
-    data; `predict/mean` is the mean over all of them, which ranks runs and means nothing else. Of categories there is
-    also `predict/<view>/<category>/recall`. What no sample of the split can show is left out. A view that has no other
-    is predicted from its own entries.
+    data. `predict/mean`, which ranks runs, has one measure for all: the share of the variance that is foretold, R2 of
+    numbers and images and Brier's skill of bits and categories; only where there is nothing but texts is it their F1.
+    `coverage` is that of the 90 % intervals of numbers. Of categories there is also
+    `predict/<view>/<category>/recall`, and `predict/<view>/<variable>/balanced_accuracy`. What no sample of the split
+    can show is left out, which the log says. A view that has no other is predicted from its own entries.
 
     Args:
         model: joined.
@@ -35,19 +40,28 @@ def prediction_metrics(model: FAVAE, data: Dataset, split: str, encoded: Mapping
     """
     metrics: dict[str, float] = {}
     first: dict[str, list[float]] = {}
+    shares: list[float] = []
     for view in model.views:
         for way, given in ways(view, [*model.views]).items():
-            truth, made = (
+            truth, made, deviation = (
                 predicted(model, data, view, given, split, encoded) if given else from_itself(model, data, view, split)
             )
             found = score(data.views[view], truth, made) if len(truth) else {}
+            if not found:
+                logger.info(
+                    "%s: no score: the %s samples that have both do not differ", way.replace("-", " to "), split
+                )
+            elif deviation is not None and np.isfinite(covered := coverage(truth, made, deviation)):
+                found["coverage"] = covered
             metrics |= {f"predict/{way}/{name}": value for name, value in found.items()}
             if way == view and found:
                 name, value = next(iter(found.items()))
                 first.setdefault(name, []).append(value)
+                shares += [found[name] for name in ("r2", "brier_skill") if name in found]
                 metrics |= _recalls(view, data.views[view], truth, made)
-    if first:
-        metrics["predict/mean"] = float(np.mean([value for values in first.values() for value in values]))
+    shares = shares or [value for values in first.values() for value in values]
+    if shares:
+        metrics["predict/mean"] = float(np.mean(shares))
     return metrics | {f"predict/{name}": float(np.mean(values)) for name, values in first.items()}
 
 
@@ -65,14 +79,15 @@ def prediction_baselines(model: FAVAE, data: Dataset, split: str) -> dict[str, f
 
 
 def _recalls(name: str, view: ViewData, truth: np.ndarray, made: np.ndarray) -> dict[str, float]:
-    """Of each category that occurs; a slash would split the name of the metric."""
-    found = category_recalls(truth, made, blocks(view.groups)) if view.groups else np.array([])
+    """Of each category that occurs, and their mean of each variable; a slash would split the name of the metric."""
+    parts = blocks(view.groups)
+    found = category_recalls(truth, made, parts) if parts else np.array([])
     columns = [column.replace("/", "_") for column in view.columns]
-    return {
-        f"predict/{name}/{column}/recall": float(value)
-        for column, value in zip(columns, found, strict=False)
-        if np.isfinite(value)
-    }
+    scores = {f"{column}/recall": value for column, value in zip(columns, found, strict=False)}
+    for part in parts:
+        if np.isfinite(found[part]).any():
+            scores[f"{columns[part.start].partition('=')[0]}/balanced_accuracy"] = np.nanmean(found[part])
+    return {f"predict/{name}/{key}": float(value) for key, value in scores.items() if np.isfinite(value)}
 
 
 def prediction_pictures(
@@ -87,7 +102,7 @@ def prediction_pictures(
         part = data.views[view]
         others = [name for name in model.views if name != view]
         most = None if part.is_table else show
-        truth, made = predicted(model, data, view, others, split, encoded, most)
+        truth, made, _ = predicted(model, data, view, others, split, encoded, most)
         figure = comparison(part, truth, made) if len(truth) else None
         if figure is not None:
             pictures[f"prediction_{view}"] = figure

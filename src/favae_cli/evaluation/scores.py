@@ -12,6 +12,8 @@ from favae_cli.data import ViewData
 from favae_cli.data.dataset import blocks, measured_as
 from favae_cli.evaluation.images import r2_per_image, r2_pooled
 
+REACH = 1.6449  # standard deviations of a normal, within which 90 % lie
+
 
 def score(view: ViewData, truth: np.ndarray, made: np.ndarray) -> dict[str, float]:
     """Scores by name, the one to judge by first; what these samples cannot tell is left out.
@@ -69,7 +71,20 @@ def _binary_scores(truth: np.ndarray, made: np.ndarray) -> dict[str, float]:
         return {}
     seen = ~np.isnan(truth[:, varies])
     right = np.mean((made[:, varies] > 0.5) == (truth[:, varies] == 1), axis=0, where=seen)
-    return {"auc": aucs[varies].mean(), "accuracy": right.mean()}
+    skill = brier_skill(truth[:, varies], made[:, varies])
+    return {"auc": aucs[varies].mean(), "accuracy": right.mean(), "brier_skill": skill}
+
+
+def brier_skill(truth: np.ndarray, made: np.ndarray) -> float:
+    """What probabilities take away of the squared error that the rates of the samples leave: an R2; (R, D) each."""
+    rate = np.nansum(truth, axis=0) / np.maximum((~np.isnan(truth)).sum(axis=0), 1)
+    return 1 - float(np.nansum(np.square(truth - made)) / np.nansum(np.square(truth - rate)))
+
+
+def coverage(truth: np.ndarray, made: np.ndarray, deviation: np.ndarray) -> float:
+    """Share of the numbers within their 90 % interval, normal around what is made; NaN of either is not counted."""
+    known = ~(np.isnan(truth) | np.isnan(made) | np.isnan(deviation))
+    return float(np.mean(np.abs(truth - made)[known] <= REACH * deviation[known])) if known.any() else float("nan")
 
 
 def column_aucs(truth: np.ndarray, made: np.ndarray) -> np.ndarray:
@@ -112,6 +127,7 @@ def _categorical_scores(truth: np.ndarray, made: np.ndarray, variables: list[sli
         "balanced_accuracy": np.mean(balanced),
         "auc": mean_auc,
         "log_loss": np.mean(lost),
+        "brier_skill": brier_skill(truth, made) if np.isfinite(aucs).any() else np.nan,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from torch import nn
@@ -11,7 +11,8 @@ from torch import nn
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel
 from favae_cli.factors.embeddings import Embeddings
-from favae_cli.factors.moments import Gather, Moments, alone
+from favae_cli.factors.moments import Gather, Moments, Pattern, alone
+from favae_cli.factors.read_out import ReadOut
 from favae_cli.views import Encoded, EncodedView, InferredView, VaeView, View
 
 CHUNK = 4096  # samples read from the data set at a time
@@ -24,10 +25,12 @@ class FAVAE:
     Attributes:
         views: by name, in the order of the config.
         factors: None until the views are joined.
+        read_outs: by table and the views that are given, what foretells it of samples that lack it.
     """
 
     views: dict[str, View]
     factors: FactorModel | None = None
+    read_outs: dict[tuple[str, Pattern], ReadOut] = field(default_factory=dict)
 
     @property
     def joined(self) -> FactorModel:

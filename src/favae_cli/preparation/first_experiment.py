@@ -45,7 +45,6 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
     rows = max(int(TRAINED * found.rows), 1)
     networks = [view for view in found.views if view.kind in NETWORKS]
     latents = {view.name: _latent(view, rows) for view in networks}
-    size = sum(latents.get(view.name, view.size) for view in found.views)
     alone = min(max(round(STEPS / max(rows // BATCH, 1)), 10), 150)
     text = environment.get_template("first_experiment.yaml.j2").render(
         found=found,
@@ -55,7 +54,6 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
         archs={view.name: _arch(view, rows) for view in networks},
         latents=latents,
         networks=networks,
-        factors=min(50, max(2, rows // 10), size),
         alone=alone,
         round_epochs=max(alone // 8, 2),
         score=f"test/{networks[0].name}/log_likelihood" if len(networks) == len(found.views) == 1 else "predict/mean",

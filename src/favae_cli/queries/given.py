@@ -10,6 +10,7 @@ import numpy as np
 from favae_cli.data import Dataset
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.models.fa_vae import FAVAE
+from favae_cli.models.read_outs import foretold
 from favae_cli.views import Encoded
 
 
@@ -81,8 +82,8 @@ class Given:
         return self.evidence.expect(self.model.joined, view)
 
     def predicted(self, view: str) -> Encoded:
-        """Mean and variance, (N, D) each, of z of any view."""
-        return Encoded(*self.evidence.predict(self.model.joined, view))
+        """Mean and variance, (N, D) each, of z of any view; of a table that samples lack, as its read-outs have it."""
+        return foretold(self.model, self.evidence, self.encoded, view)
 
     def decoded(self, view: str) -> np.ndarray:
         """(N, ...) what is expected of any view in data space, as `View.decode` gives it."""

@@ -22,8 +22,8 @@ def predicted(
     split: str,
     encoded: Mapping[str, Encoded],
     most: int | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Truth and E[x | the views `given`] of samples that have the view and at least one of those.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Truth, E[x | the views `given`] and deviation of samples that have the view and at least one of those.
 
     Args:
         model: joined.
@@ -35,15 +35,15 @@ def predicted(
         most: samples at most, the first ones; all when None.
 
     Returns:
-        (R, ...) each: as the data set stores it, and as `View.decode` gives it.
+        (R, ...) each: as the data set stores it, and as `View.decode` and `View.deviation` give it.
     """
     indices = data.split[split]
     rows = np.searchsorted(indices, with_evidence(data, view, given, split)[:most])
     truth = data.views[view].gather(indices[rows])
     if not len(rows):
-        return truth, truth
+        return truth, truth, None
     part = {name: encoded[name].at(rows) for name in given if name in encoded}
-    return truth, Given.of_samples(model, data, indices[rows], part, given).decoded(view)
+    return truth, *_told(Given.of_samples(model, data, indices[rows], part, given), view)
 
 
 def with_evidence(data: Dataset, view: str, given: Sequence[str], split: str) -> np.ndarray:
@@ -53,8 +53,14 @@ def with_evidence(data: Dataset, view: str, given: Sequence[str], split: str) ->
     return indices[known & data.views[view].present[indices]]
 
 
-def from_itself(model: FAVAE, data: Dataset, view: str, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Truth and E[x | the sample's other entries], (R, D) each, of a view whose z is inferred and that has no others.
+def _told(given: Given, view: str) -> tuple[np.ndarray, np.ndarray | None]:
+    z, part = given.predicted(view), given.model.views[view]
+    assert z.variance is not None
+    return part.decode(z.mean, z.variance), part.deviation(z.mean, z.variance)
+
+
+def from_itself(model: FAVAE, data: Dataset, view: str, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """As `predicted`, but from the sample's other entries: of a view whose z is inferred and that has no others.
 
     A fifth of the variables of each sample is hidden at a time.
     """
@@ -62,8 +68,11 @@ def from_itself(model: FAVAE, data: Dataset, view: str, split: str) -> tuple[np.
     truth = part.gather(data.having(split, view)).astype(float)
     sizes = part.groups or (1,) * truth.shape[1]
     fold = (np.arange(len(truth))[:, None] + np.repeat(np.arange(len(sizes)), sizes)) % FOLDS
-    made = np.full_like(truth, np.nan)
+    made, doubt = np.full((2, *truth.shape), np.nan)
     for hidden in (fold == number for number in range(FOLDS)):
         rest = Given.of_table(model, view, np.where(hidden, np.nan, truth))
-        made[hidden] = rest.decoded(view)[hidden]
-    return truth, made
+        value, deviation = _told(rest, view)
+        made[hidden] = value[hidden]
+        if deviation is not None:
+            doubt[hidden] = deviation[hidden]
+    return truth, made, None if np.isnan(doubt).all() else doubt

@@ -33,10 +33,13 @@ _PREDICTION = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "log_loss": "log loss",
+    "brier_skill": "Brier skill",
+    "coverage": "in 90 % interval",
     "f1": "F1",
     "exact": "exact",
 }
-_BASELINES = {"_usual": "  what is usual", "_linear": "  regression"}
+_BASELINES = {"_usual": "  what is usual", "_linear": "  regression", "_knn": "  nearest neighbours"}
+_WORSE = " (!)"  # than what is usual
 
 
 def prediction(metrics: Metrics) -> Table:
@@ -53,11 +56,16 @@ def prediction(metrics: Metrics) -> Table:
             cells = [scores.get(f"{name}{suffix}") for name in measures]
             if any(cell is not None for cell in cells):
                 rows.append([title, *map(number, cells)])
+                first = next(place for place, cell in enumerate(cells) if cell is not None)
+                usual = scores.get(f"{measures[first]}_usual")
+                if not suffix and usual is not None and scores[measures[first]] < usual:
+                    rows[-1][first + 1] += _WORSE
     note = (
         "Each view of the scored samples as the factors predict it from all their other views, or from one. Errors "
         "are in standard deviations of the column, and the log loss in nats; F1 is that of a text's words. Below "
         "stands what could be said without factors: what is usual in the training samples, and by ridge or logistic "
-        "regression from the same given views."
+        "regression and by nearest neighbours from the same given views. Brier skill is the R2 of probabilities. (!) "
+        "marks what is worse than what is usual; a dash is what these samples cannot tell, or would take long."
     )
     return Table("Prediction", note, ["view", *(_PREDICTION[measure] for measure in measures)], rows)
 

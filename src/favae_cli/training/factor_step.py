@@ -19,6 +19,7 @@ from favae_cli.factors.moments import Moments
 from favae_cli.factors.real import RealEmbedding
 from favae_cli.machine.world import ALONE, World
 from favae_cli.models.fa_vae import FAVAE
+from favae_cli.models.read_outs import learn_read_outs
 from favae_cli.training.encodings import Encodings, Tables, encode
 from favae_cli.training.epoch_state import Priors
 from favae_cli.training.priors import prior_of, write_prior_means
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 Tie = Callable[[Encodings], None]
 """Gives a model its factors, from the encodings of the training samples."""
 
+MOST_FACTORS = 100  # to start with, where none are asked for
 PROBED = 1024  # training samples, at most, whose log-likelihood stands for that of all in the bound of a round
 
 
@@ -63,8 +65,8 @@ class FactorStep:
         self.world, self._tables, self._tie, self._seed = tables.world, tables, tie, seed
         self._still: dict[str, dict[str, Encoded]] = {}
 
-    def take(self, stage: int) -> Priors:
-        """The model gets its factors; returns the priors of the round.
+    def take(self, stage: int, last: bool = False) -> Priors:
+        """The model gets its factors, the last ones with their read-outs; returns the priors of the round.
 
         Raises:
             EngineError: as `factors.fit`.
@@ -77,6 +79,8 @@ class FactorStep:
         self._tie(encodings["train"])
         if not self.world.same(pack_factors(self.model.joined)):
             raise RuntimeError("the processes found different factors; they need the same hardware and libraries")
+        if last and self.world.is_main:  # which alone saves and evaluates
+            learn_read_outs(self.model, self.data)
         priors: Priors = {name: {} for name in self.model.trainable}
         for split, part in encodings.items():
             for name, mean in self._prior_means(split, part).items():
@@ -165,7 +169,7 @@ def rescale(
 def join(
     model: FAVAE,
     data: Dataset,
-    factors: int,
+    factors: int | None,
     copies: Mapping[str, float],
     schedule: ScheduleConfig,
     seed: int,
@@ -176,7 +180,7 @@ def join(
 
     Args:
         model: is given its factors.
-        factors: K to start with.
+        factors: K to start with; None: a tenth of the training samples, from 2 to `MOST_FACTORS`.
         copies: by view, as how many of itself it counts.
         schedule: of the run.
         seed: of the run.
@@ -185,11 +189,12 @@ def join(
     Raises:
         EngineError: as `fit`.
     """
-    indices = data.split["train"][encodings.own]
+    train = data.split["train"]
+    indices = train[encodings.own]
     evidence = model.embeddings(data, indices, encodings.encoded, moments=encodings.moments, gather=world.gather)
     model.factors = fit(
         evidence.moments(),
-        factors,
+        factors or min(max(len(train) // 10, 2), MOST_FACTORS),
         seed,
         copies=copies,
         sweeps=schedule.sweeps,

@@ -17,6 +17,7 @@ from favae_cli.factors import FactorModel, Gamma, ViewFactors
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training.epoch_state import Position, Prior, Priors, Totals
+from favae_cli.training.stored_read_outs import pack_read_outs, unpack_read_outs
 from favae_cli.training.trainer import Trainer
 from favae_cli.views import FrozenView, VaeView
 
@@ -146,7 +147,8 @@ def pack(model: FAVAE | JointVAE, trainers: Mapping[str, Trainer], priors: Prior
         for i, slots in trainer.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{view}/{i}/{slot}": value for slot, value in slots.items()}
     if isinstance(model, FAVAE) and model.factors is not None:
-        tensors |= {name: torch.from_numpy(array) for name, array in pack_factors(model.factors).items()}
+        arrays = pack_factors(model.factors) | pack_read_outs(model)
+        tensors |= {name: torch.from_numpy(array) for name, array in arrays.items()}
     for view, splits in priors.items():
         for split, prior in splits.items():
             tensors[f"prior/{view}/{split}/precision"] = torch.tensor(prior.precision, dtype=torch.float64)
@@ -194,6 +196,7 @@ def unpack(
     arrays = {name: value.numpy() for name, value in tensors.items() if name.startswith("factors/")}
     if isinstance(model, FAVAE):
         model.factors = unpack_factors(arrays, tuple(model.views)) if arrays else None
+        model.read_outs = unpack_read_outs(under(tensors, "read_outs/"), tuple(model.views))
     priors: Priors = {}
     for name, precision in under(tensors, "prior/").items():
         view, split, what = name.split("/")

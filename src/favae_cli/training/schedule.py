@@ -211,7 +211,7 @@ class Training:
             if self._joined and progress.stage:
                 self._return_to_best(self._joined.name)
             if self.model.joins:
-                self.priors = self._fit_factors(progress.stage + 1)
+                self.priors = self._fit_factors(progress.stage + 1, last=True)
             progress.finished = True
         if progress.stage == 0:
             progress.best, progress.stale = {}, {}  # the rounds are scored by something else
@@ -278,12 +278,12 @@ class Training:
             self.log.record("epoch", record)
         progress.remember(name, sum(scores))
 
-    def _fit_factors(self, stage: int) -> Priors:
+    def _fit_factors(self, stage: int, last: bool = False) -> Priors:
         """The factors of a round and the priors that they give; logs the round."""
         assert self._factor_step is not None  # a joint VAE has neither rounds nor factors
         begun = time.perf_counter()
         with self._timed("factors"):
-            priors = self._factor_step.take(stage)
+            priors = self._factor_step.take(stage, last)
         seconds = time.perf_counter() - begun
         record = self._factor_step.record(stage, priors)
         self.progress.bounds.append(record["bound"])

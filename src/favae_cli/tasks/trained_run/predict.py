@@ -43,7 +43,7 @@ def use(config: PredictConfig, trained: TrainedRun, directory: Path) -> None:
         given = Given.of_samples(trained.factors, data, samples.indices)
         scores.append(factor_scores(given, samples.keys, data.key))
         found = _predicted(trained, samples, given, [*wanted], config.interval, directory)
-        found = [part for part in found if wanted[part.view] is None or part.name in wanted[part.view]]
+        found = [part for part in found if (columns := wanted[part.view]) is None or part.name in columns]
         tables.append(filled_table(found, samples.keys, data.key))
     if len(tables[0].columns) > 1:
         table = pd.concat(tables, ignore_index=True)

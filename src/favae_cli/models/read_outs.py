@@ -1,0 +1,146 @@
+"""Tables foretold from other views of a sample: which read-outs a joined model has, learned and used."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from itertools import chain, combinations
+
+import numpy as np
+
+from favae_cli.data import Dataset
+from favae_cli.factors.embeddings import Embeddings
+from favae_cli.factors.moments import Pattern
+from favae_cli.factors.read_out import read_out
+from favae_cli.models.fa_vae import FAVAE, observed_table
+from favae_cli.views import BernoulliView, CategoricalView, Encoded, RealView, View
+
+ROWS = 2000  # samples that one is learned from, at most
+WORK = 1e9  # rows x columns x the fewer of them, of one regression, at most
+FEWEST = 10  # samples with the target and what is given, to learn from
+JUDGES = 3  # the same, to choose a share by; of fewer it is 0
+SETS = 32  # of given views, for a target, at most
+WIDEST = 4.0  # variance of a logit, past which its mean would grow endlessly along
+FEW = 4  # views, up to which every set of them has its read-out
+
+
+def learn_read_outs(model: FAVAE, data: Dataset) -> None:
+    """Give a joined model its read-outs: of every table of numbers, bits or categories from other views.
+
+    Each is learned from the training samples that have the target and any of the given views, what these lack filled
+    with what the factors expect, and mixed with the factors' own word by the validation samples that have all.
+
+    Args:
+        model: joined.
+        data: with its split.
+    """
+    model.read_outs = {}
+    for target, view in model.views.items():
+        if not isinstance(view, RealView | BernoulliView | CategoricalView):
+            continue
+        for given in _sets(model, data, target):
+            size = sum(model.views[name].size for name in given)
+            rows = _some(_able(data, "train", target, given), size)
+            if len(rows) < FEWEST:
+                continue
+            x, _ = _seen_by(model, data, rows, given)
+            found = read_out(x, _wanted(model, data, target, rows), _groups(view))
+            rows = _some(data.having("validation", target, *given), size)
+            if len(rows) >= JUDGES:
+                x, evidence = _seen_by(model, data, rows, given)
+                expected = _expected(view, Encoded(*evidence.predict(model.joined, target)))
+                found = found.balanced(x, expected, _wanted(model, data, target, rows))
+            model.read_outs[target, given] = found
+
+
+def foretold(model: FAVAE, evidence: Embeddings, encoded: Mapping[str, Encoded], target: str) -> Encoded:
+    """Mean and variance of z of `target`, (N, D) each: by its read-out where a sample lacks it, else by the factors.
+
+    Args:
+        model: joined.
+        evidence: settled.
+        encoded: q(z | x) of the views in it that have an encoder.
+    """
+    found = Encoded(*evidence.predict(model.joined, target))
+    assert found.variance is not None
+    for given, group in evidence.groups.items():
+        known = model.read_outs.get((target, given))
+        if known is not None:
+            rows = group.rows
+            x = _columns(model, evidence, encoded, given)[rows]
+            made = known.foretold(x, _expected(model.views[target], found.at(rows)))
+            z = _uncertain(made, found.variance[rows]) if known.groups else Encoded(made, known.variance)
+            found.mean[rows], found.variance[rows] = z.mean, z.variance
+    return found
+
+
+def _sets(model: FAVAE, data: Dataset, target: str) -> list[Pattern]:
+    """The sets of other views that a target is to be read out of, in the order of the model."""
+    others = tuple(name for name in model.views if name != target)
+    if len(model.views) <= FEW:
+        return [*chain.from_iterable(combinations(others, size) for size in range(1, len(others) + 1))]
+    train = data.having("train", target)
+    present = np.stack([data.views[name].present[train] for name in others], axis=1)
+    met = Counter(tuple(name for name, here in zip(others, row, strict=True) if here) for row in present.tolist())
+    wanted = [others, *((name,) for name in others), *(pattern for pattern, _ in met.most_common() if pattern)]
+    return [*dict.fromkeys(wanted)][:SETS]
+
+
+def _able(data: Dataset, split: str, target: str, given: Pattern) -> np.ndarray:
+    """Samples of a split that have the target and any of the given views."""
+    indices = data.having(split, target)
+    return indices[np.any([data.views[name].present[indices] for name in given], axis=0)]
+
+
+def _some(indices: np.ndarray, size: int) -> np.ndarray:
+    """As many of the samples as a regression on so many columns can do with, drawn once and for all."""
+    most = min(ROWS, int(max(WORK / size**2, min(size, (WORK / size) ** 0.5))))
+    return indices if len(indices) <= most else np.sort(np.random.default_rng(0).permutation(indices)[:most])
+
+
+def _seen_by(model: FAVAE, data: Dataset, indices: np.ndarray, given: Pattern) -> tuple[np.ndarray, Embeddings]:
+    """The columns of the given views of some samples, and what they say of the factors."""
+    encoded = model.encode(data, indices, given)
+    evidence = model.embeddings(data, indices, encoded, given)
+    evidence.settle(model.joined)
+    return _columns(model, evidence, encoded, given), evidence
+
+
+def _columns(model: FAVAE, evidence: Embeddings, encoded: Mapping[str, Encoded], given: Pattern) -> np.ndarray:
+    """(N, P) side by side: z, as the other given views have it expected if it is missing; or bits, NaN if missing."""
+    parts = []
+    for name in given:
+        local = evidence.local.get(name)
+        z = encoded[name].mean if local is None else local.mean
+        if local is None or isinstance(model.views[name], RealView):
+            lacking = np.isnan(z if local is None else local.x).all(axis=1, keepdims=True)
+            parts.append(np.where(lacking, evidence.expect(model.joined, name), z))
+        else:
+            parts.append(2 * local.x)
+    return np.concatenate(parts, axis=1, dtype=np.float64)
+
+
+def _expected(view: View, z: Encoded) -> np.ndarray:
+    """What the factors say of a target, as a `ReadOut` takes it."""
+    return view.decode(z.mean, z.variance) if _groups(view) else z.mean
+
+
+def _wanted(model: FAVAE, data: Dataset, target: str, indices: np.ndarray) -> np.ndarray:
+    """(N, D) z of real columns, and bits as they are; NaN where they are missing."""
+    view, values = model.views[target], observed_table(data, target, indices)
+    if isinstance(view, RealView):
+        local = view.local(values)
+        return np.where(np.isnan(local.x), np.nan, local.mean)
+    return values
+
+
+def _uncertain(logits: np.ndarray, variance: np.ndarray) -> Encoded:
+    """z as uncertain as the factors have it, but such that it decodes to these logits (MacKay, 1992)."""
+    variance = np.minimum(variance, WIDEST)
+    return Encoded(logits * np.sqrt(1 + np.pi / 8 * variance), variance)
+
+
+def _groups(view: View) -> tuple[int, ...]:
+    if isinstance(view, CategoricalView):
+        return view.groups
+    return (1,) * view.size if isinstance(view, BernoulliView) else ()
