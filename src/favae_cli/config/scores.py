@@ -10,25 +10,28 @@ from favae_cli.common.errors import UserError
 from favae_cli.config.run import TASKS, Config
 
 _ONE = "[^/]+"
-_OF_DATA = "(r2|r2_mean|r2_std|rmse|mae|auc|accuracy|balanced_accuracy|log_loss|f1|exact)"
+_OF_DATA = "(r2|r2_mean|r2_std|rmse|mae|auc|accuracy|balanced_accuracy|log_loss|brier_skill|f1|exact)"
 _RECONSTRUCTED = f"test/VIEW/({_OF_DATA}|log_likelihood|kl)"
 _READ = f"test/VIEW/({_ONE}/)?(auc|auc_probe|accuracy|average_precision|ece)"
 _FACTORS = ("factors/(active|shared)", "factors/private/VIEW")
 _TIMES = (f"(seconds|images_per_second)/{_ONE}", f"before/{_RECONSTRUCTED}")
-_TRANSLATED = "r2|r2_mean|(chance_)?(top1|top5|median_rank)|partners|agreement|agreement_present|agreement_real"
+_EDITED = "flip|keep|r2|r2_reconstruction|brightness|border|strength"
+_AGREED = "agreement|agreement_present|agreement_real|agreement_balanced|agreement_balanced_real"
+_TRANSLATED = f"r2|r2_mean|(chance_)?(top1|top5|median_rank)|partners|log_likelihood|{_AGREED}"
 _HELPED = "r2|r2_mean|r2_std|log_likelihood|final_log_likelihood|epochs|seconds|reached|epoch_ratio|seconds_ratio"
 
 PATTERNS: dict[str, tuple[str, ...]] = {
     "train": (
         *(_RECONSTRUCTED, _READ, *_FACTORS),
-        *(f"predict/(VIEW|PAIR)/{_OF_DATA}(_usual|_linear)?", f"predict/VIEW/{_ONE}/recall"),
+        f"predict/(VIEW|PAIR)/({_OF_DATA}(_usual|_linear|_knn)?|coverage)",
+        f"predict/VIEW/{_ONE}/(recall|balanced_accuracy)",
         "predict/(r2|auc|accuracy|f1|mean)",
     ),
     "condition": (
         *(_RECONSTRUCTED, _READ, *_FACTORS),
-        *(f"(judge|reconstruction)/({_ONE}/)?accuracy", "(judge|reconstruction)/present"),
+        *(f"(judge|reconstruction)/({_ONE}/)?(balanced_)?accuracy", "(judge|reconstruction)/present"),
         *(f"generate/({_ONE}/)?accuracy", "generate/strength"),
-        *(f"edit/({_ONE}/)?(flip|strength)", "edit/(ceiling|keep|r2)"),
+        *(f"edit/({_ONE}/)?({_EDITED})", "edit/ceiling", f"edit_curve/{_ONE}/(flip|keep|r2_reconstruction)"),
     ),
     "adapt": (_RECONSTRUCTED, _READ, *_FACTORS, f"translate/PAIR/({_TRANSLATED})"),
     "transfer": (
