@@ -241,13 +241,13 @@ def test_own_configs_extend_the_shipped_ones(runs: Runs) -> None:
     write("configs/arch/tiny.yaml", "name: mlp\nhidden: [8]\nleak: 0.1\n")
     assert main(["experiment=own"]) == 0
     ((config, directory),) = runs
-    assert (config.model.beta, config.views["face"].arch.hidden, config.model.factors) == (7.0, [8], 100)
+    assert (config.model.beta, config.views["face"].arch.hidden, config.model.prior) == (7.0, [8], "predictive")
     assert directory.parent.name == "own"
 
 
 def test_own_configs_come_before_the_shipped_ones(runs: Runs) -> None:
     shipped = (shipped_configs() / "model" / "fa_vae.yaml").read_text()
-    write("configs/model/fa_vae.yaml", shipped.replace("factors: 100", "factors: 7"))
+    write("configs/model/fa_vae.yaml", shipped.replace("factors: null", "factors: 7"))
     assert main([]) == 0
     assert runs[0][0].model.factors == 7
 

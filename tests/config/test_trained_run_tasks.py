@@ -73,7 +73,9 @@ def test_every_task_has_a_schema_a_config_and_an_example() -> None:
     for task in TASKS:
         text = (shipped_configs() / "task" / f"{task}.yaml").read_text()
         assert f"favae-run task={task} run=" in text
-        more = {"edit": ["++attributes.Smiling=1"], "add_view": ["name=price"]}.get(task, [])
+        more = {"edit": ["++attributes.Smiling=1"], "add_view": ["name=price"], "predict": [f"input={__file__}"]}.get(
+            task, []
+        )
         assert validate_use(composed(f"task={task}", f"run={RUN}", *more)).task == task
 
 

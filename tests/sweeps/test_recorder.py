@@ -53,7 +53,7 @@ class Runs:
             raise ZeroDivisionError("division by zero")
         if config.model.factors == MISTAKE:
             raise UserError("data.root: holds nothing")
-        score = config.model.factors / 10
+        score = (config.model.factors or 100) / 10
         (directory / "metrics.json").write_text(json.dumps({"test/face/r2_mean": 0.5, config.score: score}))
         return score
 

@@ -72,15 +72,18 @@ def validated(composed: DictConfig, schema: TypeAdapter[T], choices: Iterable[st
     """
     data = resolved(composed)
     unset = sorted(_unset(data))
-    mistakes = [_ask_for(key, composed) for key in unset] + list(_beyond(data, ""))
+    mistakes = [_ask_for(key, composed) for key in unset]
+    beyond = list(_beyond(data, ""))
     try:
         config = schema.validate_python(data)
     except ValidationError as error:
         told = problems(error, {**data, **dict.fromkeys(choices)})
         mistakes += [line for line in told if line.split(": ")[0] not in unset]
+        said = {line.split(": ")[0] for line in mistakes}
+        mistakes += [line for line in beyond if line.split(": ")[0] not in said]
         raise UserError("\n".join(mistakes)) from error
-    if mistakes:
-        raise UserError("\n".join(mistakes))
+    if mistakes or beyond:
+        raise UserError("\n".join(mistakes + beyond))
     return config
 
 

@@ -164,14 +164,14 @@ def final_numbers(directory: Path) -> dict[str, float]:
 def _as_recorded(line: dict[str, Any]) -> dict[str, Any]:
     kind = str(line.get("kind"))
     needed = _NEEDED.get(kind, {})
-    if not needed or any(type(line.get(name)) is not of for name, of in needed.items()):
+    if not needed or any(not isinstance(line.get(name), of) for name, of in needed.items()):
         raise ValueError("must be the record of an epoch or of a round")
     return line
 
 
 _NEEDED = {  # what readers of a record count on
     "epoch": {"epoch": int, "view": str, "phase": str},
-    "round": {"round": int, "bound": float, "factors/active": int},
+    "round": {"round": int, "bound": int | float, "factors/active": int},
 }
 _NUMBERS = TypeAdapter(dict[str, int | float])
 _RECORD = TypeAdapter(Annotated[dict[str, int | float | str | None], AfterValidator(_as_recorded)])

@@ -196,7 +196,7 @@ def unpack(
     arrays = {name: value.numpy() for name, value in tensors.items() if name.startswith("factors/")}
     if isinstance(model, FAVAE):
         model.factors = unpack_factors(arrays, tuple(model.views)) if arrays else None
-        model.read_outs = unpack_read_outs(under(tensors, "read_outs/"), tuple(model.views))
+        model.read_outs = unpack_read_outs(under(tensors, "read_outs/"))
     priors: Priors = {}
     for name, precision in under(tensors, "prior/").items():
         view, split, what = name.split("/")
