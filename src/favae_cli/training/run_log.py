@@ -169,7 +169,7 @@ def _as_recorded(line: dict[str, Any]) -> dict[str, Any]:
     return line
 
 
-_NEEDED = {  # what readers of a record count on
+_NEEDED: dict[str, dict[str, Any]] = {  # what readers of a record count on
     "epoch": {"epoch": int, "view": str, "phase": str},
     "round": {"round": int, "bound": int | float, "factors/active": int},
 }
