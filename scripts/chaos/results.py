@@ -11,7 +11,7 @@ TIMES = ("seconds", "images_per_second")
 
 def results(run: Path) -> dict[str, str]:
     """By name, the final numbers, the lines of each epoch and round, and the hashes of all tensors of the run."""
-    found = {}
+    found: dict[str, str] = {}
     for file in run.glob("metrics.json"):
         found |= {f"{file.name}: {name}": repr(value) for name, value in _untimed(json.loads(file.read_text())).items()}
     for file in sorted(run.glob("**/metrics.jsonl")):
