@@ -121,7 +121,7 @@ class CategoricalData(_Columns):
     )
 
 
-class OrdinalData(OwnView):
+class OrdinalData(_Columns):
     """Columns of ordered levels, such as none, mild and severe."""
 
     kind: Literal["ordinal"]

@@ -79,8 +79,9 @@ class Embeddings(Evidence):
         """Choose what the likelihood of every local view leaves open such that the bound is the highest."""
         views = dict(model.views)
         squares = self._squares(model)
+        expected = {view: self.expect(model, view) for view in self.local}  # before any z is another
         for view, local in self.local.items():
-            views[view] = local.stretch(views[view], self.expect(model, view), squares[view], self._total)
+            views[view] = local.stretch(views[view], expected[view], squares[view], self._total)
         self._settled.clear()
         return replace(model, views=views)
 

@@ -70,9 +70,10 @@ def foretold(model: FAVAE, evidence: Embeddings, encoded: Mapping[str, Encoded],
             x = _columns(model, evidence, encoded, given)[rows]
             made = known.foretold(x, _expected(model.views[target], found.at(rows)))
             view, spread = model.views[target], np.minimum(found.variance[rows], WIDEST)
-            logits = isinstance(view, BernoulliView | CategoricalView)
-            z = Encoded(view.at_logits(made, spread), spread) if logits else Encoded(made, known.variance)
-            found.mean[rows], found.variance[rows] = z.mean, z.variance
+            if isinstance(view, BernoulliView | CategoricalView):
+                found.mean[rows], found.variance[rows] = view.at_logits(made, spread), spread
+            else:
+                found.mean[rows], found.variance[rows] = made, known.variance
     return found
 
 
