@@ -18,7 +18,7 @@ from measure import interleaved, ratio, seconds
 from page import Page, table, write
 
 from favae_cli.factors import Moments, fit, linalg
-from favae_cli.factors.bernoulli import BernoulliEmbedding
+from favae_cli.factors.bernoulli import binary
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.factors.rotation import rotate
 from favae_cli.factors.spectral_start import spectral_start
@@ -78,7 +78,7 @@ def stages(size: int, factors: int, samples: int) -> Stages:
     fixed = Embeddings(arrays, {}, {}, ("a", "b"))
 
     def mixed() -> Embeddings:
-        return Embeddings({"a": arrays["a"]}, {}, {"bits": BernoulliEmbedding(bits)}, ("a", "bits"))
+        return Embeddings({"a": arrays["a"]}, {}, {"bits": binary(bits)}, ("a", "bits"))
 
     both = fit(mixed().moments(), factors, sweeps=SWEEPS)
     return {

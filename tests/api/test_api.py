@@ -397,3 +397,21 @@ def test_samples_unlike_those_of_the_model_are_refused(tables: FAVAE, pictures: 
         tables.score({"numbers": truth["numbers"]})
     with pytest.raises(UserError, match="run: there is no folder"):
         FAVAE.load("/nowhere")
+
+
+def test_levels_of_pandas_are_foretold_and_filled_in_their_order() -> None:
+    rng = np.random.default_rng(0)
+    hidden = rng.standard_normal((200, 1))
+    numbers = hidden @ np.array([[1.0, -1.0, 0.5]]) + 0.2 * rng.standard_normal((200, 3))
+    order = ["none", "mild", "severe"]
+    words = np.array(order)[np.digitize(hidden[:, 0] + 0.2 * rng.standard_normal(200), [-0.5, 0.5])]
+    pain = pd.Series(pd.Categorical(words, categories=order, ordered=True)).where(np.arange(200) % 10 > 0)
+    model = FAVAE(factors=3, device="cpu").fit({"numbers": numbers, "pain": pain})
+    assert model.views_["pain"] == "ordinal"
+    assert [list(part) for part in model.categories_["pain"]] == [order]
+    p = model.predict({"numbers": numbers}, to="pain")["pain"]
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    assert np.mean(np.array(order)[p.argmax(axis=1)] == words) > 0.75
+    assert np.corrcoef(p @ np.arange(3), hidden[:, 0])[0, 1] > 0.9
+    with pytest.raises(UserError, match=r"X\['pain'\]: 'mild' is no number.*ordered Categoricals"):
+        FAVAE(views={"pain": "ordinal"}, device="cpu").fit({"numbers": numbers, "pain": words})

@@ -266,7 +266,7 @@ def test_a_manifest_view_is_known_by_its_name() -> None:
     )
     lines = complaints({"data.views.noto.kind": "picture"}, *overrides)
     assert lines == [
-        "data.views.noto.kind: must be one of 'image', 'binary', 'real', 'categorical', "
+        "data.views.noto.kind: must be one of 'image', 'binary', 'real', 'categorical', 'ordinal', "
         "'counts', 'vector', 'sequence', 'text', got \"picture\""
     ]
 

@@ -114,6 +114,18 @@ def test_categories(run: Callable[..., ViewData]) -> None:
     assert not run({"kind": "categorical", "columns": ["colour"]}).present[4]
 
 
+def test_levels_stand_in_the_order_that_is_given(run: Callable[..., ViewData]) -> None:
+    view = run({"kind": "ordinal", "columns": ["colour"], "levels": ["red", "blue", "pink", "green"]})
+    assert view.columns == ("colour=red", "colour=blue", "colour=pink", "colour=green")
+    assert (view.kind, view.groups) == ("ordinal", (4,))
+    np.testing.assert_array_equal(view.gather(np.array([0, 1])), [[1, 0, 0, 0], [0, 1, 0, 0]])
+    assert run({"kind": "ordinal", "columns": ["grade"]}).columns == ("grade=1", "grade=2", "grade=10")
+    with pytest.raises(UserError, match=r"x\.levels: column 'colour' has 'blue', which is no number; list the levels"):
+        run({"kind": "ordinal", "columns": ["colour"]})
+    with pytest.raises(UserError, match=r"x\.levels: column 'colour' has 'green', which is none of red, blue"):
+        run({"kind": "ordinal", "columns": ["colour"], "levels": ["red", "blue"]})
+
+
 def test_too_many_categories_are_texts(load_manifest: Run, tmp_path: Path) -> None:
     pd.DataFrame({"town": [f"town {i}" for i in range(101)]}).to_csv(tmp_path / "t.csv", index=False)
     message = r"data\.views\.x\.columns: column 'town' of .*t\.csv has 101 categories.*view of kind text"
@@ -413,7 +425,12 @@ def test_categories_without_variation(load_manifest: Run, columns: dict[str, lis
         )
 
     assert load("rare").notes == ("x: no training sample has rare=c",)
-    with pytest.raises(UserError, match=r"data\.views\.x: .*nothing to learn: site \(always site=here\)"):
+    assert load("site").notes == (
+        "x: constant over the 12 training samples: site",
+        "x: no training sample has site=there",
+    )
+    columns["colour"] = ["red"] * ROWS
+    with pytest.raises(UserError, match=r"data\.views\.x: .*nothing to learn: .*site \(always site=here\)"):
         load("site")
     columns["blank"] = [""] * ROWS
     with pytest.raises(UserError, match=r"column 'blank' is empty in every row"):

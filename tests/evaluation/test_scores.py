@@ -117,6 +117,15 @@ def test_categories_are_scored_by_variable() -> None:
     assert next(iter(found)) == "accuracy"
 
 
+def test_levels_are_also_scored_by_how_far_off_they_are() -> None:
+    truth, made = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 3]], np.eye(4)[[0, 3, 2, 2, 3]]
+    truth[2] = np.nan
+    found = score(stored(truth, (4,), kind="ordinal"), truth, made)
+    assert found["level_error"] == pytest.approx((0 + 2 + 1 + 0) / 4)
+    assert found["balanced_accuracy"] == pytest.approx((1 + 0 + 0.5) / 3)
+    assert next(iter(found)) == "accuracy"
+
+
 def test_the_recall_of_a_category_that_does_not_occur_is_unknown() -> None:
     truth = np.array([[1, 0, 0, 1, 0], [1, 0, 0, np.nan, np.nan], [0, 1, 0, 0, 1]])
     made = np.array([[0.6, 0.4, 0, 0.9, 0.1], [0.2, 0.3, 0.5, 0.5, 0.5], [0.1, 0.8, 0.1, 0.7, 0.3]])

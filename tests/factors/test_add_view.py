@@ -11,7 +11,7 @@ from sklearn.metrics import r2_score, roc_auc_score
 
 from favae_cli.factors import FactorModel, fit
 from favae_cli.factors.add_view import NewView, extend
-from favae_cli.factors.bernoulli import BernoulliEmbedding
+from favae_cli.factors.bernoulli import binary
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.factors.inference import LocalEmbedding
 from favae_cli.factors.real import RealEmbedding
@@ -87,9 +87,9 @@ def test_real_columns_with_holes_join(arrays: dict[str, np.ndarray], old: Factor
 @pytest.mark.slow
 def test_binary_columns_join(arrays: dict[str, np.ndarray], old: FactorModel) -> None:
     labels = (arrays["c"] > np.median(arrays["c"], axis=0)).astype(float)
-    local = BernoulliEmbedding(labels[TRAIN])
+    local = binary(labels[TRAIN])
     extended = extend(old, "c", evidence(arrays, "ab", TRAIN), NewView(local.mean, local.variance, local))
-    local = BernoulliEmbedding(labels[TRAIN])
+    local = binary(labels[TRAIN])
     with_labels = evidence(arrays, "ab", TRAIN, {"c": local})
     joint = fit(with_labels.moments(), 10, local=with_labels)
     given = evidence(arrays, "ab", TEST)

@@ -1,4 +1,4 @@
-"""Binary views: the Jaakkola-Jordan bound, its fixed point, and planted logistic models."""
+"""Binary views: what a bound with one curvature finds of planted logistic models, and what it foretells."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.special import expit, log_expit
+from scipy.special import expit
 from scipy.stats import norm
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.metrics import r2_score, roc_auc_score
 
-from favae_cli.factors import FactorModel, bernoulli, fit
-from favae_cli.factors.bernoulli import BernoulliEmbedding, curvature, probability
-from favae_cli.factors.bound import bound_terms
+from favae_cli.factors import FactorModel, fit
+from favae_cli.factors.bernoulli import binary, probability
 from favae_cli.factors.embeddings import Embeddings
-from favae_cli.factors.missing_entries import CHUNK
-from favae_cli.factors.updates import update_latents
+from favae_cli.factors.real import RealEmbedding
 
 if TYPE_CHECKING:
     from tests.factors.conftest import Plant
@@ -31,34 +29,6 @@ def gaussian_mean(function: Callable[[np.ndarray], np.ndarray], mean: float, var
     spread = np.sqrt(variance)
     limits = mean - 10 * spread, mean + 10 * spread
     return quad(lambda z: function(z) * norm.pdf(z, mean, spread), *limits, points=[0.0], epsabs=1e-10)[0]
-
-
-def test_curvature_is_smooth_through_zero() -> None:
-    assert curvature(np.array(0.0)) == 0.125
-    xi = np.array([1e-6, 9e-5, 1.1e-4, 0.5, 3.0, 40.0])
-    np.testing.assert_allclose(curvature(xi), np.tanh(xi / 2) / (4 * xi), rtol=1e-9)
-    np.testing.assert_array_equal(curvature(-xi), curvature(xi))
-
-
-@pytest.mark.parametrize("label", [0.0, 1.0])
-@pytest.mark.parametrize(("mean", "variance"), [(0.0, 1.0), (2.0, 0.3), (-1.5, 4.0), (5.0, 0.01)])
-def test_likelihood_term_is_a_lower_bound(label: float, mean: float, variance: float) -> None:
-    embedding = BernoulliEmbedding(np.array([[label]]))
-    embedding.mean[:], embedding.variance[:] = mean, variance
-    true = gaussian_mean(lambda z: log_expit((2 * label - 1) * z), mean, variance)
-    bound = embedding.log_likelihood()
-    assert bound <= true
-    assert bound == pytest.approx(true, abs=0.15 * variance)
-
-
-def test_missing_entries_follow_the_prior_and_count_nothing() -> None:
-    embedding = BernoulliEmbedding(np.array([[1.0, np.nan]]))
-    embedding.update(np.array([0]), np.array([[0.5, -2.0]]), precision=4.0)
-    assert embedding.mean[0, 1] == -2.0
-    assert embedding.variance[0, 1] == 0.25
-    alone = BernoulliEmbedding(np.array([[1.0]]))
-    alone.update(np.array([0]), np.array([[0.5]]), precision=4.0)
-    assert embedding.log_likelihood() == alone.log_likelihood()
 
 
 @pytest.mark.parametrize(("mean", "variance"), [(0.0, 1.0), (1.5, 0.2), (-3.0, 5.0), (0.7, 1e-12)])
@@ -85,7 +55,7 @@ def labelled(seed: int, factors: int = 5, labels: int = 3) -> tuple[np.ndarray, 
 
 
 def fitted(z: np.ndarray, labels: np.ndarray, **options: Any) -> tuple[FactorModel, Embeddings]:
-    embeddings = Embeddings({"z": z}, {}, {"labels": BernoulliEmbedding(labels)}, ("z", "labels"))
+    embeddings = Embeddings({"z": z}, {}, {"labels": binary(labels)}, ("z", "labels"))
     return fit(embeddings.moments(), 20, local=embeddings, **options), embeddings
 
 
@@ -115,17 +85,12 @@ def test_settled_embeddings_are_at_their_fixed_point() -> None:
     z, labels = labelled(0)
     labels[::3, 0] = np.nan
     model, _ = fitted(z[TRAIN], labels[TRAIN], sweeps=30)
-    fresh = BernoulliEmbedding(labels[TEST])
+    fresh = binary(labels[TEST])
     embeddings = Embeddings({"z": z[TEST]}, {}, {"labels": fresh}, ("z", "labels"))
-    embeddings.settle(model, tolerance=1e-11)
-    latent = embeddings.latents(model)
-    view = model.views["labels"]
+    embeddings.settle(model, tolerance=1e-11, steps=2000)
+    eta = embeddings.expect(model, "labels")
     seen = ~np.isnan(fresh.x)
-    xi = np.sqrt(fresh.mean**2 + fresh.variance)
-    variance = 1 / (view.tau + 2 * curvature(xi) * seen)
-    pull = np.where(seen, fresh.x - 0.5, 0.0) + view.tau * (latent @ view.weights.T + view.bias)
-    np.testing.assert_allclose(fresh.variance, variance, atol=1e-9)
-    np.testing.assert_allclose(fresh.mean, variance * pull, atol=1e-9)
+    np.testing.assert_allclose(fresh.mean, eta + 4 * np.where(seen, np.nan_to_num(fresh.x) - expit(eta), 0), atol=1e-8)
 
 
 def test_labels_alone_settle_to_the_side_they_say() -> None:
@@ -133,47 +98,64 @@ def test_labels_alone_settle_to_the_side_they_say() -> None:
     z, labels = labelled(1)
     model, _ = fitted(z[TRAIN], labels[TRAIN], sweeps=60)
     asked = np.array([[1.0, np.nan, 0.0], [0.0, np.nan, 1.0]])
-    embeddings = Embeddings({}, {}, {"labels": BernoulliEmbedding(asked)}, ("labels",))
+    embeddings = Embeddings({}, {}, {"labels": binary(asked)}, ("labels",))
     embeddings.settle(model)
     chance = probability(*embeddings.predict(model, "labels"))
     assert chance[0, 0] > 0.5 > chance[1, 0]
     assert chance[1, 2] > 0.5 > chance[0, 2]
 
 
-def test_stretch_gains_exactly_what_the_bound_gains() -> None:
-    """What z, W, b and tau say of each other stays; only the likelihood and the priors' KL may change."""
-    z, labels = labelled(2)
-    labels[::4, 1] = np.nan
-    model, embeddings = fitted(z[TRAIN], labels[TRAIN], sweeps=8, rotate_every=0, prune=False)
-
-    def terms(model: FactorModel) -> dict[str, float]:
-        latents = update_latents(model, embeddings.moments())
-        return bound_terms(model, latents) | {"x": embeddings.local["labels"].log_likelihood()}
-
-    before = terms(model)
-    stretched = embeddings.stretch(model)
-    after = terms(stretched)
-    gained = {name: after[name] - before[name] for name in before}
-    likelihood_and_priors = ("x", "b/labels", "alpha/labels", "tau/labels")
-    promised = sum(gained[name] for name in likelihood_and_priors)
-    assert promised > 0.1
-    assert sum(gained.values()) == pytest.approx(promised, abs=1e-6)
+def rare(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two factors behind 80 columns, one in ten of whose entries is 1, and behind eight of numbers."""
+    rng = np.random.default_rng(seed)
+    latent = rng.standard_normal((count + 400, 2))
+    logits = latent @ (1.2 * rng.standard_normal((2, 80))) - 3
+    numbers = latent @ rng.standard_normal((2, 8)) + 0.4 * rng.standard_normal((len(latent), 8))
+    return (rng.random(logits.shape) < expit(logits)).astype(float), numbers
 
 
-def test_stretch_finds_the_best_scale() -> None:
-    z, labels = labelled(2)
-    model, embeddings = fitted(z[TRAIN], labels[TRAIN], sweeps=8, rotate_every=0, prune=False)
-    once = embeddings.stretch(model)
-    again = embeddings.stretch(once)
-    assert once.views["labels"].tau != pytest.approx(model.views["labels"].tau, rel=0.02)
-    assert again.views["labels"].tau == pytest.approx(once.views["labels"].tau, rel=5e-3)
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_rare_columns_tell_of_the_factors_and_keep_their_rate(seed: int) -> None:
+    labels, numbers = rare(seed, 100)
+    train, new = slice(100), slice(100, None)
+    centre = np.log((labels[train].sum(axis=0) + 0.5) / ((1 - labels[train]).sum(axis=0) + 0.5))
+    local = {"labels": binary(labels[train], centre), "numbers": RealEmbedding(numbers[train])}
+    evidence = Embeddings({}, {}, local, ("labels", "numbers"))
+    model = fit(evidence.moments(), 8, local=evidence)
+
+    given = Embeddings({}, {}, {"labels": binary(labels[new], centre)}, ("labels",))
+    given.settle(model)
+    found, truth = given.expect(model, "numbers") / local["numbers"].scale, numbers[new]
+    ridge = RidgeCV(np.logspace(-1, 4, 20)).fit(labels[train], numbers[train]).predict(labels[new])
+    assert r2_score(truth, found) > r2_score(truth, ridge)
+
+    scaled = numbers[new] * local["numbers"].scale
+    given = Embeddings({}, {}, {"numbers": RealEmbedding(scaled)}, ("numbers",))
+    mean, variance = given.predict(model, "labels")
+    chance = probability(centre + mean, variance)
+    rates = labels[train].mean(axis=0)
+    assert chance.mean() == pytest.approx(rates.mean(), abs=0.012)
+    assert np.square(chance - labels[new]).mean() < 0.9 * np.square(rates - labels[new]).mean()
+
+
+def test_a_column_without_a_single_one_is_foretold_as_rare() -> None:
+    labels, _ = rare(0, 100)
+    labels = labels[:100, :20]
+    labels[:, 3] = 0
+    centre = np.log((labels.sum(axis=0) + 0.5) / ((1 - labels).sum(axis=0) + 0.5))
+    local = binary(labels, centre)
+    evidence = Embeddings({}, {}, {"labels": local}, ("labels",))
+    model = fit(evidence.moments(), 3, local=evidence, sweeps=60)
+    mean, variance = evidence.predict(model, "labels")
+    chance = probability(centre + mean, variance)
+    assert 0 < chance[:, 3].mean() < 0.01
 
 
 def test_samples_without_labels_or_without_z_are_kept_apart() -> None:
     z, labels = labelled(0)
     z, labels = z[:30].copy(), labels[:30].copy()
     z[:10], labels[10:20] = np.nan, np.nan
-    embeddings = Embeddings({"z": z}, {}, {"labels": BernoulliEmbedding(labels)}, ("z", "labels"))
+    embeddings = Embeddings({"z": z}, {}, {"labels": binary(labels)}, ("z", "labels"))
     counts = {pattern: sums.count for pattern, sums in embeddings.moments().patterns.items()}
     assert counts == {("labels",): 10, ("z",): 10, ("z", "labels"): 10}
 
@@ -214,16 +196,3 @@ def test_prediction_for_every_sample_is_that_of_its_pattern(plant: Plant) -> Non
     found = Embeddings(arrays, {}, {}, ("a", "b", "c")).predict(model, "b")
     for whole, single in zip(found, expected, strict=True):
         np.testing.assert_allclose(whole[[row]], single, atol=1e-12)
-
-
-def test_how_many_samples_are_solved_for_at_a_time_does_not_change_a_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(0)
-    x, prior, coupling = 1.0 * (rng.random((50, 3)) < 0.4), rng.standard_normal((50, 3)), 0.2 * np.eye(3) + 0.1
-    found = []
-    for numbers in (CHUNK, 4 * coupling.size):
-        monkeypatch.setattr(bernoulli, "CHUNK", numbers)
-        embedding = BernoulliEmbedding(x)
-        embedding.update(np.arange(1, 50), prior[1:], 1.5, coupling)
-        found.append(embedding.mean)
-    whole, parts = found
-    np.testing.assert_array_equal(whole, parts)

@@ -10,9 +10,11 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from favae_cli.factors import FactorModel, fit
-from favae_cli.factors.bernoulli import BernoulliEmbedding
+from favae_cli.factors.bernoulli import binary
+from favae_cli.factors.categorical import Softmax, contrasts
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.factors.inference import LocalEmbedding
+from favae_cli.factors.pseudo_data import PseudoData
 from favae_cli.factors.real import RealEmbedding
 
 SIZES = {"quiet": 15, "noisy": 12, "table": 12, "bits": 10, "kinds": 8}
@@ -20,8 +22,8 @@ NOISE = {"quiet": 0.3, "noisy": 1.0, "table": 0.5}
 CATEGORIES = 4  # of each variable of `kinds`
 LOCAL: dict[str, Callable[[np.ndarray], LocalEmbedding]] = {
     "table": RealEmbedding,
-    "bits": BernoulliEmbedding,
-    "kinds": BernoulliEmbedding,
+    "bits": binary,
+    "kinds": lambda x: PseudoData(x, Softmax((CATEGORIES, CATEGORIES), np.zeros(x.shape[1]))),
 }
 USAGE = np.array(  # factors by views
     [
@@ -58,7 +60,8 @@ def planted(seed: int) -> Planted:
             arrays[view] = (rng.logistic(size=signal.shape) < 2 * signal).astype(float)
         elif view == "kinds":
             blocks = (2 * signal + rng.gumbel(size=signal.shape)).reshape(len(latent), -1, CATEGORIES)
-            arrays[view] = (blocks == blocks.max(axis=2, keepdims=True)).reshape(signal.shape).astype(float)
+            chosen = (blocks == blocks.max(axis=2, keepdims=True)).astype(float)
+            arrays[view] = (chosen @ contrasts(CATEGORIES)).reshape(len(latent), -1)
         else:
             arrays[view] = signal + NOISE[view] * rng.standard_normal(signal.shape)
     complete = {view: table[:TRAIN] for view, table in arrays.items()}

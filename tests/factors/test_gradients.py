@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 import torch
 from torch.distributions import Distribution, Gamma, MultivariateNormal, Normal, kl_divergence
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import log_softmax, logsigmoid
 
 from favae_cli.factors import FactorModel, fit
-from favae_cli.factors.bernoulli import BernoulliEmbedding
+from favae_cli.factors import Gamma as GammaBelief
+from favae_cli.factors.bernoulli import Bernoulli
 from favae_cli.factors.bound import bound_terms
+from favae_cli.factors.categorical import Softmax, contrasts
 from favae_cli.factors.embeddings import Embeddings
-from favae_cli.factors.inference import LocalEmbedding
+from favae_cli.factors.ordinal import CumulativeLogit
+from favae_cli.factors.pseudo_data import PseudoData
 from favae_cli.factors.real import RealEmbedding
 from favae_cli.factors.updates import update_ard, update_bias, update_latents, update_noise, update_weights
 
@@ -25,27 +28,42 @@ if TYPE_CHECKING:
     from tests.factors.conftest import Hold, Plant
 
 Blocks = dict[str, torch.Tensor]
-VIEWS = ("a", "b", "x", "r")
-LOCAL = ("x", "r")
+PSEUDO = {"x": 0.25, "c": 0.5, "o": 0.5}  # curvatures of the views with a bound on their likelihood
+LOCAL = (*PSEUDO, "r")
+VIEWS = ("a", "b", *LOCAL)
+CENTRES = {"x": np.array([-0.4, 0.7]), "c": np.array([0.3, -0.2, 0.5])}
+CUTS = [np.array([-1.0, 0.2, 0.9]), np.array([-0.3, 0.8])]
+CATEGORIES = (3, 2)
 LOG_TWO_PI = math.log(2 * math.pi)
 SAMPLES = 10
 COPIES = {"b": 0.5, "x": 3.0}
 
 
 class Problem:
-    """A few samples of an observed, an uncertain, a bernoulli and a real view, and a model far from converged."""
+    """A few samples of a view of each kind, observed, uncertain and inferred, and a model far from converged."""
 
     def __init__(self, plant: Plant, missing: float, copies: dict[str, float]) -> None:
         self.copies = copies
         rng = np.random.default_rng(3)
-        arrays = plant(5, SAMPLES, {"a": 4, "b": 3, "x": 2, "r": 3}, 3, missing).arrays
-        binary = np.where(np.isnan(arrays["x"]), np.nan, arrays["x"] > 0.3)
-        binary[rng.random(binary.shape) < missing] = np.nan
-        real = np.where(rng.random(arrays["r"].shape) < missing, np.nan, arrays["r"])
-        self.arrays = {"a": arrays["a"], "b": arrays["b"], "x": binary, "r": real}
+        arrays = plant(5, SAMPLES, {"a": 4, "b": 3, "x": 2, "c": 3, "o": 2, "r": 3}, 3, missing).arrays
+        gaps = {view: rng.random(arrays[view].shape) < missing for view in LOCAL}
+        gaps["c"][:, 1] = gaps["c"][:, 0]  # of one variable
+        binary = np.where(np.isnan(arrays["x"]) | gaps["x"], np.nan, arrays["x"] > 0.3)
+        kinds = np.digitize(arrays["c"][:, 0], [-0.5, 0.5]), np.digitize(arrays["c"][:, 1], [0.0])
+        turned = [np.eye(size)[kind] @ contrasts(size) for kind, size in zip(kinds, CATEGORIES, strict=True)]
+        sorts = np.where(np.isnan(arrays["c"]) | gaps["c"], np.nan, np.concatenate(turned, axis=1))
+        levels = np.stack([np.digitize(arrays["o"][:, column], CUTS[column]) for column in range(2)], axis=1)
+        levels = np.where(np.isnan(arrays["o"]) | gaps["o"], np.nan, levels)
+        real = np.where(gaps["r"], np.nan, arrays["r"])
+        self.arrays = {"a": arrays["a"], "b": arrays["b"], "x": binary, "c": sorts, "o": levels, "r": real}
         self.variances = {"a": np.zeros((SAMPLES, 4)), "b": rng.uniform(0.1, 1.0, (SAMPLES, 3))}
         self.present = {view: ~np.isnan(array).all(axis=1) for view, array in self.arrays.items()}
-        self.local: dict[str, LocalEmbedding] = {"x": BernoulliEmbedding(binary), "r": RealEmbedding(real)}
+        self.local: dict[str, RealEmbedding] = {
+            "x": PseudoData(binary, Bernoulli(CENTRES["x"])),
+            "c": PseudoData(sorts, Softmax(CATEGORIES, CENTRES["c"])),
+            "o": PseudoData(levels, CumulativeLogit(CUTS)),
+            "r": RealEmbedding(real),
+        }
         fixed = {view: arrays[view] for view in ("a", "b")}
         self.embeddings = Embeddings(fixed, {"b": self.variances["b"]}, self.local, VIEWS)
         self.model = fit(
@@ -69,9 +87,9 @@ class Problem:
                 f"b variance {name}": view.bias_var,
                 f"alpha shape {name}": np.full(model.factors, view.ard.shape),
                 f"alpha rate {name}": view.ard.rate,
-                f"tau shape {name}": view.noise.shape,
-                f"tau rate {name}": view.noise.rate,
             }
+            if isinstance(view.noise, GammaBelief):
+                blocks |= {f"tau shape {name}": view.noise.shape, f"tau rate {name}": view.noise.rate}
         return _tensors(blocks)
 
     def latents(self, model: FactorModel) -> Blocks:
@@ -88,14 +106,21 @@ class Problem:
         return _tensors(
             {f"z mean {view}": self.local[view].mean for view in LOCAL}
             | {f"z variance {view}": self.local[view].variance for view in LOCAL}
+            | {f"touch {view}": np.where(np.isnan(self.arrays[view]), 0, self.touch(view)) for view in PSEUDO}
         )
+
+    def touch(self, view: str) -> np.ndarray:
+        """(N, D) where the bound touches the likelihood."""
+        local = self.local[view]
+        assert isinstance(local, PseudoData)
+        return local.touch
 
     def free(self, view: str) -> torch.Tensor:
         """(N, D) which entries are missing though the sample has the view."""
         return torch.tensor(np.isnan(self.arrays[view]) & self.present[view][:, None])
 
     def bound(self, q: Blocks) -> torch.Tensor:
-        """E log p(x, z, g, W, b, alpha, tau) + H[q], with the Jaakkola-Jordan bound for p(x | z)."""
+        """E log p(x, z, g, W, b, alpha, tau) + H[q], with the quadratic bound for log p(x | eta)."""
         total = -sum(_parameters_kl(q, view) for view in VIEWS)
         g = q["g mean"]
         prior = MultivariateNormal(torch.zeros_like(g[0]), torch.eye(g.shape[1], dtype=g.dtype))
@@ -115,40 +140,72 @@ class Problem:
             variance = torch.tensor(self.variances[view][sample])
         g, spread = q["g mean"][sample], q["g covariance"][sample]
         weights, covariance = q[f"W mean {view}"], q[f"W covariance {view}"]
-        shape, rate = q[f"tau shape {view}"], q[f"tau rate {view}"]
-        square = (mean - weights @ g - q[f"b mean {view}"]) ** 2 + variance + q[f"b variance {view}"]
+        expected = weights @ g + q[f"b mean {view}"]
+        unsure = q[f"b variance {view}"] + g @ covariance @ g + torch.trace(covariance @ spread)
         beyond = weights - q[f"z slope {view}"] * self.free(view)[sample, :, None] if view in LOCAL else weights
-        square = square + torch.diagonal(beyond @ spread @ beyond.T)
-        square = square + g @ covariance @ g + torch.trace(covariance @ spread)
-        log_density = torch.digamma(shape) - torch.log(rate) - LOG_TWO_PI - shape / rate * square
-        total = 0.5 * log_density.sum()
+        unsure = unsure + torch.diagonal(beyond @ spread @ beyond.T)
+        square = (mean - expected) ** 2 + variance + unsure
+        if view in PSEUDO:
+            tau = torch.tensor(PSEUDO[view], dtype=torch.float64)
+            log_tau = tau.log()
+        else:
+            shape, rate = q[f"tau shape {view}"], q[f"tau rate {view}"]
+            tau, log_tau = shape / rate, torch.digamma(shape) - torch.log(rate)
+        log_density = 0.5 * (log_tau - LOG_TWO_PI - tau * square)
         if view != "a":
             uncertain = variance > 0
-            total = total + Normal(mean[uncertain], variance[uncertain].sqrt()).entropy().sum()
+            log_density = log_density + Normal(0.0, torch.where(uncertain, variance, 1.0).sqrt()).entropy() * uncertain
+        if view not in PSEUDO:
+            return log_density.sum()
+        seen = torch.tensor(~np.isnan(self.arrays[view][sample]))
+        touch = q[f"touch {view}"][sample]
+        touch = touch if touch.requires_grad else touch.clone().requires_grad_()
+        at = self._log_likelihood(view, sample, touch)
+        (slope,) = torch.autograd.grad(at, touch, create_graph=True)
+        apart = expected - touch
+        bound = at + ((slope * apart - 0.5 * tau * (apart**2 + unsure)) * seen).sum()
+        return bound + (log_density * ~seen).sum()
+
+    def _log_likelihood(self, view: str, sample: int, eta: torch.Tensor) -> torch.Tensor:
+        """log p(x | eta) of the entries that are seen of one sample."""
+        x = self.arrays[view][sample]
+        terms = [0 * eta.sum()]
         if view == "x":
-            seen = torch.tensor(~np.isnan(self.arrays["x"][sample]))
-            label = torch.tensor(np.nan_to_num(self.arrays["x"][sample]))
-            xi = q["xi"][sample]
-            curved = torch.tanh(xi / 2) / (4 * xi) * (mean**2 + variance - xi**2)
-            total = total + ((logsigmoid(xi) + (label - 0.5) * mean - xi / 2 - curved) * seen).sum()
-        return total
+            logits = eta + torch.tensor(CENTRES["x"])
+            terms += [logsigmoid(logits[d] if x[d] else -logits[d]) for d in range(2) if not np.isnan(x[d])]
+        if view == "c":
+            start = 0
+            for size in CATEGORIES:
+                own, basis = slice(start, start + size - 1), contrasts(size)
+                if not np.isnan(x[own]).any():
+                    logits = torch.tensor(basis) @ (eta[own] + torch.tensor(CENTRES["c"][own]))
+                    terms.append(log_softmax(logits, 0)[int(np.argmax(basis @ x[own]))])
+                start += size - 1
+        if view == "o":
+            for column, cuts in enumerate(CUTS):
+                if not np.isnan(level := x[column]):
+                    up_to = torch.sigmoid(torch.tensor([-math.inf, *cuts, math.inf], dtype=torch.float64) - eta[column])
+                    terms.append(torch.log(up_to[int(level) + 1] - up_to[int(level)]))
+        return torch.stack(terms).sum()
 
 
 def _parameters_kl(q: Blocks, view: str) -> torch.Tensor:
     """KL of W, alpha, tau and b; a0 = b0 = 1e-6."""
     tiny = torch.tensor(1e-6, dtype=torch.float64)
     alpha = Gamma(q[f"alpha shape {view}"], q[f"alpha rate {view}"])
-    tau = Gamma(q[f"tau shape {view}"], q[f"tau rate {view}"])
     bias = Normal(q[f"b mean {view}"], q[f"b variance {view}"].sqrt())
+    beliefs = [kl_divergence(alpha, Gamma(tiny, tiny)).sum()]
+    if view not in PSEUDO:
+        beliefs.append(kl_divergence(Gamma(q[f"tau shape {view}"], q[f"tau rate {view}"]), Gamma(tiny, tiny)))
+    width = (10.0 if view in PSEUDO else 1.0) * torch.ones_like(bias.loc)
     mean, covariance = q[f"W mean {view}"], q[f"W covariance {view}"]
     mean_log = torch.digamma(alpha.concentration) - torch.log(alpha.rate)
     log_prior = 0.5 * (mean_log - LOG_TWO_PI - alpha.mean * (mean**2 + torch.diagonal(covariance)))
     return (
         -log_prior.sum()
         - MultivariateNormal(mean, covariance).entropy().sum()
-        + kl_divergence(alpha, Gamma(tiny, tiny)).sum()
-        + kl_divergence(tau, Gamma(tiny, tiny))
-        + kl_divergence(bias, Normal(torch.zeros_like(bias.loc), torch.ones_like(bias.loc))).sum()
+        + torch.stack(beliefs).sum()
+        + kl_divergence(bias, Normal(torch.zeros_like(bias.loc), width)).sum()
     )
 
 
@@ -156,16 +213,12 @@ def _tensors(blocks: Mapping[str, np.ndarray | float]) -> Blocks:
     return {name: torch.tensor(value, dtype=torch.float64) for name, value in blocks.items()}
 
 
-def _best_xi(embedded: Blocks) -> Blocks:
-    return {"xi": torch.sqrt(embedded["z mean x"] ** 2 + embedded["z variance x"])}
-
-
 def updates(problem: Problem) -> Iterator[tuple[list[str], Blocks]]:
     """The blocks that each closed-form update changes, and q right after it."""
     model, embedded = problem.model, problem.embedded()
     latents = update_latents(model, problem.embeddings.moments(model))
-    q = problem.parameters(model) | problem.latents(model) | embedded | _best_xi(embedded)
-    yield ["xi", "g mean", "g covariance", "z slope x", "z slope r"], q
+    q = problem.parameters(model) | problem.latents(model) | embedded
+    yield ["g mean", "g covariance", *(f"z slope {view}" for view in LOCAL)], q
     for name in VIEWS:
         view, sums = model.views[name], latents.views[name]
         for blocks, update in (
@@ -176,17 +229,17 @@ def updates(problem: Problem) -> Iterator[tuple[list[str], Blocks]]:
         ):
             view = update(view)
             updated = problem.parameters(replace(model, views=model.views | {name: view}))
-            yield [f"{block} {name}" for block in blocks], q | updated
+            yield [f"{block} {name}" for block in blocks if f"{block} {name}" in q], q | updated
     problem.embeddings.settle(model, tolerance=1e-14, steps=2000)
     embedded = problem.embedded()
-    yield [*embedded, "xi", "g mean"], q | embedded | problem.latents(model) | _best_xi(embedded)
+    yield [*embedded, "g mean"], q | embedded | problem.latents(model)
 
 
 def _gradient_size(problem: Problem, q: Blocks, block: str, at: torch.Tensor) -> float:
     variable = at.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(problem.bound(q | {block: variable}), variable)
-    if block in ("z mean r", "z variance r"):
-        gradient = gradient[problem.free("r")]  # what is seen is no choice of q
+    if block.startswith(("z mean", "z variance")):
+        gradient = gradient[problem.free(block[-1])]  # what is seen is no choice of q
     return float(gradient.norm())
 
 
@@ -223,7 +276,7 @@ def test_gradient_vanishes_after_each_update(problem: Problem) -> None:
     for blocks, q in updates(problem):
         for block in blocks:
             beside = _gradient_size(problem, q, block, q[block] * 1.01)
-            if block in ("z slope x", "z slope r", "z mean r", "z variance r") and not problem.free(block[-1]).any():
+            if block.startswith("z ") and not problem.free(block[-1]).any():
                 assert beside == 0  # without holes there is nothing to choose
             else:
                 assert _gradient_size(problem, q, block, q[block]) < 1e-9 * beside, block
@@ -233,8 +286,11 @@ def test_gradient_vanishes_after_each_update(problem: Problem) -> None:
 
 def test_engine_bound_is_the_written_out_bound(problem: Problem) -> None:
     embedded = problem.embedded()
-    q = problem.parameters(problem.model) | problem.latents(problem.model) | embedded | _best_xi(embedded)
+    q = problem.parameters(problem.model) | problem.latents(problem.model) | embedded
     latents = update_latents(problem.model, problem.embeddings.moments(problem.model))
-    likelihood = problem.copies.get("x", 1.0) * problem.local["x"].log_likelihood()
+    likelihood = sum(problem.copies.get(view, 1.0) * problem.local[view].log_likelihood() for view in PSEUDO)
+    local = problem.local["o"]
+    assert isinstance(local, PseudoData)
+    likelihood -= local.likelihood.log_prior()  # of the thresholds, which are held here
     engine = sum(bound_terms(problem.model, latents).values()) + likelihood
-    assert engine == pytest.approx(float(problem.bound(q)), rel=1e-10)
+    assert engine == pytest.approx(float(problem.bound(q).detach()), rel=1e-10)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from favae_cli.factors import FactorModel, Moments, fit
-from favae_cli.factors.bernoulli import BernoulliEmbedding
+from favae_cli.factors.bernoulli import binary
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.factors.inference import LocalEmbedding
 from favae_cli.factors.real import RealEmbedding
@@ -37,7 +37,7 @@ def inferred(plant: Plant, missing: float) -> Embeddings:
     arrays, rng = plant(0, 24, SIZES, 3, missing).arrays, np.random.default_rng(1)
     real, bits = arrays["a"], np.where(np.isnan(arrays["b"]), np.nan, arrays["b"] > 0)
     real[rng.random(real.shape) < missing / 5] = np.nan
-    local: dict[str, LocalEmbedding] = {"a": RealEmbedding(real), "b": BernoulliEmbedding(bits)}
+    local: dict[str, LocalEmbedding] = {"a": RealEmbedding(real), "b": binary(bits)}
     return Embeddings({"c": arrays["c"]}, {}, local, tuple(SIZES))
 
 

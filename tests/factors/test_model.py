@@ -181,23 +181,6 @@ def test_one_view_predicts_the_other(fitted: Fitted) -> None:
     assert (error / variance).mean() == pytest.approx(1.0, abs=0.05)
 
 
-@pytest.mark.parametrize("scale", [0.2, 3.0])
-def test_rescaled_beliefs_are_those_about_the_scaled_embedding(fitted: Fitted, scale: float) -> None:
-    model, arrays = fitted
-    scaled = replace(model, views=model.views | {"a": model.views["a"].rescaled(scale)})
-    before = model.posterior(arrays)
-    after = scaled.posterior(arrays | {"a": scale * arrays["a"]})
-    for old, new in zip(before, after, strict=True):
-        np.testing.assert_allclose(new, old, atol=1e-10)
-    for view, factor in (("a", scale), ("b", 1.0)):
-        mean, variance = model.predict(view, *before)
-        scaled_mean, scaled_variance = scaled.predict(view, *after)
-        np.testing.assert_allclose(scaled_mean, factor * mean, atol=1e-9)
-        np.testing.assert_allclose(scaled_variance, factor**2 * variance, rtol=1e-9)
-    for name in ("relevance", "active"):
-        np.testing.assert_allclose(getattr(scaled, name)["a"], getattr(model, name)["a"], rtol=1e-12)
-
-
 def test_selected_factors_keep_their_place_in_every_view(fitted: Fitted) -> None:
     model, arrays = fitted
     chosen = np.array([2, 0])

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from favae_cli.factors import FactorModel, fit
-from favae_cli.factors.bernoulli import BernoulliEmbedding
+from favae_cli.factors.bernoulli import binary
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.factors.inference import LocalEmbedding
 from favae_cli.factors.real import RealEmbedding
@@ -134,7 +134,7 @@ def test_intervals_beside_binary_columns_cover_what_they_say(columns: tuple[int,
     x = latent @ weights.T + 0.5 * rng.standard_normal((500, columns[0]))
     bits = (rng.random((500, columns[1])) < 1 / (1 + np.exp(-latent @ logits.T))).astype(float)
     holes, some = with_holes(x, 0.2, 1), with_holes(bits, 0.2, 2)
-    evidence = Embeddings({}, {}, {"x": RealEmbedding(holes), "bits": BernoulliEmbedding(some)}, ("x", "bits"))
+    evidence = Embeddings({}, {}, {"x": RealEmbedding(holes), "bits": binary(some)}, ("x", "bits"))
     model = fit(evidence.moments(), 20, 0, local=evidence, sweeps=80)
     evidence.settle(model)
     mean, variance = evidence.predict(model, "x")
@@ -172,7 +172,7 @@ def test_moments_follow_every_update_and_stretch_though_settled_samples_are_not_
     holes = with_holes(planted(6, 60, np.full(4, 0.5)), 0.1, 7)
     bits = (rng.random((60, 2)) < 0.5).astype(float)
     bits[:40] = np.nan
-    local: dict[str, LocalEmbedding] = {"x": RealEmbedding(holes), "bits": BernoulliEmbedding(bits)}
+    local: dict[str, LocalEmbedding] = {"x": RealEmbedding(holes), "bits": binary(bits)}
     evidence = Embeddings({"z": z}, {}, local, ("z", "x", "bits"))
     model = fit(evidence.moments(), 3, 0, sweeps=5)
     before = local["x"].mean.copy()
@@ -226,7 +226,7 @@ def test_the_numbers_do_not_hang_on_the_order_that_a_set_of_views_has() -> None:
     found = []
     for places in ((1, 2), (2, 1)):
         names = tuple(Named(name, place) for name, place in zip(("numbers", "labels"), places, strict=True))
-        local = (RealEmbedding(with_holes(x, 0.2, 0)), BernoulliEmbedding(x[:, :5] > 0))
+        local = (RealEmbedding(with_holes(x, 0.2, 0)), binary(x[:, :5] > 0))
         evidence = Embeddings({}, {}, dict[str, LocalEmbedding](zip(names, local, strict=True)), names)
         model = fit(evidence.moments(), 4, local=evidence, sweeps=30)
         found.append([view.weights for view in model.views.values()])

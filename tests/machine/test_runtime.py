@@ -14,8 +14,9 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from favae_cli.common.errors import UserError
 from favae_cli.config.views import ConvArch
 from favae_cli.factors import FactorModel, fit, moments
-from favae_cli.factors.bernoulli import BernoulliEmbedding
+from favae_cli.factors.bernoulli import binary
 from favae_cli.factors.embeddings import Embeddings
+from favae_cli.factors.pseudo_data import PseudoData
 from favae_cli.machine import runtime
 from favae_cli.machine.world import World
 from favae_cli.nets import build
@@ -133,14 +134,14 @@ def test_prepare_sets_the_threads_of_torch_and_of_every_blas() -> None:
 @pytest.mark.usefixtures("threads_as_before")
 def test_the_engine_takes_one_thread_whatever_the_run_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[set[int]] = []
-    for owner, name in ((moments, "sums"), (FactorModel, "precision"), (BernoulliEmbedding, "update")):
+    for owner, name in ((moments, "sums"), (FactorModel, "precision"), (PseudoData, "update")):
         work = getattr(owner, name)
         monkeypatch.setattr(owner, name, lambda *given, work=work: seen.append(blas_threads()) or work(*given))
     runtime.use_threads(2)
     z = {name: np.random.default_rng(0).standard_normal((20, 3)) for name in "ab"}
     model = fit(moments.Moments.from_arrays(z), 2, sweeps=2)
     model.posterior(z)
-    evidence = Embeddings({"a": z["a"]}, {}, {"b": BernoulliEmbedding(1.0 * (z["b"] > 0))}, ("a", "b"))
+    evidence = Embeddings({"a": z["a"]}, {}, {"b": binary(1.0 * (z["b"] > 0))}, ("a", "b"))
     evidence.moments()
     evidence.settle(model)
     evidence.expect(model, "b")

@@ -124,6 +124,13 @@ def test_factors_and_priors_come_back(
     assert np.array_equal(before, after)
 
 
+def test_a_run_of_an_earlier_likelihood_is_refused_in_one_line(make_model: MakeModel) -> None:
+    tensors = pack(make_model(), {}, {})
+    del tensors["networks/of_attributes.intercepts.values"]
+    with pytest.raises(UserError, match=r"^views\.attributes: the run is of an earlier version .*; train it again"):
+        unpack(tensors, {}, make_model(), {})
+
+
 def test_progress_survives_json_to_the_last_digit() -> None:
     progress = Progress(
         stage=2,

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from favae_cli.common.errors import Interrupted
-from favae_cli.factors import bernoulli, inference, rotation, spectral_start
+from favae_cli.factors import inference, pseudo_data, rotation, spectral_start
 from favae_cli.machine import runtime
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.training import encodings, factor_step, priors, schedule, vae_trainer
@@ -30,7 +30,7 @@ PHASES: dict[str, tuple[ModuleType | type, str, int]] = {
     "the judgement of the VAEs alone": (schedule.Training, "_leave", 1),
     "encoding": (VaeView, "encode", 2),
     "the spectral start": (spectral_start, "pooled_covariance", 1),
-    "a sweep": (bernoulli.BernoulliEmbedding, "update", 3),
+    "a sweep": (pseudo_data.PseudoData, "update", 3),
     "a rotation": (rotation, "_negative_gain", 4),
     "settling": (inference.Evidence, "settle", 2),
     "the bound of a round": (factor_step.FactorStep, "record", 1),

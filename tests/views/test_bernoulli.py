@@ -10,7 +10,7 @@ from favae_cli.views import BernoulliView
 
 def test_it_has_no_networks_and_nothing_to_encode() -> None:
     view = BernoulliView(3)
-    assert (view.size, view.trainable, len(view.networks)) == (3, False, 0)
+    assert (view.size, view.trainable, len([*view.networks.parameters()])) == (3, False, 0)
     assert not hasattr(view, "encode")
 
 

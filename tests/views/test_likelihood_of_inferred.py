@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from favae_cli.views import BernoulliView, CategoricalView, RealView
+from favae_cli.views import BernoulliView, CategoricalView, OrdinalView, RealView
 
 
 @pytest.fixture
@@ -33,16 +33,35 @@ def test_of_bits_it_is_that_of_the_decoded_probabilities(predicted: tuple[torch.
 
 
 def test_of_categories_it_is_that_of_the_decoded_probabilities(predicted: tuple[torch.Tensor, torch.Tensor]) -> None:
-    mean, variance = predicted
-    view, x = CategoricalView((3, 2)), np.zeros((50, 5))
+    mean, variance = (part[:, :3] for part in predicted)
+    view, x = CategoricalView((3, 2)), np.zeros((50, 3 + 2))
     first, second = np.arange(50) % 3, np.arange(50) % 2
     x[np.arange(50), first] = x[np.arange(50), 3 + second] = 1
+    view.fit(x[:40])
     x[7, 3:] = np.nan
-    p = view.decode(mean.numpy(), np.zeros((50, 5)))
-    expected = np.log(p[np.arange(50), first]) + np.where(np.arange(50) == 7, 0, np.log(p[np.arange(50), 3 + second]))
-    found = view.log_likelihood(torch.tensor(x), mean, torch.zeros_like(variance))
-    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
-    assert (view.log_likelihood(torch.tensor(x), mean, variance) != found).all()
+    seen = torch.tensor(view.local(x).x)
+    for spread, nearly in ((torch.zeros_like(variance), 1e-6), (variance, 0.2)):
+        p = view.decode(mean.numpy(), spread.numpy())
+        np.testing.assert_allclose(p[:, :3].sum(axis=1), 1)
+        both = np.where(np.arange(50) == 7, 0, np.log(p[np.arange(50), 3 + second]))
+        expected = np.log(p[np.arange(50), first]) + both
+        np.testing.assert_allclose(view.log_likelihood(seen, mean, spread).numpy(), expected, rtol=nearly, atol=nearly)
+
+
+def test_of_levels_it_is_that_of_the_decoded_probabilities(predicted: tuple[torch.Tensor, torch.Tensor]) -> None:
+    mean, variance = (part[:, :2] for part in predicted)
+    view, x = OrdinalView((4, 3)), np.zeros((50, 4 + 3))
+    first, second = np.arange(50) % 4, np.arange(50) % 3
+    x[np.arange(50), first] = x[np.arange(50), 4 + second] = 1
+    view.fit(x[:40])
+    x[7, 4:] = np.nan
+    seen = torch.tensor(view.local(x).x)
+    for spread, nearly in ((torch.zeros_like(variance), 1e-6), (variance, 0.2)):
+        p = view.decode(mean.numpy(), spread.numpy())
+        np.testing.assert_allclose(p[:, :4].sum(axis=1), 1)
+        both = np.where(np.arange(50) == 7, 0, np.log(p[np.arange(50), 4 + second]))
+        expected = np.log(p[np.arange(50), first]) + both
+        np.testing.assert_allclose(view.log_likelihood(seen, mean, spread).numpy(), expected, rtol=nearly, atol=nearly)
 
 
 def test_of_real_columns_it_is_the_normal_one(predicted: tuple[torch.Tensor, torch.Tensor]) -> None:

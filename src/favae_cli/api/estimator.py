@@ -41,8 +41,9 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
     Args:
         views: by view, what it is: "image" (N, H, W) or (N, H, W, C), uint8 or float from 0 to 1; "real" or "vector"
             (numbers that a network is to see together), (N, D); "counts" (N, D); "binary" or "bernoulli", (N, D) of 0
-            and 1; "categorical" (N,) or (N, D); "sequence" (N, T) or (N, T, C), NaN past its end; "text" (N,). Or a
-            dict with this `type` and keys of its section, as {"type": "image", "latent": 8, "arch": "mlp_small"}.
+            and 1; "categorical" or "ordinal" (N,) or (N, D), the latter numbers or pandas Categoricals with an order;
+            "sequence" (N, T) or (N, T, C), NaN past its end; "text" (N,). Or a dict with
+            this `type` and keys of its section, as {"type": "image", "latent": 8, "arch": "mlp_small"}.
             What is not said is guessed from the values.
         factors: K to start with, of which those that explain nothing are pruned; None: a tenth of the training
             samples, from 2 to 100.

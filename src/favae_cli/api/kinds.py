@@ -41,12 +41,15 @@ def guessed_kind(cells: Cells) -> Kind:
     """The kind that these values most likely are.
 
     Images: uint8, or float from 0 to 1, (N, H, W) or (N, H, W, C). Sequences: other float (N, T, C). Of what has a
-    value or a row a sample: bool is binary, numbers are real, words are categories, or a text if most differ.
+    value or a row a sample: bool is binary, numbers are real, ordered Categoricals of pandas are ordinal, words are
+    categories, or a text if most differ.
 
     Raises:
         UserError: numbers and words in one table.
     """
     seen, dimensions = cells.seen, cells.values.ndim
+    if cells.levels:
+        return "ordinal"
     if dimensions > 2:
         share = seen.dtype.kind == "f" and ((seen >= 0) & (seen <= 1)).all()
         pixels = share or seen.dtype == np.uint8

@@ -67,8 +67,6 @@ def compose_run(
             presets.append(f"arch@views.{name}.arch={own.pop('arch')}")
         if kind in NETWORKS and latent is not None:
             own = {"latent": latent} | own
-        if kind in ("binary", "categorical") and not set(NETWORKS) & set(kinds.values()):
-            own = {"weight": 1.0} | own  # there is no large z beside it that it would have to be heard over
         changes[name] = own
     with initialize_config_dir(str(shipped_configs()), version_base="1.3"), composition_mistakes():
         config = compose(TRAINING, ["~experiment", "task=train", *presets, *overrides])

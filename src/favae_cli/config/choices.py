@@ -40,6 +40,7 @@ from favae_cli.config.views import (
     CategoricalViewConfig,
     CountsViewConfig,
     FrozenViewConfig,
+    OrdinalViewConfig,
     RealViewConfig,
     SequenceViewConfig,
     TextViewConfig,
@@ -79,6 +80,7 @@ _Views = (
     | TextViewConfig
     | BernoulliViewConfig
     | CategoricalViewConfig
+    | OrdinalViewConfig
     | RealViewConfig
     | FrozenViewConfig
 )

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.section import Count, Names, Section, Seed
 
-Kind = Literal["image", "binary", "real", "categorical", "counts", "vector", "sequence", "text"]
+Kind = Literal["image", "binary", "real", "categorical", "ordinal", "counts", "vector", "sequence", "text"]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Gap = Annotated[float, Field(ge=0, lt=1)]
 OnBadImage = Literal["skip", "stop"]

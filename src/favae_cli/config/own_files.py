@@ -121,6 +121,18 @@ class CategoricalData(_Columns):
     )
 
 
+class OrdinalData(_Columns):
+    """Columns of ordered levels, such as none, mild and severe."""
+
+    kind: Literal["ordinal"]
+    columns: Annotated[Columns, AfterValidator(_without_equals)] = Field(
+        description="columns of levels, a variable each"
+    )
+    levels: Names | None = Field(
+        description="those of every column, the lowest first; null: numbers, in their own order"
+    )
+
+
 class TextData(OwnView):
     """Texts, which the view cuts into tokens."""
 
@@ -173,7 +185,15 @@ class SequenceData(_Numbers):
 
 
 OwnViewKind = Annotated[
-    ImageData | BinaryData | RealData | CategoricalData | CountsData | VectorData | SequenceData | TextData,
+    ImageData
+    | BinaryData
+    | RealData
+    | CategoricalData
+    | OrdinalData
+    | CountsData
+    | VectorData
+    | SequenceData
+    | TextData,
     Field(discriminator="kind"),
 ]
 

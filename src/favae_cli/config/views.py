@@ -244,11 +244,19 @@ class BernoulliViewConfig(FactorViewConfig):
 
 
 class CategoricalViewConfig(FactorViewConfig):
-    """One-hot categories with a logit each, in closed form."""
+    """One-hot categories through the softmax link, in closed form."""
 
     sees = ("categorical",)
 
     type: Literal["categorical"]
+
+
+class OrdinalViewConfig(FactorViewConfig):
+    """Ordered levels with thresholds between them, in closed form."""
+
+    sees = ("ordinal",)
+
+    type: Literal["ordinal"]
 
 
 class RealViewConfig(FactorViewConfig):

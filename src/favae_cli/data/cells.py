@@ -24,12 +24,14 @@ class Cells:
         values: (N, ...) of any type.
         missing: bool, of the same shape.
         columns: their names, of a data frame.
+        levels: of pandas columns that all are ordered Categoricals, the levels of each, the lowest first.
     """
 
     key: str
     values: np.ndarray
     missing: np.ndarray
     columns: tuple[str, ...] | None = None
+    levels: tuple[tuple[Any, ...], ...] = ()
 
     @classmethod
     def of(cls, name: str, given: Any) -> Cells:
@@ -55,7 +57,7 @@ class Cells:
         found = np.ma.getdata(values)
         gaps = False if found.dtype.kind in "biu" else pd.isna(found)  # whole numbers, as of many images, have none
         missing = np.broadcast_to(np.ma.getmask(values) | gaps, found.shape)
-        return cls(key, found, missing, columns)
+        return cls(key, found, missing, columns, _levels(given))
 
     def __len__(self) -> int:
         return len(self.values)
@@ -108,6 +110,14 @@ class Cells:
         if wrong.any():
             place = tuple(np.argwhere(wrong)[0].tolist())
             raise UserError(f"{self.key}: holds {self.values[place]} at {list(place)}; use {rule}")
+
+
+def _levels(given: Any) -> tuple[tuple[Any, ...], ...]:
+    """Of each column of a frame, or of a series; nothing if not all have an order."""
+    columns = [given[name] for name in given] if isinstance(given, pd.DataFrame) else [given]
+    kinds = [column.dtype for column in columns if isinstance(column, pd.Series)]
+    ordered = [kind for kind in kinds if isinstance(kind, pd.CategoricalDtype) and kind.ordered]
+    return tuple(tuple(kind.categories) for kind in ordered) if len(ordered) == len(columns) else ()
 
 
 def _stacked(items: Sequence[Any], key: str) -> np.ma.MaskedArray[Any, Any]:

@@ -140,7 +140,7 @@ class Dataset:
 
 
 Measured = Literal["image", "text", "sequence", "categorical", "binary", "real"]
-"""Kinds of data that are scored, and drawn, in different ways; counts and vectors are real."""
+"""Kinds of data that are scored, and drawn, in different ways; counts and vectors are real, levels are categories."""
 
 
 def measured_as(view: ViewData) -> Measured:
@@ -148,6 +148,8 @@ def measured_as(view: ViewData) -> Measured:
     match view.kind:
         case "counts" | "vector":
             return "real"
+        case "ordinal":
+            return "categorical"
         case "image" | "text" | "sequence" | "categorical" | "binary" | "real":
             return view.kind
     if view.is_image:

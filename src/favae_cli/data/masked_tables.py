@@ -35,26 +35,27 @@ def _small(values: np.ndarray) -> np.ndarray:
 
 
 def require_categories(view: ViewData, train: np.ndarray, key: str) -> tuple[str, ...]:
-    """Refuse variables that tell the training samples nothing; note categories that these do not have.
+    """Refuse variables that cannot be learned at all; note constant ones, and categories that no training sample has.
 
     Raises:
-        UserError: names every variable that is of one category or missing throughout.
+        UserError: names every variable that is missing throughout, or all if they are all constant.
     """
     _, high = _ranges(view, train)
     parts = np.split(np.arange(len(view.columns)), np.cumsum(view.groups)[:-1])
     occurring = [[view.columns[i] for i in part if high[i] == 1] for part in parts]
     names = [view.columns[part[0]].partition("=")[0] for part in parts]
-    _refuse(
-        {
-            name: f"always {found[0]}" if found else "always missing"
-            for name, found in zip(names, occurring, strict=True)
-            if len(found) < 2
-        },
-        train,
-        key,
-    )
+    constant = {
+        name: f"always {found[0]}" if found else "always missing"
+        for name, found in zip(names, occurring, strict=True)
+        if len(found) < 2
+    }
+    missing = {name: why for name, why in constant.items() if why == "always missing"}
+    _refuse(constant if len(constant) == len(names) else missing, train, key)
     never = [name for name, top in zip(view.columns, high, strict=True) if top == 0]
-    return (f"no training sample has {listed(never)}",) if never else ()
+    return (
+        *((f"constant over the {len(train)} training samples: {listed(constant)}",) if constant else ()),
+        *((f"no training sample has {listed(never)}",) if never else ()),
+    )
 
 
 def require_columns(view: ViewData, train: np.ndarray, key: str) -> tuple[str, ...]:

@@ -93,7 +93,8 @@ def confusions(truth: np.ndarray, made: np.ndarray, view: ViewData) -> Figure | 
         counts = np.bincount(pair[0] * size + pair[1], minlength=size * size).reshape(size, size)
         names = [column.partition("=") for column in view.columns[variable]]
         labels = [category for _, _, category in names]
-        order = _as_they_come(labels, view.values[:, variable])
+        ordinal = view.kind == "ordinal"
+        order = np.arange(size) if ordinal else _as_they_come(labels, view.values[:, variable])
         counts, labels = counts[np.ix_(order, order)], [labels[category] for category in order]
         dress(axes, names[0][0], "predicted", "true")
         axes.grid(False)

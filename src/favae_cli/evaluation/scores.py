@@ -33,6 +33,8 @@ def score(view: ViewData, truth: np.ndarray, made: np.ndarray) -> dict[str, floa
             found = _real_scores(truth.reshape(-1, channels), made.reshape(-1, channels))
         case "categorical":
             found = _categorical_scores(truth, made, blocks(view.groups))
+            if view.kind == "ordinal" and found:
+                found["level_error"] = _level_error(truth, made, blocks(view.groups))
         case "binary":
             found = _binary_scores(truth, made)
         case "real":
@@ -129,6 +131,17 @@ def _categorical_scores(truth: np.ndarray, made: np.ndarray, variables: list[sli
         "log_loss": np.mean(lost),
         "brier_skill": brier_skill(truth, made) if np.isfinite(aucs).any() else np.nan,
     }
+
+
+def _level_error(truth: np.ndarray, made: np.ndarray, variables: list[slice]) -> float:
+    """How many levels the most probable one is from the true one; means over samples, then over variables."""
+    errors = []
+    for variable in variables:
+        seen = ~np.isnan(truth[:, variable]).any(axis=1)
+        if seen.any():
+            apart = made[seen, variable].argmax(axis=1) - truth[seen, variable].argmax(axis=1)
+            errors.append(np.abs(apart).mean())
+    return float(np.mean(errors))
 
 
 def category_recalls(truth: np.ndarray, made: np.ndarray, variables: list[slice]) -> np.ndarray:

@@ -83,27 +83,29 @@ def extend(
         except EngineError as error:
             raise EngineError(f"sweep {sweep}: {error}") from error
         bound = sum(view_terms(name, view, sums).values())
+        bound += copies * new.local.log_likelihood() if new.local else 0.0
         if abs(bound - before) <= tolerance * abs(bound):
             break
         before = bound
         if new.local is not None:
-            squares = np.square(new.local.mean - latent @ view.weights.T - view.bias).sum(axis=0)
+            expected = latent @ view.weights.T + view.bias
+            squares = np.square(new.local.mean - expected).sum(axis=0)
             known = np.einsum("dk,dkl,dl->d", view.weights, spread - unsure, view.weights)
-            view = new.local.stretch(view, squares + known)
+            view = new.local.stretch(view, expected, squares + known)
     return replace(model, views=model.views | {name: view})
 
 
 def _start(new: NewView, latent: np.ndarray, copies: float) -> ViewFactors:
     """No weights yet, and all of the variance noise."""
     count, size = new.mean.shape
-    factors = latent.shape[1]
+    factors, given = latent.shape[1], new.local.noise if new.local else None
     variance = float(new.mean.var(axis=0).mean() + new.variance.mean())
     return ViewFactors(
         weights=np.zeros((size, factors)),
         weights_cov=np.eye(factors) * variance / count,
         bias=new.mean.mean(axis=0).astype(np.float64),
         bias_var=variance / count,
-        noise=Gamma(size * count / 2, np.asarray(size * count * variance / 2)),
+        noise=given or Gamma(size * count / 2, np.asarray(size * count * variance / 2)),
         ard=Gamma(PRIOR_SHAPE + size / 2, np.full(factors, PRIOR_RATE + size * variance / 2)),
         count=count,
         usage=np.full(factors, float(count)),

@@ -48,11 +48,6 @@ def weights_kl(view: ViewFactors, name: str = "") -> float:
 
 
 def bias_kl(view: ViewFactors) -> float:
-    """KL(q(b) || N(0, I))."""
-    variance = view.bias_var
-    return 0.5 * float(view.bias @ view.bias + view.size * (variance - 1.0 - np.log(variance)))
-
-
-def scale_kl(view: ViewFactors) -> float:
-    """The KL terms that a change of scale of z, and of W, b and 1/sqrt(tau) with it, changes."""
-    return view.ard.kl() + view.noise.kl() + bias_kl(view)
+    """KL(q(b) || N(0, bias_prior I))."""
+    variance = view.bias_var / view.bias_prior
+    return 0.5 * float(view.bias @ view.bias / view.bias_prior + view.size * (variance - 1.0 - np.log(variance)))

@@ -9,6 +9,7 @@ from functools import reduce
 
 import numpy as np
 
+from favae_cli.factors.curvature import Curvature
 from favae_cli.factors.inference import Evidence, Group, LocalEmbedding, chunks
 from favae_cli.factors.linalg import few_threads
 from favae_cli.factors.model import FactorModel
@@ -65,16 +66,22 @@ class Embeddings(Evidence):
         likelihoods = {view: local.log_likelihood() for view, local in self.local.items()}
         return self.moments(model), {view: float(self._total(np.array(value))) for view, value in likelihoods.items()}
 
+    @property
+    def noise(self) -> dict[str, Curvature]:
+        """By local view whose noise is not inferred, what it is."""
+        return {view: noise for view, local in self.local.items() if (noise := local.noise) is not None}
+
     def _total(self, part: np.ndarray) -> np.ndarray:
         """Over all processes."""
         return np.sum(self._gather(part), axis=0)
 
     def stretch(self, model: FactorModel) -> FactorModel:
-        """Bring every local embedding, and the model of it, to the scale that raises the bound most."""
+        """Choose what the likelihood of every local view leaves open such that the bound is the highest."""
         views = dict(model.views)
         squares = self._squares(model)
+        expected = {view: self.expect(model, view) for view in self.local}  # before any z is another
         for view, local in self.local.items():
-            views[view] = local.stretch(views[view], squares[view], self._total)
+            views[view] = local.stretch(views[view], expected[view], squares[view], self._total)
         self._settled.clear()
         return replace(model, views=views)
 

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from favae_cli.factors.bound import bound_terms
+from favae_cli.factors.curvature import Curvature
 from favae_cli.factors.linalg import EngineError, few_threads
 from favae_cli.factors.model import FactorModel
 from favae_cli.factors.moments import Moments
@@ -22,6 +23,11 @@ ROUNDING = 1e-12  # share of <tau> <z^T z> that rounding costs: the residual is 
 
 class LocalEmbeddings(Protocol):
     """Embeddings that have updates of their own; `factors.embeddings.Embeddings` is one."""
+
+    @property
+    def noise(self) -> Mapping[str, Curvature]:
+        """By view, what the noise is that is not inferred."""
+        ...
 
     def refresh(self, model: FactorModel) -> tuple[Moments, dict[str, float]]:
         """Renew q(z); returns the moments and the terms E log p(x | z) by name."""
@@ -71,7 +77,7 @@ def fit(
     if factors < 1:
         raise ValueError(f"factors must be at least 1, got {factors}")
     with few_threads():
-        model = start or spectral_start(moments, factors, seed, copies)
+        model = start or spectral_start(moments, factors, seed, copies, local.noise if local else None)
         bounds: list[float] = []
         terms: dict[str, float] = {}
         period = rotate_every or 10

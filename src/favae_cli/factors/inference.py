@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from favae_cli.factors.curvature import Curvature
 from favae_cli.factors.linalg import few_threads, symmetrize
 from favae_cli.factors.missing_entries import Holes
 from favae_cli.factors.model import FactorModel, ViewFactors
@@ -28,6 +29,11 @@ class LocalEmbedding(Protocol):
     variance: np.ndarray
     open: np.ndarray
 
+    @property
+    def noise(self) -> Curvature | None:
+        """Of z around W g + b, where it is not inferred."""
+        ...
+
     def update(
         self, rows: np.ndarray, prior_mean: np.ndarray, precision: float, coupling: np.ndarray | None = None
     ) -> None:
@@ -38,17 +44,17 @@ class LocalEmbedding(Protocol):
         ...
 
     def shares(self, rows: np.ndarray, precision: float) -> np.ndarray:
-        """How far z follows its prior mean, (R, D) in 0 to 1; 1 where x is missing."""
+        """How far z follows its prior mean, (R, D) in 0 to 1; 1 where x is missing, 0 where it is z."""
         ...
 
     def log_likelihood(self) -> float:
         """E log p(x | z), or its bound, summed over the entries seen, nats."""
         ...
 
-    def stretch(self, view: ViewFactors, squares: np.ndarray, total: Total = ...) -> ViewFactors:
-        """Bring z to its best scale, if the likelihood leaves that open, and return the beliefs `view` about it.
+    def stretch(self, view: ViewFactors, expected: np.ndarray, squares: np.ndarray, total: Total = ...) -> ViewFactors:
+        """Choose what the likelihood leaves open, such as the scale of z, and return the beliefs `view` about z.
 
-        `squares` are the (D,) sums of squared residuals; `total` sums over processes.
+        `expected` is (N, D) <W><g> + <b>, `squares` the (D,) sums of squared residuals; `total` sums over processes.
         """
         ...
 
@@ -145,8 +151,8 @@ class Evidence:
         """Of every pattern with samples that are open these samples, and how its local views hang on <g>."""
         found = []
         for pattern, group in self.groups.items():
-            inferred = self._local_views(pattern)
-            if not inferred or not len(group.open):
+            inferred = [view for view in self._local_views(pattern) if self.local[view].open[group.open].any()]
+            if not inferred:
                 continue
             where, (project, _, _), bias = offsets(self.sizes, pattern), model.given(pattern), model.bias(pattern)
             pulls = []

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import digamma, gammaln
 
+from favae_cli.factors.curvature import PREDICTOR_BIAS, Curvature
 from favae_cli.factors.linalg import few_threads, psd_inverse
 from favae_cli.factors.moments import Pattern, group_by_pattern
 
@@ -54,7 +55,7 @@ class ViewFactors:
         weights_cov: (K, K) covariance of every row of W.
         bias: (D,) mean of b.
         bias_var: variance of every entry of b.
-        noise: q(tau), a Gamma over one number.
+        noise: q(tau), a Gamma over one number; or the curvature of a bound on the likelihood, where z are pseudo-data.
         ard: q(alpha), a Gamma over K numbers.
         count: samples N_m that had the view, times its copies.
         usage: (K,) sum of <g_k^2> over those samples, times the copies.
@@ -66,7 +67,7 @@ class ViewFactors:
     weights_cov: np.ndarray
     bias: np.ndarray
     bias_var: float
-    noise: Gamma
+    noise: Gamma | Curvature
     ard: Gamma
     count: float
     usage: np.ndarray
@@ -82,6 +83,16 @@ class ViewFactors:
     def tau(self) -> float:
         """<tau>, the expected precision of z around W g + b."""
         return float(self.noise.mean)
+
+    @property
+    def noise_variance(self) -> float:
+        """Variance around W g + b of what the view's data are made from: 1/<tau>, or 0 where z are pseudo-data."""
+        return 0.0 if isinstance(self.noise, Curvature) else 1.0 / self.tau
+
+    @property
+    def bias_prior(self) -> float:
+        """Prior variance of every entry of b: 1 of an embedding, which is of unit scale; a predictor has its own."""
+        return PREDICTOR_BIAS if isinstance(self.noise, Curvature) else 1.0
 
     @cached_property
     def gram(self) -> np.ndarray:
@@ -112,19 +123,6 @@ class ViewFactors:
     def stretched(self, scales: np.ndarray) -> ViewFactors:
         """The same means of W and b for a z whose dimensions are `scales` (D,) times what they were."""
         return replace(self, weights=self.weights * scales[:, None], bias=self.bias * scales)
-
-    def rescaled(self, scale: float) -> ViewFactors:
-        """The same beliefs about s z instead of z; the scale of z is free and would drift."""
-        return replace(
-            self,
-            weights=self.weights * scale,
-            weights_cov=self.weights_cov * scale**2,
-            bias=self.bias * scale,
-            bias_var=self.bias_var * scale**2,
-            noise=Gamma(self.noise.shape, self.noise.rate * scale**2),
-            ard=Gamma(self.ard.shape, self.ard.rate * scale**2),
-            variance=self.variance * scale**2,
-        )
 
     def select(self, keep: np.ndarray) -> ViewFactors:
         """Only the factors `keep` (K bool or indices)."""
@@ -256,7 +254,7 @@ class FactorModel:
             covariance: of g, (K, K) for all N samples or (N, K, K).
 
         Returns:
-            mean (N, D_m) and variance (N, D_m), noise 1/<tau> included.
+            mean (N, D_m) and variance (N, D_m), noise 1/<tau> included where the view has any.
         """
         part = self.views[view]
         predicted = mean @ part.weights.T + part.bias
@@ -264,7 +262,7 @@ class FactorModel:
         uncertain = np.sum((mean @ part.weights_cov) * mean, axis=1) + np.sum(
             part.weights_cov * covariance, axis=(-2, -1)
         )
-        return predicted, spread + uncertain[:, None] + part.bias_var + 1.0 / part.tau
+        return predicted, spread + uncertain[:, None] + part.bias_var + part.noise_variance
 
     def sample(self, view: str, mean: np.ndarray, covariance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """One draw of z (N, D_m) for each of N samples: g ~ N(mean, covariance), then z ~ N(W g + b, 1/tau I).
@@ -276,7 +274,7 @@ class FactorModel:
         part = self.views[view]
         root = np.linalg.cholesky(covariance)
         latent = mean + (root @ rng.standard_normal(mean.shape)[:, :, None])[:, :, 0]
-        noise = rng.standard_normal((len(mean), part.size)) / np.sqrt(part.tau)
+        noise = rng.standard_normal((len(mean), part.size)) * np.sqrt(part.noise_variance)
         return latent @ part.weights.T + part.bias + noise
 
     def select(self, keep: np.ndarray) -> FactorModel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from favae_cli.factors.curvature import Curvature
 from favae_cli.factors.missing_entries import Holes
 from favae_cli.factors.model import ViewFactors
 from favae_cli.factors.moments import Total
@@ -32,10 +33,15 @@ class RealEmbedding:
         self.mean = np.where(missing, 0.0, x).astype(np.float64)  # less would show in the bound
         self.variance = missing.astype(np.float64)
 
+    @property
+    def noise(self) -> Curvature | None:
+        """None: it is inferred."""
+        return None
+
     def update(
         self, rows: np.ndarray, prior_mean: np.ndarray, precision: float, coupling: np.ndarray | None = None
     ) -> None:
-        """The optimal q(z) of the missing entries of the samples `rows`; arguments as for BernoulliEmbedding.
+        """The optimal q(z) of the missing entries of the samples `rows`; arguments as the protocol has them.
 
         With `coupling` C, z_m = r_m + C_mo x_o + C_mm z_m is solved at once for each set m of missing entries.
         """
@@ -64,7 +70,9 @@ class RealEmbedding:
         """log |dz / dx|, summed over the entries that are seen, which `stretch` keeps at 0: z says all else of them."""
         return 0.0
 
-    def stretch(self, view: ViewFactors, squares: np.ndarray, total: Total = np.asarray) -> ViewFactors:
+    def stretch(
+        self, view: ViewFactors, expected: np.ndarray, squares: np.ndarray, total: Total = np.asarray
+    ) -> ViewFactors:
         """Change the scale of each column such that its noise is that of the others; the bound does not fall.
 
         With the means of W and b scaled along and all else held, the bound of column d is
@@ -73,6 +81,7 @@ class RealEmbedding:
 
         Args:
             view: the beliefs about z.
+            expected: does not matter.
             squares: (D,) R.
             total: sums over the processes that have the other samples.
         """

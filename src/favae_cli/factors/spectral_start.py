@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import block_diag
 
+from favae_cli.factors.curvature import Curvature
 from favae_cli.factors.linalg import EngineError, symmetrize
 from favae_cli.factors.model import PRIOR_SHAPE, FactorModel, Gamma, ViewFactors
 from favae_cli.factors.moments import Moments, Pattern, PatternMoments, offsets
@@ -18,7 +19,11 @@ SMALLEST_NOISE = 0.5  # share of a view's variance; from a start without noise, 
 
 
 def spectral_start(
-    moments: Moments, factors: int, seed: int = 0, copies: Mapping[str, float] | None = None
+    moments: Moments,
+    factors: int,
+    seed: int = 0,
+    copies: Mapping[str, float] | None = None,
+    noise: Mapping[str, Curvature] | None = None,
 ) -> FactorModel:
     """W from the leading eigenvectors of the pooled covariance, scaled by sqrt(eigenvalue - mean of the rest).
 
@@ -30,6 +35,7 @@ def spectral_start(
         factors: K; no more than the stacked embedding size, or than there are samples, can be used.
         seed: of the small jitter that keeps factors with equal eigenvalues apart.
         copies: by view, as how many copies of itself it counts; 1 where not given.
+        noise: by view whose noise is not inferred, what it is.
 
     Raises:
         EngineError: a view's embedding is not finite, or does not vary; names it.
@@ -52,15 +58,15 @@ def spectral_start(
         size, part = moments.sizes[name], weights[place]
         spread = float(variance[place].sum()) / size
         left = spread - float((part**2).sum()) / size
-        noise = max(left, SMALLEST_NOISE * spread)
-        small = noise / counts[name]
+        noisy = max(left, SMALLEST_NOISE * spread)
+        small = noisy / counts[name]
         squares = (part**2).sum(axis=0) + size * small
         views[name] = ViewFactors(
             weights=part,
             weights_cov=small * np.eye(factors),
             bias=mean[place],
             bias_var=small,
-            noise=_around(1.0 / noise, size * counts[name] / 2),
+            noise=(noise or {}).get(name) or _around(1.0 / noisy, size * counts[name] / 2),
             ard=Gamma(PRIOR_SHAPE + size / 2, squares / 2),
             count=counts[name],
             usage=np.full(factors, float(counts[name])),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from favae_cli.factors.curvature import Curvature
 from favae_cli.factors.linalg import EngineError, psd_inverse, symmetrize
 from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, FactorModel, Gamma, ViewFactors
 from favae_cli.factors.moments import Moments, offsets
@@ -120,8 +121,8 @@ def update_weights(view: ViewFactors, sums: ViewSums) -> ViewFactors:
 
 
 def update_bias(view: ViewFactors, sums: ViewSums) -> ViewFactors:
-    """q(b) with prior N(0, I)."""
-    variance = 1.0 / (1.0 + view.tau * sums.count)
+    """q(b) with prior N(0, bias_prior I)."""
+    variance = 1.0 / (1.0 / view.bias_prior + view.tau * sums.count)
     return replace(view, bias=variance * view.tau * (sums.z - view.weights @ sums.g), bias_var=variance)
 
 
@@ -131,7 +132,9 @@ def update_ard(view: ViewFactors) -> ViewFactors:
 
 
 def update_noise(view: ViewFactors, sums: ViewSums) -> ViewFactors:
-    """q(tau): a = a0 + D N / 2, b = b0 + the expected squared residual / 2."""
+    """q(tau): a = a0 + D N / 2, b = b0 + the expected squared residual / 2; a bound's curvature stays as it is."""
+    if isinstance(view.noise, Curvature):
+        return view
     rate = PRIOR_RATE + residual(view, sums) / 2
     return replace(view, noise=Gamma(PRIOR_SHAPE + view.size * sums.count / 2, np.asarray(rate)))
 
@@ -150,9 +153,9 @@ def update_view(name: str, view: ViewFactors, sums: ViewSums) -> ViewFactors:
     for variable, value in (("W", view.weights), ("b", view.bias)):
         if not np.isfinite(value).all():
             raise EngineError(f"view {name!r}: the mean of {variable} is not finite")
-    for variable, value in (("alpha", view.ard.rate), ("tau", view.noise.rate)):
+    for variable, value in (("alpha", view.ard.mean), ("tau", np.asarray(view.noise.mean))):
         if not (np.isfinite(value).all() and np.all(value > 0)):
-            raise EngineError(f"view {name!r}: the rate of {variable} is not a positive number")
+            raise EngineError(f"view {name!r}: the mean of {variable} is not a positive number")
     return replace(view, count=sums.count, usage=np.diag(sums.gg).copy(), variance=_variance(view, sums))
 
 

@@ -69,8 +69,11 @@ def foretold(model: FAVAE, evidence: Embeddings, encoded: Mapping[str, Encoded],
             rows = group.rows
             x = _columns(model, evidence, encoded, given)[rows]
             made = known.foretold(x, _expected(model.views[target], found.at(rows)))
-            z = _uncertain(made, found.variance[rows]) if known.groups else Encoded(made, known.variance)
-            found.mean[rows], found.variance[rows] = z.mean, z.variance
+            view, spread = model.views[target], np.minimum(found.variance[rows], WIDEST)
+            if isinstance(view, BernoulliView | CategoricalView):
+                found.mean[rows], found.variance[rows] = view.at_logits(made, spread), spread
+            else:
+                found.mean[rows], found.variance[rows] = made, known.variance
     return found
 
 
@@ -132,12 +135,6 @@ def _wanted(model: FAVAE, data: Dataset, target: str, indices: np.ndarray) -> np
         local = view.local(values)
         return np.where(np.isnan(local.x), np.nan, local.mean)
     return values
-
-
-def _uncertain(logits: np.ndarray, variance: np.ndarray) -> Encoded:
-    """z as uncertain as the factors have it, but such that it decodes to these logits (MacKay, 1992)."""
-    variance = np.minimum(variance, WIDEST)
-    return Encoded(logits * np.sqrt(1 + np.pi / 8 * variance), variance)
 
 
 def _groups(view: View) -> tuple[int, ...]:

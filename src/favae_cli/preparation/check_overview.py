@@ -16,20 +16,28 @@ from favae_cli.reporting.table import Table, number
 MIB = 1 << 20
 
 
-def data_tables(data: Dataset, kinds: Mapping[str, Kind]) -> list[Table]:
+def data_tables(data: Dataset, kinds: Mapping[str, Kind], weights: Mapping[str, float] | None = None) -> list[Table]:
     """The views, and how many samples have each two of them.
 
     Args:
         data: with its views.
         kinds: of the data of every view.
+        weights: as how many copies of itself each view counts in the factor model, where a config says so.
     """
     names, together = [*data.views], overlap(data, "train")
     rows = [
-        [name, kinds[name], _shape(view), *_shares(data, name), number(view.values.nbytes / MIB, 1)]
+        [
+            name,
+            kinds[name],
+            _shape(view),
+            *_shares(data, name),
+            number(view.values.nbytes / MIB, 1),
+            *([f"{weights[name]:g}"] if weights else []),
+        ]
         for name, view in data.views.items()
     ]
     sizes = ", ".join(f"{len(data.split[split])} {split}" for split in SPLITS)
-    header = ["view", "kind", "shape", "present", "entries missing", "MiB"]
+    header = ["view", "kind", "shape", "present", "entries missing", "MiB", *(["weight"] if weights else [])]
     pairs = [[name, *map(str, together[i].tolist())] for i, name in enumerate(names)]
     tables = [
         Table(f"{data.name}: {len(data.keys)} samples ({sizes})", "", header, rows),

@@ -58,7 +58,7 @@ def made_of(model: FAVAE, samples: Samples, embedding: Encoded, name: str) -> Ma
         missing,
         everywhere(value),
         None if deviation is None else everywhere(deviation),
-        (embedding.mean, embedding.variance) if isinstance(view, BernoulliView) else None,
+        (view.logits(embedding.mean), embedding.variance) if isinstance(view, BernoulliView) else None,
     )
 
 

@@ -82,7 +82,8 @@ def _look(composed: DictConfig, findings: Findings) -> list[Table]:
     networks = {name for name, view in config.views.items() if isinstance(view, NetworkViewConfig)} if config else set()
     check_presence(data, networks, findings)
     findings.warn(copies(data))
-    tables = data_tables(data, kinds)
+    weights = {name: config.views[name].copies for name in data.views} if config else None
+    tables = data_tables(data, kinds, weights)
     return tables + _cost(config, data, findings) if config and not findings.errors else tables
 
 

@@ -25,7 +25,7 @@ from favae_cli.training.epoch_state import Priors
 from favae_cli.training.priors import prior_of, write_prior_means
 from favae_cli.training.run_state import pack_factors
 from favae_cli.training.vae_trainer import held_out
-from favae_cli.views import Encoded, RealView, VaeView, View
+from favae_cli.views import Encoded, OrdinalView, RealView, VaeView, View
 
 logger = logging.getLogger(__name__)
 
@@ -206,8 +206,10 @@ def join(
 
 
 def keep_units(views: Mapping[str, View], local: Mapping[str, LocalEmbedding]) -> None:
-    """Have the views make z in the units that the factors found best for it."""
+    """Have the views keep what the factors found of their likelihood: the units of z, or thresholds."""
     for name, embedding in local.items():
         view = views[name]
         if isinstance(view, RealView) and isinstance(embedding, RealEmbedding):
             view.rescale(embedding.scale)
+        if isinstance(view, OrdinalView):
+            view.keep(embedding)

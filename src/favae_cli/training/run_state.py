@@ -14,12 +14,13 @@ from favae_cli.common.errors import UserError
 from favae_cli.config.views import AUTO
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel, Gamma, ViewFactors
+from favae_cli.factors.curvature import Curvature
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training.epoch_state import Position, Prior, Priors, Totals
 from favae_cli.training.stored_read_outs import pack_read_outs, unpack_read_outs
 from favae_cli.training.trainer import Trainer
-from favae_cli.views import FrozenView, VaeView
+from favae_cli.views import BernoulliView, CategoricalView, FrozenView, VaeView
 
 _ARRAYS = ("weights", "weights_cov", "bias", "usage")
 _NUMBERS = {"bias_var": "bias_var", "count": "count", "variance": "variance", "copies": "weight"}  # and as stored
@@ -180,8 +181,11 @@ def unpack(
     Raises:
         UserError: they are of another model.
     """
-    _require_fit(under(tensors, "networks/"), model.networks.state_dict())
-    model.networks.load_state_dict(under(tensors, "networks/"))
+    networks = under(tensors, "networks/")
+    if isinstance(model, FAVAE):
+        _require_todays_likelihoods(model, networks)
+    _require_fit(networks, model.networks.state_dict())
+    model.networks.load_state_dict(networks)
     for view, trainer in trainers.items():
         slots: dict[int, dict[str, torch.Tensor]] = {}
         for name, value in under(tensors, f"optimizer/{view}/").items():
@@ -226,6 +230,20 @@ def _require_fit(stored: Mapping[str, torch.Tensor], own: Mapping[str, torch.Ten
             )
 
 
+def _require_todays_likelihoods(model: FAVAE, networks: Mapping[str, torch.Tensor]) -> None:
+    """Refuse binary and categorical views of an earlier version, whose noise was learned and whose rates were not kept.
+
+    Raises:
+        UserError: names the view.
+    """
+    for name, view in model.views.items():
+        if isinstance(view, BernoulliView | CategoricalView) and f"of_{name}.intercepts.values" not in networks:
+            raise UserError(
+                f"views.{name}: the run is of an earlier version of favae-run, which had another likelihood for "
+                "binary and categorical views; train it again, or use it with that version"
+            )
+
+
 def _laid_out(slot: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
     """An optimiser's slot in the memory layout of its parameter: the fused AdamW walks through both side by side."""
     return torch.empty_like(parameter).copy_(slot) if slot.shape == parameter.shape else slot
@@ -244,9 +262,12 @@ def pack_factors(model: FactorModel) -> dict[str, np.ndarray]:
         arrays |= {prefix + part: getattr(view, part) for part in _ARRAYS}
         arrays |= {prefix + stored: np.asarray(getattr(view, part), np.float64) for part, stored in _NUMBERS.items()}
         for part in _GAMMAS:
-            gamma: Gamma = getattr(view, part)
-            arrays[f"{prefix}{part}/shape"] = np.asarray(gamma.shape, np.float64)
-            arrays[f"{prefix}{part}/rate"] = np.asarray(gamma.rate, np.float64)
+            belief: Gamma | Curvature = getattr(view, part)
+            if isinstance(belief, Curvature):
+                arrays[f"{prefix}{part}/curvature"] = np.asarray(belief.precision, np.float64)
+                continue
+            arrays[f"{prefix}{part}/shape"] = np.asarray(belief.shape, np.float64)
+            arrays[f"{prefix}{part}/rate"] = np.asarray(belief.rate, np.float64)
     return {name: np.asarray(array, order="C") for name, array in arrays.items()}
 
 
@@ -264,7 +285,9 @@ def unpack_factors(arrays: Mapping[str, np.ndarray], views: tuple[str, ...]) -> 
         parts: dict[str, Any] = {part: arrays[prefix + part] for part in _ARRAYS}
         parts |= {part: arrays[prefix + stored].item() for part, stored in _NUMBERS.items()}
         for part in _GAMMAS:
-            rate = arrays[f"{prefix}{part}/rate"]
-            parts[part] = Gamma(arrays[f"{prefix}{part}/shape"].item(), rate)
+            if (curvature := arrays.get(f"{prefix}{part}/curvature")) is not None:
+                parts[part] = Curvature(curvature.item())
+            else:
+                parts[part] = Gamma(arrays[f"{prefix}{part}/shape"].item(), arrays[f"{prefix}{part}/rate"])
         posteriors[name] = ViewFactors(**parts)
     return FactorModel(posteriors)

@@ -17,6 +17,7 @@ from favae_cli.views.bernoulli import BernoulliView
 from favae_cli.views.categorical import CategoricalView
 from favae_cli.views.counts import CountsView
 from favae_cli.views.frozen import FrozenView
+from favae_cli.views.ordinal import OrdinalView
 from favae_cli.views.principal_components import LinearView
 from favae_cli.views.real import RealView
 from favae_cli.views.sequence import SequenceView
@@ -33,6 +34,7 @@ __all__ = [
     "FrozenView",
     "InferredView",
     "LinearView",
+    "OrdinalView",
     "RealView",
     "SequenceView",
     "TextView",
@@ -51,6 +53,7 @@ def _with_networks(view: type[VaeView]) -> Maker:
 VIEWS: dict[str, Maker] = {
     "bernoulli": lambda config, data, runtime, generator: BernoulliView(data.shape[0]),
     "categorical": lambda config, data, runtime, generator: CategoricalView(data.groups),
+    "ordinal": lambda config, data, runtime, generator: OrdinalView(data.groups),
     "real": lambda config, data, runtime, generator: RealView(data.shape[0]),
     "vae": _with_networks(VaeView),
     "counts": _with_networks(CountsView),

@@ -1,38 +1,108 @@
-"""Categories, one-hot: a logit for each, as binary attributes have them."""
+"""Categories, one-hot: Bayesian softmax regression on the factors."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from scipy.special import softmax
+from scipy.stats import norm, qmc
+from torch import Tensor, nn
 
-from favae_cli.views.bernoulli import BernoulliView, averaged_logits
+from favae_cli.data.dataset import blocks
+from favae_cli.factors.categorical import Softmax, contrasts
+from favae_cli.factors.pseudo_data import PseudoData
+from favae_cli.views.predictor import Intercepts
+
+POINTS = 256  # of the quasi-random rule by which probabilities are averaged over uncertain predictors
+CHUNK = 1 << 22  # numbers of the largest temporary array
 
 
-class CategoricalView(BernoulliView):
+class CategoricalView:
     """Categorical variables side by side; a variable that is missing has NaN in all of its columns.
+
+    The logits of a variable with C categories are U times C - 1 predictors (`factors.categorical.contrasts`): z is
+    those of all variables, less those of the rates in training.
 
     Args:
         groups: how many columns each variable has.
     """
 
+    trainable = False
+
     def __init__(self, groups: Sequence[int]) -> None:
-        super().__init__(sum(groups))
         self.groups = tuple(groups)
+        self.size = sum(groups) - len(groups)
+        self._intercepts = Intercepts(self.size)
+        self.networks = nn.ModuleDict({"intercepts": self._intercepts})
+
+    def fit(self, values: np.ndarray) -> None:
+        """Take the rate of each category from the stored training samples, with half a sample more of each."""
+        counts = np.nansum(values, axis=0) + 0.5
+        self._intercepts.keep(np.concatenate([np.log(counts[own]) @ basis for own, _, basis in self._variables()]))
+
+    def local(self, values: np.ndarray) -> PseudoData:
+        """Each variable around its rates, to begin with."""
+        x = np.concatenate([values[:, own] @ basis for own, _, basis in self._variables()], axis=1)
+        return PseudoData(x, Softmax(self.groups, self._intercepts.array()))
+
+    def at_logits(self, logits: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        """(R, D) mean of z of this variance, such that it decodes to these logits (R, sum of groups), nearly.
+
+        As MacKay (1992) has it of two categories, whose logits are apart by sqrt(2) z.
+        """
+        eta = np.concatenate([logits[:, own] @ basis for own, _, basis in self._variables()], axis=1)
+        return eta * np.sqrt(1 + np.pi / 4 * variance) - self._intercepts.array()
 
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
-        """P(x = category), (R, D), given that one category of each variable holds: in proportion to the odds."""
-        single = np.minimum(super().decode(mean, variance), 1 - 1e-9)
-        found: np.ndarray = single / (1 - single)
-        ends = np.cumsum(self.groups)
-        for start, end in zip(ends - self.groups, ends, strict=True):
-            found[:, start:end] /= found[:, start:end].sum(axis=1, keepdims=True)
+        """P(x = category), (R, sum of groups), the uncertainty of z averaged out."""
+        found = np.empty((len(mean), sum(self.groups)))
+        eta = mean + self._intercepts.array()
+        for own, place, basis in self._variables():
+            if variance is None or len(basis) == 1:
+                found[:, own] = softmax(eta[:, place] @ basis.T, axis=1)
+            else:
+                found[:, own] = _averaged(eta[:, place], np.sqrt(variance[:, place]), basis)
         return found
 
     def log_likelihood(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-        """Of one category of each variable, by the probabilities of `decode`."""
-        parts = torch.split(averaged_logits(mean, variance), list(self.groups), dim=1)
-        terms = torch.cat([part.log_softmax(1) for part in parts], dim=1)  # of odds, as in `decode`
-        return (x.nan_to_num(0.0) * terms).sum(1)
+        """Of one category of each variable, nearly: each pair of them as MacKay (1992) has a logit."""
+        eta, found = mean + self._intercepts.values.to(mean), torch.zeros(len(mean)).to(mean)
+        for _, place, basis in self._variables():
+            turn = torch.from_numpy(basis).to(mean)
+            apart = (turn[:, None] - turn).square()  # (C, C, C - 1)
+            spread = torch.einsum("bd,ijd->bij", variance[:, place], apart)
+            logits = eta[:, place] @ turn.T
+            odds = (logits[:, None] - logits[:, :, None]) / (1 + math.pi / 8 * spread).sqrt()
+            terms = (-odds.logsumexp(2)).log_softmax(1)
+            seen = x[:, place] @ turn.T + 1 / len(basis)
+            found = found + (seen.nan_to_num(0.0) * terms).sum(1)
+        return found
+
+    def deviation(self, mean: np.ndarray, variance: np.ndarray) -> None:
+        """None: the probability says it."""
+        return
+
+    def _variables(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
+        """Of each variable its columns in the data, those of z, and U."""
+        for before, own in enumerate(blocks(self.groups)):
+            yield own, slice(own.start - before, own.stop - before - 1), contrasts(own.stop - own.start)
+
+
+def _averaged(mean: np.ndarray, deviation: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """(R, C) mean of softmax(U eta) for independent eta ~ N(mean, deviation^2), (R, C - 1) each.
+
+    By a Sobol sequence and its mirror image: the same points for all samples, whenever it is asked.
+    """
+    drawn = qmc.Sobol(mean.shape[1], rng=0).random(POINTS // 2)
+    points = norm.ppf(np.clip(drawn, 1e-9, 1 - 1e-9))
+    points = np.concatenate([points, -points])
+    found = np.empty((len(mean), len(basis)))
+    step = max(1, CHUNK // (POINTS * len(basis)))
+    for start in range(0, len(mean), step):
+        part = slice(start, start + step)
+        eta = mean[part, None] + deviation[part, None] * points
+        found[part] = softmax(eta @ basis.T, axis=2).mean(axis=1)
+    return found

@@ -36,7 +36,7 @@ def source(table: Table, name: str, config: ManifestConfig, cache: Path) -> Sour
             return _loaded(keys, sequences)
         case "binary":
             return _loaded(distinct_keys(table), binary.read(table, view, key))
-        case "categorical":
+        case "categorical" | "ordinal":
             return _loaded(distinct_keys(table), categorical.read(table, view, key))
         case "real" | "vector" | "counts":
             return _loaded(distinct_keys(table), _numbers(table, view, key))
@@ -53,7 +53,7 @@ def judge(view: ViewData, kind: Kind, train: np.ndarray, key: str) -> tuple[str,
         UserError: they tell nothing of it.
     """
     match kind:
-        case "categorical":
+        case "categorical" | "ordinal":
             return require_categories(view, train, key)
         case "binary" | "real" | "vector" | "counts" | "sequence":
             return require_columns(view, train, key)

@@ -1,8 +1,8 @@
-"""Variables of which a sample has one of several categories."""
+"""Variables of which a sample has one of several categories, or one of several levels in order."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,19 +13,20 @@ from favae_cli.data.files.table import Table
 from favae_cli.data.masked_tables import masked_view
 
 if TYPE_CHECKING:
-    from favae_cli.config.own_files import CategoricalData
+    from favae_cli.config.own_files import CategoricalData, OrdinalData
 
 MOST = 100  # categories of a variable
 
 
-def read(table: Table, view: CategoricalData, key: str) -> ViewData:
+def read(table: Table, view: CategoricalData | OrdinalData, key: str) -> ViewData:
     """A block of columns for each variable, a column for each category that occurs.
 
     Raises:
-        UserError: a column that is not there, is empty throughout, has too many categories or an = in its name.
+        UserError: a column that is not there, is empty throughout, has too many categories or an = in its name; or
+            levels whose order is not given.
     """
     columns = table.matching(view.columns, key, view.without or ())
-    key = f"{key}.columns"
+    section, key = key, f"{key}.columns"
     cells = {column: table.values(column, key) for column in columns}
     for column, values in cells.items():
         if "=" in column:
@@ -38,14 +39,30 @@ def read(table: Table, view: CategoricalData, key: str) -> ViewData:
                 f"{key}: column {column!r} of {table.path} has {found} categories, and {MOST} is the most; "
                 "leave it out, or make it a view of kind text"
             )
-    return one_hot(cells)
+    if view.kind == "categorical":
+        return one_hot(cells)
+    return one_hot(cells, {name: _ordered(name, values, view.levels, section) for name, values in cells.items()})
 
 
-def one_hot(variables: Mapping[str, np.ndarray]) -> ViewData:
+def _ordered(name: str, cells: np.ndarray, levels: Sequence[str] | None, key: str) -> Sequence[str]:
+    """The levels of a column, the lowest first."""
+    found = set(cells) - {""}
+    unknown = sorted(found - set(levels)) if levels else sorted(cell for cell in found if not is_number(cell))
+    if unknown and levels:
+        raise UserError(f"{key}.levels: column {name!r} has {unknown[0]!r}, which is none of {', '.join(levels)}")
+    if unknown:
+        raise UserError(
+            f"{key}.levels: column {name!r} has {unknown[0]!r}, which is no number; list the levels, the lowest first"
+        )
+    return levels or sorted(found, key=_rank)
+
+
+def one_hot(variables: Mapping[str, np.ndarray], levels: Mapping[str, Sequence[str]] | None = None) -> ViewData:
     """Categories as zeros and ones.
 
     Args:
         variables: by name, the categories (N,) as text, "" where they are missing.
+        levels: by name of those whose categories have an order, all of them in that order.
 
     Returns:
         The view, columns called "colour=red", the categories of each variable in order; all of them NaN for a sample
@@ -53,13 +70,18 @@ def one_hot(variables: Mapping[str, np.ndarray]) -> ViewData:
     """
     blocks, columns, groups = [], [], []
     for name, cells in variables.items():
-        categories = sorted(set(cells) - {""}, key=_rank)
+        categories = list((levels or {}).get(name) or sorted(set(cells) - {""}, key=_rank))
         block = (cells[:, None] == np.array(categories, dtype=object)).astype(np.float64)
         block[cells == ""] = np.nan
         blocks.append(block)
         columns += [f"{name}={category}" for category in categories]
         groups.append(len(categories))
     return masked_view(np.concatenate(blocks, axis=1), columns, groups)
+
+
+def is_number(category: str) -> bool:
+    """Whether it has a place among numbers."""
+    return bool(np.isfinite(_rank(category)[0]))
 
 
 def _rank(category: str) -> tuple[float, str]:

@@ -12,7 +12,7 @@ from favae_cli.common.errors import UserError
 from favae_cli.data.align_to_run import aligned
 from favae_cli.data.cells import Cells
 from favae_cli.data.dataset import ViewData
-from favae_cli.data.kinds.categorical import MOST, one_hot
+from favae_cli.data.kinds.categorical import MOST, is_number, one_hot
 from favae_cli.data.kinds.numbers import COUNTS
 from favae_cli.data.masked_tables import listed, masked_view
 
@@ -48,8 +48,8 @@ def as_view(name: str, cells: Cells, kind: Kind, like: ViewData | None = None) -
             view = _images(cells)
         case "text":
             view = _texts(cells)
-        case "categorical":
-            view = _categories(name, cells, like)
+        case "categorical" | "ordinal":
+            view = _categories(name, cells, kind, like)
         case "sequence":
             view = _sequences(name, cells)
         case "real" | "vector" | "counts" | "binary":
@@ -114,14 +114,21 @@ def _sequences(name: str, cells: Cells) -> ViewData:
     return masked_view(values, [name] if channels == 1 else [f"{name}_{index}" for index in range(channels)])
 
 
-def _categories(name: str, cells: Cells, like: ViewData | None) -> ViewData:
+def _categories(name: str, cells: Cells, kind: Kind, like: ViewData | None) -> ViewData:
     """One-hot; of a model's view its variables, with the categories that are there."""
     variables = like and dict.fromkeys(column.partition("=")[0] for column in like.columns)
+    levels = [[_word(level) for level in own] for own in cells.levels] if kind == "ordinal" and like is None else []
     cells = _ordered(cells.two_dimensional(), tuple(variables or ()))
     words = np.vectorize(_word, otypes=[object])(cells.values)
     words[cells.missing] = ""
     names = tuple(variables or cells.names(name))
-    found = one_hot(dict(zip(names, words.T, strict=True)))
+    found = one_hot(dict(zip(names, words.T, strict=True)), dict(zip(names, levels, strict=False)))
+    if kind == "ordinal" and like is None and not levels:
+        for word in sorted(word for word in set(words.ravel()) - {""} if not is_number(word))[:1]:
+            raise UserError(
+                f"{cells.key}: {word!r} is no number, so its place in the order must be said: give a pandas Series or "
+                "DataFrame of ordered Categoricals"
+            )
     if like is None:
         for variable, size in zip(names, found.groups, strict=True):
             if size > MOST:

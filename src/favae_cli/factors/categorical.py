@@ -1,0 +1,72 @@
+"""Categorical variables: the logits of C categories are U eta, with C - 1 predictors that no common shift changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from scipy.linalg import helmert
+from scipy.special import log_softmax, softmax
+
+from favae_cli.factors.moments import Total
+
+
+def contrasts(categories: int) -> np.ndarray:
+    """U (C, C - 1): orthonormal columns, each orthogonal to that of ones."""
+    return helmert(categories).T
+
+
+class Softmax:
+    """p(category c | eta) = softmax(U (centre + eta))_c for variables side by side, C - 1 columns of eta each.
+
+    The negative Hessian by eta is U^T (diag p - p p^T) U, at most I / 2 (Bohning, 1992).
+
+    x is U^T times the one-hot vector, (N, sum of C - 1), which is all that the likelihood needs of it.
+
+    Args:
+        groups: C of each variable.
+        centre: (sum of C - 1,) the predictors where the factors say nothing.
+    """
+
+    curvature = 0.5
+
+    def __init__(self, groups: Sequence[int], centre: np.ndarray) -> None:
+        self.groups, self.centre = tuple(groups), centre
+
+    def log_density(self, x: np.ndarray, eta: np.ndarray) -> float:
+        """As the protocol has it; a variable has all of its columns or none."""
+        total = 0.0
+        for place, basis in self._variables():
+            own = x[:, place] @ basis.T  # the one-hot vector less 1/C, of which the sum below takes no notice
+            log_p = log_softmax((self.centre[place] + eta[:, place]) @ basis.T, axis=1)
+            total += float(np.nansum(np.sum((own + 1 / len(basis)) * log_p, axis=1)))
+        return total
+
+    def gradient(self, x: np.ndarray, eta: np.ndarray) -> np.ndarray:
+        """U^T times the one-hot vector less the probabilities."""
+        found = np.empty_like(eta)
+        for place, basis in self._variables():
+            found[:, place] = x[:, place] - softmax((self.centre[place] + eta[:, place]) @ basis.T, axis=1) @ basis
+        return found
+
+    def curving(self, x: np.ndarray, eta: np.ndarray) -> np.ndarray:
+        """The variances of U^T times the one-hot vector."""
+        found = np.empty_like(eta)
+        for place, basis in self._variables():
+            p = softmax((self.centre[place] + eta[:, place]) @ basis.T, axis=1)
+            found[:, place] = p @ basis**2 - (p @ basis) ** 2
+        return np.where(np.isnan(x), np.nan, found)
+
+    def improve(self, x: np.ndarray, eta: np.ndarray, total: Total) -> None:
+        """Nothing: b says all that the centre could."""
+
+    def log_prior(self) -> float:
+        """There is none."""
+        return 0.0
+
+    def _variables(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """The columns of eta and U, of each variable."""
+        start = 0
+        for size in self.groups:
+            yield slice(start, start + size - 1), contrasts(size)
+            start += size - 1
