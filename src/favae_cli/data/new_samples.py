@@ -82,7 +82,7 @@ def _read(path: Path, config: ManifestConfig, alone: bool) -> Table:
 def _as_trained(view: OwnViewKind, like: ViewData) -> OwnViewKind:
     """The view's section with the very columns that the run was trained on in place of patterns."""
     match view.kind:
-        case "categorical":
+        case "categorical" | "ordinal":
             return view.model_copy(update={"columns": _variables(like), "without": None})
         case "binary":
             made = {attribute for categories in view.binarise.values() for attribute in categories}
