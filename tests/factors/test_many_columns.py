@@ -70,7 +70,7 @@ def test_both_forms_give_the_same_fit_with_views_that_are_inferred(plant: Plant,
         evidence = inferred(plant, missing)
         moments = evidence.moments()
         assert forms(moments) == {Rows if rows else Square}
-        start = start or spectral_start(moments, 6)
+        start = start or spectral_start(moments, 6, noise=evidence.noise)
         found.append(fit(moments, start=start, sweeps=25, rotate_every=0, local=evidence))
         evidence.settle(found[-1])
         answers.append([evidence.latents(found[-1]), *evidence.predict(found[-1], "a")])
