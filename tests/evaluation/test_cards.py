@@ -25,6 +25,7 @@ from favae_cli.evaluation.cards import (
     panels_of,
 )
 from favae_cli.factors import FactorModel, ViewFactors
+from favae_cli.factors.categorical import contrasts
 from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.queries.factor_reading import Reading
 from favae_cli.views import BernoulliView, CategoricalView, Encoded, RealView, View
@@ -128,10 +129,11 @@ def everything(known_factors: Known) -> tuple[FAVAE, Dataset]:
         "pulse": Drawn(2, wave, lambda x: np.column_stack([x[:, 1, 1] / np.sin(1), 0 * x[:, 1, 1]])),
         "note": Drawn(1, word, lambda x: np.array([[WORDS.index(text.split()[-1]) - 1.0] for text in x])),
     }
+    inferred = loadings | {"ward": contrasts(3).T @ loadings["ward"]}
     model = FactorModel(
         {
             name: replace(known_factors(w, np.zeros(len(w)), 4.0), variance=float((w**2).sum(axis=1).mean() + 0.25))
-            for name, w in loadings.items()
+            for name, w in inferred.items()
         }
     )
     keys = np.array([f"patient {row:03d}" for row in rows])

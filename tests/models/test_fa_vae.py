@@ -58,7 +58,7 @@ def test_only_vae_views_that_are_not_frozen_are_trainable(model: FAVAE) -> None:
     frozen = FrozenView(section(), (SIDE, SIDE, 1), Runtime(torch.device("cpu")))
     both = FAVAE({**model.views, "cartoon": frozen})
     assert list(both.trainable) == ["face"]
-    assert set(both.networks) == {"of_face", "of_cartoon"}
+    assert set(both.networks) == {"of_face", "of_cartoon", "of_attributes"}  # these have rates to keep
 
 
 def test_encoding_leaves_gaps_where_a_view_is_missing(model: FAVAE, data: Dataset) -> None:

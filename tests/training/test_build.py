@@ -103,7 +103,7 @@ def test_a_frozen_view_has_the_networks_of_its_source_and_stays_out_of_training(
     data.views["cartoon"] = data.views["face"]
     model = build_model(tiny_config(*frozen(finished, "face")), data, PLAIN)
     assert list(model.trainable) == ["face"]
-    assert set(model.networks) == {"of_face", "of_cartoon"}
+    assert set(model.networks) == {"of_face", "of_cartoon", "of_attributes"}  # these have rates to keep
     source = build_model(tiny_config("seed=9"), data, PLAIN)
     for name, value in model.views["cartoon"].networks.state_dict().items():
         assert torch.equal(value, source.views["face"].networks.state_dict()[name])
