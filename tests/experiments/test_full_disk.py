@@ -63,5 +63,5 @@ def test_a_read_only_disk_is_a_line(
     resized("ro")
     assert undrawn(*avatars, "hydra.run.dir=disk/run") == 2
     told = capfd.readouterr().err
-    assert "cannot be written (Read-only file system); make room, or name another folder" in told
+    assert "hydra.run.dir: cannot make the folder disk/run (Read-only file system)" in told
     assert "Traceback" not in told

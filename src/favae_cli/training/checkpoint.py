@@ -21,8 +21,10 @@ from favae_cli.common.errors import UserError
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.common.stored_files import read_json
 
-SCHEMA = 4
-READABLE = (2, 3, 4)  # schema 2 had its tables among the tensors, and 3 nothing that says which run it is of
+SCHEMA = 5
+# Schema 2 had its tables among the tensors, 3 nothing that says which run it is of, and 4 another likelihood of binary
+# and categorical views: runs with such views are refused where they are unpacked.
+READABLE = (2, 3, 4, 5)
 _TENSORS, _STATE = "tensors.safetensors", "state.json"
 _TABLES = "tables"  # in the state: the hash of each
 
