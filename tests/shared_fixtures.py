@@ -165,7 +165,8 @@ def undocumented() -> Callable[[dict[str, float]], list[str]]:
     fixed = {
         "<split>": "(train|validation|test|all)",
         "<model>": "(rival|transfer(/[^/]+)?)",
-        "<score>": "(r2|r2_mean|r2_std|rmse|mae|auc|accuracy|balanced_accuracy|log_loss|brier_skill|level_error|f1|exact)",
+        "<score>": "(r2|r2_mean|r2_std|rmse|mae|auc|accuracy|balanced_accuracy|log_loss|brier_skill|level_error"
+        "|f1|exact)",
         re.escape("..."): ".+",
     }
     for placeholder, values in fixed.items():
