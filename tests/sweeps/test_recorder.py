@@ -30,7 +30,7 @@ from favae_cli.config.run import Config, MachineConfig
 from favae_cli.machine.runtime import prepare
 from favae_cli.reporting.report import write_report
 from favae_cli.sweeps.recorder import end_resumed
-from favae_cli.sweeps.table import SweepTable
+from favae_cli.sweeps.table import RESULTS, SweepTable
 
 MISTAKE, BUG, STOP = 2048, 1024, 4096  # factors with which a run ends badly
 
@@ -178,7 +178,7 @@ def test_an_interrupted_sweep_keeps_what_was_finished_and_takes_in_what_is_resum
 
 @pytest.mark.slow
 def test_runs_that_end_at_once_all_keep_their_rows(tmp_path: Path) -> None:
-    SweepTable(["job", "seed", "score", "status"], {str(job): {"job": str(job)} for job in range(8)}).write(tmp_path)
+    SweepTable(["job", "seed", *RESULTS], {str(job): {"job": str(job)} for job in range(8)}).write(tmp_path)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda job: end_resumed(tmp_path / str(job), float(job), "score"), range(8)))
     assert column(tmp_path, "score") == [str(float(job)) for job in range(8)]
