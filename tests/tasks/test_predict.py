@@ -100,6 +100,20 @@ def test_files_are_joined_by_their_samples(using: Using, mixed_run: Path, people
     assert (table["sold_probability"] < 1).tolist() == [True] * 5 + [False] * 20
 
 
+def test_many_samples_are_predicted_some_at_a_time(
+    using: Using, mixed_run: Path, people: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people.drop(columns=["price", "day1"]).to_csv(tmp_path / "new.csv", index=False)
+    asked = ("task=predict", f"input={tmp_path / 'new.csv'}")
+    whole = using(*asked, run=mixed_run)
+    monkeypatch.setattr("favae_cli.tasks.trained_run.predict.AT_A_TIME", 10)
+    parts = using(*asked, run=mixed_run)
+    for name in ("predicted.csv", "factor_scores.csv"):
+        pd.testing.assert_frame_equal(pd.read_csv(parts / name), pd.read_csv(whole / name), rtol=1e-5)
+    keys = [np.load(parts / name)["key"] for name in ("course.npz", "course-11.npz", "course-21.npz")]
+    assert np.concatenate(keys).tolist() == np.load(whole / "course.npz")["key"].tolist()
+
+
 def test_what_is_asked_for_is_written_where_it_is_asked_for(
     using: Using, mixed_run: Path, people: pd.DataFrame, tmp_path: Path
 ) -> None:

@@ -52,6 +52,8 @@ def is_held(folder: Path) -> bool:
             return False
     except Timeout:
         return True
+    except OSError:  # of an archive that nobody can write to
+        return False
 
 
 def _told(holder: Path) -> str:

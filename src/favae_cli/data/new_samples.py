@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
@@ -119,5 +120,6 @@ def _file_of(name: str, view: OwnViewKind, config: ManifestConfig, tables: Seque
 
 def _with_empty(table: Table, columns: Sequence[str]) -> Table:
     """The table of new samples, with columns of empty cells for those that it lacks."""
-    frame = table.frame.assign(**dict.fromkeys(columns, ""))
+    empty = pd.DataFrame("", index=table.frame.index, columns=[*columns])
+    frame = pd.concat([table.frame, empty], axis=1)
     return replace(table, frame=frame, new=True)

@@ -54,7 +54,8 @@ def fit(
     """Fit the factor model to moments; a sweep costs O(D min(N, D) K).
 
     Args:
-        moments: of the embeddings, centred or not, roughly of unit scale (the prior of b is N(0, I)).
+        moments: of the embeddings, centred or not, roughly of unit scale (the prior of b is N(0, I), but
+            for pseudo-data, whose likelihood says another).
         factors: K before pruning; at most the stacked embedding size is used.
         seed: of the start.
         copies: by view, as how many copies of itself it counts; 1 where not given. A view of few dimensions beside

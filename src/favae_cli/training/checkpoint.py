@@ -183,7 +183,8 @@ def _envelope(folder: Path) -> dict[str, Any]:
         raise UserError(f"no checkpoint at {folder}")
     envelope = read_json(path, _ENVELOPE)
     if envelope["schema"] not in READABLE:
-        raise UserError(f"{folder}: checkpoint schema {envelope['schema']}, this version of favae-run reads {SCHEMA}")
+        told = ", ".join(map(str, READABLE))
+        raise UserError(f"{folder}: checkpoint schema {envelope['schema']}, this version of favae-run reads {told}")
     return envelope
 
 

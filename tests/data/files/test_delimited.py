@@ -120,6 +120,24 @@ def test_a_thousand_that_may_be_a_little_more_than_one_is_left_and_told(tmp_path
         assert read_delimited(tmp_path / "a.csv", TextFormat(decimal=decimal)).frame["x"].tolist() == numbers
 
 
+def test_thousands_beside_decimal_commas_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id;x;y\na;1,5;1.234\nb;2,25;2.500\n")
+    read = read_delimited(tmp_path / "a.csv", TextFormat())
+    assert read.frame["y"].tolist() == ["1234", "2500"]
+    assert read.notes == ("y has cells such as 1.234, taken for thousands; data.decimal says otherwise",)
+
+
+@pytest.mark.parametrize("sep", [",", ";", "\t"])
+def test_names_and_cells_that_look_a_little_like_numbers(sep: str, tmp_path: Path) -> None:
+    names = ["id", "E2", "-", "+", "1.000.000", "e10"]
+    rows = [names, ["a", "E1", "-", "1", "2", "3"], ["b", "E7", "+", "4", "5", "6"]]
+    (tmp_path / "a.csv").write_text("".join(sep.join(row) + "\n" for row in rows))
+    read = read_delimited(tmp_path / "a.csv", TextFormat())
+    assert read.frame.columns.tolist() == names
+    assert read.frame["E2"].tolist() == ["E1", "E7"]
+    assert read.frame["-"].tolist() == ["-", "+"]
+
+
 def test_words_with_commas_stay_words(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('id,said,x\na,"red, blue",1.5\nb,"1,5 of it",2.5\nc,1.5 of it,3.5\n')
     read = read_delimited(tmp_path / "a.csv", TextFormat())

@@ -34,7 +34,9 @@ ROW_NAME = "row_name"  # what a first column without a name is called
 GROUP = {".": ",", ",": "."}  # what may stand between thousands, by what stands before the tenths
 GROUPED = r",\d{3}[,.]"  # commas that can only stand between thousands
 NUMBER = {
-    mark: re.compile(rf"[+-]?([1-9]\d{{0,2}}({re.escape(group)}\d{{3}})+|\d+)?({re.escape(mark)}\d+)?([eE][+-]?\d+)?")
+    mark: re.compile(
+        rf"(?=[+-]?[.,]?\d)[+-]?([1-9]\d{{0,2}}({re.escape(group)}\d{{3}})+|\d+)?({re.escape(mark)}\d+)?([eE][+-]?\d+)?"
+    )
     for mark, group in GROUP.items()
 }
 
@@ -67,7 +69,7 @@ class Delimited:
 
 
 def is_delimited(path: Path) -> bool:
-    """Whether its suffix is that of a table written as text, or there is none that is known."""
+    """Whether its suffix is that of a table written as text."""
     return _suffix(path) in SUFFIXES
 
 
@@ -103,11 +105,14 @@ def read_delimited(path: Path, given: TextFormat, missing: Collection[str] = (""
     if (frame.iloc[:, -1] == "").any():  # as pandas fills up a row that ends early
         _require_whole_rows(path, encoding, sep, len(names))
     _require_header(frame, names, path)
-    decimal = given.decimal or _decimal(frame, sep, missing)
+    decimal = given.decimal or _decimal(frame, missing)
     for column in frame.columns:
         numbers = _numbers(frame[column], decimal, missing)
         if numbers is None:
             continue
+        if given.decimal is None and decimal == "," and not numbers.str.contains(",").any():
+            seen = numbers.iloc[0]
+            notes.append(f"{column} has cells such as {seen}, taken for thousands; data.decimal says otherwise")
         if given.decimal or decimal == "," or numbers.str.contains(GROUPED).any():
             plain = numbers.str.replace(GROUP[decimal], "", regex=False).str.replace(decimal, ".", regex=False)
             frame.loc[plain.index, column] = plain
@@ -242,7 +247,7 @@ def _require_within_reason(path: Path) -> None:
 
 def _require_header(frame: pd.DataFrame, names: Sequence[str], path: Path) -> None:
     """Refuse a first line that is a row: it has a number over every column of numbers, and one that is not whole."""
-    over = {name: float(name.replace(",", ".")) for name in names if name in frame.columns and _is_number(name)}
+    over = {name: value for name in names if name in frame.columns and (value := _value(name)) is not None}
     if all(value == round(value) for value in over.values()):  # as of pixels, or years
         return
     if not any(_are_numbers(frame[name]) for name in names if name not in over):
@@ -252,26 +257,30 @@ def _require_header(frame: pd.DataFrame, names: Sequence[str], path: Path) -> No
         )
 
 
-def _is_number(cell: str) -> bool:
-    return bool(cell) and any(pattern.fullmatch(cell) for pattern in NUMBER.values())
+def _value(cell: str) -> float | None:
+    """What a number says in the one way of writing or the other; None of other text."""
+    for mark, pattern in NUMBER.items():
+        if pattern.fullmatch(cell):
+            return float(cell.replace(GROUP[mark], "").replace(mark, "."))
+    return None
 
 
 def _are_numbers(cells: pd.Series) -> bool:
-    return all(_is_number(cell) for cell in cells if cell)
+    return all(_value(cell) is not None for cell in cells if cell)
 
 
 def _filled(cells: pd.Series, missing: Collection[str]) -> pd.Series:
     return cells[~cells.str.strip().isin([*missing, ""])].str.strip()
 
 
-def _decimal(frame: pd.DataFrame, sep: str, missing: Collection[str]) -> str:
+def _decimal(frame: pd.DataFrame, missing: Collection[str]) -> str:
     """A comma where some column of numbers has it in a place where no thousands end."""
     for column in frame.columns:
         cells = frame[column]
         with_comma = cells[cells.str.contains(",", regex=False)]
         if not len(with_comma) or not _filled(cells, missing).str.fullmatch(NUMBER[","]).all():
             continue
-        if sep == ";" or not with_comma.str.strip().str.fullmatch(NUMBER["."]).all():
+        if not with_comma.str.strip().str.fullmatch(NUMBER["."]).all():
             return ","
     return "."
 

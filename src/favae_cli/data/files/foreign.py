@@ -10,10 +10,11 @@ from zipfile import BadZipFile
 
 import pandas as pd
 import pyarrow as pa
+from pyarrow import feather
 
 from favae_cli.common.errors import UserError
 from favae_cli.data.files.numpy_arrays import first_line
-from favae_cli.data.files.parquet import read_parquet
+from favae_cli.data.files.parquet import plain_columns, read_parquet
 
 Read = Callable[[Path], tuple[pd.DataFrame, dict[str, str]]]
 # What the packages raise that read these formats, where they find something else than they expect.
@@ -77,7 +78,7 @@ def _spss(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
 FOREIGN: dict[str, tuple[str, Read]] = {
     ".parquet": ("Parquet", read_parquet),
     ".pq": ("Parquet", read_parquet),
-    ".feather": ("Feather", lambda path: (pd.read_feather(path), {})),
+    ".feather": ("Feather", lambda path: plain_columns(feather.read_table(path))),
     ".xlsx": ("Excel", _excel),
     ".dta": ("Stata", _stata),
     ".sav": ("SPSS", _spss),

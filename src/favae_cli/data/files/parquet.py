@@ -27,6 +27,18 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     """
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         table = file.read()
+    return plain_columns(table)
+
+
+def plain_columns(table: pa.Table) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The columns of a table, a named index among them.
+
+    Returns:
+        The columns of numbers, truth values, texts and times; and by name, what the others hold.
+
+    Raises:
+        ValueError: two columns of one name.
+    """
     for name, times in Counter(table.column_names).items():
         if times > 1:
             raise ValueError(f"{times} columns are called {name!r}; names must differ")

@@ -105,7 +105,9 @@ def _predicted(
                 made = trained.factors.views[name].decode(embedding.mean[lacking])
                 save_images(directory / "images" / name, [samples.names[row] for row in lacking], made)
         elif part.is_sequence:
-            save_sequences(directory / f"{name}.npz", made_of(trained.factors, samples, embedding, name), samples)
+            begin = samples.indices[0]
+            file = directory / (f"{name}-{begin + 1}.npz" if begin else f"{name}.npz")
+            save_sequences(file, made_of(trained.factors, samples, embedding, name), samples)
         else:
             made_table = made_of(trained.factors, samples, embedding, name)
             found += variables(made_table, samples.data.views[name], level)
