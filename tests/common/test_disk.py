@@ -25,6 +25,9 @@ def failing(number: int, name: str = "/run/file") -> OSError:
     return OSError(number, os.strerror(number), name)
 
 
+TAKEN = OSError(errno.EISDIR, "Is a directory", "/run/.metrics.json.part", None, "/run/metrics.json")
+
+
 @pytest.mark.parametrize(
     ("error", "told"),
     [
@@ -33,6 +36,7 @@ def failing(number: int, name: str = "/run/file") -> OSError:
         (failing(errno.EACCES), "/run/file: cannot be written (Permission denied); resume"),
         (failing(errno.EACCES, "/new/folder"), "/new/folder: cannot be written (Permission denied); resume"),
         (OSError(errno.ENOSPC, "No space"), "/run: cannot be written (No space left on device); resume"),
+        (TAKEN, "/run/metrics.json: cannot be written (Is a directory); resume"),
         (OSError("12 requested and 0 written"), "/run: cannot be written (No space left on device); resume"),
     ],
 )
@@ -42,7 +46,9 @@ def test_what_cannot_be_written_is_a_line(error: OSError, told: str) -> None:
     assert str(refused.value) == told
 
 
-@pytest.mark.parametrize("error", [failing(errno.ENOENT), failing(errno.EACCES, __file__), OSError("what else")])
+@pytest.mark.parametrize(
+    "error", [failing(errno.ENOENT), failing(errno.EISDIR), failing(errno.EACCES, __file__), OSError("what else")]
+)
 def test_other_errors_stay_what_they_are(error: OSError) -> None:
     with pytest.raises(OSError) as raised, written_to(Path("/run"), "resume"):  # noqa: PT011  the same one
         raise error

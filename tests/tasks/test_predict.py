@@ -103,7 +103,7 @@ def test_files_are_joined_by_their_samples(using: Using, mixed_run: Path, people
 def test_many_samples_are_predicted_some_at_a_time(
     using: Using, mixed_run: Path, people: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    people.drop(columns=["price", "day1"]).to_csv(tmp_path / "new.csv", index=False)
+    people.drop(columns="price").assign(day1=np.nan).to_csv(tmp_path / "new.csv", index=False)
     asked = ("task=predict", f"input={tmp_path / 'new.csv'}")
     whole = using(*asked, run=mixed_run)
     monkeypatch.setattr("favae_cli.tasks.trained_run.predict.AT_A_TIME", 10)
@@ -138,6 +138,10 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         "input: view labels: column size has 'XL', which the run has not",
     ),
     "a sample twice": ({"table": "id,price\na,1\na,2\n"}, "data.key: 'a' names several samples"),
+    "a step too few": (
+        {"table": "id,day0,day1,day2,day4\na,1,2,3,4\n"},
+        "has 4 columns for the 5 steps of course; leave one",
+    ),
     "no such target": (
         {"table": "id,price\na,1\n", "to": "[colur]"},
         "to: the run has no view or column 'colur'; did you mean",

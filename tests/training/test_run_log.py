@@ -12,6 +12,7 @@ import pytest
 from matplotlib.image import imsave
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from favae_cli.common.errors import UserError
 from favae_cli.common.log_lines import logging_to, silent
 from favae_cli.training.run_log import RunLog, SilentLog, read_records
 
@@ -28,6 +29,20 @@ def board(directory: Path) -> EventAccumulator:
 
 def scalars(directory: Path, tag: str) -> list[tuple[int, float]]:
     return [(event.step, event.value) for event in board(directory).Scalars(tag)]
+
+
+def test_what_the_run_did_not_write_is_refused_and_may_be_removed(tmp_path: Path) -> None:
+    log = RunLog(tmp_path)
+    log.record("round", {"round": 1, "bound": 2.5, "factors/active": 3})
+    log.close()
+    written, digest = log.written, log.digest
+    path = tmp_path / "metrics.jsonl"
+    RunLog(tmp_path, written, digest).close()
+    path.write_text(path.read_text().replace("2.5", "2.6"))
+    with pytest.raises(UserError, match=r"metrics\.jsonl: is not as the run left it; put it back, or remove it"):
+        RunLog(tmp_path, written, digest)
+    path.unlink()
+    RunLog(tmp_path, written, digest).close()
 
 
 def test_records_are_lines_of_json_and_scalars(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def written_to(folder: Path | None, advice: str) -> Iterator[None]:
         reason = _reason(error, folder)
         if reason is None:
             raise
-        place = error.filename if isinstance(error.filename, str | Path) else folder
+        place = next((name for name in (error.filename2, error.filename) if isinstance(name, str | Path)), folder)
         raise UserError(f"{place or 'a file'}: cannot be written ({reason}); {advice}") from error
 
 
@@ -48,5 +48,6 @@ def _reason(error: OSError, folder: Path | None) -> str | None:
         return os.strerror(errno.ENOSPC)
     name = error.filename
     ours = isinstance(name, str) and (str(name).startswith(str(folder)) or not os.path.lexists(name))
-    told = error.errno in _FULL or (error.errno in _FORBIDDEN and ours)
+    taken = error.errno == errno.EISDIR and error.filename2 is not None  # a folder in the place of a file of ours
+    told = taken or error.errno in _FULL or (error.errno in _FORBIDDEN and ours)
     return os.strerror(error.errno) if told and error.errno is not None else None

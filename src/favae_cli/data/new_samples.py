@@ -52,6 +52,8 @@ def new_samples(paths: Sequence[Path], config: ManifestConfig, trained: Mapping[
         absent = [column for column in view.reads() if not _has(table, column)]
         if absent:
             notes.append(f"{table.path.name} lacks {listed(absent)} of {name}, which are taken as missing")
+        if view.kind == "sequence" and view.time is None and view.columns is not None:
+            _require_every_step(name, len(table.matching(view.columns, "input", view.without or ())), like, table)
         own = config.model_copy(update={"root": table.path.parent, "views": {name: view}})
         sources[name] = source(_with_empty(table, absent), name, own, cache)
     if not sources:
@@ -105,6 +107,13 @@ def _variables(view: ViewData) -> list[str]:
 def _has(table: Table, column: str) -> bool:
     """Whether a column, or one that fits if it is a pattern, as the steps of a sequence may be, is there."""
     return column in table.names or any(fnmatchcase(name, column) for name in table.names if name != table.key)
+
+
+def _require_every_step(name: str, found: int, like: ViewData, table: Table) -> None:
+    """Refuse a sequence in columns of which one is not there: those behind it would be taken for earlier steps."""
+    if found != like.shape[0]:
+        told = f"{table.path} has {found} columns for the {like.shape[0]} steps of {name}"
+        raise UserError(f"input: {told}; leave one that is not known empty")
 
 
 def _file_of(name: str, view: OwnViewKind, config: ManifestConfig, tables: Sequence[Table]) -> Table | None:

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from pydantic import AfterValidator, TypeAdapter
 from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard import SummaryWriter
 
+from favae_cli.common.errors import UserError
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.common.stored_files import read_json, read_json_lines
 
@@ -28,13 +30,20 @@ class RunLog:
         directory: of the run.
         written: bytes of metrics.jsonl that belong to the checkpoint the run goes on from; what was written after
             it is dropped, since it will be computed again.
+        digest: SHA-256 of these bytes; None of runs that did not keep it.
+
+    Raises:
+        UserError: the bytes are others.
     """
 
-    def __init__(self, directory: Path, written: int = 0) -> None:
+    def __init__(self, directory: Path, written: int = 0, digest: str | None = None) -> None:
         directory.mkdir(exist_ok=True)
         self._path = RunFolder(directory).records
         self._path.touch()
         os.truncate(self._path, min(written, self._path.stat().st_size))
+        if digest is not None and self.written and self.digest != digest:
+            told = "is not as the run left it; put it back, or remove it to go on without its record of what was"
+            raise UserError(f"{self._path}: {told}")
         # TensorBoard's own purging goes by step, and epochs and rounds count theirs apart: tell it all again instead.
         shutil.rmtree(RunFolder(directory).tensorboard, ignore_errors=True)
         self._board = SummaryWriter(str(RunFolder(directory).tensorboard))
@@ -45,6 +54,11 @@ class RunLog:
     def written(self) -> int:
         """Bytes of metrics.jsonl so far."""
         return self._path.stat().st_size
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of them."""
+        return sha256(self._path.read_bytes()).hexdigest()
 
     def record(self, kind: str, values: Mapping[str, Any]) -> None:
         """One line of metrics.jsonl, and its numbers on TensorBoard.
@@ -97,6 +111,11 @@ class SilentLog(RunLog):
     def written(self) -> int:
         """Nothing ever is."""
         return 0
+
+    @property
+    def digest(self) -> str:
+        """Of nothing."""
+        return sha256().hexdigest()
 
     def record(self, kind: str, values: Mapping[str, Any]) -> None:
         """Drop it."""

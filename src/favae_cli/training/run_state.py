@@ -44,6 +44,7 @@ class Progress:
         before: metrics of the VAEs alone.
         improved: the last step was an epoch with a new best, which the `best` checkpoint is to hold.
         written: bytes of metrics.jsonl.
+        digest: SHA-256 of them; None of a run of before.
         finished: nothing is left to train.
     """
 
@@ -61,6 +62,7 @@ class Progress:
     before: dict[str, float] = field(default_factory=dict)
     improved: bool = False
     written: int = 0
+    digest: str | None = None
     finished: bool = False
 
     @classmethod

@@ -95,7 +95,7 @@ class Training:
                 self._keep_milestones()  # a kill may have come between the last checkpoint and its copy
             logger.info("going on from %s", self.last)
         world.wait()  # until all have looked for the checkpoint: from now on the main process writes others
-        self.log = RunLog(directory, self.progress.written) if world.is_main else SilentLog()
+        self.log = RunLog(directory, self.progress.written, self.progress.digest) if world.is_main else SilentLog()
 
     @property
     def trainers(self) -> Mapping[str, Trainer]:
@@ -146,7 +146,7 @@ class Training:
             self._tables.clear()
 
     def _save(self) -> None:
-        self.progress.written = self.log.written
+        self.progress.written, self.progress.digest = self.log.written, self.log.digest
         checkpoint.save(
             self.last,
             pack(self.model, self.trainers, self.priors),
