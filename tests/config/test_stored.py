@@ -43,7 +43,7 @@ EMOJI = ("experiment=emoji_condition", "data.root=/emoji")
         ((), ["trainer.clip_norm", "trainer.threads", "trainer.device"]),
         ((), ["trainer", "evaluation.judge", "transfer", "schedule.tolerance", "evaluation.traverse.steps"]),
         ((), ["seed", "resume", "cache", "data.seed", "data.missing", "data.split.test"]),
-        ((), ["model.feed_rounds", "views.face.data", "views.face.arch.leak", "views.attributes.weight"]),
+        ((), ["model.feed_rounds", "views.face.data", "views.face.arch.leak", "views.attributes.data"]),
         (("model=beta_vae",), ["model.growth"]),
         (EMOJI, ["data.how_to_get", "data.missing", "data.split.by"]),  # not those of data=manifest
         (("experiment=wine_views",), ["data.seed", "data.split"]),

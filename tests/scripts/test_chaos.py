@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from favae_cli.reporting import style
+
 Script = Callable[[str], ModuleType]
 
 
@@ -122,6 +124,9 @@ def test_it_goes_on_after_a_failure_tells_its_seed_and_ends_badly(
 @pytest.mark.slow
 def test_an_attempt_of_each_quick_kind(script: Script, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FAVAE_CACHE", str(tmp_path / "cache"))
+    # What is then quick and coarse is to be as it was for the tests that follow.
+    monkeypatch.setattr(style, "DPI", style.DPI)
+    monkeypatch.setattr(style.blank, "__kwdefaults__", dict(style.blank.__kwdefaults__ or {}))
     script("attempt").warm_up()
     world = script("world").World.made(tmp_path / "world", ("train",))
     rng = np.random.default_rng(0)
