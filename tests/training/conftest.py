@@ -219,7 +219,7 @@ def run_to_the_end(training: Training) -> End:
         {key: value for key, value in record.items() if key not in TIMES}
         for record in read_records(training.last.parents[1])
     ]
-    return tensors, records, {key: value for key, value in state.items() if key not in ("seconds", "written")}
+    return tensors, records, {key: value for key, value in state.items() if key not in ("seconds", "written", "digest")}
 
 
 @pytest.fixture
