@@ -32,34 +32,21 @@ def test_of_bits_it_is_that_of_the_decoded_probabilities(predicted: tuple[torch.
     np.testing.assert_allclose(exact.numpy(), expected, rtol=1e-6)
 
 
-def test_of_categories_it_is_that_of_the_decoded_probabilities(predicted: tuple[torch.Tensor, torch.Tensor]) -> None:
-    mean, variance = (part[:, :3] for part in predicted)
-    view, x = CategoricalView((3, 2)), np.zeros((50, 3 + 2))
-    first, second = np.arange(50) % 3, np.arange(50) % 2
-    x[np.arange(50), first] = x[np.arange(50), 3 + second] = 1
+@pytest.mark.parametrize(("kind", "groups"), [(CategoricalView, (3, 2)), (OrdinalView, (4, 3))])
+def test_of_categories_and_levels_it_is_that_of_the_decoded_probabilities(
+    kind: type[CategoricalView | OrdinalView], groups: tuple[int, int], predicted: tuple[torch.Tensor, torch.Tensor]
+) -> None:
+    view, (size, other) = kind(groups), groups
+    mean, variance = (part[:, : view.size] for part in predicted)
+    x, first, second = np.zeros((50, size + other)), np.arange(50) % size, np.arange(50) % other
+    x[np.arange(50), first] = x[np.arange(50), size + second] = 1
     view.fit(x[:40])
-    x[7, 3:] = np.nan
+    x[7, size:] = np.nan
     seen = torch.tensor(view.local(x).x)
     for spread, nearly in ((torch.zeros_like(variance), 1e-6), (variance, 0.2)):
         p = view.decode(mean.numpy(), spread.numpy())
-        np.testing.assert_allclose(p[:, :3].sum(axis=1), 1)
-        both = np.where(np.arange(50) == 7, 0, np.log(p[np.arange(50), 3 + second]))
-        expected = np.log(p[np.arange(50), first]) + both
-        np.testing.assert_allclose(view.log_likelihood(seen, mean, spread).numpy(), expected, rtol=nearly, atol=nearly)
-
-
-def test_of_levels_it_is_that_of_the_decoded_probabilities(predicted: tuple[torch.Tensor, torch.Tensor]) -> None:
-    mean, variance = (part[:, :2] for part in predicted)
-    view, x = OrdinalView((4, 3)), np.zeros((50, 4 + 3))
-    first, second = np.arange(50) % 4, np.arange(50) % 3
-    x[np.arange(50), first] = x[np.arange(50), 4 + second] = 1
-    view.fit(x[:40])
-    x[7, 4:] = np.nan
-    seen = torch.tensor(view.local(x).x)
-    for spread, nearly in ((torch.zeros_like(variance), 1e-6), (variance, 0.2)):
-        p = view.decode(mean.numpy(), spread.numpy())
-        np.testing.assert_allclose(p[:, :4].sum(axis=1), 1)
-        both = np.where(np.arange(50) == 7, 0, np.log(p[np.arange(50), 4 + second]))
+        np.testing.assert_allclose(p[:, :size].sum(axis=1), 1)
+        both = np.where(np.arange(50) == 7, 0, np.log(p[np.arange(50), size + second]))
         expected = np.log(p[np.arange(50), first]) + both
         np.testing.assert_allclose(view.log_likelihood(seen, mean, spread).numpy(), expected, rtol=nearly, atol=nearly)
 

@@ -83,7 +83,7 @@ def training_data(views: Mapping[str, ViewData], kinds: Mapping[str, Kind], seed
 def kinds_of_run(run: TrainedRun) -> dict[str, Kind]:
     """What the data of each view of its model are."""
     kinds = run.config.data.kinds()
-    return {name: kinds[run.config.views[name].data or name] for name in run.model.views}
+    return {name: kinds[run.config.sources[name]] for name in run.model.views}
 
 
 def samples_of(X: Mapping[str, Any], run: TrainedRun) -> Samples:

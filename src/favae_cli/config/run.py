@@ -192,6 +192,11 @@ class Config(Section):
         return any(isinstance(arch, OwnArch) and not arch.class_path.startswith(OWN_CODE) for arch in archs)
 
     @property
+    def sources(self) -> dict[str, str]:
+        """By view, the view of the data that it sees."""
+        return {name: view.data or name for name, view in self.views.items()}
+
+    @property
     def plan(self) -> ScheduleConfig:
         """The schedule as the model goes through it: only FA-VAE has rounds."""
         return self.schedule if isinstance(self.model, FaVaeConfig) else self.schedule.alone()

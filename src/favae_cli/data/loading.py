@@ -20,6 +20,11 @@ def loaded(config: DataConfig, cache: Path, seed: int) -> Dataset:
     data = load(config, cache.expanduser(), seed)
     sizes = ", ".join(f"{len(indices)} {split}" for split, indices in data.split.items())
     logger.info("%s: %d samples (%s)", data.name, len(data.keys), sizes)
+    tell_notes(data)
+    return data
+
+
+def tell_notes(data: Dataset) -> None:
+    """Say what a loader had to skip or repair."""
     for note in data.notes:
         logger.info("%s: %s", data.name, note)
-    return data

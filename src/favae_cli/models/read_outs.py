@@ -63,11 +63,14 @@ def foretold(model: FAVAE, evidence: Embeddings, encoded: Mapping[str, Encoded],
     """
     found = Encoded(*evidence.predict(model.joined, target))
     assert found.variance is not None
+    known_of = {given: model.read_outs.get((target, given)) for given in evidence.groups}
+    seen = {name for given, known in known_of.items() if known is not None for name in given}
+    columns = {name: _columns_of(model, evidence, encoded, name) for name in seen}
     for given, group in evidence.groups.items():
-        known = model.read_outs.get((target, given))
+        known = known_of[given]
         if known is not None:
             rows = group.rows
-            x = _columns(model, evidence, encoded, given)[rows]
+            x = _beside([columns[name][rows] for name in given])
             made = known.foretold(x, _expected(model.views[target], found.at(rows)))
             view, spread = model.views[target], np.minimum(found.variance[rows], WIDEST)
             if isinstance(view, BernoulliView | CategoricalView):
@@ -106,21 +109,21 @@ def _seen_by(model: FAVAE, data: Dataset, indices: np.ndarray, given: Pattern) -
     encoded = model.encode(data, indices, given)
     evidence = model.embeddings(data, indices, encoded, given)
     evidence.settle(model.joined)
-    return _columns(model, evidence, encoded, given), evidence
+    return _beside([_columns_of(model, evidence, encoded, name) for name in given]), evidence
 
 
-def _columns(model: FAVAE, evidence: Embeddings, encoded: Mapping[str, Encoded], given: Pattern) -> np.ndarray:
-    """(N, P) side by side: z, as the other given views have it expected if it is missing; or bits, NaN if missing."""
-    parts = []
-    for name in given:
-        local = evidence.local.get(name)
-        z = encoded[name].mean if local is None else local.mean
-        if local is None or isinstance(model.views[name], RealView):
-            lacking = np.isnan(z if local is None else local.x).all(axis=1, keepdims=True)
-            parts.append(np.where(lacking, evidence.expect(model.joined, name), z))
-        else:
-            parts.append(2 * local.x)
-    return np.concatenate(parts, axis=1, dtype=np.float64)
+def _columns_of(model: FAVAE, evidence: Embeddings, encoded: Mapping[str, Encoded], name: str) -> np.ndarray:
+    """(N, D) of a given view: z, as the other views have it expected if it is missing; or bits, NaN if missing."""
+    local = evidence.local.get(name)
+    if local is not None and not isinstance(model.views[name], RealView):
+        return 2 * local.x
+    z = encoded[name].mean if local is None else local.mean
+    lacking = np.isnan(z if local is None else local.x).all(axis=1, keepdims=True)
+    return np.where(lacking, evidence.expect(model.joined, name), z)
+
+
+def _beside(columns: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(columns, axis=1, dtype=np.float64)
 
 
 def _expected(view: View, z: Encoded) -> np.ndarray:

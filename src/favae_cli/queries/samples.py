@@ -89,7 +89,7 @@ def read_input(config: OnInputConfig, trained: TrainedRun, view: str) -> Dataset
     """
     paths = [file for path in config.input or () for file in _image_files(path)]
     height, _, channels = trained.views[view].shape
-    pixels = trained.config.data.pixels().get(trained.config.views[view].data or view)
+    pixels = trained.config.data.pixels().get(trained.config.sources[view])
     transform = Transform(height, channels, config.crop or (pixels.crop if pixels else None))
     headers = [_Header.read(path) for path in paths]
     images = [_decoded(path, transform, header) for path, header in zip(paths, headers, strict=True)]
@@ -111,7 +111,7 @@ def load_data(config: OnDataConfig, trained: TrainedRun) -> Dataset:
     """
     section = changed_data(trained.config.data, config.data)
     data = loaded(section, config.cache, trained.config.seed)
-    sources = {name: view.data or name for name, view in trained.config.views.items()}
+    sources = trained.config.sources
     there = {
         name: aligned(data.views[source], trained.views[name], f"data: view {name}")
         for name, source in sources.items()
@@ -124,10 +124,14 @@ def load_data(config: OnDataConfig, trained: TrainedRun) -> Dataset:
     for name, view in there.items():
         _require_fit(name, view, trained.views[name])
     data = _known_again(replace(data, views=there), trained, config.data)
-    lacking = {name: empty_view(view, len(data.keys)) for name, view in trained.views.items() if name not in there}
-    everyone = data.split | {"all": np.arange(len(data.keys))}
-    views = data.views | lacking
-    return replace(data, views={name: views[name] for name in trained.views}, split=everyone)
+    return replace(with_every_view(data, trained), split=data.split | {"all": np.arange(len(data.keys))})
+
+
+def with_every_view(data: Dataset, trained: TrainedRun) -> Dataset:
+    """The data with the views of a run, in its order; one that they do not have is missing throughout."""
+    count = len(data.keys)
+    views = {name: data.views.get(name, empty_view(like, count)) for name, like in trained.views.items()}
+    return replace(data, views=views)
 
 
 def _known_again(data: Dataset, trained: TrainedRun, changes: Mapping[str, Any]) -> Dataset:

@@ -76,8 +76,7 @@ def _look(composed: DictConfig, findings: Findings) -> list[Table]:
         findings.warn(_found(groups_in_two_splits(part.data, data), findings))
     kinds = part.data.kinds()
     if config is not None:
-        sources = {name: view.data or name for name, view in config.views.items()}
-        sources = {name: source for name, source in sources.items() if source in data.views}
+        sources = {name: source for name, source in config.sources.items() if source in data.views}
         data, kinds = data.seen_as(sources), {name: kinds[source] for name, source in sources.items()}
     networks = {name for name, view in config.views.items() if isinstance(view, NetworkViewConfig)} if config else set()
     check_presence(data, networks, findings)

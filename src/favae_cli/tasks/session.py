@@ -76,7 +76,7 @@ class Session:
         runtime = prepare(config.trainer, World.here())
         begun = time.perf_counter()
         data = loaded(config.data, config.cache, config.seed)
-        data = data.seen_as({name: view.data or name for name, view in config.views.items()})
+        data = data.seen_as(config.sources)
         identity = standing_identity(directory)
         if identity is not None:
             identity.require_config(config, directory, "resume")

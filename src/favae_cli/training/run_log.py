@@ -41,6 +41,7 @@ class RunLog:
         self._path = RunFolder(directory).records
         self._path.touch()
         os.truncate(self._path, min(written, self._path.stat().st_size))
+        self._digest = sha256(self._path.read_bytes())
         if digest is not None and self.written and self.digest != digest:
             told = "is not as the run left it; put it back, or remove it to go on without its record of what was"
             raise UserError(f"{self._path}: {told}")
@@ -58,7 +59,7 @@ class RunLog:
     @property
     def digest(self) -> str:
         """SHA-256 of them."""
-        return sha256(self._path.read_bytes()).hexdigest()
+        return self._digest.hexdigest()
 
     def record(self, kind: str, values: Mapping[str, Any]) -> None:
         """One line of metrics.jsonl, and its numbers on TensorBoard.
@@ -70,10 +71,12 @@ class RunLog:
             values: among them, under the name of the kind, which one it is.
         """
         record = {"kind": kind, **values}
+        line = json.dumps(record) + "\n"
         with self._path.open("a") as file:
-            file.write(json.dumps(record) + "\n")
+            file.write(line)
             file.flush()
             os.fsync(file.fileno())  # a checkpoint saved after it counts on the line
+        self._digest.update(line.encode())
         self._show(record)
 
     def _show(self, record: Mapping[str, Any]) -> None:

@@ -115,9 +115,7 @@ def load_run(folder: Path, runtime: Runtime, trust: bool = False) -> TrainedRun:
     if identity is not None:
         identity.require_config(config, folder, "run")
     kinds = config.data.kinds()
-    views = {
-        name: _empty(described, kinds[config.views[name].data or name]) for name, described in state["views"].items()
-    }
+    views = {name: _empty(described, kinds[config.sources[name]]) for name, described in state["views"].items()}
     model = _model(config, views, tensors, runtime)
     for name, described in state["views"].items():
         section = config.views[name]

@@ -9,12 +9,12 @@ import re
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pandas as pd
 
@@ -135,6 +135,10 @@ def how_written(written: TextFormat) -> str | None:
     return ", ".join(parts) or None
 
 
+def _open(path: Path) -> Callable[..., IO[Any]]:
+    return gzip.open if path.suffix.lower() == GZ else open
+
+
 def _suffix(path: Path) -> str:
     name = path.name.lower()
     return Path(name.removesuffix(GZ)).suffix
@@ -142,10 +146,9 @@ def _suffix(path: Path) -> str:
 
 @contextmanager
 def _text(path: Path, encoding: str) -> Iterator[IO[str]]:
-    open_file = gzip.open if path.suffix.lower() == GZ else open
     limit = csv.field_size_limit(sys.maxsize)  # that of pandas is no other
     try:
-        with open_file(path, "rt", newline="", encoding=encoding) as file:
+        with _open(path)(path, "rt", newline="", encoding=encoding) as file:
             yield file
     finally:
         csv.field_size_limit(limit)
@@ -162,9 +165,8 @@ def _encoding(path: Path) -> str:
     Raises:
         UserError: there are bytes of zero in it, as no text has them.
     """
-    open_file = gzip.open if path.suffix.lower() == GZ else open
     decoder = codecs.getincrementaldecoder("utf-8")()
-    with open_file(path, "rb") as file:
+    with _open(path)(path, "rb") as file:
         beginning = file.read(CHUNK)
         for mark, encoding in MARKS.items():
             if beginning.startswith(mark):

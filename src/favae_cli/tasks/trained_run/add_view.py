@@ -50,7 +50,7 @@ def use(config: AddViewConfig, trained: TrainedRun, directory: Path) -> None:
     """
     model, whole = trained.factors, _whole(config, trained)
     data = loaded(whole.data, config.cache, whole.seed)
-    data = data.seen_as({name: view.data or name for name, view in whole.views.items()})
+    data = data.seen_as(whole.sources)
     if "name" not in config.data:
         data = replace(data, split=_split_as_it_was(config, trained, data))
     if not len(_shared(data, config.name, model.views)):

@@ -15,14 +15,15 @@ from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.own_files import ManifestConfig
 from favae_cli.config.trained_run_tasks import PredictConfig, require_place
 from favae_cli.data import Dataset
+from favae_cli.data.loading import tell_notes
 from favae_cli.data.new_samples import new_samples
 from favae_cli.queries.factor_scores import factor_scores
 from favae_cli.queries.filled_tables import Variable, filled_table, variables
 from favae_cli.queries.given import Given
 from favae_cli.queries.impute import embedding_of, made_of
-from favae_cli.queries.samples import Samples
+from favae_cli.queries.samples import Samples, with_every_view
 from favae_cli.tasks.trained_run.written_files import save_images, save_sequences, save_table, write_table
-from favae_cli.training.trained_run import TrainedRun, empty_view
+from favae_cli.training.trained_run import TrainedRun
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +39,12 @@ def use(config: PredictConfig, trained: TrainedRun, directory: Path) -> None:
     wanted = _wanted(config.to, trained)
     data = _new_data(config, trained)
     tables, scores = [], []
+    names = np.array(Samples(data, np.arange(len(data.keys))).names, object)  # of files, each once
     for begin in range(0, len(data.keys), AT_A_TIME):
         samples = Samples(data, np.arange(begin, min(begin + AT_A_TIME, len(data.keys))))
         given = Given.of_samples(trained.factors, data, samples.indices)
         scores.append(factor_scores(given, samples.keys, data.key))
-        found = _predicted(trained, samples, given, [*wanted], config.interval, directory)
+        found = _predicted(trained, samples, given, [*wanted], config.interval, directory, names)
         found = [part for part in found if (columns := wanted[part.view]) is None or part.name in columns]
         tables.append(filled_table(found, samples.keys, data.key))
     if len(tables[0].columns) > 1:
@@ -60,15 +62,15 @@ def _wanted(to: Sequence[str] | None, trained: TrainedRun) -> dict[str, set[str]
     variables = {name: {column.partition("=")[0] for column in view.columns} for name, view in trained.views.items()}
     wanted: dict[str, set[str] | None] = {}
     for name in trained.views if to is None else to:
-        owners = [view for view, columns in variables.items() if name in columns]
         if name in trained.views:
             wanted[name] = None
-        elif not owners:
+            continue
+        owners = [view for view, columns in variables.items() if name in columns]
+        if not owners:
             known = [*trained.views, *chain.from_iterable(sorted(columns) for columns in variables.values())]
             raise UserError(f"to: the run has no view or column {name!r}; {did_you_mean(name, known)}")
-        for view in owners if name not in trained.views else ():
-            asked = wanted.setdefault(view, set())
-            if asked is not None:
+        for view in owners:
+            if (asked := wanted.setdefault(view, set())) is not None:
                 asked.add(name)
     return wanted
 
@@ -78,22 +80,27 @@ def _new_data(config: PredictConfig, trained: TrainedRun) -> Dataset:
     section = trained.config.data
     if not isinstance(section, ManifestConfig):
         raise UserError(f"run: {trained.folder} was trained on data={section.name}; predict takes runs of own files")
-    sources = {name: trained.config.views[name].data or name for name in trained.views}
+    sources = trained.config.sources
     own = {source: trained.views[name] for name, source in sources.items() if source in section.views}
     data = new_samples(config.input, section, own, config.cache.expanduser())
     logger.info("%s: %d samples with %s", data.name, len(data.keys), ", ".join(data.views))
-    for note in data.notes:
-        logger.info("%s: %s", data.name, note)
-    there = {name: data.views[source] for name, source in sources.items() if source in data.views}
-    views = {name: there.get(name, empty_view(like, len(data.keys))) for name, like in trained.views.items()}
-    alone = ~np.any([view.present for view in views.values()], axis=0)
+    tell_notes(data)
+    data = data.seen_as({name: source for name, source in sources.items() if source in data.views})
+    data = with_every_view(data, trained)
+    alone = ~np.any([view.present for view in data.views.values()], axis=0)
     if alone.any():
         logger.warning("%d samples have no view at all, and get what is usual", alone.sum())
-    return Dataset(data.name, data.keys, views, data.split, key=data.key)
+    return data
 
 
 def _predicted(
-    trained: TrainedRun, samples: Samples, given: Given, views: Sequence[str], level: float, directory: Path
+    trained: TrainedRun,
+    samples: Samples,
+    given: Given,
+    views: Sequence[str],
+    level: float,
+    directory: Path,
+    names: np.ndarray,
 ) -> list[Variable]:
     """Variables of tables and texts; images and sequences are written."""
     found: list[Variable] = []
@@ -103,7 +110,7 @@ def _predicted(
             lacking = np.flatnonzero(~samples.data.views[name].present[samples.indices])
             if len(lacking):
                 made = trained.factors.views[name].decode(embedding.mean[lacking])
-                save_images(directory / "images" / name, [samples.names[row] for row in lacking], made)
+                save_images(directory / "images" / name, names[samples.indices[lacking]].tolist(), made)
         elif part.is_sequence:
             begin = samples.indices[0]
             file = directory / (f"{name}-{begin + 1}.npz" if begin else f"{name}.npz")
