@@ -15,6 +15,7 @@ from favae_cli.factors.linalg import few_threads
 from favae_cli.factors.model import FactorModel
 from favae_cli.factors.moments import (
     Gather,
+    Joint,
     Moments,
     Pattern,
     PatternMoments,
@@ -62,9 +63,9 @@ class Embeddings(Evidence):
         Returns:
             The renewed moments, and E log p(x | z) by local view, nats.
         """
-        self._update(model)
+        joints = self._joints(model, follow=True)
         likelihoods = {view: local.log_likelihood() for view, local in self.local.items()}
-        return self.moments(model), {view: float(self._total(np.array(value))) for view, value in likelihoods.items()}
+        return self._moments(joints), {view: float(self._total(np.array(value))) for view, value in likelihoods.items()}
 
     @property
     def noise(self) -> dict[str, Curvature]:
@@ -93,12 +94,14 @@ class Embeddings(Evidence):
                 part = model.views[view]
                 each = np.square(self.local[view].mean[rows] - latent @ part.weights.T - part.bias)
                 totals[view] += each.sum(axis=0)
-        for rows, covariance in self.apart(model):
-            for view, local in self.local.items():
-                weights = model.views[view].weights
-                totals[view] += np.sum(
-                    np.sum((weights @ covariance) * weights, axis=-1) * ~np.isnan(local.x[rows]), axis=0
-                )
+        joints = self._joints(model)
+        for pattern, group in self.groups.items():
+            for view in self._local_views(pattern):
+                weights, covariance = model.views[view].weights, len(group.rows) * model.given(pattern)[1]
+                if pattern in joints:
+                    covariance = covariance + joints[pattern].gg
+                    totals[view] -= joints[pattern].variance[offsets(self.sizes, pattern)[view]]
+                totals[view] += np.einsum("dk,dk->d", weights @ covariance, weights)
         return {view: self._total(total) for view, total in totals.items()}
 
     @few_threads()
@@ -108,13 +111,24 @@ class Embeddings(Evidence):
         Args:
             model: to say what missing entries and g have in common; without it they are taken as independent.
         """
+        return self._moments(self._joints(model) if model else {})
+
+    def _joints(self, model: FactorModel, follow: bool = False) -> dict[Pattern, Joint]:
+        """Of the patterns in which entries are missing; local q(z) may be renewed along the way."""
+        joints: dict[Pattern, Joint] = {}
+        for opened in self._opened(model):
+            if follow:
+                self._follow(model, opened)
+            if opened.joint is not None:
+                before = joints.get(opened.pattern)
+                joints[opened.pattern] = before + opened.joint if before else opened.joint
+        return joints
+
+    def _moments(self, joints: Mapping[Pattern, Joint]) -> Moments:
         patterns: dict[Pattern, PatternMoments] = {}
         for pattern, group in self.groups.items():
             if pattern:
-                part = self._sums(pattern, group)
-                if model is not None and group.holes is not None:
-                    part = replace(part, joint=group.holes.joint(model, pattern))
-                patterns[pattern] = part
+                patterns[pattern] = replace(self._sums(pattern, group), joint=joints.get(pattern))
         told = self._gather(Moments(self.sizes, patterns).as_tree())
         return reduce(Moments.merge, map(Moments.of_tree, told))
 

@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 
 from favae_cli.factors.curvature import Curvature
-from favae_cli.factors.linalg import few_threads, symmetrize
+from favae_cli.factors.linalg import few_threads
 from favae_cli.factors.missing_entries import Holes
 from favae_cli.factors.model import FactorModel, ViewFactors
-from favae_cli.factors.moments import CHUNK, Pattern, Total, group_by_pattern, offsets
+from favae_cli.factors.moments import CHUNK, Joint, Pattern, Total, group_by_pattern, offsets
 
 
 class LocalEmbedding(Protocol):
@@ -21,12 +21,14 @@ class LocalEmbedding(Protocol):
     Where x is NaN, `mean` and `variance` are those of z given <g>; g and such a z are correlated (`missing_entries`).
 
     Attributes:
+        missing: bool (N, D), where x is NaN.
         open: bool (N,), samples whose q(z) hangs on g; x alone settles that of the others, but for the scale.
     """
 
     x: np.ndarray
     mean: np.ndarray
     variance: np.ndarray
+    missing: np.ndarray
     open: np.ndarray
 
     @property
@@ -34,13 +36,8 @@ class LocalEmbedding(Protocol):
         """Of z around W g + b, where it is not inferred."""
         ...
 
-    def update(
-        self, rows: np.ndarray, prior_mean: np.ndarray, precision: float, coupling: np.ndarray | None = None
-    ) -> None:
-        """Set `mean` and `variance` of the samples `rows` to the optimal q(z), given (R, D) <W><g> + <b> and <tau>.
-
-        With `coupling`, (D, D) d r / d z, the prior mean r follows z as g would; else q(g) is held fixed.
-        """
+    def update(self, rows: np.ndarray, expected: np.ndarray, precision: float) -> None:
+        """Set `mean` and `variance` of the samples `rows` to the optimal q(z), given (R, D) <W><g> + <b> and <tau>."""
         ...
 
     def shares(self, rows: np.ndarray, precision: float) -> np.ndarray:
@@ -66,7 +63,7 @@ class Group:
     Attributes:
         rows: all of them.
         open: those of them whose q(z) hangs on g, in one view or more.
-        holes: of `rows`; None where no entry is missing.
+        holes: of `open`; None where no entry is missing.
     """
 
     rows: np.ndarray
@@ -75,24 +72,23 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Pull:
-    """How z of a local view hangs on <g>, and so on all <z> (D_p,) of its pattern.
-
-    It is expected at <z> @ weights + bias, with the precision tau.
+class Opened:
+    """Samples of one pattern that are open, and their q(g) as far as it does not hang on z.
 
     Attributes:
-        own: where its own <z> are among those of the pattern.
-        weights: (D_p, D).
-        bias: (D,).
-        coupling: (D, D), what its own <z> have to do with its own expectation.
+        rows: (R,).
+        loadings: (D_p, K) <tau><W>.
+        bias: (D_p,).
+        covariance: Sigma of g, (K, K) or (R, K, K): of entries of z that are missing nothing is known.
+        joint: of these samples, where entries are missing.
     """
 
-    view: str
-    own: slice
-    weights: np.ndarray
+    pattern: Pattern
+    rows: np.ndarray
+    loadings: np.ndarray
     bias: np.ndarray
-    coupling: np.ndarray
-    precision: float
+    covariance: np.ndarray
+    joint: Joint | None = None
 
 
 class Evidence:
@@ -128,51 +124,49 @@ class Evidence:
             is_open = np.zeros(len(rows), bool)
             for view in self._local_views(pattern):
                 is_open |= self.local[view].open[rows]
-            self.groups[pattern] = Group(rows, rows[is_open], self._holes(pattern, rows))
+            self.groups[pattern] = Group(rows, rows[is_open], self._holes(pattern, rows[is_open]))
 
     @few_threads()
     def settle(self, model: FactorModel, tolerance: float = 1e-6, steps: int = 200) -> None:
         """Iterate local q(z) and q(g) to their fixed point with the model's parameters held as they are."""
-        if not self.local:
-            return
-        pulls = self._pulls(model)
-        for _ in range(steps):
-            before = [local.mean.copy() for local in self.local.values()]
-            self._follow(pulls)
-            pairs = zip(self.local.values(), before, strict=True)
-            if all(np.abs(local.mean - old).max(initial=0.0) <= tolerance for local, old in pairs):
-                return
+        for opened in self._opened(model):
+            locals_ = [self.local[view] for view in self._local_views(opened.pattern)]
+            for _ in range(steps):
+                before = [local.mean[opened.rows] for local in locals_]
+                self._follow(model, opened)
+                pairs = zip(locals_, before, strict=True)
+                if all(np.abs(local.mean[opened.rows] - old).max(initial=0.0) <= tolerance for local, old in pairs):
+                    break
 
-    def _update(self, model: FactorModel) -> None:
-        """Renew the local q(z) of open samples, view by view, each with <g> following along."""
-        self._follow(self._pulls(model))
-
-    def _pulls(self, model: FactorModel) -> list[tuple[Pattern, np.ndarray, list[Pull]]]:
-        """Of every pattern with samples that are open these samples, and how its local views hang on <g>."""
-        found = []
+    def _opened(self, model: FactorModel) -> Iterator[Opened]:
+        """The samples that are open, some of one pattern at a time."""
         for pattern, group in self.groups.items():
-            inferred = [view for view in self._local_views(pattern) if self.local[view].open[group.open].any()]
-            if not inferred:
+            if not group.open.size:
                 continue
-            where, (project, _, _), bias = offsets(self.sizes, pattern), model.given(pattern), model.bias(pattern)
-            pulls = []
-            for view in inferred:
-                part, own = model.views[view], where[view]
-                weights = project @ part.weights.T
-                coupling = symmetrize(weights[own])
-                pulls.append(Pull(view, own, weights, part.bias - bias @ weights, coupling, part.tau))
-            found.append((pattern, group.open, pulls))
-        return found
+            told = model.loadings(pattern), model.bias(pattern)
+            if group.holes is None:
+                _, covariance, _ = model.given(pattern)
+                for rows in chunks(group.open):
+                    yield Opened(pattern, rows, *told, covariance)
+            else:
+                for spread in group.holes.spreads(model, pattern):
+                    yield Opened(pattern, group.open[spread.samples], *told, spread.each, spread.joint)
 
-    def _follow(self, pulls: list[tuple[Pattern, np.ndarray, list[Pull]]]) -> None:
-        for pattern, open_rows, each in pulls:
-            for rows in chunks(open_rows):
-                stacked = self._stacked(pattern, rows)
-                for pull in each:
-                    own = pull.own
-                    from_others = stacked @ pull.weights + pull.bias - stacked[:, own] @ pull.weights[own]
-                    self.local[pull.view].update(rows, from_others, pull.precision, pull.coupling)
-                    stacked[:, own] = self.local[pull.view].mean[rows]
+    def _follow(self, model: FactorModel, opened: Opened) -> None:
+        """Renew the local q(z) of samples that are open, with <g> as the entries of z that are not missing have it.
+
+        <g_n> = Sigma_n sum over d seen of <tau> w_d (<z_nd> - b_d): the optimum over q(g) and all missing z at once.
+        """
+        rows, where = opened.rows, offsets(self.sizes, opened.pattern)
+        inferred = self._local_views(opened.pattern)
+        seen = self._stacked(opened.pattern, rows) - opened.bias
+        for view in inferred:
+            seen[:, where[view]][self.local[view].missing[rows]] = 0.0
+        latent = np.matmul((seen @ opened.loadings)[:, None], opened.covariance)[:, 0]
+        for view in inferred:
+            if self.local[view].open[rows].any():
+                part = model.views[view]
+                self.local[view].update(rows, latent @ part.weights.T + part.bias, part.tau)
 
     @few_threads()
     def latents(self, model: FactorModel) -> np.ndarray:
@@ -193,7 +187,12 @@ class Evidence:
     def apart(self, model: FactorModel) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """As `covariances`, but those of a fit, which holds q(g) and q(z) of entries with a likelihood apart."""
         for pattern, group in self.groups.items():
-            yield from _spreads(model, pattern, group.rows, group.holes)
+            if group.holes is None:
+                yield group.rows, model.given(pattern)[1]
+                continue
+            yield np.setdiff1d(group.rows, group.open, assume_unique=True), model.given(pattern)[1]
+            for spread in group.holes.spreads(model, pattern):
+                yield group.open[spread.samples], spread.each
 
     def covariances(self, model: FactorModel) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Samples (R,), and their Sigma_G: one (K, K) for all of them, or (R, K, K) where that of each is its own.
@@ -206,8 +205,11 @@ class Evidence:
                 shares = np.zeros((len(rows), sum(self.sizes[view] for view in pattern)))
                 for view in self._local_views(pattern):
                     shares[:, where[view]] = self.local[view].shares(rows, model.views[view].tau)
-                open_entries = Holes(shares, np.arange(len(shares))) if shares.any() else None
-                yield from _spreads(model, pattern, rows, open_entries)
+                if not shares.any():
+                    yield rows, model.given(pattern)[1]
+                    continue
+                for spread in Holes.sorted(shares, np.arange(len(rows))).spreads(model, pattern):
+                    yield rows[spread.samples], spread.each
 
     @few_threads()
     def expect(self, model: FactorModel, view: str) -> np.ndarray:
@@ -247,26 +249,13 @@ class Evidence:
         inferred = self._local_views(pattern)
         if not inferred:
             return None
-        missing = np.concatenate([np.isnan(self.local[view].x[rows]) for view in inferred], axis=1)
-        if not missing.any():
-            return None
-        found, where = Holes.of(missing), offsets(self.sizes, pattern)
-        columns = np.concatenate([np.r_[where[view]] for view in inferred])
-        shares = np.zeros((len(found.shares), sum(self.sizes[view] for view in pattern)), bool)
-        shares[:, columns] = found.shares
-        return Holes(shares, found.kind)
-
-
-def _spreads(
-    model: FactorModel, pattern: Pattern, rows: np.ndarray, holes: Holes | None
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Samples of one pattern, and Sigma_G of them where `holes` says what is open."""
-    if holes is None:
-        yield rows, model.given(pattern)[1]
-        return
-    for part, covariance, _ in holes.posteriors(model, pattern):
-        here = np.flatnonzero((holes.kind >= part.start) & (holes.kind < part.stop))
-        yield rows[here], covariance[holes.kind[here] - part.start]
+        missing, where = (
+            np.zeros((len(rows), sum(self.sizes[view] for view in pattern)), bool),
+            offsets(self.sizes, pattern),
+        )
+        for view in inferred:
+            missing[:, where[view]] = self.local[view].missing[rows]
+        return Holes.of(missing) if missing.any() else None
 
 
 def chunks(rows: np.ndarray) -> Iterator[np.ndarray]:

@@ -196,9 +196,15 @@ class FactorModel:
         covariance, log_det = psd_inverse(self.precision(pattern), f"the precision of g given {', '.join(pattern)}")
         if not pattern:
             return np.zeros((0, self.factors)), covariance, log_det
-        parts = [self.views[name] for name in pattern]
-        loadings = np.concatenate([part.copies * part.tau * part.weights for part in parts])
-        return loadings @ covariance, covariance, log_det
+        return self.loadings(pattern) @ covariance, covariance, log_det
+
+    def of(self, pattern: Pattern) -> list[ViewFactors]:
+        """The views `pattern`."""
+        return [self.views[name] for name in pattern]
+
+    def loadings(self, pattern: Pattern) -> np.ndarray:
+        """(D_p, K) the stacked <tau><W>: what an embedding that is seen says of g, before all else is weighed."""
+        return np.concatenate([view.copies * view.tau * view.weights for view in self.of(pattern)])
 
     def precision(self, pattern: Pattern) -> np.ndarray:
         """(K, K) Sigma_G[p]^-1 = I + sum over m in p of <tau> <W^T W>."""

@@ -73,14 +73,11 @@ class PseudoData(RealEmbedding):
         """That of the bound."""
         return Curvature(self.likelihood.curvature)
 
-    def update(
-        self, rows: np.ndarray, prior_mean: np.ndarray, precision: float, coupling: np.ndarray | None = None
-    ) -> None:
-        """New pseudo-data of the samples `rows`, from <eta> as the ones before have it; arguments as ever."""
-        super().update(rows, prior_mean, precision, coupling)
-        self.touch[rows] = prior_mean if coupling is None else prior_mean + self.mean[rows] @ coupling
+    def update(self, rows: np.ndarray, expected: np.ndarray, precision: float) -> None:
+        """New pseudo-data of the samples `rows`, at <eta>; arguments as ever."""
+        super().update(rows, expected, precision)
+        self.touch[rows] = expected
         self._renew(rows)
-        super().update(rows, prior_mean, precision, coupling)
 
     def shares(self, rows: np.ndarray, precision: float) -> np.ndarray:
         """How much less than the bound has it the likelihood curves at <eta>, (R, D) in 0 to 1; 1 where x is missing.

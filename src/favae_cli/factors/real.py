@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from favae_cli.factors.curvature import Curvature
-from favae_cli.factors.missing_entries import Holes
 from favae_cli.factors.model import ViewFactors
 from favae_cli.factors.moments import Total
 
@@ -21,14 +20,14 @@ class RealEmbedding:
         x: (N, D), roughly of unit scale; NaN is a missing entry.
         scale: (D,) s.
         mean, variance: (N, D) of q(z), given g where x is missing.
+        missing: (N, D) where it is.
         open: (N,) samples with a missing entry.
     """
 
     def __init__(self, x: np.ndarray) -> None:
         self.x = x
-        missing = np.isnan(self.x)
+        self.missing = missing = np.isnan(x)
         self.open: np.ndarray = np.any(missing, axis=1)
-        self._holes = Holes.of(missing)
         self.scale = np.ones(self.x.shape[1])
         self.mean = np.where(missing, 0.0, x).astype(np.float64)  # less would show in the bound
         self.variance = missing.astype(np.float64)
@@ -38,33 +37,15 @@ class RealEmbedding:
         """None: it is inferred."""
         return None
 
-    def update(
-        self, rows: np.ndarray, prior_mean: np.ndarray, precision: float, coupling: np.ndarray | None = None
-    ) -> None:
-        """The optimal q(z) of the missing entries of the samples `rows`; arguments as the protocol has them.
-
-        With `coupling` C, z_m = r_m + C_mo x_o + C_mm z_m is solved at once for each set m of missing entries.
-        """
-        missing = np.isnan(self.x[rows])
+    def update(self, rows: np.ndarray, expected: np.ndarray, precision: float) -> None:
+        """The optimal q(z) of the missing entries of the samples `rows`; arguments as the protocol has them."""
+        missing = self.missing[rows]
         self.variance[rows] = missing / precision
-        if coupling is None:
-            self.mean[rows] = np.where(missing, prior_mean, self.mean[rows])
-            return
-        kind = self._holes.kind[rows]
-        order = np.argsort(kind, kind="stable")
-        found, begins = np.unique(kind[order], return_index=True)
-        for which, part in zip(found, np.split(order, begins[1:]), strict=True):
-            mask = self._holes.shares[which]
-            if not mask.any():
-                continue
-            seen = self.mean[np.ix_(rows[part], np.flatnonzero(~mask))]
-            pull = prior_mean[part][:, mask] + seen @ coupling[np.ix_(~mask, mask)]
-            system = np.eye(int(mask.sum())) - coupling[np.ix_(mask, mask)]
-            self.mean[np.ix_(rows[part], np.flatnonzero(mask))] = np.linalg.solve(system, pull.T).T
+        self.mean[rows] = np.where(missing, expected, self.mean[rows])
 
     def shares(self, rows: np.ndarray, precision: float) -> np.ndarray:
         """1 where x is missing and z follows g, 0 where it is seen; (R, D)."""
-        return np.isnan(self.x[rows]).astype(np.float64)
+        return self.missing[rows].astype(np.float64)
 
     def log_likelihood(self) -> float:
         """log |dz / dx|, summed over the entries that are seen, which `stretch` keeps at 0: z says all else of them."""
@@ -85,7 +66,7 @@ class RealEmbedding:
             squares: (D,) R.
             total: sums over the processes that have the other samples.
         """
-        seen = view.copies * total(np.sum(~np.isnan(self.x), axis=0))
+        seen = view.copies * total(np.sum(~self.missing, axis=0))
         priors = view.weights**2 @ view.ard.mean + view.bias**2
         loss = np.maximum(view.tau * view.copies * squares + priors, 1e-12)
         scale = np.sqrt(np.maximum(seen, 1) / loss)
