@@ -60,7 +60,7 @@ def write_forms(folder: Path) -> None:
     table.to_csv(folder / "table.csv.gz", index=False)
     table.to_excel(folder / "table.xlsx", index=False)
     pyreadstat.write_sav(table, folder / "table.sav", row_compress=True)
-    table.to_stata(folder / "table.dta", write_index=False)
+    table.to_stata(folder / "table.dta", write_index=False, version=118)
     table.to_feather(folder / "table.feather")
     table.to_parquet(folder / "table.parquet", index=False, write_page_checksum=True)
     arrays: dict[str, Any] = {name: table[name].to_numpy() for name in ("height", "age", "new", "sold")}
