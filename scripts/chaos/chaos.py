@@ -18,12 +18,15 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from fnmatch import filter as matching
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 import numpy as np
 from attempt import kill, running, warm_up
 from folders import damaged_cache, damaged_checkpoint, damaged_run_folder
+from forms import FORMS
 from fuzzing import fuzzed_config
 from inputs import damaged_input
 from runs import crowded_run, killed_run, run_without_room
@@ -39,7 +42,7 @@ KINDS: dict[str, tuple[Attempt, float]] = {
     "damaged checkpoints": (damaged_checkpoint, 1.0),
     "damaged folders of runs": (damaged_run_folder, 1.0),
     "fuzzed configs": (fuzzed_config, 4.0),
-    "damaged inputs": (damaged_input, 3.0),
+    **{f"damaged {form}": (partial(damaged_input, form), 3 / len(FORMS)) for form in FORMS},
 }
 """By name, what is done, and how often beside the others."""
 
@@ -130,9 +133,15 @@ def _parsed(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=1 << 30, help="attempts at most")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 31))
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="attempts at a time")
-    parser.add_argument("--only", nargs="+", choices=[*KINDS], default=[*KINDS], metavar="KIND")
+    parser.add_argument(
+        "--only", nargs="+", default=["*"], metavar="KIND", help="kinds of attempts, or patterns of them"
+    )
     parser.add_argument("--verbose", action="store_true", help="a line on every attempt")
-    return parser.parse_args(argv)
+    parsed = parser.parse_args(argv)
+    parsed.only = [kind for kind in KINDS if any(matching([kind], pattern) for pattern in parsed.only)]
+    if not parsed.only:
+        parser.error(f"--only: there are {', '.join(KINDS)}")
+    return parsed
 
 
 if __name__ == "__main__":

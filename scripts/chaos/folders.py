@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 from attempt import favae_run, forked
 from damage import damaged
-from inputs import checked, expected_digest
+from forms import ENGINE
+from inputs import checked, expected_outcome
 from results import results
 from verdict import Verdict, judged
-from world import ENGINE, World
+from world import World
 
 
 def damaged_cache(world: World, rng: np.random.Generator, folder: Path) -> Verdict:
     """`task=check` of pictures that an earlier one has decoded, when a file of the cache is damaged."""
-    expected = expected_digest(world, "table.csv", folder / "whole")
+    expected = expected_outcome(world, "check", "table.csv", folder / "whole")
     own = world.copied(folder / "damaged")
     work = checked(own.folder / "digest", own.folder / "cache")
     first = forked(work, own.folder, own.folder / "told.log")

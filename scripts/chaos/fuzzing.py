@@ -11,8 +11,9 @@ import numpy as np
 import yaml
 from attempt import Ending, favae_run, forked
 from damage import damaged
+from forms import ENGINE
 from verdict import Verdict, judged
-from world import ENGINE, TASKS, USES, World
+from world import TASKS, USES, World
 
 from favae_cli.config.folders import shipped_configs
 

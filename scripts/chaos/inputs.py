@@ -5,40 +5,70 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from attempt import favae_run, forked
-from damage import damaged
+from attempt import Ending, favae_run, forked
+from damage import damaged, damaged_inside
+from forms import ARRAYS, COLUMNS, ENGINE, FORMS, TEXTS, as_yaml, experiment
 from verdict import Verdict, judged
-from world import World, as_yaml, experiment
+from world import World
 
 if TYPE_CHECKING:
     from favae_cli.config.choices import DataConfig
     from favae_cli.data import Dataset
     from favae_cli.preparation.check_findings import Findings
 
-TABLES = ("table.csv", "table.csv.gz", "table.parquet", "table.feather", "table.dta")
-FORMS = (*TABLES, "table.npz", "packed.npz", "table.tar")
-CHECKED = (".npz", ".png", ".gz")  # whose checksums cover all that is read
+CHECKED = (".npz", ".png", ".gz", ".xlsx")  # whose checksums cover all that is read
+PACKED = (".npz", ".gz", ".xlsx")  # in which damage can have a right checksum
+RUN = "train"
 
 
-def damaged_input(world: World, rng: np.random.Generator, folder: Path) -> Verdict:
-    """`task=check` of one of the forms of the data, when one of its files is damaged."""
-    form = str(rng.choice(FORMS))
-    expected = expected_digest(world, form, folder / "whole")
-    own = world.copied(folder / "damaged")
-    own.experiment.write_text(as_yaml(experiment(form)))
-    pictures = form in TABLES and rng.random() < 0.2
-    files = sorted((own.data / "pictures").iterdir()) if pictures else [own.data / form]
+@dataclass(frozen=True)
+class Reader:
+    """A task that reads the user's files.
+
+    Attributes:
+        work: what it does with a form of the data, for `forked`.
+        forms: those that it reads.
+        made: the file that it leaves, the same for the same data.
+    """
+
+    work: Callable[[World, str], Callable[[], int]]
+    forms: tuple[str, ...]
+    made: str
+
+
+def damaged_input(form: str, world: World, rng: np.random.Generator, folder: Path) -> Verdict:
+    """A task that reads one of the forms of the data, when a file of it is damaged."""
+    able = [name for name, reader in _readers(world).items() if form in reader.forms]
+    name = able[0] if rng.random() < 0.6 else str(rng.choice(able))
+    expected = expected_outcome(world, name, form, folder / "whole")
+    own = _own(world, name, form, folder / "damaged")
+    files = sorted((own.data / "pictures").iterdir()) if form == "pictures" else [own.data / form]
     file = files[int(rng.integers(len(files)))]
-    told = damaged(file, rng)
-    digest = own.folder / "digest"
-    ending = forked(checked(digest), own.folder, own.folder / "told.log")
-    same = digest.exists() and digest.read_text() == expected
-    noted = file.name in ending.told or file.suffix not in CHECKED
-    return judged(ending, f"{form}, {told}", True if same else None if noted else False)
+    inside = file.suffix in PACKED and rng.random() < 0.4
+    told = damaged_inside(file, rng) if inside else damaged(file, rng)
+    ending = _read(own, name, form)
+    outcome = own.folder / READERS[name].made
+    same = outcome.exists() and outcome.read_text() == expected
+    seen = not inside and (file.suffix in CHECKED or (": cut" in told and form not in TEXTS))
+    named = form == "pictures" and file.name in ending.told  # and left out
+    return judged(ending, f"{name}, {told}", True if same else False if seen and not named else None)
+
+
+def expected_outcome(world: World, name: str, form: str, folder: Path) -> str:
+    """What a task makes of a form of the data that nobody has damaged; kept beside the world."""
+    kept = world.folder / f"{form}.{name}"
+    if not kept.exists():
+        own = _own(world, name, form, folder)
+        ending = _read(own, name, form)
+        if ending.code:
+            raise RuntimeError(f"task={name} of {form} as it should be failed:\n{ending.told}")
+        kept.write_text((folder / READERS[name].made).read_text())
+    return kept.read_text()
 
 
 def checked(digest: Path, cache: Path | None = None) -> Callable[[], int]:
@@ -76,14 +106,36 @@ def digest_of(data: Dataset) -> str:
     return digest.hexdigest()
 
 
-def expected_digest(world: World, form: str, folder: Path) -> str:
-    """That of a form of the data that nobody has damaged; kept beside the world."""
-    kept = world.folder / f"{form}.digest"
-    if not kept.exists():
-        own = world.copied(folder)
-        own.experiment.write_text(as_yaml(experiment(form)))
-        ending = forked(checked(folder / "digest"), folder, folder / "told.log")
-        if ending.code:
-            raise RuntimeError(f"task=check of {form} as it should be failed:\n{ending.told}")
-        kept.write_text((folder / "digest").read_text())
-    return kept.read_text()
+def _check(world: World, form: str) -> Callable[[], int]:
+    return checked(world.folder / READERS["check"].made)
+
+
+def _init(world: World, form: str) -> Callable[[], int]:
+    return favae_run(["task=init", f"input=data/{form}", "name=first"])
+
+
+def _predict(world: World, form: str) -> Callable[[], int]:
+    made = READERS["predict"].made
+    return favae_run(["task=predict", f"run={RUN}", f"input=data/{form}", f"output={made}", *ENGINE[:2]])
+
+
+READERS = {
+    "check": Reader(_check, FORMS, "digest"),
+    "init": Reader(_init, (*COLUMNS, *ARRAYS), "configs/experiment/first.yaml"),
+    "predict": Reader(_predict, COLUMNS, "predicted.csv"),
+}
+
+
+def _readers(world: World) -> dict[str, Reader]:
+    """The tasks that can read in a world: one of them needs a trained run."""
+    return {name: reader for name, reader in READERS.items() if name != "predict" or RUN in world.tasks}
+
+
+def _own(world: World, name: str, form: str, folder: Path) -> World:
+    own = world.copied(folder, (RUN,) if name == "predict" else ())
+    own.experiment.write_text(as_yaml(experiment(form)))
+    return own
+
+
+def _read(own: World, name: str, form: str) -> Ending:
+    return forked(READERS[name].work(own, form), own.folder, own.folder / "told.log")

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from favae_cli.common.errors import UserError
-from favae_cli.data.files import numpy_arrays
+from favae_cli.data.files import packed
 from favae_cli.data.files.table import read_table
 
 WHOLE = 'id,remark,price\na,"good,\nand new",3\n\nb,,\nc,old,5\n'
@@ -153,9 +153,30 @@ def test_archives_that_hold_no_arrays_are_a_line(make: Callable[[Path], None], t
     one_line(tmp_path / "shop.npz", "id", "price")
 
 
+@pytest.mark.parametrize("sign", [0xD800, 0x110000])
+def test_texts_of_arrays_are_unicode(sign: int, tmp_path: Path) -> None:
+    ids = np.array(["a", "b"])
+    np.savez(tmp_path / "shop.npz", id=np.array([sign, 98], np.uint32).view(ids.dtype))
+    assert "its texts have signs that are none of Unicode's" in one_line(tmp_path / "shop.npz")
+    np.savez(tmp_path / "shop.npz", id=np.array([b"a", b"\xff"]))
+    assert "codec can't decode byte 0xff" in one_line(tmp_path / "shop.npz")
+    np.savez(tmp_path / "shop.npz", id=np.char.encode(["a", "é"]))
+    assert read_table(tmp_path / "shop.npz").column("id", "").tolist() == ["a", "é"]
+
+
+def test_a_list_of_members_that_hides_some_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "shop.npz"
+    np.savez(path, id=np.arange(3), price=np.arange(3), year=np.arange(3))
+    data = bytearray(path.read_bytes())
+    entry = data.rfind(b"PK\x01\x02", 0, data.rfind(b"PK\x01\x02"))  # of price, whose comment would be all that follows
+    struct.pack_into("<H", data, entry + 32, len(data) - entry)
+    path.write_bytes(data)
+    assert "it lists 2 of the 3 files in it" in one_line(path)
+
+
 def test_arrays_that_unfold_beyond_reason_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "zeros.npz"
-    monkeypatch.setattr(numpy_arrays, "ROOM", 1 << 20)
+    monkeypatch.setattr(packed, "ROOM", 1 << 20)
     np.savez_compressed(path, small=np.zeros((3, 1 << 10)), large=np.zeros((3, 1 << 20)))
     assert "unfold to 0.0 GiB; if that is meant, save them by numpy.savez" in one_line(path, "large")
     assert len(read_table(path, ["small"])) == 3  # nobody asked for the other

@@ -19,7 +19,7 @@ from typing import IO, Any
 import pandas as pd
 
 from favae_cli.common.errors import UserError
-from favae_cli.data.files.numpy_arrays import RATIO, ROOM, first_line
+from favae_cli.data.files.packed import CHUNK, RATIO, ROOM, first_line
 
 GZ = ".gz"
 # What comes of text that is damaged, badly packed or written in another way than is told.
@@ -29,7 +29,6 @@ SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "bla
 WESTERN = "cp1252"  # what is no Unicode is most likely this, which has Latin-1's letters
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 LOOKED_AT = 50  # rows by which a separator is judged
-CHUNK = 1 << 20
 ROW_NAME = "row_name"  # what a first column without a name is called
 GROUP = {".": ",", ",": "."}  # what may stand between thousands, by what stands before the tenths
 GROUPED = r",\d{3}[,.]"  # commas that can only stand between thousands

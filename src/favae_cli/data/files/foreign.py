@@ -10,18 +10,21 @@ from zipfile import BadZipFile
 
 import pandas as pd
 import pyarrow as pa
+from pandas.io.stata import StataReader
 from pyarrow import feather
 
 from favae_cli.common.errors import UserError
-from favae_cli.data.files.numpy_arrays import first_line
+from favae_cli.data.files.packed import first_line, require_whole_archive, require_within_reason
 from favae_cli.data.files.parquet import plain_columns, read_parquet
+from favae_cli.data.files.spss import read_spss
 
 Read = Callable[[Path], tuple[pd.DataFrame, dict[str, str]]]
 # What the packages raise that read these formats, where they find something else than they expect.
 DAMAGED = (
-    *(ValueError, TypeError, LookupError, AttributeError, OSError, EOFError),
-    *(struct.error, BadZipFile, zlib.error, pa.ArrowException),
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, OSError, EOFError),
+    *(SyntaxError, MemoryError, struct.error, BadZipFile, zlib.error, pa.ArrowException),  # XML says that it is syntax
 )
+STATA = (b"<stata_dta>", b"</stata_dta>")  # around what a file holds, since version 13
 EXTRA = "pip install 'favae-run[formats]'"
 
 
@@ -47,31 +50,31 @@ def read_foreign(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
 
 
 def _stata(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
-    """With labels in place of codes, but for columns of which two codes have the same label."""
+    """With labels in place of codes, but for columns of which two codes have the same label.
+
+    Raises:
+        ValueError, struct.error: the file is damaged, or ends early.
+    """
+    begin, end = STATA
+    whole = path.read_bytes()
+    if whole.startswith(begin) and not whole.endswith(end):  # older ones have no mark at their end
+        raise ValueError("it ends early")
     try:
         return pd.read_stata(path), {}
     except ValueError:
-        return pd.read_stata(path, convert_categoricals=False), {}
+        with StataReader(path, convert_categoricals=False) as reader:
+            reader.value_labels()  # can be read, or codes would pass for what was measured
+            return reader.read(), {}
 
 
 def _excel(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
-    """The first sheet; words such as NA stay what they are."""
-    return pd.read_excel(path, keep_default_na=False, na_values=[""]), {}
-
-
-def _spss(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
-    """With labels in place of codes.
+    """The first sheet; words such as NA stay what they are.
 
     Raises:
-        ImportError: pyreadstat is not installed.
-        ValueError: it cannot read the file.
+        BadZipFile, ValueError: it is no whole archive, or unfolds beyond reason.
     """
-    import pyreadstat  # of the extra
-
-    try:
-        return pyreadstat.read_sav(path, apply_value_formats=True)[0], {}
-    except pyreadstat.ReadstatError as error:
-        raise ValueError(str(error)) from error
+    require_within_reason(require_whole_archive(path), "packed sheets", "save them as .csv")
+    return pd.read_excel(path, keep_default_na=False, na_values=[""]), {}
 
 
 # By suffix, the program whose files have it, and how they are read.
@@ -81,5 +84,5 @@ FOREIGN: dict[str, tuple[str, Read]] = {
     ".feather": ("Feather", lambda path: plain_columns(feather.read_table(path))),
     ".xlsx": ("Excel", _excel),
     ".dta": ("Stata", _stata),
-    ".sav": ("SPSS", _spss),
+    ".sav": ("SPSS", read_spss),
 }

@@ -5,21 +5,20 @@ from __future__ import annotations
 import math
 import os
 import struct
+import sys
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Sequence
 from lzma import LZMAError
 from pathlib import Path
 
 import numpy as np
 
 from favae_cli.common.errors import UserError
+from favae_cli.data.files.packed import CHUNK, first_line
 
 LOCAL_HEADER = 30  # bytes in front of the name of a file in a ZIP archive; the last four say how long that and more is
-CHUNK = 1 << 20  # bytes read at a time
-ROOM = 1 << 30  # bytes that the packed arrays of a file may take in memory in any case,
-RATIO = 100  # and how many times their packed size beyond that
+FIRST_SURROGATE, LAST_SURROGATE = 0xD800, 0xDFFF  # halves of signs, that no text has
 # What comes of files that are damaged, encrypted or packed in a way that Python does not know.
 NUMPY_ERRORS = (
     *(ValueError, OSError, EOFError, RuntimeError, KeyError, struct.error, zipfile.BadZipFile, zlib.error, LZMAError),
@@ -27,9 +26,19 @@ NUMPY_ERRORS = (
 )
 
 
-def first_line(error: Exception) -> str:
-    """What an error says of a file, in one line."""
-    return (str(error).strip() or "it is not whole").splitlines()[0]
+def readable(array: np.ndarray) -> np.ndarray:
+    """The array, of bytes as the text that they are in UTF-8.
+
+    Raises:
+        ValueError: there is text in it that is none.
+    """
+    if array.dtype.kind == "S":
+        return np.char.decode(array, "utf-8")
+    if array.dtype.kind == "U" and array.size:
+        signs = np.ascontiguousarray(array).view(np.dtype("u4").newbyteorder(array.dtype.byteorder))
+        if ((signs > sys.maxunicode) | ((signs >= FIRST_SURROGATE) & (signs <= LAST_SURROGATE))).any():
+            raise ValueError("its texts have signs that are none of Unicode's")
+    return array
 
 
 def memory_mapped(path: Path) -> np.ndarray:
@@ -45,23 +54,6 @@ def memory_mapped(path: Path) -> np.ndarray:
     if array.ndim == 0 or not len(array):
         raise UserError(f"{path}: the array has no row")
     return array
-
-
-def require_within_reason(path: Path, names: Sequence[str]) -> None:
-    """Refuse packed arrays that take far more memory than their file: a few bytes can stand for any number of zeros.
-
-    Raises:
-        ValueError: they take more than `ROOM` and `RATIO` times their size in the file.
-    """
-    with zipfile.ZipFile(path) as archive:
-        members = [archive.getinfo(name) for name in archive.namelist() if name.removesuffix(".npy") in names]
-    packed = [member for member in members if member.compress_type != zipfile.ZIP_STORED]
-    size, unfolded = sum(member.compress_size for member in packed), sum(member.file_size for member in packed)
-    if unfolded > max(ROOM, RATIO * size):
-        raise ValueError(
-            f"{size / (1 << 20):.1f} MiB of packed arrays unfold to {unfolded / (1 << 30):.1f} GiB; if that is meant, "
-            "save them by numpy.savez, which does not pack"
-        )
 
 
 def mapped_part(path: Path, name: str) -> np.ndarray | None:

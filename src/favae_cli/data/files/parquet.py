@@ -38,7 +38,9 @@ def plain_columns(table: pa.Table) -> tuple[pd.DataFrame, dict[str, str]]:
 
     Raises:
         ValueError: two columns of one name.
+        pa.ArrowException: what it says of its parts does not fit them, as where a byte of them is another.
     """
+    table.validate(full=True)
     for name, times in Counter(table.column_names).items():
         if times > 1:
             raise ValueError(f"{times} columns are called {name!r}; names must differ")

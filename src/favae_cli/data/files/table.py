@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -16,13 +15,8 @@ from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.own_files import NPY
 from favae_cli.data.files.delimited import TextFormat, how_written, read_delimited
 from favae_cli.data.files.foreign import FOREIGN, read_foreign
-from favae_cli.data.files.numpy_arrays import (
-    NUMPY_ERRORS,
-    first_line,
-    mapped_part,
-    memory_mapped,
-    require_within_reason,
-)
+from favae_cli.data.files.numpy_arrays import NUMPY_ERRORS, mapped_part, memory_mapped, readable
+from favae_cli.data.files.packed import first_line, require_whole_archive, require_within_reason
 from favae_cli.data.files.webdataset import TAR, read_shards
 
 NUMPY = ".npz"
@@ -225,12 +219,13 @@ def with_array(table: Table, name: str, path: Path) -> Table:
 def _read_arrays(path: Path, wanted: Sequence[str]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """The wanted arrays, all of the same length, and the names of the others."""
     try:
-        zipfile.ZipFile(path).close()  # of other files np.load makes something else
+        members = require_whole_archive(path)  # of other files np.load makes something else
         with np.load(path) as file:
             names = [name for name in file.files if any(name == want or fnmatchcase(name, want) for want in wanted)]
-            require_within_reason(path, names)
+            packed = [member for member in members if member.filename.removesuffix(".npy") in names]
+            require_within_reason(packed, "packed arrays", "save them by numpy.savez, which does not pack")
             parts = {name: mapped_part(path, name) for name in names}
-            found = {name: file[name] if part is None else part for name, part in parts.items()}
+            found = {name: readable(file[name]) if part is None else part for name, part in parts.items()}
             there = file.files
     except NUMPY_ERRORS as error:
         raise UserError(f"{path}: cannot be read as .npz of numbers and texts: {first_line(error)}") from error
