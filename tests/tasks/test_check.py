@@ -126,8 +126,8 @@ def test_all_mistakes_of_all_views_are_told_at_once(checked: Check, table: dict[
     assert [re.sub(r" of /[^\s;]+", "", line) for line in errors] == [
         "data.views.numbers.columns: column 'age' holds 'old' in row 4; use numbers, or an empty cell for missing",
         "data.views.numbers.columns: column 'height' holds 'tall' in row 6; use numbers, or an empty cell for missing",
-        "data.views.flags.columns: column 'smoker' holds 'maybe' in row 9; use 0/1, true/false, yes/no or an empty "
-        "cell",
+        "data.views.flags.columns: column 'smoker' holds 'maybe' in row 9; use 0/1, true/false, yes/no (also in "
+        "other languages) or an empty cell",
         *[line for line in errors if line.startswith("data.views.photo.column: no column 'photo'")],
     ]
     assert len(errors) == 4

@@ -14,8 +14,8 @@ import torch
 from favae_cli.common.errors import UserError
 from favae_cli.config.data_base import Kind
 from favae_cli.data import Dataset, ViewData
-from favae_cli.data.dataset import Written
 from favae_cli.data.masked_tables import masked_view
+from favae_cli.data.written import Written
 from favae_cli.machine.runtime import Runtime
 from favae_cli.queries.filled_tables import filled_table, missing_entries, variables
 from favae_cli.queries.impute import Made, made_of
@@ -194,7 +194,8 @@ def test_an_output_that_is_there_stays_unless_it_may_be_replaced(using: Using, m
 
 def made(view: str, known: list[list[float]], value: list[list[float]]) -> Made:
     stored = np.array(known)
-    return Made(view, stored, np.isnan(stored), np.array(value), None)
+    unsure = np.full(stored.shape, np.nan)
+    return Made(view, stored, np.isnan(stored), np.array(value), None, None, lambda level: (unsure, unsure))
 
 
 def data(columns: tuple[str, ...], kind: Kind, groups: tuple[int, ...] = ()) -> ViewData:

@@ -19,8 +19,9 @@ from favae_cli.config.init_task import InitConfig
 from favae_cli.config.own_files import ManifestConfig
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset, load
-from favae_cli.preparation.guess_columns import Guess, find_key, guess_column
+from favae_cli.preparation.guess_columns import find_key, guess_column
 from favae_cli.preparation.guess_files import Found, find_files, guess_files
+from favae_cli.preparation.guess_numbers import Guess
 from favae_cli.tasks.init import init
 
 ROWS = 90
@@ -101,7 +102,22 @@ def guess(name: str, cells: Any) -> Guess:
         ("dose", [1, 2] * 9, "categorical"),
         ("colour", ["red", "green", "blue"] * 9, "categorical"),
         ("class", [1, 2, 3, 4] * 9, "categorical"),
-        ("rooms", [1, 2, 3, 4] * 9, "real"),
+        ("rooms", [1, 2, 3, 4] * 9, "ordinal"),
+        ("year", [2019, 2020, 2021] * 9, "real"),
+        ("unit", [0, 1, 2] * 9, "categorical"),
+        ("doctor_id", [17, 4, 90] * 9, "categorical"),
+        ("record_id", rng().permutation(900)[:60], "none"),
+        ("pain", ["none", "mild", "severe"] * 9, "ordinal"),
+        ("mood", ["gut", "schlecht", "mittel"] * 9, "ordinal"),
+        ("age", ["18-29", "30-49", "50+"] * 9, "ordinal"),
+        ("stage", ["I", "II", "III", "IIIA"] * 9, "ordinal"),
+        ("site", ["A1", "A2", "A3"] * 9, "categorical"),
+        ("smoker", ["ja", "nein"] * 9, "binary"),
+        ("fumeur", ["oui", "non", "inconnu"] * 9, "binary"),
+        ("born", [f"{d:02d}.0{m}.1970" for d in range(1, 25) for m in (1, 2, 3)], "date"),
+        ("seen", [f"2024-05-{d:02d} 08:15" for d in range(1, 25)], "date"),
+        ("begun", [f"{h:02d}:30" for h in range(24)], "date"),
+        ("town", ["Rome", "Oslo", "Bern"] * 30 + [f"town {i}" for i in range(60)], "categorical"),
         ("age", rng().normal(50, 10, 60), "real"),
         ("age", rng().integers(18, 90, 60), "real"),
         ("visits", rng().negative_binomial(1, 0.05, 200), "counts"),
@@ -116,7 +132,7 @@ def guess(name: str, cells: Any) -> Guess:
         ("patient", ["p1", "", *(f"p{i // 2}" for i in range(30))], "none"),
         ("split", ["train", "val", "test"] * 9, "split"),
         ("split", [0, 1, 2] * 9, "split"),
-        ("grade", [0, 1, 2] * 9, "categorical"),
+        ("grade", [0, 1, 2] * 9, "ordinal"),
         ("split", ["train", "test"] * 9, "none"),
         ("photo", [f"{i}.png" for i in range(9)], "none"),
     ],

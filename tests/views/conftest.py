@@ -39,7 +39,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
     "text": {"type": "text", "arch": TOKENS, "vocabulary": 300, "length": 8},
     "bernoulli": {"type": "bernoulli"},
     "categorical": {"type": "categorical"},
-    "real": {"type": "real"},
+    "real": {"type": "real", "transform": {}},
 }
 
 

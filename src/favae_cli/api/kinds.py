@@ -12,7 +12,7 @@ from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.data_base import Kind
 from favae_cli.data.cells import Cells
 from favae_cli.preparation.first_experiment import PRESETS
-from favae_cli.preparation.guess_columns import MOST_CATEGORIES, REPEATED
+from favae_cli.preparation.guess_numbers import MOST_CATEGORIES, REPEATED
 
 TYPES: dict[str, Kind] = {kind: kind for kind in get_args(Kind)} | {PRESETS[kind]: kind for kind in PRESETS}
 """By what a user may call a view, the kind of its data."""

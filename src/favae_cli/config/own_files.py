@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
-from types import NoneType
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from favae_cli.config.data_base import BaseDataConfig, Kind, OnBadImage, Pixels, SplitConfig
-from favae_cli.config.section import Folder, Name, Names, Section, Seed, Text
+from favae_cli.config.own_columns import DateColumn, Levels, MayBeLeftOut
+from favae_cli.config.section import Count, Folder, Name, Names, Seed, Text
 
 NPY = ".npy"  # suffix of the files that hold one array
 
@@ -41,16 +41,10 @@ Encoding = Annotated[str, AfterValidator(_known)]
 Columns = Annotated[Names, AfterValidator(_without_slash)]
 
 
-class OwnView(Section):
-    """A view of the user's own data. Its keys that may be null may be left out: no YAML could give them."""
+class OwnView(MayBeLeftOut):
+    """A view of the user's own data."""
 
     table: Text | None = Field(description="file of the view, relative to root; null: data.table")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _left_out_is_null(cls, given: Any) -> Any:
-        may_be_null = [name for name, key in cls.model_fields.items() if NoneType in get_args(key.annotation)]
-        return dict.fromkeys(may_be_null) | given if isinstance(given, dict) else given
 
     def reads(self) -> list[str]:
         """The columns and arrays that it needs of its file; patterns among them."""
@@ -93,7 +87,7 @@ class BinaryData(_Columns):
 
     kind: Literal["binary"]
     columns: Annotated[list[Text], AfterValidator(_without_slash)] = Field(
-        description="columns of 0/1, true/false or yes/no"
+        description="columns of 0/1, true/false or yes/no, in one of several languages"
     )
     binarise: dict[str, dict[Name, Annotated[list[Text], Field(min_length=1)]]] = Field(
         description="column of categories -> attribute -> the values that count as 1"
@@ -109,7 +103,7 @@ class RealData(_Columns):
     """Columns of numbers, each with a unit of its own."""
 
     kind: Literal["real"]
-    columns: Columns = Field(description="columns of numbers")
+    columns: Columns = Field(description="columns of numbers, or of dates and times that data.dates names")
 
 
 class CategoricalData(_Columns):
@@ -118,6 +112,9 @@ class CategoricalData(_Columns):
     kind: Literal["categorical"]
     columns: Annotated[Columns, AfterValidator(_without_equals)] = Field(
         description="columns of categories, a variable each"
+    )
+    most: Count | None = Field(
+        description="categories of a column, at most: the rarest of more are one, called other; null: as they are"
     )
 
 
@@ -128,9 +125,13 @@ class OrdinalData(_Columns):
     columns: Annotated[Columns, AfterValidator(_without_equals)] = Field(
         description="columns of levels, a variable each"
     )
-    levels: Names | None = Field(
-        description="those of every column, the lowest first; null: numbers, in their own order"
+    levels: Levels | None = Field(
+        description="of every column, or by column, the lowest first; null, or none of a column: numbers in their order"
     )
+
+    def levels_of(self, column: str) -> list[str] | None:
+        """Those of a column, the lowest first; None: its numbers in their own order."""
+        return self.levels.get(column) if isinstance(self.levels, dict) else self.levels
 
 
 class TextData(OwnView):
@@ -230,6 +231,10 @@ class ManifestConfig(BaseDataConfig):
     key: Text | None = Field(description="column, or array, that names the samples; null takes row numbers")
     how_to_get: str | None = Field(description="where the data come from, said when they are not there")
     missing: list[str] = Field(description="cells that hold no value")
+    missing_values: dict[Text, list[Text]] = Field(
+        description="by column, more of its cells that hold no value, such as -999 or unknown"
+    )
+    dates: dict[Text, DateColumn] = Field(description="by column, how it writes dates or times, which are then days")
     on_bad_image: OnBadImage = Field(description="what to do with an image that cannot be read")
     split: ManifestSplitConfig
     views: dict[Name, OwnViewKind] = Field(min_length=1)

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from favae_cli.config.data_base import Kind
-from favae_cli.config.section import Count, Folder, Name, Positive, Section
+from favae_cli.config.section import Count, Folder, Name, Positive, Section, Text
 
 
 class ConvArch(Section):
@@ -259,12 +259,18 @@ class OrdinalViewConfig(FactorViewConfig):
     type: Literal["ordinal"]
 
 
+Transform = Literal["log", "log1p", "rank"]
+
+
 class RealViewConfig(FactorViewConfig):
     """Columns of numbers, standardised, in closed form."""
 
     sees = ("real", "vector")
 
     type: Literal["real"]
+    transform: dict[Transform, list[Text]] = Field(
+        description="log, log1p (log of 1 + x) or rank -> columns, or patterns of them, that are modelled by it"
+    )
 
 
 class FrozenViewConfig(BaseViewConfig):

@@ -8,6 +8,7 @@ import numpy as np
 
 from favae_cli.common.errors import UserError
 from favae_cli.data.dataset import ViewData
+from favae_cli.data.kinds.categorical import OTHER
 from favae_cli.data.masked_tables import listed
 
 
@@ -57,12 +58,14 @@ def _variables(columns: tuple[str, ...]) -> dict[str, dict[str, int]]:
 def _block(view: ViewData, own: dict[str, int], known: dict[str, int], name: str, key: str) -> np.ndarray:
     """Columns (R, categories that are known) of a variable; 0 for a category that no sample shows."""
     unknown = [category for category in own if category not in known]
-    if unknown:
+    if unknown and OTHER not in known:
         raise UserError(
             f"{key}: column {name} has {unknown[0]!r}, which the run has not seen; it knows {listed(known)}"
         )
     seen = view.values[:, [*own.values()]]
     block = np.full((len(seen), len(known)), np.nan, np.float32)
     block[~np.isnan(seen).all(axis=1)] = 0
-    block[:, [[*known].index(category) for category in own]] = seen
+    for place, category in enumerate(own):
+        column = [*known].index(category if category in known else OTHER)
+        block[:, column] = np.fmax(block[:, column], seen[:, place])  # several may be others
     return block

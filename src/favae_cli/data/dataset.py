@@ -9,11 +9,9 @@ from typing import Literal
 import numpy as np
 
 from favae_cli.config.data_base import Kind
+from favae_cli.data.written import Written
 
 SPLITS = ("train", "validation", "test")
-
-Written = np.dtype | tuple[str, str]
-"""The dtype of a variable in a user's file; of a binary one the words for 0 and 1, if it has words."""
 
 
 @dataclass(frozen=True)

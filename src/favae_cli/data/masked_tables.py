@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from favae_cli.common.errors import UserError
-from favae_cli.data.dataset import ViewData, Written
+from favae_cli.data.dataset import ViewData
+from favae_cli.data.written import Written
 
 SHOWN = 20  # names in a message
 

@@ -15,9 +15,9 @@ from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.data.align_to_run import aligned
 from favae_cli.data.dataset import SPLITS, Dataset, ViewData
-from favae_cli.data.files.delimited import TextFormat
+from favae_cli.data.files.as_config_says import read_as
 from favae_cli.data.files.join_by_key import Source, sample_keys, union
-from favae_cli.data.files.table import Table, read_table
+from favae_cli.data.files.table import Table
 from favae_cli.data.kinds import source
 from favae_cli.data.masked_tables import listed
 
@@ -65,15 +65,16 @@ def new_samples(paths: Sequence[Path], config: ManifestConfig, trained: Mapping[
     views: dict[str, ViewData] = {}
     for name, found in sources.items():
         loaded, more = found.load_for(keys)
-        views[name] = replace(aligned(loaded, trained[name], f"input: view {name}"), kind=trained[name].kind)
+        like = trained[name]
+        written = like.written or loaded.written  # as in training, where a column may be full that is empty here
+        views[name] = replace(aligned(loaded, like, f"input: view {name}"), kind=like.kind, written=written)
         notes += [f"{name}: {note}" for note in more]
     everyone = np.arange(len(keys))
     return Dataset("input", keys, views, dict.fromkeys(SPLITS, everyone), notes=tuple(notes), key=config.key or "key")
 
 
 def _read(path: Path, config: ManifestConfig, alone: bool) -> Table:
-    text = TextFormat(config.sep, config.decimal, config.encoding)
-    table = read_table(path, missing=config.missing, text=text)
+    table = read_as(path, config)
     if config.key in table.names:
         return replace(table, key=config.key)
     if not alone:

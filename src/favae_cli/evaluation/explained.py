@@ -16,6 +16,7 @@ from favae_cli.common.pixels import unit
 from favae_cli.factors import ViewFactors
 from favae_cli.factors.updates import ViewSums
 from favae_cli.queries.factor_reading import Reading, factor_table
+from favae_cli.queries.predict import on_scale
 from favae_cli.reporting.panels import units
 from favae_cli.reporting.style import FAINT, INK, blank, dress
 from favae_cli.views import View
@@ -80,11 +81,11 @@ def in_data(view: View, factors: ViewFactors, stored: np.ndarray, latent: np.nda
         stored: (R, ...) as the data set has them; they tell the standard deviations.
         latent: (R, K) of g.
     """
-    _, scale = units(numbers(stored))
+    _, scale = units(numbers(on_scale(view, stored)))
     shares, whole = np.zeros((2, latent.shape[1])), 0.0
 
     def decoded(z: np.ndarray) -> np.ndarray:
-        return numbers(view.decode(z)) / scale
+        return numbers(on_scale(view, view.decode(z))) / scale
 
     def apart(one: np.ndarray, other: np.ndarray) -> float:
         # Where one of two sequences has ended there is nothing to compare.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -14,7 +15,7 @@ from favae_cli.evaluation.baselines import baseline_metrics
 from favae_cli.evaluation.prediction_figures import comparison
 from favae_cli.evaluation.scores import category_recalls, coverage, score
 from favae_cli.models.fa_vae import FAVAE
-from favae_cli.queries.predict import from_itself, predicted
+from favae_cli.queries.predict import from_itself, on_scale, predicted
 from favae_cli.views import Encoded
 
 logger = logging.getLogger(__name__)
@@ -75,7 +76,16 @@ def ways(view: str, views: Sequence[str]) -> dict[str, list[str]]:
 def prediction_baselines(model: FAVAE, data: Dataset, split: str) -> dict[str, float]:
     """Beside each of `prediction_metrics` what could be said without the model, as `baseline_metrics` has it."""
     found = {way: (view, given) for view in model.views for way, given in ways(view, [*model.views]).items()}
-    return baseline_metrics(data, found, split)
+    return baseline_metrics(_on_scale(model, data), found, split)
+
+
+def _on_scale(model: FAVAE, data: Dataset) -> Dataset:
+    """The data with logarithms or ranks in place of columns that the model sees so, for others to do the same."""
+    views = {
+        name: replace(view, values=on_scale(model.views[name], view.values)) if name in model.views else view
+        for name, view in data.views.items()
+    }
+    return replace(data, views=views)
 
 
 def _recalls(name: str, view: ViewData, truth: np.ndarray, made: np.ndarray) -> dict[str, float]:

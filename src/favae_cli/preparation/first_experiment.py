@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from favae_cli.common.errors import printable
 from favae_cli.config.data_base import Kind
+from favae_cli.data.dates import Dates
 from favae_cli.preparation.guess_files import Found
 from favae_cli.preparation.guess_views import GuessedView
 
@@ -41,7 +42,7 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # it makes no HTML
     )
-    environment.filters |= {"flow": _flow, "shown": _shown}
+    environment.filters |= {"flow": _flow, "shown": _shown, "key": _key, "date": _date}
     rows = max(int(TRAINED * found.rows), 1)
     networks = [view for view in found.views if view.kind in NETWORKS]
     latents = {view.name: _latent(view, rows) for view in networks}
@@ -86,6 +87,10 @@ def _arch(view: GuessedView, rows: int) -> str:
 
 def _flow(value: Any, indent: int) -> str:
     """As one line of YAML, or where that is too long a line for every few items of the list, `indent` characters in."""
+    if isinstance(value, dict):
+        return (
+            "{" + f",\n{' ' * indent}".join(f"{_key(name)}: {_flow(one, indent)}" for name, one in value.items()) + "}"
+        )
     if not isinstance(value, list):
         return _quoted(value)
     lines = [""]
@@ -94,6 +99,16 @@ def _flow(value: Any, indent: int) -> str:
             lines.append("")
         lines[-1] += f"{item}, "
     return "[" + f"\n{' ' * indent}".join(lines).removesuffix(", ").replace(", \n", ",\n") + "]"
+
+
+def _key(name: str) -> str:
+    """A name as a key of YAML, in which nothing stands for a value of another."""
+    return json.dumps(name, ensure_ascii=False)
+
+
+def _date(way: Dates) -> str:
+    parts = f", parts: [{', '.join(way.parts)}]" if way.parts else ""
+    return f"{{format: {_quoted(way.format)}, first: {_quoted(way.first)}{parts}}}"
 
 
 def _quoted(value: Any) -> str:

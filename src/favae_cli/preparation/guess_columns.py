@@ -5,38 +5,27 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from favae_cli.data.dates import Dates, Part, formats
 from favae_cli.data.kinds.binary import BINARY
 from favae_cli.data.split import LABELS
-
-ColumnKind = Literal["group", "split", "image", "binary", "categorical", "counts", "real", "text", "none"]
+from favae_cli.preparation.codes_for_missing import codes_for_missing, words_for_missing
+from favae_cli.preparation.guess_numbers import KEY_NAME, MOST_CATEGORIES, REPEATED, Guess, guess_numbers
+from favae_cli.preparation.ordered_levels import ordered
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-KEY_NAME = re.compile(r"(?i:(^|[_ .-])(id|key|name|index|sku|uuid|code|number|nr)$)|[a-z]I[Dd]$")
 GROUP_NAME = re.compile(r"(?i)^(patient|person|subject|participant|donor|user|customer|family)([_ .-]?(id|key|nr))?$")
-CLASS_NAME = re.compile(r"(?i)(^|[_ .-])(class|label|type|category|kind|species|cluster|grade|level|target)$")
 SPLIT_NAME = re.compile(r"(?i)^(split|partition|fold|part|subset|set)$")
-MOST_CATEGORIES = 30  # distinct values of a column of categories, at most
-REPEATED = 3  # times that a category occurs on average, at least
-MANY_COUNTS = 20  # distinct values from which integers may be counts
 LONG_KEY = 4  # words, on average, that make it a text
 RARE = 3  # rows that say otherwise than the rest, at least
 SHOWN = 4  # values that an explanation names
-
-
-@dataclass(frozen=True)
-class Guess:
-    """What a column holds, and the observation that says so, to be read after the column's name."""
-
-    kind: ColumnKind
-    why: str
+FREQUENT = 0.5  # share of the rows, at least, whose categories are no rare ones
+WEEKS, YEAR = 28, 366  # days that dates extend over, from which weekdays, and months, say what a day's number does not
 
 
 def guess_column(name: str, cells: np.ndarray, folder: Path) -> Guess:
@@ -48,6 +37,27 @@ def guess_column(name: str, cells: np.ndarray, folder: Path) -> Guess:
         folder: what image paths are relative to.
     """
     filled = cells[cells != ""].astype(str)
+    words = words_for_missing(np.unique(filled))
+    said = filled[~np.isin(filled, words)]
+    numbers = parse_numbers(said)
+    codes = codes_for_missing(numbers) if numbers is not None and len(numbers) else ()
+    if not (words or codes):
+        return _guess(name, cells, filled, numbers, folder)
+    gaps = np.isin(filled, words)
+    if codes and numbers is not None:
+        gaps[~gaps] = np.isin(numbers, codes)
+        numbers = numbers[~np.isin(numbers, codes)]
+    marks = tuple(np.unique(filled[gaps]).tolist())
+    rest = filled[~gaps]
+    guess = _guess(name, np.where(np.isin(cells.astype(str), marks), "", cells), rest, numbers, folder)
+    if guess.kind == "text":  # any word may be meant
+        return guess
+    told = f"{guess.why}; {', '.join(marks)} in {gaps.sum()} rows taken as missing"
+    return replace(guess, why=told, missing=marks)
+
+
+def _guess(name: str, cells: np.ndarray, filled: np.ndarray, numbers: np.ndarray | None, folder: Path) -> Guess:
+    """Of cells without those that stand for none; `filled` are those that say something, as `numbers` if they are."""
     values, counts = np.unique(filled, return_counts=True)
     complete, lower = len(filled) == len(cells), {value.lower() for value in values.tolist()}
     if not len(values):
@@ -57,26 +67,26 @@ def guess_column(name: str, cells: np.ndarray, folder: Path) -> Guess:
         return Guess("none", f"is {usual!r} wherever it is filled")
     if others < RARE:
         return Guess("none", f"is {usual!r} in all but {others} of the rows that are filled")
-    if lower <= set(BINARY):
-        marks = {BINARY[value] for value in lower}
-        return Guess("binary" if len(marks) == 2 else "none", f"says {_some(values)}")
+    if lower <= set(BINARY) and len({BINARY[value] for value in lower}) == 2:
+        return Guess("binary", f"says {_some(values)}")
     if lower <= set(LABELS) and (SPLIT_NAME.search(name) or not any(value.isdigit() for value in lower)):
         return _split(values, complete)
     if all(value.endswith(IMAGE_SUFFIXES) for value in lower):
         return _images(values, folder)
     if GROUP_NAME.search(name) and complete and counts.max() > 1:
         return Guess("group", f"names {len(values)} groups of rows, such as {str(values[0])!r}")
-    numbers = parse_numbers(filled)
     if numbers is not None:
-        return _numbers(name, numbers, len(values))
-    return _words(filled, values)
+        # Levels are told as the file writes them.
+        guess = guess_numbers(name, numbers)
+        return replace(guess, levels=tuple(sorted(values.tolist(), key=float))) if guess.levels else guess
+    return _dates(name, filled) or _words(filled, values, counts)
 
 
 def less_misnamed(name: str, guess: Guess) -> Guess:
     """The guess, or none where a manifest would refuse a column of this name in a view of this kind."""
-    if "/" in name and guess.kind in ("binary", "categorical", "counts", "real"):
+    if "/" in name and guess.kind in ("binary", "categorical", "ordinal", "counts", "real", "date"):
         return Guess("none", "has a slash in its name, which would split the names of metrics; rename it")
-    if "=" in name and guess.kind == "categorical":
+    if "=" in name and guess.kind in ("categorical", "ordinal"):
         return Guess("none", "has an = in its name, which is to part it from its categories; rename it")
     return guess
 
@@ -135,30 +145,40 @@ def _images(values: np.ndarray, folder: Path) -> Guess:
     return Guess("image", f"names {found} image files{lacking}")
 
 
-def _numbers(name: str, numbers: np.ndarray, distinct: int) -> Guess:
-    whole = bool((numbers == np.round(numbers)).all())
-    span = f"{numbers.min():g} to {numbers.max():g}"
-    if whole and distinct == 2:
-        return Guess("categorical", f"has two values, {numbers.min():g} and {numbers.max():g}")
-    if whole and distinct <= MOST_CATEGORIES and CLASS_NAME.search(name):
-        return Guess("categorical", f"has {distinct} whole numbers, {span}, and the name of a class")
-    if whole and distinct == len(numbers) == np.ptp(numbers) + 1:
-        return Guess("none", f"counts the rows, {span}")
-    if are_counts(numbers):
-        return Guess("counts", f"has {distinct} whole numbers, {span}, few of them large")
-    return Guess("real", f"has numbers, {span}")
+def _dates(name: str, filled: np.ndarray) -> Guess | None:
+    """Dates or times, if all cells are written in one way of writing them."""
+    ways = formats(filled)
+    if not ways:
+        return None
+    way = Dates(ways[0], str(filled[0]))
+    days = way.days(filled)
+    first = str(filled[days.argmin()])
+    parts: list[Part] = []
+    if np.ptp(days) >= WEEKS and len(set(way.named(filled, "weekday"))) > 1:
+        parts.append("weekday")
+    if np.ptp(days) >= YEAR and len(set(way.named(filled, "month"))) > 1:
+        parts.append("month")
+    last = str(filled[days.argmax()])
+    other = f"; or written as {ways[1]}? Then say so in dates" if len(ways) > 1 else ""
+    return Guess(
+        "date", f"has dates or times, {first} to {last}, in days{other}", date=Dates(ways[0], first, tuple(parts))
+    )
 
 
-def are_counts(numbers: np.ndarray) -> bool:
-    """Whether these are whole, many different, from 0 or 1 on, and a few much larger than most."""
-    whole = (numbers == np.round(numbers)).all() and len(np.unique(numbers)) >= MANY_COUNTS
-    return bool(whole and numbers.min() in (0, 1) and numbers.var() > numbers.mean() and stats.skew(numbers) > 1)
-
-
-def _words(filled: np.ndarray, values: np.ndarray) -> Guess:
-    if len(values) <= min(MOST_CATEGORIES, len(filled) // REPEATED):
+def _words(filled: np.ndarray, values: np.ndarray, counts: np.ndarray) -> Guess:
+    few = len(values) <= min(MOST_CATEGORIES, len(filled) // REPEATED)
+    levels = ordered(values.tolist()) if few else None
+    if levels is not None:
+        return Guess("ordinal", f"has {len(levels)} levels, {' < '.join(levels)}", levels=levels)
+    if few:
         return Guess("categorical", f"has {len(values)} values, such as {_some(values)}")
     words = mean_words(filled)
     if len(values) > len(filled) / 2 and words >= 2:
         return Guess("text", f"has texts of {words:.0f} words on average")
+    if len(values) == len(filled):
+        return Guess("none", "is another in every row, as identifiers are")
+    frequent = np.sort(counts[counts >= REPEATED])[::-1][: MOST_CATEGORIES - 1]
+    if len(frequent) > 1 and frequent.sum() >= FREQUENT * len(filled):
+        kept = f"the {len(frequent)} most frequent are kept, all others are one, other"
+        return Guess("categorical", f"has {len(values)} different short values: {kept}", most=len(frequent) + 1)
     return Guess("none", f"has {len(values)} different short values: too many for categories, too short for texts")

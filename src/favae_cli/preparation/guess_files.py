@@ -10,19 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from favae_cli.common.errors import UserError
+from favae_cli.data.dates import Dates
 from favae_cli.data.files.delimited import SUFFIXES as TEXT
 from favae_cli.data.files.delimited import TextFormat, how_written, is_delimited
 from favae_cli.data.files.foreign import FOREIGN
 from favae_cli.data.files.table import NUMPY, Table, read_table
-from favae_cli.preparation.guess_columns import (
-    KEY_NAME,
-    ColumnKind,
-    Guess,
-    find_key,
-    guess_column,
-    is_unique,
-    less_misnamed,
-)
+from favae_cli.preparation.codes_for_missing import WORDS
+from favae_cli.preparation.guess_columns import find_key, guess_column, is_unique, less_misnamed
+from favae_cli.preparation.guess_numbers import KEY_NAME, ColumnKind, Guess
 from favae_cli.preparation.guess_views import GuessedView, apart, as_name, guess_views
 
 SUFFIXES = (*TEXT, *FOREIGN, NUMPY)
@@ -35,8 +30,8 @@ class File:
     Attributes:
         name: relative to the folder of all files.
         table: its rows.
-        cells: of every column, (N,) of str.
-        guesses: of every column but the key.
+        cells: of every column, (N,) of str, "" where there is no value; and of weekdays and months of dates.
+        guesses: of every one of these but the key.
     """
 
     name: str
@@ -64,6 +59,8 @@ class Found:
         key, split, group: columns that name the samples, say their split, or name groups of them.
         views: those of several files have their `table` in their source.
         left_out: a line on each column that no view has.
+        missing_values: by column, cells that seem to stand for no value.
+        dates: by column, how it writes dates or times.
         written: how all files of text are written, where that is not plain; None where they differ or are.
         notes: on what was made of the files.
     """
@@ -76,6 +73,8 @@ class Found:
     group: str | None
     views: tuple[GuessedView, ...]
     left_out: tuple[str, ...]
+    missing_values: dict[str, list[str]]
+    dates: dict[str, Dates]
     written: TextFormat | None
     notes: tuple[str, ...]
 
@@ -115,7 +114,10 @@ def guess_files(paths: Sequence[Path], missing: Collection[str]) -> Found:
     if any(path.is_absolute() for path in paths):
         paths = [path.absolute() for path in paths]
     root = Path(commonpath([path.parent for path in paths]))
-    tables = {path.relative_to(root).as_posix(): read_table(path, missing=missing) for path in paths}
+    # Words for no value are told later, by column; meanwhile they must not hide how numbers are written.
+    every = [*missing, *(way for word in WORDS for way in (word, word.capitalize(), word.upper()))]
+    read = {path.relative_to(root).as_posix(): read_table(path, missing=every) for path in paths}
+    tables = {name: replace(table, missing=missing) for name, table in read.items()}
     cells = {name: _cells(table) for name, table in tables.items()}
     key = find_key(*cells.values()) if len(paths) == 1 else _shared_key(cells)
     files = [_file(name, table, cells[name], key, root) for name, table in tables.items()]
@@ -135,7 +137,18 @@ def guess_files(paths: Sequence[Path], missing: Collection[str]) -> Found:
     rows, notes = max(map(len, tables.values())), [note for table in tables.values() for note in table.notes]
     ways = {table.written for table in tables.values() if table.written}
     written = ways.pop() if len(ways) == 1 and any(how_written(way) for way in ways) else None
-    return Found(root, main, rows, key, split, group, _distinct(views), tuple(left_out), written, tuple(notes))
+    used = {column for view in views for column in view.columns}
+    kept = {name: guess for file in files for name, guess in file.guesses.items() if _is_read(name, guess, used)}
+    marks = {name: [*guess.missing] for name, guess in kept.items() if guess.missing}
+    dates = {name: guess.date for name, guess in kept.items() if guess.date}
+    return Found(
+        root, main, rows, key, split, group, _distinct(views), tuple(left_out), marks, dates, written, tuple(notes)
+    )
+
+
+def _is_read(name: str, guess: Guess, used: Collection[str]) -> bool:
+    """Whether a view has the column, or what is made of its dates."""
+    return name in used or any(f"{name} {part}" in used for part in (guess.date.parts if guess.date else ()))
 
 
 def _cells(table: Table) -> dict[str, np.ndarray]:
@@ -143,14 +156,19 @@ def _cells(table: Table) -> dict[str, np.ndarray]:
 
 
 def _file(name: str, table: Table, cells: dict[str, np.ndarray], key: str | None, root: Path) -> File:
-    columns = {column: values for column, values in cells.items() if column != key}
-    guesses = {column: guess_column(column, values, root) for column, values in columns.items()}
-    return File(
-        name,
-        replace(table, key=key),
-        cells,
-        {column: less_misnamed(column, guess) for column, guess in guesses.items()},
-    )
+    found: dict[str, Guess] = {}
+    cells = dict(cells)
+    for column, values in [*cells.items()]:
+        if column == key:
+            continue
+        guess = found[column] = less_misnamed(column, guess_column(column, values, root))
+        cells[column] = np.where(np.isin(values.astype(str), guess.missing), "", values)
+        for part in guess.date.parts if guess.date else ():
+            made = f"{column} {part}"
+            if guess.date and made not in cells:
+                cells[made] = guess.date.named(cells[column], part)
+                found[made] = Guess("categorical", f"is made of the dates in {column}")
+    return File(name, replace(table, key=key), cells, found)
 
 
 def _shared_key(cells: dict[str, dict[str, np.ndarray]]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from omegaconf import OmegaConf
 
 from favae_cli.config.data_base import Kind
 from favae_cli.data.files.table import Table
-from favae_cli.preparation.guess_columns import Guess, are_counts, mean_words, parse_numbers
+from favae_cli.preparation.guess_columns import mean_words, parse_numbers
+from favae_cli.preparation.guess_numbers import Guess, are_counts
 from favae_cli.preparation.guess_pictures import guess_pixels
 
 NUMBERED = re.compile(r"^(?P<stem>.*?[^\d])(?P<number>\d+)$")
@@ -25,7 +26,13 @@ GAPS = 1.25  # how much longer than their number is the way that numbered column
 LISTED = 30  # columns that are named one by one, at most, where a pattern says the same
 ENOUGH = 4  # columns of counts that are worth a network of their own
 
-NUMERIC = ("real", "counts")  # kinds of columns of numbers
+NUMERIC = ("real", "counts", "date")  # kinds of columns of numbers
+CODED = {
+    "binary",
+    "categorical",
+    "ordinal",
+    "none",
+}  # kinds of columns that make no vector
 
 Cells = Mapping[str, np.ndarray]  # a column's name to its cells, (N,) of str
 Guesses = Mapping[str, Guess]
@@ -41,6 +48,7 @@ class GuessedView:
         columns: those that it is made of.
         size: values of a sample: pixels of a channel, numbers, steps, categories, or words of a text.
         why: a line on each thing that it is made of.
+        settings: what its section in views says beyond its type.
     """
 
     name: str
@@ -48,6 +56,7 @@ class GuessedView:
     columns: tuple[str, ...]
     size: int
     why: tuple[str, ...]
+    settings: dict[str, Any] = field(default_factory=dict)
 
     @property
     def kind(self) -> Kind:
@@ -80,10 +89,12 @@ def _columns(views: Iterable[GuessedView]) -> set[str]:
 
 def apart(view: GuessedView, guesses: Guesses, cells: Cells) -> list[GuessedView]:
     """What to make of the only view there is: nothing predicts a table but its own columns, each a view then."""
-    if view.kind not in ("real", "binary", "categorical") or len(view.columns) == 1:
+    if view.kind not in ("real", "binary", "categorical", "ordinal") or len(view.columns) == 1:
         return [view]
     if len(view.columns) > MOST_VIEWS:
-        return [replace(view, source={"kind": "vector", "columns": [*view.columns]})] if view.kind == "real" else [view]
+        if view.kind != "real" or view.settings:
+            return [view]
+        return [replace(view, source={"kind": "vector", "columns": [*view.columns]})]
     singles = [next(_groups({column: guesses[column]}, cells)) for column in view.columns]
     return [replace(single, name=as_name(single.columns[0])) for single in singles]
 
@@ -97,7 +108,7 @@ def _arrays(table: Table) -> Iterator[GuessedView]:
 
 def _of_columns(table: Table, guesses: Guesses, cells: Cells, folder: Path, taken: set[str]) -> Iterator[GuessedView]:
     left = {name: guess for name, guess in guesses.items() if name not in taken}
-    yield from (_shorter(view, table) for view in _groups(left, cells))
+    yield from (_shorter(view, table, cells) for view in _groups(left, cells))
     for name, guess in left.items():
         if guess.kind == "image":
             pixels, why = guess_pixels([folder / cell for cell in cells[name] if cell])
@@ -108,9 +119,9 @@ def _of_columns(table: Table, guesses: Guesses, cells: Cells, folder: Path, take
             yield GuessedView(as_name(name), {"kind": "text", "column": name}, (name,), words, (_line(name, guess),))
 
 
-def _shorter(view: GuessedView, table: Table) -> GuessedView:
+def _shorter(view: GuessedView, table: Table, cells: Cells) -> GuessedView:
     """The view with most columns of the file as all but the others."""
-    others = [name for name in map(str, table.frame.columns) if name not in view.columns and name != table.key]
+    others = [name for name in cells if name not in view.columns and name != table.key]
     if len(view.columns) <= LISTED or len(others) > LISTED or view.source["columns"] != [*view.columns]:
         return view
     return replace(view, source={**view.source, "columns": ["*"], **({"without": others} if others else {})})
@@ -155,7 +166,7 @@ def _runs(table: Table, guesses: Guesses, cells: Cells) -> Iterator[GuessedView]
     for stem, numbered in runs.items():
         columns = tuple(numbered[number] for number in sorted(numbered))
         kinds = [guesses[name].kind for name in columns]
-        if len(columns) < MANY or set(kinds) <= {"binary", "none"} or not _count(numbered):
+        if len(columns) < MANY or set(kinds) <= CODED or not _count(numbered):
             continue
         kind = "sequence" if TIME.match(stem) else "counts" if 2 * kinds.count("counts") > len(kinds) else "vector"
         source = {"kind": kind, "columns": _pattern(table, stem, columns)}
@@ -180,18 +191,42 @@ def _pattern(table: Table, stem: str, columns: tuple[str, ...]) -> list[str]:
 
 
 def _groups(guesses: Guesses, cells: Cells) -> Iterator[GuessedView]:
-    """Columns of one kind, all together: numbers, counts, categories and yes or no."""
+    """Columns of one kind, all together: numbers, counts, categories, ordered levels, and yes or no."""
     counts = [name for name, guess in guesses.items() if guess.kind == "counts"]
-    numeric = ("real",) if len(counts) >= ENOUGH else ("real", "counts")
-    for kind, name, kinds, more in (
-        ("real", "numbers", numeric, {}),
-        ("counts", "counts", () if "counts" in numeric else ("counts",), {}),
-        ("categorical", "categories", ("categorical",), {}),
-        ("binary", "flags", ("binary",), {"binarise": {}, "empty": "missing"}),
+    many = len(counts) >= ENOUGH
+    for kind, name, kinds in (
+        ("real", "numbers", ("real", "date") if many else NUMERIC),
+        ("counts", "counts", ("counts",) if many else ()),
+        ("categorical", "categories", ("categorical",)),
+        ("ordinal", "levels", ("ordinal",)),
+        ("binary", "flags", ("binary",)),
     ):
-        columns = tuple(column for column, guess in guesses.items() if guess.kind in kinds)
-        if columns:
-            classes = sum(len(set(cells[column]) - {""}) for column in columns)
-            size = classes if kind == "categorical" else len(columns)
-            why = tuple(_line(column, guesses[column]) for column in columns)
-            yield GuessedView(name, {"kind": kind, "columns": [*columns], **more}, columns, size, why)
+        own = {column: guess for column, guess in guesses.items() if guess.kind in kinds}
+        if own:
+            classes = sum(len(set(cells[column]) - {""}) for column in own)
+            size = classes if kind in ("categorical", "ordinal") else len(own)
+            why = tuple(_line(column, guess) for column, guess in own.items())
+            source = {"kind": kind, "columns": [*own], **_more(kind, own)}
+            yield GuessedView(name, source, tuple(own), size, why, _settings(own) if kind == "real" else {})
+
+
+def _more(kind: str, guesses: Guesses) -> dict[str, Any]:
+    """Keys of a view of columns that only its kind has."""
+    match kind:
+        case "binary":
+            return {"binarise": {}, "empty": "missing"}
+        case "ordinal":
+            return {"levels": {column: [*guess.levels] for column, guess in guesses.items()}}
+        case "categorical":
+            most = [guess.most for guess in guesses.values() if guess.most]
+            return {"most": max(most)} if most else {}
+    return {}
+
+
+def _settings(guesses: Guesses) -> dict[str, Any]:
+    """What the section of a real view says of its columns."""
+    transforms: dict[str, list[str]] = {}
+    for column, guess in guesses.items():
+        if guess.transform:
+            transforms.setdefault(guess.transform, []).append(column)
+    return {"transform": transforms} if transforms else {}

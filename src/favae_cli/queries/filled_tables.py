@@ -9,10 +9,11 @@ from itertools import groupby
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from favae_cli.data import ViewData
-from favae_cli.data.dataset import Written, blocks
+from favae_cli.data.dataset import blocks
+from favae_cli.data.dates import Dates
+from favae_cli.data.written import Written
 from favae_cli.queries.impute import Made
 
 
@@ -79,7 +80,11 @@ def _category(made: Made, columns: Sequence[str], block: slice, each: bool) -> V
 def _bit(made: Made, name: str, column: int, way: Written | None) -> Variable:
     missing, value = made.missing[:, column], made.value[:, column]
     bits = np.where(missing, value > 0.5, made.known[:, column] == 1)
-    filled = np.array(way, object)[bits.astype(int)] if isinstance(way, tuple) else bits.astype(way or np.int8)
+    filled = (
+        np.array(way, object)[bits.astype(int)]
+        if isinstance(way, tuple)
+        else bits.astype(way if isinstance(way, np.dtype) else np.int8)
+    )
     said = {"value": value}
     if made.logit is not None:
         mean, variance = made.logit
@@ -92,14 +97,18 @@ def _number(made: Made, name: str, column: int, way: Written | None, level: floa
     missing, value = made.missing[:, column], made.value[:, column]
     deviation = np.full(len(value), np.nan) if made.deviation is None else made.deviation[:, column]
     filled = np.where(missing, value, made.known[:, column])
-    if isinstance(way, np.dtype) and (way.kind == "f" or not missing.any()):  # a guess is no whole number
-        filled = filled.astype(way)
-    std = np.where(missing, deviation, 0)
-    beside = {"_std": std}
+    beside = {"_std": np.where(missing, deviation, 0)}
     if level is not None:
-        reach = float(norm.ppf(0.5 + level / 2)) * std
-        beside |= {"_lower": filled - reach, "_upper": filled + reach}
-    return Variable(made.view, name, missing, {"value": value, "std": deviation}, filled, beside)
+        low, high = made.interval(level)
+        beside |= {"_lower": np.where(missing, low[:, column], filled)}
+        beside |= {"_upper": np.where(missing, high[:, column], filled)}
+    said = {"value": value, "std": deviation}
+    if isinstance(way, Dates):
+        said["value"], filled = way.texts(value), way.texts(filled)
+        beside |= {end: way.texts(values) for end, values in beside.items() if end != "_std"}
+    elif isinstance(way, np.dtype) and (way.kind == "f" or (filled == np.round(filled)).all()):  # a guess is not whole
+        filled = filled.astype(way)
+    return Variable(made.view, name, missing, said, filled, beside)
 
 
 def missing_entries(found: Sequence[Variable], keys: Sequence[str]) -> pd.DataFrame:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 
 from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.queries.given import Given
 from favae_cli.queries.samples import Samples
-from favae_cli.views import BernoulliView, Encoded, SequenceView
+from favae_cli.views import BernoulliView, Encoded, RealView, SequenceView
 
 
 def embedding_of(samples: Samples, given: Given, name: str) -> Encoded:
@@ -52,6 +54,16 @@ def made_of(model: FAVAE, samples: Samples, embedding: Encoded, name: str) -> Ma
         assert z.variance is not None
         value[own] = view.decode(z.mean, ended=False)
         deviation[own] = view.deviation(z.mean, z.variance, ended=False)
+
+    def interval(level: float) -> tuple[np.ndarray, np.ndarray]:
+        if isinstance(view, RealView):
+            assert part.variance is not None
+            low, high = view.interval(part.mean, part.variance, level)
+        else:
+            reach = ndtri(0.5 + level / 2) * (np.nan if deviation is None else deviation)
+            low, high = value - reach, value + reach
+        return everywhere(low), everywhere(high)
+
     return Made(
         name,
         known,
@@ -59,6 +71,7 @@ def made_of(model: FAVAE, samples: Samples, embedding: Encoded, name: str) -> Ma
         everywhere(value),
         None if deviation is None else everywhere(deviation),
         (view.logits(embedding.mean), embedding.variance) if isinstance(view, BernoulliView) else None,
+        interval,
     )
 
 
@@ -91,6 +104,8 @@ class Made:
         value: (R, ...) as `View.decode` gives it; anything where nothing is missing.
         deviation: (R, ...) as `View.deviation` gives it; None where it has no meaning.
         logit: mean and variance (R, D) of the logits of a binary view that has them.
+        interval: of a table of numbers, the ends (R, D) each between which they lie with a probability, as asked for;
+            anything where nothing is missing.
     """
 
     view: str
@@ -98,4 +113,5 @@ class Made:
     missing: np.ndarray
     value: np.ndarray
     deviation: np.ndarray | None
-    logit: tuple[np.ndarray, np.ndarray] | None = None
+    logit: tuple[np.ndarray, np.ndarray] | None
+    interval: Callable[[float], tuple[np.ndarray, np.ndarray]]

@@ -9,7 +9,7 @@ import numpy as np
 from favae_cli.data import Dataset
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.given import Given
-from favae_cli.views import Encoded
+from favae_cli.views import Encoded, RealView, View
 
 FOLDS = 5  # of the entries of a view on its own
 
@@ -25,6 +25,8 @@ def predicted(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Truth, E[x | the views `given`] and deviation of samples that have the view and at least one of those.
 
+    Of columns that are modelled by their logarithms or ranks these are those of that scale.
+
     Args:
         model: joined.
         data: with its split.
@@ -35,7 +37,7 @@ def predicted(
         most: samples at most, the first ones; all when None.
 
     Returns:
-        (R, ...) each: as the data set stores it, and as `View.decode` and `View.deviation` give it.
+        (R, ...) each: as the data set stores it, and as `View.decode` and `View.deviation` give it, but for that scale.
     """
     indices = data.split[split]
     rows = np.searchsorted(indices, with_evidence(data, view, given, split)[:most])
@@ -43,7 +45,7 @@ def predicted(
     if not len(rows):
         return truth, truth, None
     part = {name: encoded[name].at(rows) for name in given if name in encoded}
-    return truth, *_told(Given.of_samples(model, data, indices[rows], part, given), view)
+    return on_scale(model.views[view], truth), *_told(Given.of_samples(model, data, indices[rows], part, given), view)
 
 
 def with_evidence(data: Dataset, view: str, given: Sequence[str], split: str) -> np.ndarray:
@@ -56,7 +58,14 @@ def with_evidence(data: Dataset, view: str, given: Sequence[str], split: str) ->
 def _told(given: Given, view: str) -> tuple[np.ndarray, np.ndarray | None]:
     z, part = given.predicted(view), given.model.views[view]
     assert z.variance is not None
+    if isinstance(part, RealView):
+        return part.on_scale(z.mean, z.variance)
     return part.decode(z.mean, z.variance), part.deviation(z.mean, z.variance)
+
+
+def on_scale(view: View, values: np.ndarray) -> np.ndarray:
+    """Values of a view as the data set stores them, logarithms or ranks of columns that are modelled by these."""
+    return view.scaled(values) if isinstance(view, RealView) else values
 
 
 def from_itself(model: FAVAE, data: Dataset, view: str, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
@@ -75,4 +84,4 @@ def from_itself(model: FAVAE, data: Dataset, view: str, split: str) -> tuple[np.
         made[hidden] = value[hidden]
         if deviation is not None:
             doubt[hidden] = deviation[hidden]
-    return truth, made, None if np.isnan(doubt).all() else doubt
+    return on_scale(model.views[view], truth), made, None if np.isnan(doubt).all() else doubt

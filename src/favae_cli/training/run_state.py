@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from favae_cli.common.errors import UserError
 from favae_cli.config.views import AUTO
 from favae_cli.data import Dataset
+from favae_cli.data.written import as_json
 from favae_cli.factors import FactorModel, Gamma, ViewFactors
 from favae_cli.factors.curvature import Curvature
 from favae_cli.models import JointVAE
@@ -121,11 +122,12 @@ def score(means: Mapping[str, float]) -> float:
 def described(model: FAVAE | JointVAE, data: Dataset) -> dict[str, dict[str, Any]]:
     """What it takes to build the model again without its data or other runs, as JSON.
 
-    By view the shape of a sample and the names of columns, the size of z, and the section of a network that is
-    another run's.
+    By view the shape of a sample, the names of columns and how the user's file writes them, the size of z, and the
+    section of a network that is another run's.
     """
     views: dict[str, dict[str, Any]] = {
-        name: {"shape": list(view.shape), "columns": list(view.columns), "groups": list(view.groups)}
+        name: {"shape": [*view.shape], "columns": [*view.columns], "groups": [*view.groups]}
+        | {"written": [as_json(way) for way in view.written]}
         for name, view in data.views.items()
     }
     for name, view in model.views.items():

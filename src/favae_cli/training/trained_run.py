@@ -20,6 +20,7 @@ from favae_cli.config.trust import require_trusted
 from favae_cli.config.views import VaeViewConfig
 from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.data.fingerprint import Fingerprint
+from favae_cli.data.written import of_json
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
@@ -135,7 +136,9 @@ def _empty(described: dict[str, Any], kind: Kind) -> ViewData:
     shape = described["shape"]
     kinds: dict[int, Any] = {3: np.uint8, 0: object}  # images, texts
     values = np.zeros((0, *shape), kinds.get(len(shape), np.float32))
-    return ViewData(values, np.zeros(0, np.int64), tuple(described["columns"]), tuple(described["groups"]), kind)
+    written = tuple(of_json(said) for said in described.get("written", ()))  # not of earlier versions
+    row = np.zeros(0, np.int64)
+    return ViewData(values, row, tuple(described["columns"]), tuple(described["groups"]), kind, written)
 
 
 def _model(

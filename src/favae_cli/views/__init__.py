@@ -22,6 +22,7 @@ from favae_cli.views.principal_components import LinearView
 from favae_cli.views.real import RealView
 from favae_cli.views.sequence import SequenceView
 from favae_cli.views.text import TextView
+from favae_cli.views.transforms import Transforms
 from favae_cli.views.vae import VaeView
 
 __all__ = [
@@ -54,7 +55,9 @@ VIEWS: dict[str, Maker] = {
     "bernoulli": lambda config, data, runtime, generator: BernoulliView(data.shape[0]),
     "categorical": lambda config, data, runtime, generator: CategoricalView(data.groups),
     "ordinal": lambda config, data, runtime, generator: OrdinalView(data.groups),
-    "real": lambda config, data, runtime, generator: RealView(data.shape[0]),
+    "real": lambda config, data, runtime, generator: RealView(
+        data.shape[0], Transforms.of(config.transform, data.columns)
+    ),
     "vae": _with_networks(VaeView),
     "counts": _with_networks(CountsView),
     "sequence": _with_networks(SequenceView),

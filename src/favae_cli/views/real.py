@@ -6,46 +6,69 @@ import math
 
 import numpy as np
 import torch
+from scipy.special import ndtri
 from torch import Tensor, nn
 
 from favae_cli.factors.real import RealEmbedding
 from favae_cli.views.standardise import Standard
+from favae_cli.views.transforms import Transforms
 
 
 class RealView:
     """D real columns; z = (x - mean) / scale by the training samples alone, and NaN is a missing entry.
 
     The scale begins as the standard deviation; the factors then change it such that the noise of all columns is the
-    same in z (`RealEmbedding.stretch`).
+    same in z (`RealEmbedding.stretch`). Of columns that are transformed, x is here their logarithm or rank.
+
+    Args:
+        columns: D.
+        transforms: of some of them; None: of none.
     """
 
     trainable = False
 
-    def __init__(self, columns: int) -> None:
+    def __init__(self, columns: int, transforms: Transforms | None = None) -> None:
         self.size = columns
         self._standard = Standard(columns)
-        self.networks = nn.ModuleDict({"standard": self._standard})
+        self._transforms = transforms or Transforms({}, ())
+        self.networks = nn.ModuleDict({"standard": self._standard, "transforms": self._transforms})
 
     def fit(self, values: np.ndarray) -> None:
-        """Take mean and scale of each column from the stored training samples."""
-        self._standard.fit(values)
+        """Take mean and scale of each column, and the ranks, from the stored training samples."""
+        self._transforms.fit(values)
+        self._standard.fit(self._transforms(values))
 
     def local(self, values: np.ndarray) -> RealEmbedding:
         """The standardised entries, which are z itself; what is missing is inferred."""
         mean, scale = self._units()
         z = np.empty(values.shape, np.float32)
-        np.subtract(values, mean, out=z, casting="same_kind")
+        np.subtract(self._transforms(values), mean, out=z, casting="same_kind")
         np.divide(z, scale, out=z, casting="same_kind")
         return RealEmbedding(z)
 
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:
-        """The columns in their own units, (R, D)."""
+        """The columns in their own units, (R, D); of a transformed one the median."""
         centre, scale = self._units()
-        return mean * scale + centre
+        return self._transforms.back(mean * scale + centre)
 
     def deviation(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Standard deviation in each column's units, (R, D)."""
-        return np.sqrt(variance) * self._units()[1]
+        return self._transforms.deviation(*self.on_scale(mean, variance))
+
+    def interval(self, mean: np.ndarray, variance: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """The ends (R, D) each between which a column lies with this probability, in its units."""
+        middle, deviation = self.on_scale(mean, variance)
+        reach = ndtri(0.5 + level / 2) * deviation
+        return self._transforms.back(middle - reach), self._transforms.back(middle + reach)
+
+    def on_scale(self, mean: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation (R, D) of the columns as `scaled` has them."""
+        centre, scale = self._units()
+        return mean * scale + centre, np.sqrt(variance) * scale
+
+    def scaled(self, values: np.ndarray) -> np.ndarray:
+        """The columns (R, D) on the scale that they are modelled on, where their errors are of one size."""
+        return self._transforms(values)
 
     def log_likelihood(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         """As the protocol has it; of the standardised columns."""

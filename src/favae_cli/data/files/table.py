@@ -13,6 +13,7 @@ import pandas as pd
 from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.own_files import NPY
+from favae_cli.data.dates import Dates
 from favae_cli.data.files.delimited import TextFormat, how_written, read_delimited
 from favae_cli.data.files.foreign import FOREIGN, read_foreign
 from favae_cli.data.files.numpy_arrays import NUMPY_ERRORS, mapped_part, memory_mapped, readable
@@ -47,6 +48,8 @@ class Table:
         odd: columns that hold neither numbers nor texts, and what they hold.
         key: the column that names the samples; None: their row does.
         missing: cells that hold no value.
+        missing_values: by column, more of its cells that hold none; numbers however they are written.
+        dates: by column, how it writes dates or times.
         written: how text was written in it.
         notes: on what was made of the file.
         new: whether its samples are for a model that is trained already, so that columns of it may be empty.
@@ -58,6 +61,8 @@ class Table:
     unread: tuple[str, ...] = ()
     key: str | None = None
     missing: Collection[str] = ("",)
+    missing_values: Mapping[str, Collection[str]] = field(default_factory=dict)
+    dates: Mapping[str, Dates] = field(default_factory=dict)
     odd: Mapping[str, str] = field(default_factory=dict)
     written: TextFormat | None = None
     notes: tuple[str, ...] = ()
@@ -95,7 +100,10 @@ class Table:
     def values(self, name: str, key: str) -> np.ndarray:
         """As `column`, "" also where the cell says that a value is missing."""
         cells = self.column(name, key)
-        return np.where(np.isin(cells.astype(str), list(self.missing)), "", cells)
+        gaps = np.isin(cells.astype(str), list(self.missing))
+        if name in self.missing_values:
+            gaps |= _say_one_of(cells, self.missing_values[name])
+        return np.where(gaps, "", cells)
 
     def array(self, name: str, key: str) -> np.ndarray:
         """An array of an .npz file, or one of an .npy file that goes with the table, (N, ...).
@@ -197,6 +205,13 @@ def read_table(
     seems = how_written(read.written)
     notes = [f"{path.name} has {seems}", *read.notes] if seems else read.notes
     return Table(path, read.frame, key=key, missing=missing, written=read.written, notes=tuple(notes))
+
+
+def _say_one_of(cells: np.ndarray, values: Collection[str]) -> np.ndarray:
+    """bool (N,): which cells are one of the values, as a text or as a number."""
+    numbers = pd.to_numeric(np.array([*values], object), errors="coerce")
+    same = np.isin(pd.to_numeric(cells, errors="coerce"), numbers[~np.isnan(numbers)])
+    return same | np.isin(cells.astype(str), list(values))
 
 
 def with_array(table: Table, name: str, path: Path) -> Table:

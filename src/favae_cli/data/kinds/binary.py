@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from favae_cli.common.errors import UserError, gather
-from favae_cli.data.dataset import ViewData, Written
+from favae_cli.data.dataset import ViewData
 from favae_cli.data.files.table import Table
 from favae_cli.data.kinds.numbers import refuse_cells
 from favae_cli.data.masked_tables import SHOWN, masked_view
+from favae_cli.data.written import Written
 
 if TYPE_CHECKING:
     from favae_cli.config.own_files import BinaryData
 
 BIT = np.dtype(np.int8)
-BINARY = {"": np.nan} | dict.fromkeys(("0", "0.0", "false", "no"), 0.0)
-BINARY |= dict.fromkeys(("1", "1.0", "true", "yes"), 1.0)
+# In English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, the languages of Scandinavia, Russian.
+NO = ("no", "n", "nein", "non", "não", "nao", "nee", "nie", "nej", "nei", "нет")
+YES = ("yes", "y", "ja", "j", "oui", "o", "si", "sí", "sì", "s", "sim", "tak", "да")
+BINARY = {"": np.nan} | dict.fromkeys(("0", "0.0", "false", "f", "falsch", "faux", "falso", *NO), 0.0)
+BINARY |= dict.fromkeys(("1", "1.0", "true", "t", "wahr", "vrai", "verdadero", "vero", *YES), 1.0)
+RULE = "0/1, true/false, yes/no (also in other languages) or an empty cell"
 
 
 def read(table: Table, view: BinaryData, key: str) -> ViewData:
@@ -50,7 +55,7 @@ def _parsed(table: Table, column: str, key: str) -> tuple[np.ndarray, Written]:
     cells = table.values(column, key)
     texts, position = np.unique(cells.astype(str), return_inverse=True)
     values = np.array([BINARY.get(text.lower(), np.inf) for text in texts])[position]
-    refuse_cells(table, column, cells, np.isinf(values), key, "0/1, true/false, yes/no or an empty cell")
+    refuse_cells(table, column, cells, np.isinf(values), key, RULE)
     return values, table.dtype(column) or _words(texts)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from favae_cli.config.own_files import CategoricalData, OrdinalData
 
 MOST = 100  # categories of a variable
+OTHER = "other"  # what the rarest are called where they are one
 
 
 def read(table: Table, view: CategoricalData | OrdinalData, key: str) -> ViewData:
@@ -31,17 +32,29 @@ def read(table: Table, view: CategoricalData | OrdinalData, key: str) -> ViewDat
     for column, values in cells.items():
         if "=" in column:
             raise UserError(f"{key}: the = in column {column!r} is to part it from its categories; rename it")
+        if view.kind == "categorical" and view.most is not None and not table.new:
+            cells[column] = values = merged(values, view.most)
         found = len(set(values) - {""})
         if not (found or table.new):
             raise UserError(f"{key}: column {column!r} is empty in every row of {table.path}")
         if found > MOST:
             raise UserError(
                 f"{key}: column {column!r} of {table.path} has {found} categories, and {MOST} is the most; "
-                "leave it out, or make it a view of kind text"
+                "merge the rarest with most: 20, leave it out, or make it a view of kind text"
             )
     if view.kind == "categorical":
         return one_hot(cells)
-    return one_hot(cells, {name: _ordered(name, values, view.levels, section) for name, values in cells.items()})
+    levels = {name: _ordered(name, values, view.levels_of(name), section) for name, values in cells.items()}
+    return one_hot(cells, levels)
+
+
+def merged(cells: np.ndarray, most: int) -> np.ndarray:
+    """The categories (N,) with the rarest as one, `OTHER`, where there are more than `most`."""
+    values, counts = np.unique(cells[cells != ""].astype(str), return_counts=True)
+    if len(values) <= most:
+        return cells
+    kept = [str(values[place]) for place in np.argsort(-counts, kind="stable")[: most - 1]]
+    return np.where((cells == "") | np.isin(cells.astype(str), kept), cells, OTHER)
 
 
 def _ordered(name: str, cells: np.ndarray, levels: Sequence[str] | None, key: str) -> Sequence[str]:

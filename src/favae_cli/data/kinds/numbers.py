@@ -10,6 +10,7 @@ import pandas as pd
 
 from favae_cli.common.errors import UserError, gather
 from favae_cli.data.files.table import Table
+from favae_cli.data.written import Written
 
 LARGEST = float(np.finfo(np.float32).max)
 COUNTS = "whole numbers from 0"
@@ -17,7 +18,7 @@ COUNTS = "whole numbers from 0"
 
 def column_numbers(
     table: Table, columns: Sequence[str], key: str, counts: bool = False
-) -> tuple[np.ndarray, list[np.dtype]]:
+) -> tuple[np.ndarray, list[Written]]:
     """float64 (N, D), NaN where a cell is missing, and what the numbers of each column are in the file.
 
     Args:
@@ -72,9 +73,14 @@ def refuse_cells(table: Table, column: str, cells: np.ndarray, wrong: np.ndarray
         raise UserError(f"{key}: column {column!r} holds {cells[row]!r} in row {row + 1} of {table.path}; use {rule}")
 
 
-def _parsed(table: Table, column: str, key: str, counts: bool) -> tuple[np.ndarray, np.dtype]:
+def _parsed(table: Table, column: str, key: str, counts: bool) -> tuple[np.ndarray, Written]:
     cells = table.values(column, key)
     there = cells != ""
+    if column in table.dates:
+        way = table.dates[column]
+        days = way.days(cells)
+        refuse_cells(table, column, cells, there & np.isnan(days), key, f"dates written as {way.format}, or nothing")
+        return days, way
     found = pd.to_numeric(cells[there], errors="coerce")
     values = np.full(len(cells), np.nan)
     values[there] = found

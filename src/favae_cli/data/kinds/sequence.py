@@ -67,6 +67,8 @@ def _long(table: Table, columns: list[str], time: str, key: str) -> tuple[np.nda
 
 def _times(table: Table, column: str, key: str) -> np.ndarray:
     """What orders the rows: float64 (N,) of numbers, or of seconds if they are dates."""
+    if column in table.dates:
+        return column_numbers(table, [column], key)[0][:, 0]
     cells = table.values(column, key)
     values: np.ndarray = pd.to_numeric(np.where(cells == "", "nan", cells), errors="coerce")
     if np.isnan(values).all():

@@ -11,9 +11,9 @@ import numpy as np
 
 from favae_cli.common.errors import UserError, gather
 from favae_cli.data.dataset import Dataset, ViewData
-from favae_cli.data.files.delimited import TextFormat
+from favae_cli.data.files.as_config_says import read_as, require_columns_of
 from favae_cli.data.files.join_by_key import Source, distinct_keys, positions, sample_keys, union
-from favae_cli.data.files.table import NoSuchColumn, Table, read_table, with_array
+from favae_cli.data.files.table import NoSuchColumn, Table, with_array
 from favae_cli.data.files.webdataset import expanded
 from favae_cli.data.kinds import judge, source
 from favae_cli.data.split import split_indices
@@ -83,11 +83,12 @@ def read_tables(config: ManifestConfig) -> Tables:
                 raise UserError(f"{key}: there is no file {part}{hint}")
         return path
 
-    text = TextFormat(config.sep, config.decimal, config.encoding)
+    columns = [*config.dates]  # an array of an .npz file is read only if it is wanted
     tables = {
-        file: read_table(existing(file, key), wanted[file], config.key, config.missing, text)
+        file: read_as(existing(file, key), config, [*wanted[file], *columns], config.key)
         for file, key in asked_by.items()
     }
+    require_columns_of(config, tables.values())
     for array, file, key in arrays:
         tables[file] = with_array(tables[file], array, existing(array, key))
     return tables
