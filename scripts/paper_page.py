@@ -25,6 +25,13 @@ from favae_cli.reporting.report import CAPTIONS
 from favae_cli.reporting.table import Metrics, Table, number, unique
 from favae_cli.reporting.tables import tables
 
+TEMPLATES = Environment(
+    loader=ChoiceLoader([FileSystemLoader(Path(__file__).parent), PackageLoader("favae_cli.reporting", "")]),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 COLOURS = 256  # of an embedded figure, to keep the page small
 
 
@@ -86,11 +93,7 @@ def write_page(out: Path, roots: Roots, quick: bool, failures: Mapping[Path, int
         failures: runs that failed, and their exit codes.
     """
     outcomes = [Outcome.of(step, out, roots, quick, failures) for step in PLAN]
-    loader = ChoiceLoader([FileSystemLoader(Path(__file__).parent), PackageLoader("favae_cli.reporting", "")])
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    page = environment.get_template("paper.html.j2").render(
+    page = TEMPLATES.get_template("paper.html.j2").render(
         quick=quick,
         outcomes=outcomes,
         sections={

@@ -22,17 +22,17 @@ import torch
 import yaml
 from filelock import FileLock
 from hydra import compose, initialize_config_dir
-from hydra._internal import config_loader_impl
+from hydra._internal import config_loader_impl, defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import IConfigRepository
 from hydra._internal.defaults_list import DefaultsList, Overrides, create_defaults_list
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_store import ConfigStore
-from hydra.core.default_element import ResultDefault
+from hydra.core.default_element import InputDefault, ResultDefault
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult, ConfigSource
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from favae_cli.command_line.user_configs import SoundFiles
@@ -100,9 +100,14 @@ def merged_once() -> Iterator[None]:
     """
     Plugins.instance()  # registers the sources
     source_of_files = SourcesRegistry.instance().resolve("file")
-    read, choose = source_of_files.load_config, create_defaults_list
+    read, choose, known_choices = (
+        source_of_files.load_config,
+        create_defaults_list,
+        defaults_list._create_interpolation_map,
+    )
     merge = ConfigLoaderImpl._compose_config_from_defaults_list
     parsed, chosen, merged = dict[Any, bytes](), dict[Any, DefaultsList](), dict[int, bytes]()
+    shipped = shipped_configs()
 
     def read_once(source: ConfigSource, config_path: str) -> ConfigResult:
         path = Path(source.path, source._normalize_file_name(config_path))
@@ -114,7 +119,8 @@ def merged_once() -> Iterator[None]:
 
     def files(repo: IConfigRepository) -> tuple[tuple[str, bytes], ...]:
         folders = [source.path for source in repo.get_sources() if source.scheme() in ("file", SoundFiles.scheme())]
-        paths = [path for folder in folders for path in glob(f"{folder}/**/*.yaml", recursive=True)]
+        changing = [folder for folder in folders if Path(folder) != shipped]
+        paths = [path for folder in changing for path in glob(f"{folder}/**/*.yaml", recursive=True)]
         return tuple((path, Path(path).read_bytes()) for path in paths)
 
     def choose_once(
@@ -132,6 +138,10 @@ def merged_once() -> Iterator[None]:
             chosen[key] = choose(repo, config_name, choices, prepend_hydra, skip_missing)
         return replace(chosen[key], config_overrides=values)
 
+    def known_where_asked(overrides: Overrides, defaults: list[InputDefault], self_added: bool) -> DictConfig:
+        asked = any("${" in repr(default) for default in defaults)
+        return known_choices(overrides, defaults, self_added) if asked else OmegaConf.create()
+
     def merge_once(loader: ConfigLoaderImpl, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
         key = id(defaults)  # of a list in `chosen`
         if key not in merged:
@@ -143,6 +153,7 @@ def merged_once() -> Iterator[None]:
         patch.setattr(source_of_files, "load_config", read_once)
         patch.setattr(ConfigStore, "__deepcopy__", lambda store, memo: store, raising=False)  # no loader changes it
         patch.setattr(config_loader_impl, "create_defaults_list", choose_once)
+        patch.setattr(defaults_list, "_create_interpolation_map", known_where_asked)
         patch.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", merge_once)
         patch.setattr(yaml, "SafeLoader", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         yield

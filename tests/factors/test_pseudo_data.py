@@ -110,8 +110,8 @@ def test_bound_lies_below_the_marginal_likelihood(
     terms = bound_terms(model, update_latents(model, evidence.moments(model)))
     bound = terms["z/x"] + terms["g"] + local.log_likelihood() - likelihood.log_prior()
 
-    g = np.linspace(-9, 9, 4001)
-    density = [likelihood.log_density(x, (at * weights).T) + norm.logpdf(at) for at in g]
+    g = np.linspace(-9, 9, 401)  # a sum at equal steps is as good as exact where a smooth density ends at nothing
+    density = norm.logpdf(g) + [likelihood.log_density(x, (at * weights).T) for at in g]
     truth = np.log(np.trapezoid(np.exp(density), g))
     assert bound < truth
     chance = np.exp(density) / np.sum(np.exp(density))

@@ -90,7 +90,7 @@ def mixed_table(count: int = 240) -> tuple[pd.DataFrame, pd.DataFrame]:
         table[f"day{day}"] = one * np.sin(day) + other + 0.1 * noise[:, 7 + day]
     table["remark"] = np.where(one > 0, "good and new", "bad and old")
     holes = table.astype(object)
-    kinds = rng.random((30, len(table.columns))) < 0.2 * (table.columns != "id")  # few: each costs time in every sweep
+    kinds = rng.random((12, len(table.columns))) < 0.2 * (table.columns != "id")  # few: each costs time in every sweep
     holes[kinds[rng.integers(len(kinds), size=count)]] = np.nan
     holes.loc[::10, [f"day{day}" for day in range(5)]] = np.nan
     holes.loc[1::10, ["day3", "day4"]] = np.nan

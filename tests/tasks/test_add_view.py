@@ -19,7 +19,7 @@ from favae_cli.data import SPLITS, Dataset, load
 from favae_cli.machine.runtime import prepare
 from favae_cli.queries.given import Given
 from favae_cli.tasks.trained_run import add_view
-from favae_cli.training import checkpoint
+from favae_cli.training import checkpoint, factor_step
 from favae_cli.training.trained_run import TrainedRun, load_run
 
 Using = Callable[..., Path]
@@ -90,6 +90,7 @@ def test_samples_stay_in_their_split_though_a_further_file_joins(
     more.sample(frac=1, random_state=0).to_csv(with_more.parent / "further.csv", index=False)
     seen: list[Dataset] = []
     monkeypatch.setattr(add_view, "evaluate", lambda session, split: seen.append(session.data))
+    monkeypatch.setattr(factor_step, "learn_read_outs", lambda model, data: None)
     further = "++data.views.weighed={kind: real, table: further.csv, columns: [weight]}"
     using("task=add_view", "name=weighed", further, run=with_more)
     config = loaded(with_more).config

@@ -77,13 +77,21 @@ def test_images_for_a_run_without_a_view_of_images(
     assert told == "from: the run has no view of images; samples that are rows come from data=... or data.*=..."
 
 
+JSON = "metrics.json", "checkpoints/last/state.json"
+
+
 @pytest.fixture
 def copied(run: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(run, tmp_path / "copied"))
 
 
-@pytest.mark.parametrize("name", ["metrics.json", ".hydra/config.yaml", "checkpoints/last/state.json"])
-@pytest.mark.parametrize("held", [b"", b"[", b"[1]", b"\xff\xfe\0", b"[" * 100_000])
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [
+        *((name, held) for name in (*JSON, ".hydra/config.yaml") for held in (b"", b"[", b"[1]", b"\xff\xfe\0")),
+        *((name, b"[" * 100_000) for name in JSON),
+    ],
+)
 def test_a_damaged_file_of_a_run(name: str, held: bytes, refusal: Callable[..., str], copied: Path) -> None:
     (copied / name).write_bytes(held)
     assert str(copied) in refusal("task=generate", run=copied)

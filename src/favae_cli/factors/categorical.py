@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 import numpy as np
 from scipy.linalg import helmert
@@ -11,9 +12,12 @@ from scipy.special import log_softmax, softmax
 from favae_cli.factors.moments import Total
 
 
+@cache
 def contrasts(categories: int) -> np.ndarray:
-    """U (C, C - 1): orthonormal columns, each orthogonal to that of ones."""
-    return helmert(categories).T
+    """U (C, C - 1): orthonormal columns, each orthogonal to that of ones; not for writing to."""
+    found = helmert(categories).T
+    found.flags.writeable = False
+    return found
 
 
 class Softmax:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from favae_cli.common.errors import printable
 from favae_cli.config.data_base import Kind
@@ -34,20 +35,11 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
         name: of the experiment.
         files: that it was made from.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # it makes no HTML
-    )
-    environment.filters |= {"flow": _flow, "shown": _shown, "key": _key, "date": _date}
     rows = max(int(TRAINED * found.rows), 1)
     networks = [view for view in found.views if view.kind in NETWORKS]
     latents = {view.name: _latent(view, rows) for view in networks}
     alone = min(max(round(STEPS / max(rows // BATCH, 1)), 10), 150)
-    text = environment.get_template("first_experiment.yaml.j2").render(
+    text = _template().render(
         found=found,
         name=name,
         files=[" ".join(str(file).split()) for file in files],
@@ -60,6 +52,20 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
         score=f"test/{networks[0].name}/log_likelihood" if len(networks) == len(found.views) == 1 else "predict/mean",
     )
     return printable(text)  # names of files and columns stand in comments, or in quotes, which read it back
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # it makes no HTML
+    )
+    environment.filters |= {"flow": _flow, "shown": _shown, "key": _key, "date": _date}
+    return environment.get_template("first_experiment.yaml.j2")
 
 
 def image_arch(side: int) -> str:

@@ -47,6 +47,13 @@ CAPTIONS = {
     "can be taken at their word. Pale bars show how many samples there are.",
 }
 AILMENTS = TypeAdapter(list[dict[Literal["kind", "view", "told", "advice"], str | None]])  # health.json
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 _FOLDER_TIME = "%Y-%m-%d_%H-%M-%S-%f"
 
 
@@ -64,14 +71,7 @@ def write_report(directory: Path) -> Path:
     experiment = choices.get("experiment") or (directory.parent.name if time else directory.name)
     overrides = read_yaml(folder.overrides, TypeAdapter(list[str])) if folder.overrides.is_file() else []
 
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("report.html.j2").render(
+    page = TEMPLATES.get_template("report.html.j2").render(
         experiment=experiment,
         facts=[fact for fact in (time, *trained) if fact],
         headline=headline(metrics),

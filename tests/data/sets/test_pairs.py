@@ -55,7 +55,7 @@ def images(
 
 @pytest.fixture
 def root(images: Path, tmp_path: Path) -> Path:
-    """A folder of both sides' images, to be changed at will."""
+    """A folder of both sides' images, to be changed at will; `run(root=root)`."""
     return shutil.copytree(images, tmp_path / "images", copy_function=shutil.copyfile)
 
 
@@ -86,9 +86,9 @@ def config(root: Path, count: tuple[int, int, int] = (36, 12, 12), **changes: An
 
 
 @pytest.fixture
-def run(root: Path) -> Load:
-    def run(*args: Any, seed: int = 0, **changes: Any) -> Dataset:
-        return load(config(root, *args, **changes), root / "cache", seed)
+def run(images: Path, tmp_path: Path) -> Load:
+    def run(*args: Any, root: Path = images, seed: int = 0, **changes: Any) -> Dataset:
+        return load(config(root, *args, **changes), tmp_path / "cache", seed)
 
     return run
 
@@ -186,21 +186,21 @@ def test_other_attributes_pair_by_config_alone(run: Load) -> None:
         assert (face % 2 == 1) == (cartoon % 3 == 1) == data.views["attributes"].values[k, 0]
 
 
-def test_only_paired_images_of_wanted_views_are_read(run: Load, root: Path) -> None:
+def test_only_paired_images_of_wanted_views_are_read(run: Load, tmp_path: Path) -> None:
     face = run((6, 6, 6), use=["face", "attributes"]).views["face"]
     assert len(face.values) == 18
-    assert len(list((root / "cache").glob("*.npy"))) == 1
+    assert len(list((tmp_path / "cache").glob("*.npy"))) == 1
 
 
 def test_a_bad_image_leaves_its_pairs_the_other_views(run: Load, root: Path) -> None:
-    bad = members(run())[0][0]
+    bad = members(run(root=root))[0][0]
     (root / "celeba" / "img_align_celeba" / f"{bad + 1:06}.jpg").write_bytes(b"no image")
-    data = run()
+    data = run(root=root)
     lacking = [k for k, (face, _) in enumerate(members(data)) if face == bad]
     assert (~data.views["face"].present).nonzero()[0].tolist() == lacking
     assert data.views["cartoon"].present.all()
     with pytest.raises(UserError, match=r"not an image; .*data\.faces\.on_bad_image=skip"):
-        run(faces={"on_bad_image": "stop"})
+        run(root=root, faces={"on_bad_image": "stop"})
 
 
 def by(**changes: Any) -> dict[str, Any]:
@@ -240,7 +240,7 @@ def test_a_split_without_pairs(run: Load, root: Path) -> None:
     path.write_text("\n".join([*lines[:2], *unclear]))
     by = {"hair": few | {"dark": {"faces": ["Brown_Hair", "Black_Hair"], "cartoons": {"hair_color": [5]}}}}
     with pytest.raises(UserError, match=r"data\.pairing: no pair in the test split; none of blond, gray, dark is on"):
-        run(pairing={"by": by}, attributes=["blond"])
+        run(root=root, pairing={"by": by}, attributes=["blond"])
 
 
 def test_contradictions_and_sides() -> None:
