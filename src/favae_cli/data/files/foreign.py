@@ -64,7 +64,7 @@ def _stata(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     except ValueError:
         with StataReader(path, convert_categoricals=False) as reader:
             reader.value_labels()  # can be read, or codes would pass for what was measured
-            return reader.read(), {}
+        return pd.read_stata(path, convert_categoricals=False), {}
 
 
 def _excel(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
