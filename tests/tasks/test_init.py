@@ -371,7 +371,7 @@ def test_visits_beside_a_baseline_run_as_they_are_written(configs: Configs, how:
     assert len(data.keys) == 60
     seen = pd.read_csv("visits.csv").groupby("patient")["marker"]
     view = data.views["visits_course" if how == "sequence" else "visits_numbers"]
-    wanted = {None: seen.mean, "sequence": seen.first, "last": seen.last}[how]()
+    wanted = seen.mean() if how is None else seen.first() if how == "sequence" else seen.last()
     first = view.values[:, 0, 0] if how == "sequence" else view.values[:, 0]
     np.testing.assert_allclose(first[view.row], wanted.loc[data.keys], rtol=1e-6)
 

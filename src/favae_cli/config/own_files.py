@@ -82,7 +82,7 @@ class _Columns(OwnView):
     without: list[Text] | None = Field(description="columns to leave out, of those that patterns name")
 
 
-class _OneRow(_Columns):
+class OneRow(_Columns):
     """A view of one row a sample, or of what is made of several."""
 
     repeated: Literal["last", "mean"] | None = Field(
@@ -91,7 +91,7 @@ class _OneRow(_Columns):
     time: Text | None = Field(description="column that orders the rows of each sample; null: they are in order")
 
 
-class BinaryData(_OneRow):
+class BinaryData(OneRow):
     """Attributes, 0 or 1 each: columns as they are, and categories of other columns."""
 
     kind: Literal["binary"]
@@ -108,14 +108,14 @@ class BinaryData(_OneRow):
         return [*self.columns, *self.binarise]
 
 
-class RealData(_OneRow):
+class RealData(OneRow):
     """Columns of numbers, each with a unit of its own."""
 
     kind: Literal["real"]
     columns: Columns = Field(description="columns of numbers, or of dates and times that data.dates names")
 
 
-class CategoricalData(_OneRow):
+class CategoricalData(OneRow):
     """Columns of categories, which need no order."""
 
     kind: Literal["categorical"]
@@ -127,7 +127,7 @@ class CategoricalData(_OneRow):
     )
 
 
-class OrdinalData(_OneRow):
+class OrdinalData(OneRow):
     """Columns of ordered levels, such as none, mild and severe."""
 
     kind: Literal["ordinal"]
@@ -150,7 +150,7 @@ class TextData(OwnView):
     column: Text = Field(description="texts")
 
 
-class _Rows(_OneRow):
+class _Rows(OneRow):
     """Numbers of one length."""
 
     columns: Columns | None = Field(description="columns of numbers")

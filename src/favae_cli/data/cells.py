@@ -49,7 +49,7 @@ class Cells:
         dated = False
         if isinstance(given, pd.DataFrame):
             dated = any(kind.kind == "M" for kind in given.dtypes)
-            values = (given.apply(_in_days) if dated else given).to_numpy()
+            values: np.ndarray = (given.apply(_in_days) if dated else given).to_numpy()
         elif isinstance(given, pd.Series):
             values = given.to_numpy("M8[ns]" if given.dtype.kind == "M" else None)  # of any time zone
         elif sparse.issparse(given):  # its zeros are values, as of counts; the models look at all of them

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 import numpy as np
 
 from favae_cli.common.errors import UserError
+from favae_cli.config.own_files import BinaryData, OneRow
 from favae_cli.data.dataset import ViewData
 from favae_cli.data.files.join_by_key import Source, distinct_keys
 from favae_cli.data.files.table import Table
@@ -67,10 +68,10 @@ def judge(view: ViewData, kind: Kind, train: np.ndarray, key: str) -> tuple[str,
 
 def _one_row_each(table: Table, view: OwnViewKind, key: str) -> Table:
     """The table as it is, or with one row a sample where the view asks for that."""
-    if view.kind in ("image", "text", "sequence") or view.repeated is None:
+    if not isinstance(view, OneRow) or view.repeated is None:
         return table
     columns = table.matching(view.columns or (), key, view.without or ())
-    columns += [*view.binarise] if view.kind == "binary" else []
+    columns += [*view.binarise] if isinstance(view, BinaryData) else []
     return one_row_each(table, [*dict.fromkeys(columns)], view.repeated, view.time, key)
 
 

@@ -43,7 +43,7 @@ def one_row_each(
             made[column] = table.frame[column].reset_index(drop=True).reindex(last).to_numpy()
     else:
         for column in columns:
-            values, ways = column_numbers(table, [column], f"{key}.columns")
+            values, _ = column_numbers(table, [column], f"{key}.columns")
             mean = pd.Series(values[:, 0]).groupby(sample).mean().to_numpy()
-            made[column] = ways[0].texts(mean) if column in table.dates else mean
+            made[column] = table.dates[column].texts(mean) if column in table.dates else mean
     return replace(table, frame=pd.DataFrame(made))
