@@ -27,6 +27,7 @@ class ViewData:
         columns: names of the table's D columns, or of the sequences' C channels; empty for images and texts.
         groups: of a table of categories, how many of its columns belong to each variable, exactly one of which is 1.
         kind: what the data are, as the config says; None where only the form of the values can tell.
+        labels: by variable of a table of categories, (R,) of str, what the file says where rare ones are merged.
         written: how the user's file has each variable of a table; empty where only the values can tell.
     """
 
@@ -36,6 +37,7 @@ class ViewData:
     groups: tuple[int, ...] = ()
     kind: Kind | None = None
     written: tuple[Written, ...] = ()
+    labels: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def present(self) -> np.ndarray:

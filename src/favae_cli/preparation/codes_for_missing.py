@@ -10,6 +10,7 @@ import numpy as np
 LONG_CODES = (97, 98, 99, 77, 88, 997, 998, 999, 777, 888, 9998, 9999, 99999, 999999)
 SHORT_CODES = (8, 9)
 OFTEN = 2  # times that a code is there, at least, unless it is the one negative number
+COMMON = 0.05  # share of the answers that are the highest, at least, beside which 8 or 9 may be codes
 FEW_ANSWERS = 7  # the largest answer, at most, above which 8 or 9 may be codes
 # Words that stand for no value, in small letters: in English, then in German, French, Spanish and other languages.
 _WORDS = """
@@ -33,7 +34,7 @@ def codes_for_missing(numbers: np.ndarray) -> tuple[float, ...]:
     """Those of the finite numbers (N,) that seem to stand for none: codes far from all else.
 
     A negative code is one where nothing else is negative, or where it is as far from the rest as that is wide, as a
-    positive one has to be; 8 and 9 are where the answers end below and fewer people gave the highest of them.
+    positive one has to be; 8 and 9 are where the answers end below, and not in a tail as the numbers of children do.
     """
     values, counts = np.unique(numbers, return_counts=True)
     codes = [*LONG_CODES, *SHORT_CODES]
@@ -43,14 +44,14 @@ def codes_for_missing(numbers: np.ndarray) -> tuple[float, ...]:
         return ()
     low, high, width = rest.min(), rest.max(), np.ptp(rest)
     answers = bool((rest == np.round(rest)).all() and low >= 0 and high < FEW_ANSWERS)
-    often = dict(zip(rest.tolist(), counts[~likely].tolist(), strict=True))[high]
+    common = counts[~likely][-1] >= COMMON * counts[~likely].sum()
     found = []
     for value, count in zip(values[likely].tolist(), counts[likely].tolist(), strict=True):
         short = abs(value) in SHORT_CODES
         if value < 0:
             is_code = (low >= 0 and (count >= OFTEN or not short)) or (low - value >= width and count >= OFTEN)
         elif short:
-            is_code = answers and value - high >= OFTEN and count > often
+            is_code = answers and value - high >= OFTEN and count > OFTEN and common
         else:
             is_code = value - high >= width and count >= OFTEN
         if is_code:

@@ -74,7 +74,9 @@ def _category(made: Made, columns: Sequence[str], block: slice, each: bool) -> V
     beside = {"_probability": sure}
     if each:
         beside |= {f"={category}": probability[:, place] for place, category in enumerate(categories)}
-    return Variable(made.view, pairs[0][0], missing, said, chosen, beside)
+    name = pairs[0][0]
+    filled = np.where(missing, chosen, made.labels.get(name, chosen))
+    return Variable(made.view, name, missing, said, filled, beside)
 
 
 def _bit(made: Made, name: str, column: int, way: Written | None) -> Variable:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.special import ndtri
@@ -72,7 +72,15 @@ def made_of(model: FAVAE, samples: Samples, embedding: Encoded, name: str) -> Ma
         None if deviation is None else everywhere(deviation),
         (view.logits(embedding.mean), embedding.variance) if isinstance(view, BernoulliView) else None,
         interval,
+        _labels(samples, name),
     )
+
+
+def _labels(samples: Samples, name: str) -> dict[str, np.ndarray]:
+    """What the file says of variables whose rare categories are merged, (R,) each; anything where it says nothing."""
+    data = samples.data.views[name]
+    row = data.row[samples.indices]
+    return {variable: labels[row] for variable, labels in data.labels.items() if len(labels)}
 
 
 def _known(samples: Samples, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -106,6 +114,7 @@ class Made:
         logit: mean and variance (R, D) of the logits of a binary view that has them.
         interval: of a table of numbers, the ends (R, D) each between which they lie with a probability, as asked for;
             anything where nothing is missing.
+        labels: by variable of which rare categories are merged, (R,) what the file says where it is known.
     """
 
     view: str
@@ -115,3 +124,4 @@ class Made:
     deviation: np.ndarray | None
     logit: tuple[np.ndarray, np.ndarray] | None
     interval: Callable[[float], tuple[np.ndarray, np.ndarray]]
+    labels: Mapping[str, np.ndarray] = field(default_factory=dict)

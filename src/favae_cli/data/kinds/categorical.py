@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,11 +30,13 @@ def read(table: Table, view: CategoricalData | OrdinalData, key: str) -> ViewDat
     columns = table.matching(view.columns, key, view.without or ())
     section, key = key, f"{key}.columns"
     cells = {column: table.values(column, key) for column in columns}
+    labels: dict[str, np.ndarray] = {}
     for column, values in cells.items():
         if "=" in column:
             raise UserError(f"{key}: the = in column {column!r} is to part it from its categories; rename it")
-        if view.kind == "categorical" and view.most is not None and not table.new:
-            cells[column] = values = merged(values, view.most)
+        if view.kind == "categorical" and view.most is not None:
+            labels[column] = values  # of new samples, too, the run may know some as others
+            cells[column] = values = values if table.new else merged(values, view.most)
         found = len(set(values) - {""})
         if not (found or table.new):
             raise UserError(f"{key}: column {column!r} is empty in every row of {table.path}")
@@ -43,7 +46,8 @@ def read(table: Table, view: CategoricalData | OrdinalData, key: str) -> ViewDat
                 "merge the rarest with most: 20, leave it out, or make it a view of kind text"
             )
     if view.kind == "categorical":
-        return one_hot(cells)
+        made = one_hot(cells)
+        return replace(made, labels={column: values[made.present] for column, values in labels.items()})
     levels = {name: _ordered(name, values, view.levels_of(name), section) for name, values in cells.items()}
     return one_hot(cells, levels)
 
