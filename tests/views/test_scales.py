@@ -1,9 +1,9 @@
-"""Counts by their logarithms: which zeros are missing, and the way back."""
+"""Scales of columns: counts by their logarithms, which of their zeros are missing, and the way back."""
 
 import numpy as np
 import pytest
 
-from favae_cli.views.log_counts import LogCounts, lost_zeros
+from favae_cli.views.scales import Counts, lost_zeros
 
 DRAWS = 4000
 
@@ -36,17 +36,10 @@ def test_only_zeros_of_inflated_columns_are_missing() -> None:
     rng = np.random.default_rng(2)
     values = np.stack([negative_binomial(30, 3, 0.5, rng), negative_binomial(1, 1, 0, rng)], axis=1)
     values[7, 1] = np.nan
-    logs = LogCounts(2)
+    logs = Counts(2)
     logs.fit(values)
     made = logs(values)
     np.testing.assert_array_equal(np.isnan(made[:, 0]), values[:, 0] == 0)
     np.testing.assert_array_equal(np.isnan(made[:, 1]), np.isnan(values[:, 1]))
     seen = ~np.isnan(made)
     np.testing.assert_allclose(logs.back(made)[seen], values[seen], atol=1e-9)
-
-
-def test_deviation_is_that_of_draws() -> None:
-    logs, rng = LogCounts(1), np.random.default_rng(3)
-    drawn = np.exp(rng.normal(3.0, 0.4, 400_000)) - 0.5
-    found = logs.deviation(np.array([[3.0]]), np.array([[0.4]]))
-    assert found[0, 0] == pytest.approx(drawn.std(), rel=0.02)
