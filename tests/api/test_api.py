@@ -23,6 +23,7 @@ from sklearn.exceptions import NotFittedError
 from favae_cli import FAVAE
 from favae_cli.api import estimator, fitted
 from favae_cli.api.kinds import guessed_kind
+from favae_cli.api.samples import views_to_fit
 from favae_cli.common.errors import UserError
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.run import Config
@@ -120,10 +121,41 @@ def test_kinds_are_guessed_and_columns_named(tables: FAVAE) -> None:
         (pd.Series(["x", "y", "z"] * 10, dtype="category"), "categorical"),
         (pd.DataFrame({"a": ["x", None] * 15, "b": ["y"] * 30}), "categorical"),
         ([f"number {index}" for index in range(30)], "text"),
+        (np.array([0.0, 1.0, np.nan] * 10), "binary"),
+        (np.eye(3)[[0, 1, 2] * 10], "binary"),
+        (["ja", "nein", None] * 10, "binary"),
+        ([1, 2, 3, None] * 10, "ordinal"),
+        ([1, 2.5, 3, None] * 10, "real"),
+        (pd.DataFrame({"pain": [1, 2, 3] * 10, "ward": [4, 5, 6] * 10}), "real"),
+        (pd.DataFrame({"ward": [4, 5, 6] * 10}), "categorical"),
+        (pd.Series(["mild", "none", "severe"] * 10), "ordinal"),
+        (["Rome", "Oslo", "Bern"] * 10 + [f"town {index}" for index in range(20)], "categorical"),
+        (pd.date_range("2024-01-01", periods=30), "real"),
     ],
 )
 def test_a_kind_is_guessed(values: Any, kind: str) -> None:
-    assert guessed_kind(Cells.of("view", values)) == kind
+    assert guessed_kind("view", Cells.of("view", values))[0] == kind
+
+
+def test_what_words_say_is_taken_in_python_as_in_files() -> None:
+    dates = pd.Series(pd.to_datetime(["2024-01-03", None, "2024-01-01"]))
+    words = {"pain": ["mild", "none", "severe"], "smoker": ["ja", None, "nein"], "seen": dates}
+    repeated = {name: pd.Series(part).iloc[[0, 1, 2] * 4].reset_index(drop=True) for name, part in words.items()}
+    views, kinds = views_to_fit(repeated, {})
+    assert kinds == {"pain": "ordinal", "smoker": "binary", "seen": "real"}
+    assert views["pain"].columns == ("pain=none", "pain=mild", "pain=severe")
+    assert views["smoker"].values[:2, 0].tolist() == [1, 0]
+    assert np.diff(views["seen"].values[:2, 0]).tolist() == [-2]
+    with pytest.raises(UserError, match=r"X\['seen'\]: has dates or times, .* written as texts; give those of pandas"):
+        views_to_fit({"seen": ["2024-01-03", "2024-01-01", "2024-01-02"] * 4}, {})
+
+
+def test_codes_that_may_mean_missing_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    lab = np.random.default_rng(0).normal(5, 1, (30, 2))
+    lab[::9, 1] = -999
+    with caplog.at_level("WARNING"):
+        views_to_fit({"lab": lab}, {})
+    assert "X['lab']: has values that may mean missing, in columns 1 (-999); give NaN if they do" in caplog.text
 
 
 def test_any_views_predict_the_others(tables: FAVAE, truth: Arrays) -> None:
@@ -413,5 +445,6 @@ def test_levels_of_pandas_are_foretold_and_filled_in_their_order() -> None:
     np.testing.assert_allclose(p.sum(axis=1), 1)
     assert np.mean(np.array(order)[p.argmax(axis=1)] == words) > 0.75
     assert np.corrcoef(p @ np.arange(3), hidden[:, 0])[0, 1] > 0.9
+    ours = np.where(words == "none", "no pain", words)
     with pytest.raises(UserError, match=r"X\['pain'\]: 'mild' is no number.*ordered Categoricals"):
-        FAVAE(views={"pain": "ordinal"}, device="cpu").fit({"numbers": numbers, "pain": words})
+        FAVAE(views={"pain": "ordinal"}, device="cpu").fit({"numbers": numbers, "pain": ours})

@@ -105,6 +105,20 @@ def test_sound_data_have_no_findings_but_tables(checked: Check, caplog: pytest.L
     assert re.search(r"flags +60 +60 +60", text)
 
 
+def test_values_that_seem_to_stand_for_none_are_told(checked: Check, table: dict[str, Any]) -> None:
+    table["age"][:30], table["colour"][:30] = "-999", "unknown"
+    told = "column 'age' holds -999, which seems to stand for no value; if so, data.missing_values: {age: [\"-999\"]}"
+    errors, warnings = checked()
+    assert errors == []
+    assert warnings[0] == f"data.views.numbers: {told}"
+    assert "data.views.colours: column 'colour' holds unknown" in warnings[1]
+    assert checked(missing_values={"age": ["-999.0"], "colour": ["unknown"]}) == ([], [])
+    errors, _ = checked(missing_values={"agee": ["-999"]})
+    assert errors == [
+        "data.missing_values: no column 'agee'; did you mean age? there are age, colour, height, id, smoker, split"
+    ]
+
+
 def test_shares_and_overlaps_are_those_of_the_holes(
     checked: Check, table: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -232,7 +232,7 @@ def test_a_column_may_be_called_like_a_reference(configs: Configs) -> None:
     draw = rng()
     names = ["cost_${usd}", "${data.root}", "a: b", "p.val", "x=y", "key"]
     write({"Sample ID": [f"s {i}" for i in range(ROWS)]} | {name: draw.normal(size=ROWS) for name in names})
-    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=False))
     data = loads(configs("mine"))
     assert sorted(column for view in data.views.values() for column in view.columns) == sorted(names)
 
@@ -240,7 +240,7 @@ def test_a_column_may_be_called_like_a_reference(configs: Configs) -> None:
 def test_the_way_of_writing_is_said(configs: Configs, capsys: pytest.CaptureFixture[str]) -> None:
     table = pd.DataFrame(mixed())
     table.to_csv("mine.csv", index=False, sep=";", decimal=",", encoding="latin-1")
-    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=False))
     assert "note: mine.csv has semicolon between its cells, decimal commas" in capsys.readouterr().err
     config = configs("mine")
     assert (config.data.sep, config.data.decimal) == (";", ",")
@@ -332,8 +332,48 @@ def test_several_files_are_joined_by_the_column_they_share() -> None:
     }
     assert found_in(".").views == found.views
     write({"colour": ["red", "blue"] * 10}, "taste.csv")
-    with pytest.raises(UserError, match=r"input: body\.csv, taste\.csv share no column"):
+    with pytest.raises(UserError, match=r"input: body\.csv, taste\.csv share no column that is filled, and another"):
         found_in(".")
+
+
+def visits(patients: int) -> None:
+    """One row a patient in one file, and one to three visits of each in the other."""
+    names = [f"p{i:02d}" for i in range(patients)]
+    write({"patient": names, "age": rng().normal(60, 8, patients)}, "base.csv")
+    rows = [(name, f"{day:02d}.02.2024") for i, name in enumerate(names) for day in range(1, 2 + i % 3)]
+    marker = rng().normal(size=len(rows))
+    seen = {"patient": [name for name, _ in rows], "seen": [day for _, day in rows], "marker": marker}
+    write(seen | {"ill": rng().choice(["yes", "no"], len(rows))}, "visits.csv")
+
+
+def test_several_rows_of_a_sample_are_steps_of_a_sequence_or_one_of_them_counts() -> None:
+    visits(240)
+    found = found_in("base.csv", "visits.csv")
+    assert (found.key, found.rows, [*found.dates]) == ("patient", 240, ["seen"])
+    assert found.left_out == ()
+    numbers = {"kind": "sequence", "table": "visits.csv", "time": "seen", "columns": ["marker"]}
+    flags = {"kind": "binary", "table": "visits.csv", "columns": ["ill"], "repeated": "last", "time": "seen"}
+    sources = {view.name: view.source for view in found.views}
+    assert sources["visits_course"] == numbers
+    assert sources["visits_flags"] == flags | {"binarise": {}, "empty": "missing"}
+    assert "has 1 to 3 rows of each patient" in found.notes[0]
+    for how in ("last", "mean"):
+        again = guess_files([Path("base.csv"), Path("visits.csv")], MISSING, how).views
+        (source,) = (view.source for view in again if "marker" in view.columns)
+        assert source == numbers | {"kind": "real", "repeated": how}
+
+
+@pytest.mark.parametrize("how", [None, "sequence", "last"])
+def test_visits_beside_a_baseline_run_as_they_are_written(configs: Configs, how: Any) -> None:
+    visits(60)
+    init(InitConfig(task="init", input=[Path("base.csv"), Path("visits.csv")], name="v", repeated=how, overwrite=False))
+    data = loads(configs("v"))
+    assert len(data.keys) == 60
+    seen = pd.read_csv("visits.csv").groupby("patient")["marker"]
+    view = data.views["visits_course" if how == "sequence" else "visits_numbers"]
+    wanted = {None: seen.mean, "sequence": seen.first, "last": seen.last}[how]()
+    first = view.values[:, 0, 0] if how == "sequence" else view.values[:, 0]
+    np.testing.assert_allclose(first[view.row], wanted.loc[data.keys], rtol=1e-6)
 
 
 def test_a_split_column_must_know_every_sample() -> None:
@@ -355,7 +395,7 @@ def loads(config: Config) -> Dataset:
 
 def test_what_is_written_is_a_valid_run_of_these_views(configs: Configs) -> None:
     write(mixed())
-    assert init(InitConfig(task="init", input=[Path("mine.csv")], name=None, overwrite=False)) == Path(
+    assert init(InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=False)) == Path(
         "configs/experiment/mine.yaml"
     )
     config = configs("mine")
@@ -379,7 +419,9 @@ def test_what_is_written_is_a_valid_run_of_these_views(configs: Configs) -> None
 
 def test_every_line_says_why() -> None:
     write(mixed())
-    text = init(InitConfig(task="init", input=[Path("mine.csv")], name=None, overwrite=False)).read_text()
+    text = init(
+        InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=False)
+    ).read_text()
     assert "# age has numbers, " in text
     assert "#   site is 'Oslo' wherever it is filled" in text
     for key in ("key", "split", "latent", "length", "factors", "beta", "alone_epochs", "rounds", "score"):
@@ -388,7 +430,7 @@ def test_every_line_says_why() -> None:
 
 def test_without_networks_the_factors_are_fitted_once(configs: Configs) -> None:
     write({name: cells for name, cells in mixed().items() if name != "note"})
-    init(InitConfig(task="init", input=[Path("mine.csv")], name="plain", overwrite=False))
+    init(InitConfig(task="init", input=[Path("mine.csv")], name="plain", repeated=None, overwrite=False))
     config = configs("plain")
     assert (config.schedule.alone_epochs, config.schedule.rounds, config.schedule.round_epochs) == (0, 1, 0)
     assert config.views["flags"].weight == config.views["categories"].weight == 1.0
@@ -404,7 +446,7 @@ def test_every_kind_of_view_runs_as_it_is_written(configs: Configs) -> None:
     for i in range(ROWS):
         Image.fromarray(draw.integers(0, 256, (20, 20, 3), np.uint8)).save(f"{i}.png")
     write(table | {"scan": [f"{i}.png" for i in range(ROWS)]})
-    init(InitConfig(task="init", input=[Path("mine.csv").absolute()], name=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("mine.csv").absolute()], name=None, repeated=None, overwrite=False))
     config = configs("mine")
     assert {view.type for view in config.views.values()} == {
         "real",
@@ -426,13 +468,13 @@ def test_names_that_YAML_would_misread_stay_as_they_are(configs: Configs) -> Non
     draw = rng()
     columns = ["no", "1e3", "a: b", "it's", 'say "x"', "#5", "é"]
     write({name: draw.normal(size=ROWS) for name in columns} | {"ok": draw.choice(["yes", "no"], ROWS)}, "my data.csv")
-    init(InitConfig(task="init", input=[Path("my data.csv")], name=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("my data.csv")], name=None, repeated=None, overwrite=False))
     assert loads(configs("my_data")).views["numbers"].columns == tuple(columns)
 
 
 def test_columns_that_a_manifest_refuses_are_left_out(configs: Configs) -> None:
     write(mixed() | {name: mixed()["age"] for name in ("mg/l", "a=b")} | {"c=d": mixed()["colour"]})
-    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=False))
     assert loads(configs("mine")).views["numbers"].columns == ("age", "weight [kg]", "a=b")
     told = found_in("mine.csv").left_out[-2:]
     assert [line.split()[0] for line in told] == ["mg/l", "c=d"]
@@ -442,7 +484,7 @@ def test_columns_that_a_manifest_refuses_are_left_out(configs: Configs) -> None:
 def test_views_and_experiments_have_names_that_yaml_reads_as_text(configs: Configs) -> None:
     draw = rng()
     write({name: draw.normal(size=ROWS) for name in ("2019", "null", "true", "1e3", "plain")}, "2020.csv")
-    init(InitConfig(task="init", input=[Path("2020.csv")], name=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("2020.csv")], name=None, repeated=None, overwrite=False))
     config = configs("x2020")
     assert [*loads(config).views] == [*config.views] == ["x2019", "xnull", "xtrue", "x1e3", "plain"]
 
@@ -457,26 +499,28 @@ def test_views_and_experiments_have_names_that_yaml_reads_as_text(configs: Confi
 )
 def test_the_score_is_one_that_the_run_reports(table: dict[str, Any], score: str, configs: Configs) -> None:
     write(table)
-    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=False))
     assert configs("mine").score == score
 
 
 def test_long_lists_are_broken_into_lines(configs: Configs) -> None:
     columns = [f"a rather long name, number {name}" for name in "abcdefghijklmnop"]
     write({name: rng().normal(size=ROWS) for name in columns} | {"ok": rng().choice(["yes", "no"], ROWS)})
-    text = init(InitConfig(task="init", input=[Path("mine.csv")], name=None, overwrite=False)).read_text()
+    text = init(
+        InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=False)
+    ).read_text()
     assert max(map(len, text.splitlines())) <= 130
     assert yaml.safe_load(text)["data"]["views"]["numbers"]["columns"] == columns
 
 
 def test_nothing_is_overwritten_unasked() -> None:
     write(mixed())
-    target = init(InitConfig(task="init", input=[Path("mine.csv")], name=None, overwrite=False))
+    target = init(InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=False))
     target.write_text("# my own work")
     with pytest.raises(UserError, match=r"name: configs/experiment/mine\.yaml is there already; overwrite=true"):
-        init(InitConfig(task="init", input=[Path("mine.csv")], name=None, overwrite=False))
+        init(InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=False))
     assert target.read_text() == "# my own work"
-    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, overwrite=True))
+    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=True))
     assert "views" in target.read_text()
 
 
@@ -492,7 +536,7 @@ def test_files_of_which_nothing_can_be_made() -> None:
         ("mine.csv", "input: no view could be made of any column of mine.csv\nsite is 'Oslo' wherever it is filled"),
     ):
         with pytest.raises(UserError) as refused:
-            init(InitConfig(task="init", input=[Path(path)], name=None, overwrite=False))
+            init(InitConfig(task="init", input=[Path(path)], name=None, repeated=None, overwrite=False))
         assert str(refused.value) == told
     assert not Path("configs").exists()
 
@@ -504,7 +548,7 @@ def test_odd_signs_in_names_neither_break_the_experiment_nor_steer_a_terminal(
     table = mixed()
     table[odd] = rng().normal(50, 10, ROWS).round(2)
     name = f"odd{odd.encode().hex()}"
-    init(InitConfig(task="init", input=[write(table, f"{odd}.csv")], name=name, overwrite=False))
+    init(InitConfig(task="init", input=[write(table, f"{odd}.csv")], name=name, repeated=None, overwrite=False))
     shown = Path(f"configs/experiment/{name}.yaml").read_text() + capsys.readouterr().err
     assert all(sign.isprintable() or sign in "\n\t" for sign in shown)
     data = configs(name).data
@@ -554,5 +598,6 @@ def test_cfg_prints_the_keys(capsys: pytest.CaptureFixture[str]) -> None:
         "task": "init",
         "input": "???",
         "name": None,
+        "repeated": None,
         "overwrite": False,
     }

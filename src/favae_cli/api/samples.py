@@ -47,7 +47,7 @@ def views_to_fit(
     count = len(next(iter(cells.values())))
     if count < FEWEST:
         raise UserError(f"X: has {count} samples; it takes at least {FEWEST}")
-    kinds = kinds_of(cells, sections)
+    kinds, cells = kinds_of(cells, sections)
     views = {name: as_view(name, part, kinds[name]) for name, part in cells.items()}
     nothing = ~np.any([view.present for view in views.values()], axis=0)
     if nothing.any():

@@ -17,6 +17,9 @@ class InitConfig(Section):
     task: Literal["init"]
     input: Paths = Field(description="tables (CSV and the like, Parquet, Excel, Stata, SPSS, .npz), or folders of them")
     name: Name | None = Field(description="of the experiment; null: as the first file")
+    repeated: Literal["sequence", "last", "mean"] | None = Field(
+        description="of several rows of a sample: sequence, or what counts; null: mean of few samples, else sequence"
+    )
     overwrite: bool = Field(description="replace an experiment that is there")
 
 

@@ -82,7 +82,16 @@ class _Columns(OwnView):
     without: list[Text] | None = Field(description="columns to leave out, of those that patterns name")
 
 
-class BinaryData(_Columns):
+class _OneRow(_Columns):
+    """A view of one row a sample, or of what is made of several."""
+
+    repeated: Literal["last", "mean"] | None = Field(
+        description="of several rows of a sample, the last value that is there, or the mean; null: keys must differ"
+    )
+    time: Text | None = Field(description="column that orders the rows of each sample; null: they are in order")
+
+
+class BinaryData(_OneRow):
     """Attributes, 0 or 1 each: columns as they are, and categories of other columns."""
 
     kind: Literal["binary"]
@@ -99,14 +108,14 @@ class BinaryData(_Columns):
         return [*self.columns, *self.binarise]
 
 
-class RealData(_Columns):
+class RealData(_OneRow):
     """Columns of numbers, each with a unit of its own."""
 
     kind: Literal["real"]
     columns: Columns = Field(description="columns of numbers, or of dates and times that data.dates names")
 
 
-class CategoricalData(_Columns):
+class CategoricalData(_OneRow):
     """Columns of categories, which need no order."""
 
     kind: Literal["categorical"]
@@ -118,7 +127,7 @@ class CategoricalData(_Columns):
     )
 
 
-class OrdinalData(_Columns):
+class OrdinalData(_OneRow):
     """Columns of ordered levels, such as none, mild and severe."""
 
     kind: Literal["ordinal"]
@@ -141,13 +150,11 @@ class TextData(OwnView):
     column: Text = Field(description="texts")
 
 
-class _Numbers(_Columns):
+class _Rows(_OneRow):
+    """Numbers of one length."""
+
     columns: Columns | None = Field(description="columns of numbers")
     array: Text | None = Field(description="of an .npz file, or an .npy file")
-
-
-class _Rows(_Numbers):
-    """Numbers of one length."""
 
     @model_validator(mode="after")
     def _one_source(self) -> _Rows:
@@ -167,7 +174,7 @@ class CountsData(_Rows):
     kind: Literal["counts"]
 
 
-class SequenceData(_Numbers):
+class SequenceData(_Columns):
     """Numbers over time.
 
     One channel whose steps are `columns`, in order; or an `array` (N, T) or (N, T, C); or with `time` a long table:
@@ -175,6 +182,8 @@ class SequenceData(_Numbers):
     """
 
     kind: Literal["sequence"]
+    columns: Columns | None = Field(description="columns of numbers")
+    array: Text | None = Field(description="of an .npz file, or an .npy file")
     time: Text | None = Field(description="column of a long table that orders the steps of each key")
 
     @model_validator(mode="after")
@@ -265,8 +274,8 @@ class ManifestConfig(BaseDataConfig):
         for name, view in self.views.items():
             if isinstance(view, BinaryData) and not (view.columns or view.binarise):
                 yield f"data.views.{name}: has no attribute; list some under columns or binarise"
-            if isinstance(view, SequenceData) and view.time is not None and self.key is None:
-                yield f"data.key: must name the column that says which rows of a sequence in {name} belong together"
+            if self.key is None and (getattr(view, "time", None) or getattr(view, "repeated", None)):
+                yield f"data.key: must name the column that says which rows of {name} are of one sample"
             if not self.files()[name]:
                 yield f"data.views.{name}.table: must be given where data.table is null"
         if self.table is None:

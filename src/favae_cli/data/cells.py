@@ -24,6 +24,7 @@ class Cells:
         values: (N, ...) of any type.
         missing: bool, of the same shape.
         columns: their names, of a data frame.
+        dated: whether it were dates and times, in place of which there are now days since the beginning of 1970.
         levels: of pandas columns that all are ordered Categoricals, the levels of each, the lowest first.
     """
 
@@ -32,6 +33,7 @@ class Cells:
     missing: np.ndarray
     columns: tuple[str, ...] | None = None
     levels: tuple[tuple[Any, ...], ...] = ()
+    dated: bool = False
 
     @classmethod
     def of(cls, name: str, given: Any) -> Cells:
@@ -44,20 +46,26 @@ class Cells:
         columns = tuple(map(str, given.columns)) if isinstance(given, pd.DataFrame) else None
         for column in [column for column, times in Counter(columns or ()).items() if times > 1][:1]:
             raise UserError(f"{key}: has column {column!r} more than once; give each a name of its own")
-        if isinstance(given, pd.DataFrame | pd.Series):
-            values = given.to_numpy()
+        dated = False
+        if isinstance(given, pd.DataFrame):
+            dated = any(kind.kind == "M" for kind in given.dtypes)
+            values = (given.apply(_in_days) if dated else given).to_numpy()
+        elif isinstance(given, pd.Series):
+            values = given.to_numpy("M8[ns]" if given.dtype.kind == "M" else None)  # of any time zone
         elif sparse.issparse(given):  # its zeros are values, as of counts; the models look at all of them
             values = given.toarray()
         elif isinstance(given, list | tuple):
             values = _stacked(given, key)
         else:
             values = np.ma.asarray(given)
+        if values.dtype.kind == "M":
+            values, dated = _days(values), True
         if values.ndim == 0:
             raise UserError(f"{key}: {type(given).__name__} has no samples; give an array, a list or a data frame")
         found = np.ma.getdata(values)
         gaps = False if found.dtype.kind in "biu" else pd.isna(found)  # whole numbers, as of many images, have none
         missing = np.broadcast_to(np.ma.getmask(values) | gaps, found.shape)
-        return cls(key, found, missing, columns, _levels(given))
+        return cls(key, found, missing, columns, _levels(given), dated)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -110,6 +118,15 @@ class Cells:
         if wrong.any():
             place = tuple(np.argwhere(wrong)[0].tolist())
             raise UserError(f"{self.key}: holds {self.values[place]} at {list(place)}; use {rule}")
+
+
+def _in_days(column: pd.Series) -> pd.Series:
+    return pd.Series(_days(column.to_numpy("M8[ns]")), column.index) if column.dtype.kind == "M" else column
+
+
+def _days(times: np.ndarray) -> np.ndarray:
+    days: np.ndarray = (times - np.datetime64(0, "D")) / np.timedelta64(1, "D")
+    return days
 
 
 def _levels(given: Any) -> tuple[tuple[Any, ...], ...]:

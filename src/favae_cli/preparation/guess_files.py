@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os.path import commonpath
 from pathlib import Path
@@ -18,6 +18,7 @@ from favae_cli.data.files.table import NUMPY, Table, read_table
 from favae_cli.preparation.codes_for_missing import WORDS
 from favae_cli.preparation.guess_columns import find_key, guess_column, is_unique, less_misnamed
 from favae_cli.preparation.guess_numbers import KEY_NAME, ColumnKind, Guess
+from favae_cli.preparation.guess_repeated import Repeated, guess_repeated
 from favae_cli.preparation.guess_views import GuessedView, apart, as_name, guess_views
 
 SUFFIXES = (*TEXT, *FOREIGN, NUMPY)
@@ -42,6 +43,10 @@ class File:
     def first(self, kind: ColumnKind) -> str | None:
         """The first column that holds this."""
         return next((name for name, guess in self.guesses.items() if guess.kind == kind), None)
+
+    def repeats(self, key: str) -> bool:
+        """Whether it has several rows of a sample."""
+        return len(set(self.cells[key])) < len(self.cells[key])
 
     def knows(self, other: File, key: str) -> bool:
         """Whether it has every sample of the other."""
@@ -101,12 +106,13 @@ def _is_table(path: Path) -> bool:
     return is_delimited(path) or path.suffix.lower() in SUFFIXES
 
 
-def guess_files(paths: Sequence[Path], missing: Collection[str]) -> Found:
+def guess_files(paths: Sequence[Path], missing: Collection[str], repeated: Repeated | None = None) -> Found:
     """Look at every column of every file.
 
     Args:
         paths: at least one file; several are joined by the column that names their samples.
         missing: cells that hold no value.
+        repeated: what is made of several rows of a sample; None: steps of a sequence, or their mean of few samples.
 
     Raises:
         UserError: a file that cannot be read, several that share no column to be joined by, or not one view.
@@ -126,7 +132,10 @@ def guess_files(paths: Sequence[Path], missing: Collection[str]) -> Found:
     left_out: list[str] = []
     for file in files:
         rest = {name: guess for name, guess in file.guesses.items() if name not in (split, group)}
-        own = guess_views(file.table, rest, file.cells, root, alone=len(files) == 1)
+        if key is not None and file.repeats(key):
+            own = guess_repeated(file.table, rest, file.cells, repeated)
+        else:
+            own = guess_views(file.table, rest, file.cells, root, alone=len(files) == 1)
         if len(files) == len(own) == 1:
             own = apart(own[0], rest, file.cells)
         views += own if len(files) == 1 else [_of_file(view, file, alone=len(own) == 1) for view in own]
@@ -134,16 +143,24 @@ def guess_files(paths: Sequence[Path], missing: Collection[str]) -> Found:
     if not views:
         told = f"input: no view could be made of any column of {', '.join(tables)}"
         raise UserError("\n".join([told, *left_out]))
-    rows, notes = max(map(len, tables.values())), [note for table in tables.values() for note in table.notes]
+    rows = max(len(set(file.cells[key])) if key else len(file.table) for file in files)
+    notes = [note for table in tables.values() for note in table.notes]
+    notes += [view.why[0] for view in views if view.source.get("time")]
     ways = {table.written for table in tables.values() if table.written}
     written = ways.pop() if len(ways) == 1 and any(how_written(way) for way in ways) else None
-    used = {column for view in views for column in view.columns}
+    used = _used(views)
     kept = {name: guess for file in files for name, guess in file.guesses.items() if _is_read(name, guess, used)}
     marks = {name: [*guess.missing] for name, guess in kept.items() if guess.missing}
     dates = {name: guess.date for name, guess in kept.items() if guess.date}
     return Found(
         root, main, rows, key, split, group, _distinct(views), tuple(left_out), marks, dates, written, tuple(notes)
     )
+
+
+def _used(views: Iterable[GuessedView]) -> set[str]:
+    """Columns that views are made of, or ordered by."""
+    named = {column for view in views for column in view.columns}
+    return named | {view.source["time"] for view in views if view.source.get("time")}
 
 
 def _is_read(name: str, guess: Guess, used: Collection[str]) -> bool:
@@ -172,13 +189,16 @@ def _file(name: str, table: Table, cells: dict[str, np.ndarray], key: str | None
 
 
 def _shared_key(cells: dict[str, dict[str, np.ndarray]]) -> str:
-    """The column that every file has with another value in each row."""
+    """The column that every file has, with another value in each row of all of them, or else of some."""
     first, *others = cells.values()
-    shared = [name for name in first if all(is_unique(file.get(name)) for file in (first, *others))]
+    filled = [name for name in first if all(name in file and "" not in file[name] for file in (first, *others))]
+    unique = {name: sum(is_unique(file[name]) for file in cells.values()) for name in filled}
+    most = max(unique.values(), default=0)
+    shared = [name for name in filled if unique[name] == most > 0]
     if not shared:
         raise UserError(
-            f"input: {', '.join(cells)} share no column that is filled and another in every row, to join them by; "
-            "add one to each, or give one file at a time"
+            f"input: {', '.join(cells)} share no column that is filled, and another in every row of one, to join them "
+            "by; add one to each, or give one file at a time"
         )
     return next((name for name in shared if KEY_NAME.search(name)), shared[0])
 
@@ -186,7 +206,11 @@ def _shared_key(cells: dict[str, dict[str, np.ndarray]]) -> str:
 def _split(files: Sequence[File], key: str | None) -> tuple[str | None, str | None, str | None]:
     """The main file, its column that says the split, and its column of groups; never both columns."""
     # What splits the samples has to know all of them.
-    knowing = [file for file in files if key is None or all(file.knows(other, key) for other in files)]
+    knowing = [
+        file
+        for file in files
+        if key is None or (not file.repeats(key) and all(file.knows(other, key) for other in files))
+    ]
     for file in knowing:
         if (split := file.first("split")) is not None:
             return file.name, split, None
@@ -204,7 +228,7 @@ def _of_file(view: GuessedView, file: File, alone: bool) -> GuessedView:
 
 
 def _left_out(file: File, guesses: dict[str, Guess], views: Sequence[GuessedView]) -> Iterator[str]:
-    used = {column for view in views for column in view.columns}
+    used = _used(views)
     for name, guess in guesses.items():
         if name not in used:
             again = guess.kind in ("split", "group")

@@ -95,7 +95,7 @@ def apart(view: GuessedView, guesses: Guesses, cells: Cells) -> list[GuessedView
         if view.kind != "real" or view.settings:
             return [view]
         return [replace(view, source={"kind": "vector", "columns": [*view.columns]})]
-    singles = [next(_groups({column: guesses[column]}, cells)) for column in view.columns]
+    singles = [next(groups({column: guesses[column]}, cells)) for column in view.columns]
     return [replace(single, name=as_name(single.columns[0])) for single in singles]
 
 
@@ -108,7 +108,7 @@ def _arrays(table: Table) -> Iterator[GuessedView]:
 
 def _of_columns(table: Table, guesses: Guesses, cells: Cells, folder: Path, taken: set[str]) -> Iterator[GuessedView]:
     left = {name: guess for name, guess in guesses.items() if name not in taken}
-    yield from (_shorter(view, table, cells) for view in _groups(left, cells))
+    yield from (_shorter(view, table, cells) for view in groups(left, cells))
     for name, guess in left.items():
         if guess.kind == "image":
             pixels, why = guess_pixels([folder / cell for cell in cells[name] if cell])
@@ -190,7 +190,7 @@ def _pattern(table: Table, stem: str, columns: tuple[str, ...]) -> list[str]:
     return [f"{stem}*"] if alike == [*columns] and not set(stem) & set("*?[") else [*columns]
 
 
-def _groups(guesses: Guesses, cells: Cells) -> Iterator[GuessedView]:
+def groups(guesses: Guesses, cells: Cells) -> Iterator[GuessedView]:
     """Columns of one kind, all together: numbers, counts, categories, ordered levels, and yes or no."""
     counts = [name for name, guess in guesses.items() if guess.kind == "counts"]
     many = len(counts) >= ENOUGH

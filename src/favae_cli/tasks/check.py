@@ -19,6 +19,7 @@ from favae_cli.config.scores import require_score
 from favae_cli.config.section import Folder, Section, Seed
 from favae_cli.config.views import NetworkViewConfig
 from favae_cli.data import Dataset
+from favae_cli.preparation.check_codes import codes
 from favae_cli.preparation.check_cost import costs
 from favae_cli.preparation.check_findings import Findings
 from favae_cli.preparation.check_image_sizes import mixed_sizes
@@ -74,6 +75,7 @@ def _look(composed: DictConfig, findings: Findings) -> list[Table]:
         return []
     if isinstance(part.data, ManifestConfig):
         findings.warn(_found(groups_in_two_splits(part.data, data), findings))
+        findings.warn(codes(part.data, data))
     kinds = part.data.kinds()
     if config is not None:
         sources = {name: source for name, source in config.sources.items() if source in data.views}

@@ -35,7 +35,7 @@ def init(config: InitConfig) -> Path:
     target = Path("configs") / "experiment" / f"{name}.yaml"
     if target.exists() and not config.overwrite:
         raise UserError(f"name: {target} is there already; overwrite=true replaces it, name=... gives another")
-    found = guess_files(files, _missing())
+    found = guess_files(files, _missing(), config.repeated)
     text = experiment(found, name, files)
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as file:

@@ -13,11 +13,12 @@ from favae_cli.data.files.join_by_key import Source, distinct_keys
 from favae_cli.data.files.table import Table
 from favae_cli.data.kinds import binary, categorical, image, sequence
 from favae_cli.data.kinds.numbers import array_numbers, column_numbers
+from favae_cli.data.kinds.repeated import one_row_each
 from favae_cli.data.masked_tables import masked_view, require_categories, require_columns
 
 if TYPE_CHECKING:
     from favae_cli.config.data_base import Kind
-    from favae_cli.config.own_files import CountsData, ManifestConfig, RealData, TextData, VectorData
+    from favae_cli.config.own_files import CountsData, ManifestConfig, OwnViewKind, RealData, TextData, VectorData
 
 
 def source(table: Table, name: str, config: ManifestConfig, cache: Path) -> Source:
@@ -27,6 +28,7 @@ def source(table: Table, name: str, config: ManifestConfig, cache: Path) -> Sour
         UserError: a mistake in the config or the file, by its key, column and row.
     """
     view, key = config.views[name], f"data.views.{name}"
+    table = _one_row_each(table, view, key)
     match view.kind:
         case "image":
             present, load = image.read(table, view, key, config, cache)
@@ -61,6 +63,15 @@ def judge(view: ViewData, kind: Kind, train: np.ndarray, key: str) -> tuple[str,
             return ()
         case _:
             assert_never(kind)
+
+
+def _one_row_each(table: Table, view: OwnViewKind, key: str) -> Table:
+    """The table as it is, or with one row a sample where the view asks for that."""
+    if view.kind in ("image", "text", "sequence") or view.repeated is None:
+        return table
+    columns = table.matching(view.columns or (), key, view.without or ())
+    columns += [*view.binarise] if view.kind == "binary" else []
+    return one_row_each(table, [*dict.fromkeys(columns)], view.repeated, view.time, key)
 
 
 def _loaded(keys: np.ndarray, view: ViewData) -> Source:

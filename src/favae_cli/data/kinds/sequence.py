@@ -11,7 +11,8 @@ from favae_cli.common.errors import UserError
 from favae_cli.data.dataset import ViewData
 from favae_cli.data.files.join_by_key import distinct_keys, sample_keys, union
 from favae_cli.data.files.table import Table
-from favae_cli.data.kinds.numbers import array_numbers, column_numbers, refuse_cells
+from favae_cli.data.kinds.numbers import array_numbers, column_numbers
+from favae_cli.data.kinds.times import times
 from favae_cli.data.masked_tables import masked_view
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _long(table: Table, columns: list[str], time: str, key: str) -> tuple[np.nda
     row_keys = sample_keys(table)
     keys = union([row_keys])
     sample = pd.Index(keys).get_indexer(pd.Index(row_keys))
-    when = _times(table, time, f"{key}.time")
+    when = times(table, time, f"{key}.time")
     order = np.lexsort((when, sample))
     sample, when = sample[order], when[order]
     starts = np.flatnonzero(np.diff(sample, prepend=-1))
@@ -63,16 +64,3 @@ def _long(table: Table, columns: list[str], time: str, key: str) -> tuple[np.nda
     step = np.arange(len(sample)) - np.repeat(starts, lengths)
     values[sample, step] = column_numbers(table, columns, f"{key}.columns")[0][order]
     return keys, masked_view(values, columns)
-
-
-def _times(table: Table, column: str, key: str) -> np.ndarray:
-    """What orders the rows: float64 (N,) of numbers, or of seconds if they are dates."""
-    if column in table.dates:
-        return column_numbers(table, [column], key)[0][:, 0]
-    cells = table.values(column, key)
-    values: np.ndarray = pd.to_numeric(np.where(cells == "", "nan", cells), errors="coerce")
-    if np.isnan(values).all():
-        dates = pd.to_datetime(pd.Series(cells), errors="coerce", format="ISO8601", utc=True)
-        values = (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy()
-    refuse_cells(table, column, cells, np.isnan(values), key, "a number, or a date such as 2024-05-31, in every row")
-    return values

@@ -12,6 +12,7 @@ from favae_cli.common.errors import UserError
 from favae_cli.data.align_to_run import aligned
 from favae_cli.data.cells import Cells
 from favae_cli.data.dataset import ViewData
+from favae_cli.data.kinds.binary import BINARY
 from favae_cli.data.kinds.categorical import MOST, is_number, one_hot
 from favae_cli.data.kinds.numbers import COUNTS
 from favae_cli.data.masked_tables import listed, masked_view
@@ -99,12 +100,22 @@ def _rows(absent: np.ndarray) -> np.ndarray:
 
 def _table(name: str, cells: Cells, kind: Kind, like: ViewData | None) -> ViewData:
     cells = _ordered(cells.two_dimensional(), like.columns if like is not None else ())
+    if kind == "binary":
+        cells = _bits(cells)
     values = cells.numbers()
     if kind == "binary":
         cells.refuse(~(np.isnan(values) | np.isin(values, (0, 1))), "0 and 1, or False and True")
     if kind == "counts":
         cells.refuse((values < 0) | (np.round(values) != values) & ~np.isnan(values), COUNTS)
     return masked_view(values, cells.names(name) if like is None else like.columns)
+
+
+def _bits(cells: Cells) -> Cells:
+    """With 0 and 1 in place of words for no and yes."""
+    if cells.values.dtype.kind not in "OUS":
+        return cells
+    said = np.array([BINARY.get(str(value).lower(), value) for value in cells.values.ravel().tolist()], object)
+    return replace(cells, values=said.reshape(cells.values.shape))
 
 
 def _sequences(name: str, cells: Cells) -> ViewData:
@@ -126,7 +137,7 @@ def _categories(name: str, cells: Cells, kind: Kind, like: ViewData | None) -> V
     if kind == "ordinal" and like is None and not levels:
         for word in sorted(word for word in set(words.ravel()) - {""} if not is_number(word))[:1]:
             raise UserError(
-                f"{cells.key}: {word!r} is no number, so its place in the order must be said: give a pandas Series or "
+                f"{cells.key}: {word!r} is no number, and its place in the order is not known: give a pandas Series or "
                 "DataFrame of ordered Categoricals"
             )
     if like is None:
