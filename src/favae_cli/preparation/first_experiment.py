@@ -37,7 +37,8 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
         files: that it was made from.
     """
     rows = max(int(TRAINED * found.rows), 1)
-    views = [_without_network(view) if view.kind == "counts" and rows < FEW_ROWS else view for view in found.views]
+    few = rows < FEW_ROWS
+    views = tuple(_without_network(view) if few and view.kind == "counts" else view for view in found.views)
     networks = [view for view in views if view.kind in NETWORKS and not view.settings]
     latents = {view.name: _latent(view, rows) for view in networks}
     alone = min(max(round(STEPS / max(rows // BATCH, 1)), 10), 150)
