@@ -259,17 +259,18 @@ class OrdinalViewConfig(FactorViewConfig):
     type: Literal["ordinal"]
 
 
-Transform = Literal["log", "log1p", "rank"]
+Transform = Literal["log", "log1p", "rank", "counts"]
 
 
 class RealViewConfig(FactorViewConfig):
     """Columns of numbers, standardised, in closed form."""
 
-    sees = ("real", "vector")
+    sees = ("real", "vector", "counts")
 
     type: Literal["real"]
     transform: dict[Transform, list[Text]] = Field(
-        description="log, log1p (log of 1 + x) or rank -> columns, or patterns of them, that are modelled by it"
+        description="log, log1p (log of 1 + x), rank or counts (log of 1/2 + x, zeros that no count explains missing) "
+        "-> columns, or patterns of them, that are modelled by it"
     )
 
 

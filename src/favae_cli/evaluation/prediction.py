@@ -16,7 +16,7 @@ from favae_cli.evaluation.prediction_figures import comparison
 from favae_cli.evaluation.scores import category_recalls, coverage, score
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.predict import from_itself, on_scale, predicted
-from favae_cli.views import Encoded
+from favae_cli.views import Encoded, RealView
 
 logger = logging.getLogger(__name__)
 
@@ -82,10 +82,11 @@ def prediction_baselines(model: FAVAE, data: Dataset, split: str) -> dict[str, f
 def _on_scale(model: FAVAE, data: Dataset) -> Dataset:
     """The data with logarithms or ranks in place of columns that the model sees so, for others to do the same."""
     views = {
-        name: replace(view, values=on_scale(model.views[name], view.values)) if name in model.views else view
+        name: replace(view, values=on_scale(model.views[name], view.values), kind="real")
         for name, view in data.views.items()
+        if isinstance(model.views.get(name), RealView)
     }
-    return replace(data, views=views)
+    return replace(data, views={**data.views, **views})
 
 
 def _recalls(name: str, view: ViewData, truth: np.ndarray, made: np.ndarray) -> dict[str, float]:

@@ -28,7 +28,7 @@ MOST_LEVELS = 11  # whole numbers that follow each other and are levels, at most
 WHOLE_SCALE = 0.8  # share of the levels from the lowest to the highest that occur, at least
 REPEATED = 3  # times that a category occurs on average, at least
 MANY_COUNTS = 20  # distinct values from which integers may be counts
-DECADES = 100.0  # how many times the small values the large ones are, from which their logs are more even
+WIDE = 30.0  # how many times the small values the large ones are, from which their logs are looked at
 SKEWED = 2.0  # skewness from which logs may help
 
 
@@ -89,7 +89,7 @@ def guess_numbers(name: str, numbers: np.ndarray) -> Guess:
         why = f"has whole numbers, {span}, taken for levels in this order; if they name things, kind: categorical"
         return Guess("ordinal", why, levels=levels)
     transform = evened(numbers)
-    told = f", over several decades: their logs are more even ({transform})" if transform else ""
+    told = f", over more than a decade: their logs are more even ({transform})" if transform else ""
     if are_counts(numbers):
         return Guess("counts", f"has {distinct} whole numbers, {span}, few of them large", transform=transform)
     return Guess("real", f"has numbers, {span}{told}", transform=transform)
@@ -109,12 +109,12 @@ def are_counts(numbers: np.ndarray) -> bool:
 
 
 def evened(numbers: np.ndarray) -> Literal["log", "log1p"] | None:
-    """The logarithm that makes numbers of several decades far more even, if one does: log1p where there are zeros."""
+    """The logarithm that makes numbers over more than a decade far more even, if one does; log1p if some are 0."""
     positive = numbers[numbers > 0]
     if numbers.min() < 0 or len(positive) < len(numbers) / 2 or stats.skew(numbers) < SKEWED:
         return None
     few, many = np.quantile(positive, [0.01, 0.99])
-    if many < DECADES * few:
+    if many < WIDE * few:
         return None
     with_zero = len(positive) < len(numbers)
     if with_zero and np.median(positive) < 1:  # of small numbers log(1 + x) is next to x

@@ -71,7 +71,7 @@ class CategoricalView:
         """Of one category of each variable, nearly: each pair of them as MacKay (1992) has a logit."""
         eta, found = mean + self._intercepts.values.to(mean), torch.zeros(len(mean)).to(mean)
         for _, place, basis in self._variables():
-            turn = torch.from_numpy(basis).to(mean)
+            turn = torch.tensor(basis).to(mean)
             apart = (turn[:, None] - turn).square()  # (C, C, C - 1)
             spread = torch.einsum("bd,ijd->bij", variance[:, place], apart)
             logits = eta[:, place] @ turn.T

@@ -1,40 +1,40 @@
-"""Columns that are modelled by their logarithms or ranks, and the way back."""
+"""Which columns are modelled on a scale other than their own, and the way back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import numpy as np
-import torch
-from scipy.special import ndtr, ndtri
-from torch import Tensor, nn
+from torch import nn
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
+from favae_cli.views.scales import Counts, Log, Rank
 
-KNOTS = 257  # quantiles of the training samples that a column of ranks keeps
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
-LOGS = {"log": (np.log, np.exp), "log1p": (np.log1p, np.expm1)}
+SCALES: dict[str, Callable[[int], Log | Rank]] = {
+    "log": Log,
+    "log1p": lambda columns: Log(columns, offset=1.0),
+    "rank": Rank,
+    "counts": Counts,
+}
 
 
 class Transforms(nn.Module):
-    """x -> log x, log(1 + x), or the normal deviate of x's rank among the training samples; by column, and back.
+    """The columns of a table, some of them on a scale of `SCALES`, and back.
 
     Args:
         places: by transform, the columns that it is for.
         columns: all names, for messages.
     """
 
-    knots: Tensor
-
     def __init__(self, places: Mapping[str, Sequence[int]], columns: Sequence[str]) -> None:
         super().__init__()
         self._places = {way: [*found] for way, found in places.items() if found}
+        self._scales = {way: SCALES[way](len(found)) for way, found in self._places.items()}
+        self._kept = nn.ModuleDict(self._scales)
         self._columns = tuple(columns)
-        ranked = self._places.get("rank", [])
-        if ranked:
-            self.register_buffer("knots", torch.zeros(len(ranked), KNOTS, dtype=torch.float64))
 
     @classmethod
     def of(cls, transform: Mapping[str, Sequence[str]], columns: Sequence[str]) -> Transforms:
@@ -57,11 +57,9 @@ class Transforms(nn.Module):
         return cls(places, columns)
 
     def fit(self, values: np.ndarray) -> None:
-        """Take the ranks from the training samples, (R, D), NaN where they are missing."""
-        for rank, place in enumerate(self._places.get("rank", ())):
-            seen = values[:, place][~np.isnan(values[:, place])].astype(np.float64)
-            if len(seen):
-                self.knots[rank] = torch.from_numpy(np.quantile(seen, np.linspace(0, 1, KNOTS)))
+        """Take what a scale has to know from the training samples, (R, D), NaN where they are missing."""
+        for way, places in self._places.items():
+            self._scales[way].fit(values[:, places])
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """The columns (R, D) on the scale that they are modelled on; as they are where there is nothing to transform.
@@ -73,19 +71,16 @@ class Transforms(nn.Module):
             return values
         made = values.astype(np.float64)
         for way, places in self._places.items():
-            part = made[:, places]
-            if way == "rank":
-                made[:, places] = np.stack(
-                    [self._deviates(*one) for one in zip(part.T, self._quantiles(), strict=True)], 1
-                )
-                continue
-            least = -1.0 if way == "log1p" else 0.0
-            if (wrong := part <= least).any():
-                row, column = np.argwhere(wrong)[0]
-                told = f"column {self._columns[places[column]]!r} holds {part[row, column]:g}, which has none"
-                raise UserError(f"transform.{way}: {told}; leave it out" + ("" if way == "log1p" else ", or use log1p"))
-            made[:, places] = LOGS[way][0](part)
+            self._require(way, made[:, places])
+            made[:, places] = self._scales[way](made[:, places])
         return made
+
+    def _require(self, way: str, values: np.ndarray) -> None:
+        scale = self._scales[way]
+        if isinstance(scale, Log) and (wrong := values <= -scale.offset).any():
+            row, column = np.argwhere(wrong)[0]
+            told = f"column {self._columns[self._places[way][column]]!r} holds {values[row, column]:g}, which has none"
+            raise UserError(f"transform.{way}: {told}; leave it out" + (", or use log1p" if way == "log" else ""))
 
     def back(self, made: np.ndarray) -> np.ndarray:
         """The columns (R, D) as they were."""
@@ -93,13 +88,7 @@ class Transforms(nn.Module):
             return made
         values = made.copy()
         for way, places in self._places.items():
-            if way == "rank":
-                shares = ndtr(made[:, places]).T
-                grid = np.linspace(0, 1, KNOTS)
-                found = [np.interp(share, grid, known) for share, known in zip(shares, self._quantiles(), strict=True)]
-                values[:, places] = np.stack(found, axis=1)
-            else:
-                values[:, places] = LOGS[way][1](made[:, places])
+            values[:, places] = self._scales[way].back(made[:, places])
         return values
 
     def deviation(self, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
@@ -113,17 +102,3 @@ class Transforms(nn.Module):
         average = np.tensordot(shares, drawn, 1)
         found[:, places] = np.sqrt(np.tensordot(shares, np.square(drawn - average), 1))
         return found
-
-    def _quantiles(self) -> np.ndarray:
-        found: np.ndarray = self.knots.cpu().numpy()
-        return found
-
-    def _deviates(self, values: np.ndarray, known: np.ndarray) -> np.ndarray:
-        """Of values (R,) among the quantiles; of several that are alike the middle, of what is beyond all the last."""
-        grid = np.linspace(0, 1, KNOTS)
-        distinct, first = np.unique(known, return_index=True)
-        last = len(known) - 1 - np.unique(known[::-1], return_index=True)[1]
-        share = np.interp(values, distinct, (grid[first] + grid[last]) / 2)
-        edge = 0.5 / KNOTS
-        deviates: np.ndarray = ndtri(np.clip(share, edge, 1 - edge))
-        return np.where(np.isnan(values), np.nan, deviates)
