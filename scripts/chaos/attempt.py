@@ -16,7 +16,6 @@ from typing import NoReturn
 
 HUNG = 120.0  # seconds after which an attempt counts as hung
 MEMORY = 8 << 30  # bytes of addresses that an attempt may take, or the machine would suffer
-SHOWN = 4000  # characters of what was told that are kept
 BUG = 1
 running: set[int] = set()  # children that have not ended
 
@@ -27,7 +26,7 @@ class Ending:
 
     Attributes:
         code: its exit status; -N where signal N ended it.
-        told: the end of what it wrote to both streams.
+        told: what it wrote to both streams.
     """
 
     code: int
@@ -103,7 +102,7 @@ def ended(child: int, log: Path, patience: float = HUNG) -> Ending:
             late = True
             kill(child)
         time.sleep(0.005)
-    told = log.read_text(errors="replace")[-SHOWN:] if log.exists() else ""
+    told = log.read_text(errors="replace") if log.exists() else ""
     return (
         Ending(BUG, f"hung for {patience:.0f} s\n{told}") if late else Ending(os.waitstatus_to_exitcode(status), told)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from attempt import favae_run, forked
 from damage import damaged
 from forms import ENGINE
 from inputs import checked, expected_outcome
-from results import results
+from results import differences
 from verdict import Verdict, judged
 from world import World
 
@@ -45,14 +46,18 @@ def _damaged_run(world: World, rng: np.random.Generator, folder: Path, pattern: 
     evaluated = _evaluated(world, task, folder / "whole")
     own = world.copied(folder / "damaged", (task,))
     files = sorted(path for path in own.run(task).glob(pattern) if path.is_file())
-    told = damaged(files[int(rng.integers(len(files)))], rng)
+    file = files[int(rng.integers(len(files)))]
+    told = f"{task}, {file.parent.relative_to(own.folder)}, {damaged(file, rng)}"
     if rng.random() < 0.5:
         ending = forked(favae_run([f"resume={task}"]), own.folder, own.folder / "told.log")
-        same = ending.code == 0 and results(own.run(task)) == results(world.run(task))
-        return judged(ending, f"{task}, {told}; resume", same)
+        differing = differences(own.run(task), world.run(task)) if ending.code == 0 else []
+        if file.parent.name not in ("last", task):  # a checkpoint of before, which no resume reads
+            differing = [name for name in differing if name != file.relative_to(own.run(task)).as_posix()]
+        noted = differing == [file.name] and f"{file.name} is gone" in ending.told
+        return judged(ending, f"{told}; resume; differing: {differing}", None if noted else not differing)
     ending = forked(favae_run(_evaluation(task)), own.folder, own.folder / "told.log")
-    same = ending.code == 0 and results(own.folder / "evaluated") == results(evaluated)
-    return judged(ending, f"{task}, {told}; evaluate", same)
+    differing = differences(own.folder / "evaluated", evaluated) if ending.code == 0 else []
+    return judged(ending, f"{told}; evaluate; differing: {differing}", not differing)
 
 
 def _evaluation(task: str) -> list[str]:
@@ -67,5 +72,6 @@ def _evaluated(world: World, task: str, folder: Path) -> Path:
         ending = forked(favae_run(_evaluation(task)), own.folder, own.folder / "told.log")
         if ending.code:
             raise RuntimeError(f"task=evaluate of the run of task {task} failed:\n{ending.told}")
-        (own.folder / "evaluated").rename(kept)
+        with suppress(OSError):  # another worker has just put the same there
+            (own.folder / "evaluated").rename(kept)
     return kept

@@ -22,6 +22,12 @@ def results(run: Path) -> dict[str, str]:
     return found
 
 
+def differences(run: Path, undisturbed: Path) -> list[str]:
+    """Names of the results that two runs do not share."""
+    found, wanted = results(run), results(undisturbed)
+    return sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+
+
 def litter(folder: Path) -> list[str]:
     """Files and folders that only somebody who was killed leaves."""
     return [path.name for path in folder.rglob(".*") if path.name.endswith((".part", ".new", ".old"))]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from attempt import Ending, ended, favae_run, forked, kill, started
-from results import litter, results
+from results import differences, litter
 from verdict import Verdict, judged
 from world import TASKS, World
 
@@ -102,13 +102,12 @@ def _going_on(task: str, folder: Path) -> list[str]:
 
 
 def _same(world: World, task: str, run: Path) -> bool:
-    return results(run) == results(world.run(task)) and not litter(run)
+    return not differences(run, world.run(task)) and not litter(run)
 
 
 def _as_undisturbed(ending: Ending, world: World, task: str, folder: Path, told: str) -> Verdict:
     if ending.code:
         return judged(ending, told)
     left = litter(folder / RUN)
-    found, wanted = results(folder / RUN), results(world.run(task))
-    differing = [name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name)]
-    return judged(ending, f"{told}; left: {left}; differing: {sorted(differing)}", not left and not differing)
+    differing = differences(folder / RUN, world.run(task))
+    return judged(ending, f"{told}; left: {left}; differing: {differing}", not left and not differing)

@@ -10,6 +10,7 @@ from attempt import Ending
 
 WORDS = ("exact", "survived", "refused", "skipped", "traceback", "silent")
 BAD = ("traceback", "silent")
+SHOWN = 4000  # characters, at most, of what a failed one has told
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,12 @@ def judged(ending: Ending, told: str, same: bool | None = None) -> Verdict:
         same: whether its numbers are those of an undisturbed run; None where nobody can say.
     """
     if ending.is_bug:
-        return Verdict("traceback", f"{told}\n{ending.told}")
+        return Verdict("traceback", f"{told}\n{ending.told[-SHOWN:]}")
     if ending.code:
         return Verdict("refused", told)
     if same is None:
         return Verdict("survived", told)
-    return Verdict("exact", told) if same else Verdict("silent", f"{told}\n{ending.told}")
+    return Verdict("exact", told) if same else Verdict("silent", f"{told}\n{ending.told[-SHOWN:]}")
 
 
 def table(verdicts: Iterable[tuple[str, str]]) -> str:

@@ -31,18 +31,24 @@ def scalars(directory: Path, tag: str) -> list[tuple[int, float]]:
     return [(event.step, event.value) for event in board(directory).Scalars(tag)]
 
 
-def test_what_the_run_did_not_write_is_refused_and_may_be_removed(tmp_path: Path) -> None:
+def test_what_the_run_did_not_write_is_refused_and_may_be_removed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     log = RunLog(tmp_path)
     log.record("round", {"round": 1, "bound": 2.5, "factors/active": 3})
     log.close()
     written, digest = log.written, log.digest
     path = tmp_path / "metrics.jsonl"
     RunLog(tmp_path, written, digest).close()
-    path.write_text(path.read_text().replace("2.5", "2.6"))
-    with pytest.raises(UserError, match=r"metrics\.jsonl: is not as the run left it; put it back, or remove it"):
-        RunLog(tmp_path, written, digest)
+    for held in (path.read_text().replace("2.5", "2.6"), ""):
+        path.write_text(held)
+        with pytest.raises(UserError, match=r"metrics\.jsonl: is not as the run left it; put it back, or remove it"):
+            RunLog(tmp_path, written, digest)
     path.unlink()
-    RunLog(tmp_path, written, digest).close()
+    assert not caplog.text
+    for _ in range(2):  # whoever goes on leaves no empty one
+        RunLog(tmp_path, written, digest).close()
+        assert f"{path} is gone; the run goes on without its record of what was" in caplog.text
 
 
 def test_records_are_lines_of_json_and_scalars(tmp_path: Path) -> None:

@@ -39,12 +39,15 @@ class RunLog:
     def __init__(self, directory: Path, written: int = 0, digest: str | None = None) -> None:
         directory.mkdir(exist_ok=True)
         self._path = RunFolder(directory).records
-        self._path.touch()
-        os.truncate(self._path, min(written, self._path.stat().st_size))
-        self._digest = sha256(self._path.read_bytes())
-        if digest is not None and self.written and self.digest != digest:
+        there = self._path.exists()
+        if there:
+            os.truncate(self._path, min(written, self.written))
+        self._digest = sha256(self._path.read_bytes() if there else b"")
+        if there and digest is not None and self.digest != digest:
             told = "is not as the run left it; put it back, or remove it to go on without its record of what was"
             raise UserError(f"{self._path}: {told}")
+        if written and not there:
+            logger.warning("%s is gone; the run goes on without its record of what was", self._path)
         # TensorBoard's own purging goes by step, and epochs and rounds count theirs apart: tell it all again instead.
         shutil.rmtree(RunFolder(directory).tensorboard, ignore_errors=True)
         self._board = SummaryWriter(str(RunFolder(directory).tensorboard))
@@ -54,7 +57,7 @@ class RunLog:
     @property
     def written(self) -> int:
         """Bytes of metrics.jsonl so far."""
-        return self._path.stat().st_size
+        return self._path.stat().st_size if self._path.exists() else 0
 
     @property
     def digest(self) -> str:
