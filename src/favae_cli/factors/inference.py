@@ -10,7 +10,7 @@ import numpy as np
 
 from favae_cli.factors.curvature import Curvature
 from favae_cli.factors.linalg import few_threads
-from favae_cli.factors.missing_entries import Holes
+from favae_cli.factors.missing_entries import Holes, Spread
 from favae_cli.factors.model import FactorModel, ViewFactors
 from favae_cli.factors.moments import CHUNK, Joint, Pattern, Total, group_by_pattern, offsets
 
@@ -79,16 +79,23 @@ class Opened:
         rows: (R,).
         loadings: (D_p, K) <tau><W>.
         bias: (D_p,).
-        covariance: Sigma of g, (K, K) or (R, K, K): of entries of z that are missing nothing is known.
-        joint: of these samples, where entries are missing.
+        spread: Sigma of g, (K, K), or of each sample where entries of z are missing, of which nothing is known.
     """
 
     pattern: Pattern
     rows: np.ndarray
     loadings: np.ndarray
     bias: np.ndarray
-    covariance: np.ndarray
-    joint: Joint | None = None
+    spread: np.ndarray | Spread
+
+    @property
+    def joint(self) -> Joint | None:
+        """Of these samples, where entries are missing."""
+        return self.spread.joint if isinstance(self.spread, Spread) else None
+
+    def latent(self, pulls: np.ndarray) -> np.ndarray:
+        """(R, K) <g>, where these are the sums over d of <tau> w_d (z_d - b_d)."""
+        return self.spread.times(pulls) if isinstance(self.spread, Spread) else pulls @ self.spread
 
 
 class Evidence:
@@ -150,7 +157,7 @@ class Evidence:
                     yield Opened(pattern, rows, *told, covariance)
             else:
                 for spread in group.holes.spreads(model, pattern):
-                    yield Opened(pattern, group.open[spread.samples], *told, spread.each, spread.joint)
+                    yield Opened(pattern, group.open[spread.samples], *told, spread)
 
     def _follow(self, model: FactorModel, opened: Opened) -> None:
         """Renew the local q(z) of samples that are open, with <g> as the entries of z that are not missing have it.
@@ -162,7 +169,7 @@ class Evidence:
         seen = self._stacked(opened.pattern, rows) - opened.bias
         for view in inferred:
             seen[:, where[view]][self.local[view].missing[rows]] = 0.0
-        latent = np.matmul((seen @ opened.loadings)[:, None], opened.covariance)[:, 0]
+        latent = opened.latent(seen @ opened.loadings)
         for view in inferred:
             if self.local[view].open[rows].any():
                 part = model.views[view]
@@ -192,7 +199,7 @@ class Evidence:
                 continue
             yield np.setdiff1d(group.rows, group.open, assume_unique=True), model.given(pattern)[1]
             for spread in group.holes.spreads(model, pattern):
-                yield group.open[spread.samples], spread.each
+                yield group.open[spread.samples], spread.covariance
 
     def covariances(self, model: FactorModel) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Samples (R,), and their Sigma_G: one (K, K) for all of them, or (R, K, K) where that of each is its own.
@@ -209,7 +216,7 @@ class Evidence:
                     yield rows, model.given(pattern)[1]
                     continue
                 for spread in Holes.sorted(shares, np.arange(len(rows))).spreads(model, pattern):
-                    yield rows[spread.samples], spread.each
+                    yield rows[spread.samples], spread.covariance
 
     @few_threads()
     def expect(self, model: FactorModel, view: str) -> np.ndarray:

@@ -13,33 +13,54 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csc_array, csr_array
 
-from favae_cli.factors.linalg import psd_inverses, symmetrize
+from favae_cli.factors.linalg import psd_solve, symmetrize
 from favae_cli.factors.model import FactorModel
 from favae_cli.factors.moments import Joint, Pattern
 
 CHUNK = 1 << 20  # numbers of the largest temporary array
+MANY = 4  # samples by set, from which they are worth a product of their own
+WHAT = "the precision of g where entries are missing"
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Sigma_n of g for some samples of one pattern.
+    """Sigma_n of g for some samples of one pattern: C + U_n^T V_n, with C that of samples without holes.
+
+    With L_n (w, K) the rows sqrt(s_d <tau>) w_d of the w entries that are open, U_n = L_n C and V_n = L_n Sigma_n.
 
     Attributes:
         samples: (R,) which of the samples.
-        kind: (R,) the row of `covariance` for each of them.
-        covariance: (m, K, K).
+        kind: (R,) the set of open entries of each, of m.
+        whole: (K, K) C.
+        left: (m, w, K) U.
+        right: (m, w, K) V.
         joint: what sums over these samples have beyond q(g) q(z) with g as uncertain as for samples without holes.
     """
 
     samples: np.ndarray
     kind: np.ndarray
-    covariance: np.ndarray
+    whole: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
     joint: Joint
 
+    def times(self, pulls: np.ndarray) -> np.ndarray:
+        """(R, K) of Sigma_n p_n, for the samples in their order."""
+        found: np.ndarray = pulls @ self.whole
+        if len(self.kind) > MANY * len(self.left):  # many samples by set
+            begins = np.searchsorted(self.kind, np.arange(len(self.left) + 1))
+            for which in range(len(self.left)):
+                own = slice(begins[which], begins[which + 1])
+                found[own] += pulls[own] @ self.left[which].T @ self.right[which]
+            return found
+        along = self.left[self.kind] @ pulls[:, :, None]
+        return found + np.matmul(along.transpose(0, 2, 1), self.right[self.kind])[:, 0]
+
     @property
-    def each(self) -> np.ndarray:
-        """(R, K, K) Sigma_n of each sample."""
-        return self.covariance if len(self.kind) == len(self.covariance) else self.covariance[self.kind]
+    def covariance(self) -> np.ndarray:
+        """(R, K, K) Sigma_n."""
+        sets = self.whole + self.left.transpose(0, 2, 1) @ self.right
+        return sets if len(self.kind) == len(sets) else sets[self.kind]
 
 
 @dataclass(frozen=True)
@@ -77,43 +98,53 @@ class Holes:
     def spreads(self, model: FactorModel, pattern: Pattern) -> Iterator[Spread]:
         """Sigma_n of g for every sample, for those of some sets at a time.
 
-        Sigma_n^-1 = Sigma_G[p]^-1 - sum over d of s_d <tau> w_d^T w_d: the uncertainty of w_d itself stays: it
-        limits g whether z_d is seen or not. Only the entries that are open are looked at.
+        Sigma_n^-1 = P - L^T L with P = Sigma_G[p]^-1 and the rows of L sqrt(s_d <tau>) w_d: the uncertainty of w_d
+        itself stays, as it limits g whether z_d is seen or not. Of w open entries the smaller system is solved:
+
+            V = L (P - L^T L)^-1 = (I - U L^T)^-1 U,    log det Sigma_n^-1 = log det P + log det (I - U L^T).
         """
         precision, (_, whole, whole_log_det) = model.precision(pattern), model.given(pattern)
-        scale = np.concatenate([np.full(view.size, view.copies * view.tau) for view in model.of(pattern)])
+        tau = np.concatenate([np.full(view.size, view.copies * view.tau) for view in model.of(pattern)])
         weights = np.concatenate([view.weights for view in model.of(pattern)])
-        rows = np.concatenate([np.sqrt(scale)[:, None] * weights, np.zeros((1, model.factors))])
+        rows = np.concatenate([np.sqrt(tau)[:, None] * weights, np.zeros((1, model.factors))])  # of no entry: 0
+        projected, per_row = rows @ whole, np.append(1 / np.sqrt(tau), 0.0)
         samples, begins = self._by_kind
-        for part in self._parts(model.factors):
-            ends = self.shares.indptr[part.start : part.stop + 1]
-            entries = self.shares.indices[ends[0] : ends[-1]]
-            root = np.sqrt(self.shares.data[ends[0] : ends[-1]])
-            filled = np.arange(np.diff(ends).max()) < np.diff(ends)[:, None]
-            lacking = np.zeros((*filled.shape, model.factors))
-            lacking[filled] = rows[entries] * root[:, None]
-            covariance, log_dets = psd_inverses(
-                precision - lacking.transpose(0, 2, 1) @ lacking, "the precision of g where entries are missing"
-            )
-            count = np.diff(begins[part.start : part.stop + 1]).astype(float)
-            crossed = (lacking @ covariance)[filled]
-            shared = root * np.repeat(count, np.diff(ends)) / np.sqrt(scale[entries])
-            zg = csc_array((shared, entries, np.arange(len(entries) + 1)), (len(scale), len(entries))) @ crossed
-            here = slice(begins[part.start], begins[part.stop])
+        for start, stop in self._parts(model.factors):
+            index, root = self._open(start, stop)
+            lacking, left = rows[index] * root[:, :, None], projected[index] * root[:, :, None]
+            if index.shape[1] <= model.factors:
+                system = np.eye(index.shape[1]) - left @ lacking.transpose(0, 2, 1)
+                right, log_dets = psd_solve(system, left, WHAT)
+            else:
+                system = precision - lacking.transpose(0, 2, 1) @ lacking
+                turned, log_dets = psd_solve(system, lacking.transpose(0, 2, 1), WHAT)
+                right, log_dets = turned.transpose(0, 2, 1), log_dets - whole_log_det
+            count = np.diff(begins[start : stop + 1]).astype(float)
+            counted = (count[:, None, None] * right).reshape(-1, model.factors)
+            pointers, shape = np.arange(index.size + 1), (len(rows), index.size)
+            zg = (csc_array((np.ravel(root * per_row[index]), index.ravel(), pointers), shape) @ counted)[:-1]
             joint = Joint(
-                gg=symmetrize(np.tensordot(count, covariance, 1)) - count.sum() * whole,
+                gg=symmetrize(left.reshape(-1, model.factors).T @ counted),
                 zg=zg,
                 variance=np.einsum("dk,dk->d", zg, weights),
-                log_det=float(count @ log_dets) - count.sum() * whole_log_det,
+                log_det=float(count @ log_dets),
             )
-            yield Spread(samples[here], self.kind[samples[here]] - part.start, covariance, joint)
+            here = samples[begins[start] : begins[stop]]
+            yield Spread(here, self.kind[here] - start, whole, left, right, joint)
 
-    def _parts(self, factors: int) -> Iterator[slice]:
-        """The sets, so many at a time that their open entries, each with its factors, take the room of `CHUNK`."""
-        size, start = np.diff(self.shares.indptr), 0
-        while start < len(size):
-            stop = start + 1
-            while stop < len(size) and (stop + 1 - start) * max(size[stop], factors) * factors <= CHUNK:
-                stop += 1
-            yield slice(start, stop)
-            start = stop
+    def _parts(self, factors: int) -> Iterator[tuple[int, int]]:
+        """From which set to which: of few open entries, then of more than there are factors; some at a time."""
+        size = np.diff(self.shares.indptr)
+        few, count = int(np.searchsorted(size, factors, side="right")), len(size)
+        for begin, end in ((0, few), (few, count)):
+            step = max(1, CHUNK // max(int(size[begin:end].max(initial=0)) * factors, 1))
+            yield from ((start, min(start + step, end)) for start in range(begin, end, step))
+
+    def _open(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Of sets side by side the entries (m, w), filled up with D_p where others have more, and sqrt(s), there 0."""
+        ends = self.shares.indptr[start : stop + 1]
+        inside = slice(ends[0], ends[-1])
+        filled = np.arange(np.diff(ends).max()) < np.diff(ends)[:, None]
+        index, root = np.full(filled.shape, self.shares.shape[1]), np.zeros(filled.shape)
+        index[filled], root[filled] = self.shares.indices[inside], np.sqrt(self.shares.data[inside])
+        return index, root

@@ -69,12 +69,16 @@ class RealEmbedding:
         seen = view.copies * total(np.sum(~self.missing, axis=0))
         priors = view.weights**2 @ view.ard.mean + view.bias**2
         loss = np.maximum(view.tau * view.copies * squares + priors, 1e-12)
-        scale = np.sqrt(np.maximum(seen, 1) / loss)
+        best = np.sqrt(np.maximum(seen, 1) / loss)
         # A column without noise, such as a constant one or the copy of another, has no best scale: it keeps its own.
-        reach = np.abs(np.log(self.scale * scale))
-        free = (seen > 0) & (reach < np.log(REACH))
-        scale[free] /= np.exp(seen[free] @ np.log(scale[free]) / max(seen[free].sum(), 1))
-        scale[~free] = 1
+        free = seen > 0
+        while True:
+            common = np.exp(seen[free] @ np.log(best[free]) / max(seen[free].sum(), 1))
+            scale = np.where(free, best / common, 1.0)
+            beyond = free & (np.abs(np.log(self.scale * scale)) >= np.log(REACH))
+            if not beyond.any():
+                break
+            free &= ~beyond
         self.scale = self.scale * scale
         self.mean *= scale
         return view.stretched(scale)
