@@ -21,7 +21,7 @@ from PIL import Image
 
 from favae_cli.common.files import replacing
 from favae_cli.common.run_folder import RunFolder
-from favae_cli.reporting.report import CAPTIONS
+from favae_cli.reporting.sections import CAPTIONS
 from favae_cli.reporting.table import Metrics, Table, number, unique
 from favae_cli.reporting.tables import tables
 

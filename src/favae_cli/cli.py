@@ -194,6 +194,9 @@ def _run_of_sweep(config: Config, settings: HydraConf) -> float:
     directory = Path(settings.runtime.output_dir)
     changes = " ".join(override.lstrip("+") for override in settings.overrides.task)
     sys.stdout.write(f"run {directory.name} of the sweep: {changes}\n")
+    if config.evaluation.figures is None:
+        evaluation = config.evaluation.model_copy(update={"figures": False})
+        config = config.model_copy(update={"evaluation": evaluation})
     with own_run(settings) as score:  # has the run's lock
         return run(config, directory) if score is None else score
 

@@ -228,9 +228,9 @@ def test_the_record_holds_what_changes_most_and_is_json(everything: tuple[FAVAE,
 
 def test_the_picture_shows_every_view_in_its_own_way(everything: tuple[FAVAE, Dataset]) -> None:
     model, data = everything
-    pictures = card_pictures(model, data, "test", 2, 2.0, 5)
+    pictures = card_pictures(Reading.of(model, data, "test"), 2, 2.0, 5)
     assert list(pictures) == ["factor_000", "factor_001"]
-    assert card_pictures(model, data, "test", 0, 2.0, 5) == {}
+    assert card_pictures(Reading.of(model, data, "test"), 0, 2.0, 5) == {}
     assert [axes.get_title(loc="left").split(":")[0] for axes in pictures["factor_001"].axes[:2]] == [
         "photo",
         "goes with",
@@ -240,7 +240,9 @@ def test_the_picture_shows_every_view_in_its_own_way(everything: tuple[FAVAE, Da
     assert all(axes.get_title(loc="left").startswith(f"{name}: ") for name, axes in panels.items())
     said = texts(figure)
     assert {"it is cold", "it is hot"} <= set(said)
-    assert panels["vitals"].get_xlabel() == "standard deviations from the mean"
+    assert (
+        panels["vitals"].get_xlabel() == "standard deviations from the mean; orange rises with the factor, blue falls"
+    )
     assert panels["signs"].get_xlabel() == panels["ward"].get_xlabel() == "probability"
     assert {label.get_text() for label in panels["vitals"].get_yticklabels()[:2]} == {"temperature", "pressure"}
     assert panels["pulse"].get_ylabel() == "beat"

@@ -44,4 +44,4 @@ def test_the_figure_of_their_relevance_names_the_columns_of_a_table(
     rows = dict(zip(planted.views, figure.axes, strict=False))
     named = {name: [label.get_text() for label in axes.get_yticklabels()] for name, axes in rows.items()}
     assert named["attributes"] == list(data.views["attributes"].columns)
-    assert rows["face"].get_ylabel() == "|W| face\ndimension of z"
+    assert rows["face"].get_title(loc="left") == "|W| of face, a row a dimension of z"

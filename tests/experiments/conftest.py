@@ -103,7 +103,9 @@ def check_report(directory: Path) -> set[str]:
         with Image.open(path) as picture:
             assert len(picture.convert("L").getcolors(1 << 20) or ()) > 1, path
     report = (directory / "report.html").read_text()
-    assert report.count("data:image/png;base64,") >= len(paths)
+    vectors = [path for path in paths if path.with_suffix(".svg").is_file()]
+    assert report.count("<svg ") == len(vectors)
+    assert report.count("data:image/png;base64,") >= len(paths) - len(vectors)
     assert all(f'src="{other}' not in report for other in ("http", "figures", "/"))
     assert "favae-run" in report
     log = (directory / "run.log").read_text()

@@ -162,9 +162,9 @@ def test_relevance_sorts_shared_private_unused() -> None:
     names = [text.get_text() for text in figure.legends[-1].get_texts()]
     assert names == ["shared (1)", "private face (2)", "private labels (1)", "unused (1)"]
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array()[0], [2, 4, 0, 1, 3])
-    face = [bar.get_height() for bar in figure.axes[2].containers[0]]
+    face = np.asarray(figure.axes[2].collections[0].get_array())[0]
     np.testing.assert_allclose(face, [1 / 4, 1, 1 / 2, 1e-6, 1e-6])
-    assert figure.axes[0].get_ylabel().endswith("dimension of z")
+    assert figure.axes[0].get_title(loc="left") == "|W| of face, a row a dimension of z"
     rows = [label.get_text() for label in figure.axes[1].get_yticklabels()]
     assert rows == ["Bald", "A name tha... too long_1", "A name tha... too long_2"]
     assert list(figure.axes[1].get_yticks()) == [0.5, 1.5, 2.5]
@@ -174,7 +174,7 @@ def test_rows_of_many_columns_are_numbered() -> None:
     many = {"spectrum": [f"line {number}" for number in range(40)]}
     weights = {"spectrum": np.ones((40, 2))}
     figure = figures.relevance(weights, {"spectrum": np.ones(2)}, {"spectrum": np.ones(2, bool)}, many)
-    assert figure.axes[0].get_ylabel().endswith("column")
+    assert figure.axes[0].get_title(loc="left").endswith("column")
     assert {label.get_text() for label in figure.axes[0].get_yticklabels()}.isdisjoint(many["spectrum"])
 
 
@@ -197,7 +197,7 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     style.save(figures.curves([epoch(1)]), path)
 
     assert path.read_bytes().startswith(b"\x89PNG")
-    assert list(tmp_path.iterdir()) == [path]
+    assert sorted(tmp_path.iterdir()) == [path, path.with_suffix(".svg")]
     expected = BytesIO()
     figures.curves([epoch(1)]).savefig(expected, format="png", metadata={"Software": None})
     assert path.read_bytes() == expected.getvalue()

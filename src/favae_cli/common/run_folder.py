@@ -106,6 +106,15 @@ class RunFolder:
         return self.figures / f"{name}.png"
 
     @property
+    def results(self) -> Path:
+        """Folder of the tables that evaluation leaves, of which the report shows some."""
+        return self.path / "results"
+
+    def result(self, name: str) -> Path:
+        """One of these tables, CSV."""
+        return self.results / f"{name}.csv"
+
+    @property
     def cards(self) -> Path:
         """What the cards of factors show, JSON."""
         return self.path / "cards.json"
@@ -137,7 +146,7 @@ class RunFolder:
     @property
     def folders(self) -> tuple[Path, ...]:
         """What a folder inside this one must not be called."""
-        return self.checkpoints, self.figures, self.tables, self.tensorboard
+        return self.checkpoints, self.figures, self.results, self.tables, self.tensorboard
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,7 @@ class EvaluationConfig(Section):
     traverse: TraversalConfig
     min_combination: Count = Field(description="fewest training samples of a combination that is generated")
     samples: Count | None = Field(description="of each split that scores go by; null takes all")
+    figures: bool | None = Field(description="whether any are drawn; null: not in the runs of a sweep")
     cards: int = Field(ge=0, description="factors that have a card")
     reconstructions: Count = Field(description="images in the figure")
 

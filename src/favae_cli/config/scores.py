@@ -20,10 +20,12 @@ _AGREED = "agreement|agreement_present|agreement_real|agreement_balanced|agreeme
 _TRANSLATED = f"r2|r2_mean|(chance_)?(top1|top5|median_rank)|partners|log_likelihood|{_AGREED}"
 _HELPED = "r2|r2_mean|r2_std|log_likelihood|final_log_likelihood|epochs|seconds|reached|epoch_ratio|seconds_ratio"
 
+APART = range(3, 5)  # views, of which each is also predicted from each other one; of two, that is from all others
+
 PATTERNS: dict[str, tuple[str, ...]] = {
     "train": (
         *(_RECONSTRUCTED, _READ, *_FACTORS),
-        f"predict/(VIEW|PAIR)/({_OF_DATA}(_usual|_linear|_knn)?|coverage)",
+        f"predict/(VIEW|EACH)/({_OF_DATA}(_usual|_linear|_knn)?|coverage)",
         f"predict/VIEW/{_ONE}/(recall|balanced_accuracy)",
         "predict/(r2|auc|accuracy|f1|mean)",
     ),
@@ -57,9 +59,9 @@ def require_score(config: Config) -> None:
     if task not in TASKS:
         return
     pairs = [f"{source}-{target}" for source, target in permutations(views, 2)]
-    words = {"VIEW": _any_of(views), "PAIR": _any_of(pairs)}
+    words = {"VIEW": _any_of(views), "PAIR": _any_of(pairs), "EACH": _any_of(pairs if len(views) in APART else ())}
     for pattern in (*PATTERNS[task], *_TIMES):
-        if re.fullmatch(re.sub("VIEW|PAIR", lambda found: words[found[0]], pattern), config.score):
+        if re.fullmatch(re.sub("VIEW|PAIR|EACH", lambda found: words[found[0]], pattern), config.score):
             return
     names = [
         name.replace("VIEW", view).replace("PAIR", pair)
@@ -73,4 +75,4 @@ def require_score(config: Config) -> None:
 
 
 def _any_of(names: Iterable[str]) -> str:
-    return "(" + "|".join(map(re.escape, names)) + ")"
+    return "(" + ("|".join(map(re.escape, names)) or "(?!)") + ")"

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.neighbors import KNeighborsRegressor
 
+from favae_cli.common.pace import Pace
 from favae_cli.common.pixels import unit
 from favae_cli.data import Dataset, ViewData
 from favae_cli.data.dataset import blocks, measured_as
@@ -42,7 +43,10 @@ def baseline_metrics(data: Dataset, ways: Mapping[str, tuple[str, Sequence[str]]
         split: which one is scored.
     """
     metrics: dict[str, float] = {}
+    pace = Pace()
     for way, (name, given) in ways.items():
+        if pace.due():
+            logger.info("evaluation: what could be said without factors of %s", way.replace("-", " to "))
         view = data.views[name]
         asked, train = (
             with_evidence(data, name, given, part) if given else data.having(part, name) for part in (split, "train")

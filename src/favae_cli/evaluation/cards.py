@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from favae_cli.common.pixels import unit
 from favae_cli.data import Dataset
-from favae_cli.models.fa_vae import FAVAE, observed_table
+from favae_cli.models.fa_vae import observed_table
 from favae_cli.queries.factor_reading import Reading, factor_use
 from favae_cli.queries.traverse import most_relevant, traversed
 from favae_cli.reporting.panels import HIGH, LOW, WIDTH, Panel, panel, strip
@@ -161,7 +161,7 @@ def card_picture(card: Card, data: Dataset, panels: dict[str, Panel]) -> Figure:
     shown = [name for name in card.decoded if name in panels]
     heights = [*(panels[name].height for name in shown), 2.4]
     figure = blank(WIDTH, 0.5 + sum(heights))
-    figure.suptitle(f"Factor {card.factor}: {card.use}", fontsize=11, color=INK, x=0.01, ha="left")
+    figure.suptitle(clipped(f"Factor {card.factor}: {card.use}", 90), fontsize=11, color=INK, x=0.01, ha="left")
     grid = figure.add_gridspec(len(heights), 2, height_ratios=heights, width_ratios=[1.0, 1.4])
     for row, name in enumerate(shown):
         axes = figure.add_subplot(grid[row, :])
@@ -175,11 +175,11 @@ def card_picture(card: Card, data: Dataset, panels: dict[str, Panel]) -> Figure:
     return figure
 
 
-def card_pictures(model: FAVAE, data: Dataset, split: str, count: int, reach: float, steps: int) -> dict[str, Figure]:
-    """`factor_cards` as read from the samples of a split, by name: factor_000 for factor 0."""
-    panels = panels_of(data)
-    cards = factor_cards(Reading.of(model, data, split), count, reach, steps)
-    return {card_name(card): card_picture(card, data, panels) for card in cards}
+def card_pictures(reading: Reading, count: int, reach: float, steps: int) -> dict[str, Figure]:
+    """`factor_cards` by name: factor_000 for factor 0."""
+    panels = panels_of(reading.data)
+    cards = factor_cards(reading, count, reach, steps)
+    return {card_name(card): card_picture(card, reading.data, panels) for card in cards}
 
 
 def card_name(card: Card) -> str:

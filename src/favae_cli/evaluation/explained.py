@@ -18,7 +18,7 @@ from favae_cli.factors.updates import ViewSums
 from favae_cli.queries.factor_reading import Reading, factor_table
 from favae_cli.queries.predict import on_scale
 from favae_cli.reporting.panels import units
-from favae_cli.reporting.style import FAINT, INK, blank, dress
+from favae_cli.reporting.style import FAINT, INK, ON_DEEP, ON_PALE, blank, cells, dress
 from favae_cli.views import View
 
 CHUNK = 64  # samples decoded at a time, with every factor once kept and once left out
@@ -119,7 +119,7 @@ def explained_table(reading: Reading, order: np.ndarray, count: int) -> pd.DataF
 
     Args:
         order: of the factors.
-        count: samples that are decoded of each view, at most.
+        count: samples that are decoded of each view, at most; 0 leaves what is decoded NaN.
     """
     model = reading.model.joined
     found: dict[str, dict[str, np.ndarray]] = {quantity: {} for quantity in QUANTITIES}
@@ -135,21 +135,21 @@ def _shares(reading: Reading, name: str, factors: ViewFactors, count: int) -> It
     data = reading.data.views[name]
     here = np.flatnonzero(data.present[reading.indices])[:count]
     stored, latent = data.gather(reading.indices[here]), reading.latent[here]
-    for part in (
-        in_embedding(factors, reading.sums[name]),
-        in_data(reading.model.views[name], factors, stored, latent),
-    ):
+    none = np.full(reading.model.joined.factors, np.nan)
+    made = in_data(reading.model.views[name], factors, stored, latent) if len(here) else Explained(none, none)
+    for part in (in_embedding(factors, reading.sums[name]), made):
         yield from (part.total, part.unique)
 
 
 def explained_picture(table: pd.DataFrame) -> Figure:
-    """A heat map of factor x view for each of `QUANTITIES`, in percent; the first `MOST` factors of the table."""
+    """A heat map of factor x view for each of `QUANTITIES` that is known, in percent; the first `MOST` factors."""
     views, factors = table["view"].unique(), table["factor"].unique()
     shown = factors[:MOST]
     labels = [f"{factor}  {use.split()[0]}" for factor, use in _uses(table)[: len(shown)]]
     panel = max(1.15, 0.42 * len(views))
-    figure = blank(1.4 + len(QUANTITIES) * (panel + 0.15), 1.7 + 0.19 * len(shown))
-    for axes, (quantity, title) in zip(figure.subplots(1, len(QUANTITIES)), QUANTITIES.items(), strict=True):
+    known = {quantity: title for quantity, title in QUANTITIES.items() if table[quantity].notna().any()}
+    figure = blank(1.4 + max(len(known), 2) * (panel + 0.15), 1.7 + 0.19 * len(shown))
+    for axes, (quantity, title) in zip(figure.subplots(1, len(known)), known.items(), strict=True):
         share = table.pivot(index="factor", columns="view", values=quantity).loc[shown, views].to_numpy()
         _heat(axes, 100 * share, title.replace(", ", "\n"))
         axes.set_xticks(range(len(views)), views, rotation=45, ha="right", rotation_mode="anchor")
@@ -169,11 +169,11 @@ def _heat(axes: Axes, percent: np.ndarray, title: str) -> None:
     dress(axes, title)
     axes.grid(False)
     axes.tick_params(length=0)
-    axes.imshow(percent, aspect="auto", cmap="Blues", norm=PowerNorm(0.5, 0, 100, clip=True), interpolation="nearest")
+    cells(axes, percent, PowerNorm(0.5, 0, 100, clip=True))
     for (row, column), value in np.ndenumerate(percent):
         if abs(value) >= 0.05:
             text = f"{value:.1f}" if abs(value) < 9.95 else f"{value:.0f}"
-            ink = "white" if value > 40 else INK
+            ink = ON_DEEP if value > 40 else ON_PALE
             axes.text(column, row, text, ha="center", va="center", fontsize=6, color=ink)
         elif np.isnan(value):
             axes.text(column, row, "-", ha="center", va="center", fontsize=6, color=FAINT)

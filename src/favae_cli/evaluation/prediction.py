@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
+from favae_cli.common.pace import Pace
+from favae_cli.config.scores import APART
 from favae_cli.data import Dataset, ViewData
 from favae_cli.data.dataset import blocks
 from favae_cli.evaluation.baselines import baseline_metrics
+from favae_cli.evaluation.columns import Predicted, by_name, calibration, category_scores, column_scores
 from favae_cli.evaluation.prediction_figures import comparison
 from favae_cli.evaluation.scores import category_recalls, coverage, score
 from favae_cli.models.fa_vae import FAVAE
@@ -20,11 +24,28 @@ from favae_cli.views import Encoded, RealView
 
 logger = logging.getLogger(__name__)
 
-FEW = 4  # views, up to which each is also predicted from each other one
+
+@dataclass(frozen=True)
+class Predictions:
+    """What is to be said of every view as the others foretell it.
+
+    Attributes:
+        metrics: flat, as in metrics.json.
+        tables: `columns`, `categories` and `calibration` (evaluation.columns), each view from all others; those that
+            have a row.
+    """
+
+    metrics: dict[str, float]
+    tables: dict[str, pd.DataFrame]
 
 
 def prediction_metrics(model: FAVAE, data: Dataset, split: str, encoded: Mapping[str, Encoded]) -> dict[str, float]:
-    """`predict/<view>/<score>` from all other views; of up to four views also `predict/<from>-<to>/<score>`.
+    """The `metrics` of `predictions` alone."""
+    return predictions(model, data, split, encoded).metrics
+
+
+def predictions(model: FAVAE, data: Dataset, split: str, encoded: Mapping[str, Encoded]) -> Predictions:
+    """`predict/<view>/<score>` from all other views; of three or four views also `predict/<from>-<to>/<score>`.
 
     `predict/<score>` is the mean over the views of which it is the first score: R2, AUC, accuracy or F1, by kind of
     data. `predict/mean`, which ranks runs, has one measure for all: the share of the variance that is foretold, R2 of
@@ -42,8 +63,12 @@ def prediction_metrics(model: FAVAE, data: Dataset, split: str, encoded: Mapping
     metrics: dict[str, float] = {}
     first: dict[str, list[float]] = {}
     shares: list[float] = []
+    tables: dict[str, list[pd.DataFrame]] = {"columns": [], "categories": [], "calibration": []}
+    pace = Pace()
     for view in model.views:
         for way, given in ways(view, [*model.views]).items():
+            if pace.due():
+                logger.info("evaluation: predicting %s", way.replace("-", " to "))
             truth, made, deviation = (
                 predicted(model, data, view, given, split, encoded) if given else from_itself(model, data, view, split)
             )
@@ -60,16 +85,19 @@ def prediction_metrics(model: FAVAE, data: Dataset, split: str, encoded: Mapping
                 first.setdefault(name, []).append(value)
                 shares += [found[name] for name in ("r2", "brier_skill") if name in found]
                 metrics |= _recalls(view, data.views[view], truth, made)
+                for name, table in zip(tables, (column_scores, category_scores, calibration), strict=True):
+                    tables[name].append(table(view, Predicted(data.views[view], truth, made, deviation)))
     shares = shares or [value for values in first.values() for value in values]
     if shares:
         metrics["predict/mean"] = float(np.mean(shares))
-    return metrics | {f"predict/{name}": float(np.mean(values)) for name, values in first.items()}
+    metrics |= {f"predict/{name}": float(np.mean(values)) for name, values in first.items()}
+    return Predictions(metrics, by_name(tables))
 
 
 def ways(view: str, views: Sequence[str]) -> dict[str, list[str]]:
-    """By what metrics call it, the views from which one is predicted: all others, and of few views each by itself."""
+    """By what metrics call it, the views from which one is predicted: all others, and of a few each by itself."""
     others = [name for name in views if name != view]
-    each = {f"{name}-{view}": [name] for name in others} if len(views) <= FEW else {}
+    each = {f"{name}-{view}": [name] for name in others} if len(views) in APART else {}
     return {view: others} | each
 
 
@@ -113,8 +141,8 @@ def prediction_pictures(
         part = data.views[view]
         others = [name for name in model.views if name != view]
         most = None if part.is_table else show
-        truth, made, _ = predicted(model, data, view, others, split, encoded, most)
-        figure = comparison(part, truth, made) if len(truth) else None
+        truth, made, deviation = predicted(model, data, view, others, split, encoded, most)
+        figure = comparison(Predicted(part, truth, made, deviation)) if len(truth) else None
         if figure is not None:
             pictures[f"prediction_{view}"] = figure
     return pictures

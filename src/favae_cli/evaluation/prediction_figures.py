@@ -5,52 +5,76 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from favae_cli.data import ViewData
 from favae_cli.data.dataset import blocks, measured_as
-from favae_cli.evaluation.scores import column_aucs
+from favae_cli.evaluation.columns import Predicted
+from favae_cli.evaluation.scores import REACH, category_recalls, column_aucs, column_r2
 from favae_cli.reporting.grids import image_grid
-from favae_cli.reporting.style import FAINT, INK, blank, colour, dress, panels, say_which
+from favae_cli.reporting.style import (
+    ACROSS,
+    FAINT,
+    ON_DEEP,
+    ON_PALE,
+    blank,
+    cells,
+    clipped,
+    colour,
+    dress,
+    notable,
+    panels,
+    say_notable,
+    say_which,
+)
+from favae_cli.reporting.table import number
 
-PANELS, BARS, CHANNELS = 12, 40, 4  # at most
+PANELS, BARS, CHANNELS = 12, 39, 4  # at most
+POINTS = 300  # of a panel, at most
 
 
-def comparison(view: ViewData, truth: np.ndarray, made: np.ndarray) -> Figure | None:
-    """Truth and prediction, as `score` takes them; None for what cannot be drawn, or shows nothing.
+def comparison(found: Predicted) -> Figure | None:
+    """Truth and prediction; None for what cannot be drawn, or shows nothing.
 
-    Images stand above their predictions; real columns are scattered, the first `PANELS` that vary; binary columns
-    have a bar of their AUC, categorical ones a table of confusions, and sequences are drawn over time.
+    Images stand above their predictions; real columns are scattered, with their intervals; binary columns have a bar of
+    their AUC, categorical ones a table of confusions, and sequences are drawn over time. Of many columns those are
+    shown that are foretold best, worst, and about as well as the middle one.
     """
-    match measured_as(view):
+    match measured_as(found.view):
         case "image":
-            return image_grid([list(truth), list(made)], ["true", "predicted"])
+            return image_grid([list(found.truth), list(found.made)], ["true", "predicted"])
         case "sequence":
-            return sequences(truth, made, view.columns)
+            return sequences(found.truth, found.made, found.view.columns)
         case "categorical":
-            return confusions(truth, made, view)
+            return confusions(found.truth, found.made, found.view)
         case "binary":
-            return ranked(truth, made, view.columns)
+            return ranked(found.truth, found.made, found.view.columns)
         case "real":
-            return scatters(truth, made, view.columns)
+            return scatters(found)
         case "text":
             return None
 
 
-def scatters(truth: np.ndarray, made: np.ndarray, columns: Sequence[str]) -> Figure | None:
-    """Predicted against true values (R, D), a panel a column; on the dotted line they agree."""
-    seen = ~np.isnan(truth)
-    varied = [d for d in range(truth.shape[1]) if np.unique(truth[seen[:, d], d]).size > 1]
-    chosen = varied[:PANELS]
-    if not chosen:
+def scatters(found: Predicted) -> Figure | None:
+    """Predicted against true values, a panel a column; on the dotted line they agree, a bar is the 90 % interval."""
+    truth, made, deviation, columns = found.truth, found.made, found.deviation, found.view.columns
+    scores = column_r2(truth, made)
+    chosen = notable(scores, ACROSS)
+    if not len(chosen):
         return None
     figure, grid = panels(len(chosen))
-    say_which(figure, "the first", len(chosen), len(varied), "columns that vary")
+    say_notable(figure, len(chosen), int(np.isfinite(scores).sum()), "columns")
     for axes, column in zip(grid, chosen, strict=True):
-        x, y = truth[seen[:, column], column], made[seen[:, column], column]
-        dress(axes, columns[column], "true", "predicted")
-        axes.scatter(x, y, s=9, color=colour(0), alpha=0.5, linewidths=0)
+        seen = np.flatnonzero(~np.isnan(truth[:, column]) & ~np.isnan(made[:, column]))[:POINTS]
+        x, y = truth[seen, column], made[seen, column]
+        dress(axes, f"{clipped(columns[column], 22)}: R2 {number(scores[column], 2)}", "true", "predicted")
+        axes.scatter(x, y, s=9, color=colour(0), alpha=0.6, linewidths=0)
+        if deviation is not None:
+            reach = REACH * deviation[seen, column]
+            axes.vlines(x, y - reach, y + reach, color=colour(0), alpha=0.18, linewidth=0.8)
+            y = np.concatenate([y - reach, y + reach])
         axes.axline((float(x.mean()), float(x.mean())), slope=1, color=FAINT, linewidth=0.8, linestyle=":")
         low, high = min(x.min(), y.min()), max(x.max(), y.max())
         edge = 0.04 * (high - low)
@@ -63,15 +87,15 @@ def scatters(truth: np.ndarray, made: np.ndarray, columns: Sequence[str]) -> Fig
 def ranked(truth: np.ndarray, made: np.ndarray, columns: Sequence[str]) -> Figure | None:
     """AUC of each binary column, the best first; (R, D) each."""
     aucs = column_aucs(truth, made)
-    scored = int(np.isfinite(aucs).sum())
-    order = np.argsort(-aucs)[: min(BARS, scored)]
+    order = notable(aucs, BARS // 3)
     if not len(order):
         return None
     figure = blank(6.0, 0.9 + 0.22 * len(order))
-    say_which(figure, "the best", len(order), scored, "columns")
+    say_notable(figure, len(order), int(np.isfinite(aucs).sum()), "columns")
     axes = figure.subplots()
     dress(axes, "", "AUC; on the dotted line a guess is as good")
-    axes.barh([columns[column] for column in order], aucs[order], color=colour(0), height=0.7)
+    axes.barh(range(len(order)), aucs[order], color=colour(0), height=0.7)
+    axes.set_yticks(range(len(order)), [clipped(columns[column], 40) for column in order])
     axes.axvline(0.5, color=FAINT, linewidth=0.8, linestyle=":")
     axes.set_xlim(0, 1)
     axes.invert_yaxis()
@@ -81,12 +105,14 @@ def ranked(truth: np.ndarray, made: np.ndarray, columns: Sequence[str]) -> Figur
 
 def confusions(truth: np.ndarray, made: np.ndarray, view: ViewData) -> Figure | None:
     """A panel a variable: how many samples of each true category (rows) were taken for which (columns)."""
-    variables = [variable for variable in blocks(view.groups) if not np.isnan(truth[:, variable]).all()]
-    if not variables:
+    variables, recalls = blocks(view.groups), category_recalls(truth, made, blocks(view.groups))
+    known = [variable for variable in variables if not np.isnan(recalls[variable]).all()]
+    if not known:
         return None
-    figure, grid = panels(min(len(variables), PANELS))
-    say_which(figure, "the first", len(grid), len(variables), "variables")
-    for axes, variable in zip(grid, variables, strict=False):
+    chosen = notable(np.array([np.nanmean(recalls[variable]) for variable in known]), ACROSS)
+    figure, grid = panels(len(chosen))
+    say_notable(figure, len(chosen), len(known), "variables")
+    for axes, variable in zip(grid, [known[place] for place in chosen], strict=True):
         seen = ~np.isnan(truth[:, variable]).any(axis=1)
         pair = truth[seen, variable].argmax(axis=1), made[seen, variable].argmax(axis=1)
         size = variable.stop - variable.start
@@ -96,14 +122,15 @@ def confusions(truth: np.ndarray, made: np.ndarray, view: ViewData) -> Figure | 
         ordinal = view.kind == "ordinal"
         order = np.arange(size) if ordinal else _as_they_come(labels, view.values[:, variable])
         counts, labels = counts[np.ix_(order, order)], [labels[category] for category in order]
-        dress(axes, names[0][0], "predicted", "true")
+        recall = number(np.nanmean(recalls[variable]), 2)
+        dress(axes, f"{clipped(names[0][0], 18)}: mean recall {recall}", "predicted", "true")
         axes.grid(False)
         share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-        axes.set_xticks(range(size), labels, rotation=45, ha="right")
-        axes.set_yticks(range(size), labels)
+        cells(axes, share, Normalize(0, 1))
+        axes.set_xticks(range(size), [clipped(label, 18) for label in labels], rotation=45, ha="right")
+        axes.set_yticks(range(size), [clipped(label, 18) for label in labels])
         for (row, column), count in np.ndenumerate(counts) if size <= 10 else ():
-            ink = "white" if share[row, column] > 0.6 else INK
+            ink = ON_DEEP if share[row, column] > 0.6 else ON_PALE
             axes.text(column, row, str(count), ha="center", va="center", fontsize=6, color=ink)
     return figure
 

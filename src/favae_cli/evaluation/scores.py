@@ -54,15 +54,31 @@ def _real_scores(truth: np.ndarray, made: np.ndarray) -> dict[str, float]:
     Deviations are those of the scored entries. Every column that varies counts alike, however many entries it has;
     an entry that is not made (NaN, past the end of a sequence) counts as the column's mean.
     """
+    error = _column_errors(truth, made)
+    error = error[:, ~np.isnan(error).all(axis=0)]
+    if not error.size:
+        return {}
+    square = np.nanmean(error**2, axis=0).mean()
+    return {"r2": 1 - square, "rmse": np.sqrt(square), "mae": np.nanmean(np.abs(error), axis=0).mean()}
+
+
+def column_r2(truth: np.ndarray, made: np.ndarray) -> np.ndarray:
+    """(D,) share of the variance of each column that is foretold, NaN where it does not vary; (R, D) each."""
+    error = _column_errors(truth, made)
+    seen = ~np.isnan(error)
+    left = np.square(error).sum(axis=0, where=seen) / np.maximum(seen.sum(axis=0), 1)
+    return np.where(seen.any(axis=0), 1 - left, np.nan)
+
+
+def _column_errors(truth: np.ndarray, made: np.ndarray) -> np.ndarray:
+    """Errors (R, D) in standard deviations of the column, NaN where nothing is known or the column does not vary."""
     seen = ~np.isnan(truth)
     varies = np.max(truth, axis=0, where=seen, initial=-np.inf) > np.min(truth, axis=0, where=seen, initial=np.inf)
-    if not varies.any():
-        return {}
+    errors = np.full(truth.shape, np.nan)
     truth, made, seen = truth[:, varies].astype(float), made[:, varies].astype(float), seen[:, varies]
     mean, deviation = np.mean(truth, axis=0, where=seen), np.std(truth, axis=0, where=seen)
-    error = (truth - np.where(np.isnan(made), mean, made)) / deviation
-    square = np.mean(error**2, axis=0, where=seen).mean()
-    return {"r2": 1 - square, "rmse": np.sqrt(square), "mae": np.mean(np.abs(error), axis=0, where=seen).mean()}
+    errors[:, varies] = (truth - np.where(np.isnan(made), mean, made)) / deviation
+    return errors
 
 
 def _binary_scores(truth: np.ndarray, made: np.ndarray) -> dict[str, float]:

@@ -45,6 +45,8 @@ def extend(
     With q(g) held, W, b, alpha and tau of the view have the updates of any sweep (factors.updates), from moments of
     its z with g.
 
+    Its `terms` are those of the bound that the new view adds.
+
     Args:
         model: of the other views.
         name: of the new one.
@@ -73,6 +75,7 @@ def extend(
         if missing.any():
             unsure += np.tensordot(missing[rows].T.astype(float), each, axes=1)
     gg = latent.T @ latent + spread
+    terms: dict[str, float] = {}
     sums, before = _sums(new, view, latent, gg, unsure).times(copies), -np.inf
     for sweep in range(sweeps):
         if new.local is not None:
@@ -82,8 +85,9 @@ def extend(
             view = update_view(name, view, sums)
         except EngineError as error:
             raise EngineError(f"sweep {sweep}: {error}") from error
-        bound = sum(view_terms(name, view, sums).values())
-        bound += copies * new.local.log_likelihood() if new.local else 0.0
+        terms = view_terms(name, view, sums)
+        terms |= {f"x/{name}": copies * new.local.log_likelihood()} if new.local else {}
+        bound = sum(terms.values())
         if abs(bound - before) <= tolerance * abs(bound):
             break
         before = bound
@@ -92,7 +96,7 @@ def extend(
             squares = np.square(new.local.mean - expected).sum(axis=0)
             known = np.einsum("dk,dkl,dl->d", view.weights, spread - unsure, view.weights)
             view = new.local.stretch(view, expected, squares + known)
-    return replace(model, views=model.views | {name: view})
+    return replace(model, views=model.views | {name: view}, terms=terms)
 
 
 def _start(new: NewView, latent: np.ndarray, copies: float) -> ViewFactors:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
+from favae_cli.common.pace import Pace
 from favae_cli.factors.bound import bound_terms
 from favae_cli.factors.curvature import Curvature
 from favae_cli.factors.linalg import EngineError, few_threads
@@ -16,6 +18,8 @@ from favae_cli.factors.moments import Moments
 from favae_cli.factors.rotation import rotate
 from favae_cli.factors.spectral_start import spectral_start
 from favae_cli.factors.updates import LatentSums, update_latents, update_view
+
+logger = logging.getLogger(__name__)
 
 SLACK = 1e-9  # share of the terms' size that the bound may fall by rounding and pruning
 ROUNDING = 1e-12  # share of <tau> <z^T z> that rounding costs: the residual is a difference of such sums
@@ -84,7 +88,7 @@ def fit(
         model = start or spectral_start(moments, factors, seed, copies, local.noise if local else None)
         bounds: list[float] = []
         terms: dict[str, float] = {}
-        period = rotate_every or 10
+        period, pace = rotate_every or 10, Pace()
         for sweep in range(sweeps):
             try:
                 observed: dict[str, float] = {}
@@ -110,6 +114,9 @@ def fit(
                         break
             except EngineError as error:
                 raise EngineError(f"sweep {sweep}: {error}") from error
+            if pace.due():
+                told = "factors: sweep %d of at most %d, bound %.6g, %d factors"
+                logger.info(told, sweep + 1, sweeps, bounds[-1], model.factors)
     return replace(model, bound=tuple(bounds), terms=terms)
 
 

@@ -13,10 +13,12 @@ class Findings:
     Attributes:
         errors: that a run would end with, or be useless for.
         warnings: that a person should know of.
+        notes: on what was made of the files, of which nothing is wrong.
     """
 
     errors: dict[str, None] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
 
     def refuse(self, lines: Iterable[str]) -> None:
         """Add errors."""
@@ -25,3 +27,7 @@ class Findings:
     def warn(self, lines: Iterable[str]) -> None:
         """Add warnings."""
         self.warnings |= dict.fromkeys(lines)
+
+    def note(self, lines: Iterable[str]) -> None:
+        """Add notes."""
+        self.notes |= dict.fromkeys(lines)

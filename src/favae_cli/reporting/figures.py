@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
-from favae_cli.reporting.style import FAINT, INK, blank, clipped, colour, dress, panels
+from favae_cli.reporting.style import FAINT, INK, PALE, blank, clipped, colour, dress, panels
 
 _EPOCH_PANELS = {
     "elbo": "ELBO",
@@ -150,38 +152,46 @@ def relevance(
     edges = np.cumsum([0, *(len(members) for _, members in groups)])
     factors = len(order)
 
-    figure = blank(float(np.clip(2.5 + 0.11 * factors, 6.5, 13)), 1.9 + 1.9 * len(views))
-    panels = figure.subplots(len(views) + 1, 1, sharex=True, height_ratios=[*([1.0] * len(views)), 0.9])
+    heights = [float(np.clip(0.14 * len(weights[view]), 0.3, 2.0)) for view in views]
+    heights.append(max(0.3, 0.16 * len(views)))
+    figure = blank(float(np.clip(2.5 + 0.11 * factors, 6.5, 13)), 0.9 + sum(0.35 + height for height in heights))
+    panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0].tolist()
     for axes, view in zip(panels, views, strict=False):
         names = columns.get(view, ())
-        dress(axes, "", "", f"|W| {view}\n{'column' if names else 'dimension of z'}")
-        axes.grid(False)
+        dress(axes, f"|W| of {view}, a row a {'column' if names else 'dimension of z'}")
         size = np.abs(weights[view][:, order])
         top = max(float(np.quantile(size, 0.995)), np.finfo(float).tiny)
-        extent = (0, factors, len(size), 0)
         picture = axes.imshow(
-            size, aspect="auto", cmap="Blues", vmin=0, vmax=top, extent=extent, interpolation="nearest"
+            size,
+            aspect="auto",
+            cmap="Blues",
+            vmin=0,
+            vmax=top,
+            extent=(0, factors, len(size), 0),
+            interpolation="nearest",
         )
-        bar = figure.colorbar(picture, ax=axes, pad=0.01, fraction=0.03)
-        bar.ax.tick_params(labelsize=6)
-        bar.outline.set_visible(False)
+        _bar(figure, axes, picture)
         if 0 < len(names) <= NAMED:
             axes.set_yticks(np.arange(len(names)) + 0.5, [clipped(name, 24) for name in names])
         else:
             axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    for index, view in enumerate(views):
-        width = 0.8 / len(views)
-        x = np.arange(factors) + 0.1 + width * (index + 0.5)
-        panels[-1].bar(x, strength[index][order], width, color=colour(index), label=view)
-    dress(panels[-1], "", "factor, sorted", "relevance, 1 / alpha")
-    panels[-1].set_yscale("log")
-    panels[-1].set_ylim(bottom=max(strength.min() / 2, strength.max() * 1e-6))
-    panels[-1].set_xlim(0, factors)
-    figure.legend(
-        *panels[-1].get_legend_handles_labels(), fontsize=8, frameon=False, ncols=4, loc="outside lower right"
-    )
+    dress(panels[-1], "relevance, 1 / alpha", "factor, sorted")
+    top = float(strength.max())
+    scale = LogNorm(max(float(strength.min()) / 2, top * 1e-4), top, clip=True)
+    picture = panels[-1].pcolormesh(strength[:, order], cmap="Blues", norm=scale, edgecolors="face", linewidth=0.3)
+    _bar(figure, panels[-1], picture)
+    panels[-1].set_yticks(np.arange(len(views)) + 0.5, [clipped(view, 24) for view in views])
+    panels[-1].set(xlim=(0, factors), ylim=(len(views), 0))
+    for axes in panels:
+        axes.grid(False)
     _mark_groups(figure, panels, [name for name, _ in groups], edges)
     return figure
+
+
+def _bar(figure: Figure, axes: Axes, picture: ScalarMappable) -> None:
+    bar = figure.colorbar(picture, ax=axes, pad=0.01, fraction=0.03)
+    bar.ax.tick_params(which="both", labelsize=6, color=FAINT, labelcolor=INK)
+    bar.outline.set_visible(False)
 
 
 def _factor_groups(active: np.ndarray, strength: np.ndarray, views: Sequence[str]) -> list[tuple[str, np.ndarray]]:
@@ -203,15 +213,9 @@ def _mark_groups(figure: Figure, panels: Sequence[Axes], names: Sequence[str], e
     for index, (name, start, end) in enumerate(zip(names, edges[:-1], edges[1:], strict=True)):
         shade = "#bbbbbb" if name == "unused" else colour(index + 2)
         bands.append(Patch(color=shade, label=f"{name} ({end - start})"))
-        panels[0].plot(
-            [start, end],
-            [1.03, 1.03],
-            color=shade,
-            linewidth=5,
-            solid_capstyle="butt",
-            transform=panels[0].get_xaxis_transform(),
-            clip_on=False,
-        )
+        for axes in panels:
+            axes.plot([start, end], [1, 1], color=shade, linewidth=3, solid_capstyle="butt", clip_on=False)
+            axes.lines[-1].set_transform(axes.get_xaxis_transform())
     figure.legend(handles=bands, fontsize=8, frameon=False, ncols=4, loc="outside upper left")
 
 
@@ -228,24 +232,23 @@ def reliability(probability: Mapping[str, np.ndarray], label: Mapping[str, np.nd
     figure, grid = panels(len(probability))
     for axes, (name, predicted) in zip(grid, probability.items(), strict=True):
         known = np.isfinite(label[name])
-        predicted, observed = predicted[known], label[name][known]
-        box = np.minimum((predicted * bins).astype(int), bins - 1)
-        count = np.bincount(box, minlength=bins)
-        filled = count > 0
-        mean = np.bincount(box, predicted, bins)[filled] / count[filled]
-        share = np.bincount(box, observed, bins)[filled] / count[filled]
-
-        dress(axes, name, "predicted probability", "observed share")
-        axes.bar(
-            (np.arange(bins) + 0.5) / bins,
-            0.3 * count / max(count.max(), 1),
-            0.9 / bins,
-            color="#d9e3ee",
-        )
+        mean, share, count = binned(predicted[known], label[name][known], bins)
+        dress(axes, clipped(name, 30), "predicted probability", "observed share")
+        axes.bar((np.floor(mean * bins) + 0.5) / bins, 0.3 * count / max(count, default=1), 0.9 / bins, color=PALE)
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=":")
         axes.plot(mean, share, "o-", color=colour(1), markersize=4, linewidth=1.3)
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     return figure
+
+
+def binned(predicted: np.ndarray, observed: np.ndarray, bins: int = 10) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean probability, share of what is true and count, (B,) each, of the intervals that hold any of (N,)."""
+    box = np.minimum((predicted * bins).astype(int), bins - 1)
+    count = np.bincount(box, minlength=bins)
+    filled = count > 0
+    sums = (np.bincount(box, values, bins)[filled] for values in (predicted, observed))
+    mean, share = (total / count[filled] for total in sums)
+    return mean, share, count[filled]
 
 
 def edit_curves(

@@ -91,7 +91,7 @@ class _Bars(Panel):
     def draw(self, axes: Axes, decoded: np.ndarray, at: np.ndarray) -> None:
         columns = self._most(decoded)
         low, high = ((decoded[end] - self.mean)[columns] / self.scale[columns] for end in (0, -1))
-        dress(axes, x=self.unit)
+        dress(axes, x=f"{self.unit}; orange rises with the factor, blue falls")
         axes.barh(range(len(columns)), high - low, left=low, height=0.5, color=np.where(high < low, LOW, HIGH))
         axes.plot(high, range(len(columns)), "o", markersize=4, color=INK, clip_on=False)
         axes.set_yticks(range(len(columns)), [clipped(self.view.columns[c], 40) for c in columns])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import shlex
 from datetime import datetime
 from pathlib import Path
@@ -15,37 +14,11 @@ from favae_cli.common.files import replacing
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.common.stored_files import read_json, read_text, read_yaml
 from favae_cli.config.stored import CHANGES
+from favae_cli.reporting.result_tables import result_tables
+from favae_cli.reporting.sections import sections
 from favae_cli.reporting.tables import headline, tables
 from favae_cli.training.run_log import final_numbers, read_records
 
-CAPTIONS = {
-    "curves": "ELBO, log-likelihood and KL, epoch by epoch. The dotted line is where the view was joined "
-    "with the others: reconstruction should not get worse after it.",
-    "reconstructions": "Test images above, what the model makes of them below.",
-    "editing": "Each row begins with a test image and its reconstruction; then the same image, edited toward "
-    "what stands above the column. What is asked should change, and nothing else.",
-    "generated": "Images made from attributes alone. What stands beside a row was asked; the rest is random.",
-    "prediction": "The view as all others predict it, against the truth: images above their predictions, real "
-    "columns scattered around the dotted line, the AUC of binary columns, how often each category (row) was taken for "
-    "which, and predicted sequences dashed.",
-    "strengths": "What longer steps of an edit bring and cost, on the validation split: edits that flip the attribute, "
-    "others that stay, R2 to the reconstruction. The dotted line is the strength that was chosen.",
-    "translation": "Test images, their reconstruction, their translation, what the other view makes of the true "
-    "partner, and the partner itself.",
-    "interpolation": "The way from one test image to another: in the embedding of its view, and in the factors, "
-    "from where every view can be decoded.",
-    "race": "Test log-likelihood and KL while the large VAE learns: alone (the rival), and with help.",
-    "traversal": "One factor, or one dimension of z, changed at a time, the most relevant first.",
-    "relevance": "How much each view uses each factor: the weights |W|, and 1 / alpha below. Shared factors "
-    "carry what views have in common, private ones what is a view's own.",
-    "explained": "The share of each view that each factor explains, in its embedding and in what is decoded from it. "
-    "Total: what the factor explains alone; unique: what is lost without it.",
-    "factor": "What a factor does to every view while the others stay at their mean, the columns that it goes with, "
-    "and the samples that have most and least of it.",
-    "bound": "The evidence lower bound, the factors in use and the noise precision of every view by round.",
-    "reliability": "Predicted probability against the observed share; on the dotted line the probabilities "
-    "can be taken at their word. Pale bars show how many samples there are.",
-}
 AILMENTS = TypeAdapter(list[dict[Literal["kind", "view", "told", "advice"], str | None]])  # health.json
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -60,7 +33,7 @@ _FOLDER_TIME = "%Y-%m-%d_%H-%M-%S-%f"
 def write_report(directory: Path) -> Path:
     """Write `directory`/report.html from what lies in the folder of a run, and return its path.
 
-    It reads .hydra/*.yaml, metrics.json, metrics.jsonl, health.json and figures/*.png; whatever is
+    It reads .hydra/*.yaml, metrics.json, metrics.jsonl, health.json, results/*.csv and figures/*; whatever is
     missing is left out. The page loads nothing from elsewhere.
     """
     directory = directory.resolve()
@@ -75,8 +48,7 @@ def write_report(directory: Path) -> Path:
         experiment=experiment,
         facts=[fact for fact in (time, *trained) if fact],
         headline=headline(metrics),
-        tables=tables(metrics),
-        figures=_figures(folder.figures),
+        sections=sections([*tables(metrics), *result_tables(folder)], folder.figures),
         metrics=metrics,
         health=read_json(folder.health, AILMENTS) if folder.health.is_file() else None,
         config=_text(folder.config),
@@ -139,28 +111,3 @@ def _progress(directory: Path) -> list[str]:
         if last:
             facts.append(f"{last} {kind}{'s' if last > 1 else ''}")
     return facts
-
-
-def _figures(folder: Path) -> list[dict[str, str]]:
-    """Name, caption and data of every PNG, the known ones first, in the order of `CAPTIONS`."""
-    known = list(CAPTIONS)
-
-    def kind(path: Path) -> str | None:
-        return next((name for name in known if path.stem == name or path.stem.startswith(f"{name}_")), None)
-
-    def place(path: Path) -> tuple[int, str]:
-        name = kind(path)
-        return (len(known) if name is None else known.index(name)), path.stem
-
-    shown = []
-    for path in sorted(folder.glob("*.png"), key=place):
-        name = kind(path)
-        view = path.stem.removeprefix(f"{name}_") if name else path.stem
-        shown.append(
-            {
-                "title": name.capitalize() + (f": {view}" if view != name else "") if name else path.name,
-                "caption": CAPTIONS[name] if name else "",
-                "data": "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii"),
-            }
-        )
-    return shown

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -15,6 +18,9 @@ from favae_cli.common.files import replacing
 DPI = 160
 INK = "#222222"
 FAINT = "#8a8a8a"
+GRID = "#dddddd"
+PALE = "#d9e3ee"
+ON_PALE, ON_DEEP = "#1a1a1a", "#fefefe"  # text on cells, which keep their colours whatever the page's theme
 # Okabe and Ito's palette, told apart with every common kind of colour blindness.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 
@@ -36,9 +42,12 @@ def blank(width: float, height: float, *, constrained: bool = True) -> Figure:
     return figure
 
 
+ACROSS = 4  # panels in a row
+
+
 def panels(count: int) -> tuple[Figure, list[Axes]]:
-    """A figure with `count` square panels, four in a row."""
-    columns = min(4, max(count, 1))
+    """A figure with `count` square panels, `ACROSS` in a row."""
+    columns = min(ACROSS, max(count, 1))
     rows = max(-(-count // columns), 1)
     figure = blank(2.6 * columns, 2.7 * rows)
     grid = figure.subplots(rows, columns, squeeze=False)
@@ -61,6 +70,20 @@ def say_which(figure: Figure, which: str, shown: int, among: int, what: str) -> 
         figure.suptitle(f"{which} {shown} of {among} {what}", fontsize=8, color=FAINT, x=0.01, ha="left")
 
 
+def notable(scores: np.ndarray, each: int) -> np.ndarray:
+    """Places of the `each` best, middle and worst of the scores (D,) that are no NaN, the best first; of few, all."""
+    order = np.argsort(-scores, kind="stable")[: int(np.isfinite(scores).sum())]
+    if len(order) <= 3 * each:
+        return order
+    middle = (len(order) - each) // 2
+    return np.concatenate([order[:each], order[middle : middle + each], order[-each:]])
+
+
+def say_notable(figure: Figure, shown: int, among: int, what: str) -> None:
+    """Say above the panels which of many they show."""
+    say_which(figure, f"the {shown // 3} best, {shown // 3} middle and {shown // 3} worst,", shown, among, what)
+
+
 def dress(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
     """Quiet frame, light grid, small text; `title` stands to the left."""
     axes.set_title(title, loc="left", fontsize=9, color=INK)
@@ -68,7 +91,7 @@ def dress(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
     axes.set_ylabel(y, fontsize=8, color=INK)
     axes.tick_params(which="both", labelsize=7, color=FAINT, labelcolor=INK)
     axes.yaxis.get_offset_text().set(fontsize=7, color=INK)
-    axes.grid(True, linewidth=0.4, color="#dddddd")
+    axes.grid(True, linewidth=0.4, color=GRID)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -76,13 +99,35 @@ def dress(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
         axes.spines[side].set_color(FAINT)
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write `figure` as PNG; `path` is replaced at once, so that a reader never sees half a picture.
+def cells(axes: Axes, values: np.ndarray, norm: Normalize) -> None:
+    """A heat map (rows, columns) whose cells stay sharp in every size: first row on top, centres at whole numbers."""
+    rows, columns = (np.arange(size + 1) - 0.5 for size in values.shape)
+    axes.pcolormesh(columns, rows, values, cmap="Blues", norm=norm, edgecolors="face", linewidth=0.3)
+    axes.set(xlim=columns[[0, -1]], ylim=rows[[-1, 0]])
 
-    The pixels are those of `Figure.savefig`, which draws a figure twice where its axes are to be arranged.
+
+def save(figure: Figure, path: Path) -> None:
+    """Write `figure` as PNG and, if it shows no images, as SVG beside it.
+
+    Each is replaced at once, so that a reader never sees half a picture. The pixels are those of `Figure.savefig`,
+    which draws a figure twice where its axes are to be arranged.
     """
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba()))  # type: ignore[no-untyped-call]
     with replacing(path) as file:
         picture.save(file, format="png", dpi=(figure.dpi, figure.dpi))
+    vectors = path.with_suffix(".svg")
+    if _shows_images(figure):
+        vectors.unlink(missing_ok=True)
+        return
+    figure.set_layout_engine("none")  # it is arranged
+    with replacing(vectors) as file, rc_context({"svg.fonttype": "none", "svg.hashsalt": "favae-run"}):
+        # Text stays text, and the same figure is the same file.
+        FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
+
+
+def _shows_images(figure: Figure) -> bool:
+    """Whether there are pictures in it, of which vectors would be made in vain."""
+    shown = [image.get_array() for axes in figure.axes for image in axes.images]
+    return bool(figure.images) or any(array is not None and array.ndim > 2 for array in shown)

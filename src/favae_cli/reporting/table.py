@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 Metrics = Mapping[str, float]
 
+LONG = 60  # characters, from which a cell needs room
 _ABSENT = "-"
+_NUMERIC = re.compile(r"[-+\d.,% ]*( \(!\))?")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table as it is shown: every cell is text already."""
+    """A table as it is shown: every cell is text already; `sortable` where each row stands for itself.
+
+    `aside` is what only some look for, and opens when it is asked.
+    """
 
     title: str
     note: str
     header: list[str]
     rows: list[list[str]]
+    sortable: bool = True
+    aside: bool = False
+
+    @property
+    def styles(self) -> list[str]:
+        """Of each column: "" of numbers, "text", or "text long"."""
+        return [
+            "" if all(map(_NUMERIC.fullmatch, cells)) else "text long" if max(map(len, cells)) > LONG else "text"
+            for cells in zip(*self.rows, strict=True)
+        ]
 
 
 def number(value: float | None, digits: int = 3) -> str:

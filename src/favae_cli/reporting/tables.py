@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from favae_cli.reporting.table import Metrics, Table, number, unique
-from favae_cli.reporting.task_tables import disentanglement, prediction, transfer, translation
+from favae_cli.reporting.task_tables import disentanglement, prediction, prediction_in_full, transfer, translation
 from favae_cli.reporting.weak_judge import warning, weakly_judged
 
 _VIEW_MEASURES = {
@@ -104,6 +104,7 @@ def tables(metrics: Metrics) -> list[Table]:
     made = [
         _reconstruction(metrics),
         prediction(metrics),
+        prediction_in_full(metrics),
         translation(metrics),
         transfer(metrics),
         disentanglement(metrics),
@@ -146,7 +147,7 @@ def _attributes(metrics: Metrics) -> list[Table]:
         rows = [[name, *_cells(metrics, f"test/{view}/{name}/{{}}", _ATTRIBUTE_MEASURES)] for name in names]
         mean = [number(_mean(metrics, view, measure)) for measure in _ATTRIBUTE_MEASURES]
         note = (
-            "Each attribute predicted from the scored images through the factors. The probe is a "
+            "Each attribute predicted for the scored samples through the factors. The probe is a "
             "logistic regression on z, the yardstick; the calibration error is how far probabilities are "
             "from the observed shares."
         )
@@ -196,7 +197,7 @@ def _phases(metrics: Metrics) -> Table:
         ]
         for phase in phases
     ]
-    return Table("Time", "", ["phase", "seconds", "images a second"], rows)
+    return Table("Time", "", ["phase", "seconds", "samples a second"], rows)
 
 
 def _cells(metrics: Metrics, key: str, measures: Iterable[str]) -> list[str]:

@@ -42,13 +42,39 @@ _BASELINES = {"_usual": "  what is usual", "_linear": "  regression", "_knn": " 
 _WORSE = " (!)"  # than what is usual
 
 
-def prediction(metrics: Metrics) -> Table:
-    """A row for every view from all others, and for every view from each single one where that was measured."""
+def _predicted(metrics: Metrics) -> dict[str, dict[str, float]]:
+    """By view, or by what it is foretold from, all its scores."""
     found: dict[str, dict[str, float]] = {}
     for key, value in metrics.items():
         if key.startswith("predict/") and key.count("/") == 2:
             _, way, measure = key.split("/")
             found.setdefault(way, {})[measure] = value
+    return found
+
+
+def prediction(metrics: Metrics) -> Table:
+    """A row for every view from all others, and from each single one where that was measured: its first score."""
+    rows = []
+    for way, scores in _predicted(metrics).items():
+        first = next((measure for measure in _PREDICTION if measure in scores), None)
+        if first is not None:
+            own, *others = (scores.get(f"{first}{suffix}") for suffix in ("", *_BASELINES))
+            worse = _WORSE if others[0] is not None and scores[first] < others[0] else ""
+            cells = [number(own) + worse, *map(number, others), number(scores.get("coverage"))]
+            rows.append([way.replace("-", " to "), _PREDICTION[first], *cells])
+    note = (
+        "Each view of the scored samples as the factors predict it from all their other views, or from one. Beside it "
+        "what could be said without factors: what is usual in the training samples, and by ridge or logistic "
+        "regression and by nearest neighbours from the same given views. (!) marks what is worse than what is usual; a "
+        "dash is what these samples cannot tell, or would take long."
+    )
+    header = ["view", "measure", "factors", *(title.strip() for title in _BASELINES.values()), "in 90 % interval"]
+    return Table("Prediction", note, header, rows)
+
+
+def prediction_in_full(metrics: Metrics) -> Table:
+    """As `prediction`, in every measure, where any view has more than one."""
+    found = _predicted(metrics)
     measures = [measure for measure in _PREDICTION if any(measure in scores for scores in found.values())]
     rows = []
     for way, scores in found.items():
@@ -61,13 +87,11 @@ def prediction(metrics: Metrics) -> Table:
                 if not suffix and usual is not None and scores[measures[first]] < usual:
                     rows[-1][first + 1] += _WORSE
     note = (
-        "Each view of the scored samples as the factors predict it from all their other views, or from one. Errors "
-        "are in standard deviations of the column, and the log loss in nats; F1 is that of a text's words. Below "
-        "stands what could be said without factors: what is usual in the training samples, and by ridge or logistic "
-        "regression and by nearest neighbours from the same given views. Brier skill is the R2 of probabilities. (!) "
-        "marks what is worse than what is usual; a dash is what these samples cannot tell, or would take long."
+        "Errors are in standard deviations of the column, and the log loss in nats; F1 is that of a text's words. "
+        "Brier skill is the R2 of probabilities."
     )
-    return Table("Prediction", note, ["view", *(_PREDICTION[measure] for measure in measures)], rows)
+    header = ["view", *(_PREDICTION[measure] for measure in measures)]
+    return Table("Prediction in every measure", note, header, rows if len(measures) > 1 else [], False, aside=True)
 
 
 def translation(metrics: Metrics) -> Table:

@@ -15,8 +15,8 @@ WIDTH = 110  # characters
 
 
 def as_text(metrics: Metrics) -> str:
-    """Every table that has a row, under its title."""
-    return tables_as_text(tables(metrics))
+    """Every table that has a row, under its title; without what only some look for."""
+    return tables_as_text(table for table in tables(metrics) if not table.aside)
 
 
 def tables_as_text(shown: Iterable[Table]) -> str:

@@ -44,11 +44,11 @@ def evaluate(session: Session, split: str) -> None:
                 session.add(attribute_metrics(model, data, attributes, split, encoded))
         else:
             session.add(reconstruction_metrics(model, data, split, {}, config.seed))
-    session.draw(reconstruction_pictures(model, data, split, config.evaluation.reconstructions))
-    session.draw(translation_pictures(model, data, split, config.evaluation.translate))
+    session.draw(reconstruction_pictures, model, data, split, config.evaluation.reconstructions)
+    session.draw(translation_pictures, model, data, split, config.evaluation.translate)
     if isinstance(model, FAVAE):
-        session.draw(factor_pictures(model, data))
-        session.draw(interpolation_pictures(model, data, split, config.evaluation.translate.steps))
+        session.draw(factor_pictures, model, data)
+        session.draw(interpolation_pictures, model, data, split, config.evaluation.translate.steps)
 
 
 def _variances(config: Config) -> dict[str, float]:

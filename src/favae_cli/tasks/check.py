@@ -53,6 +53,8 @@ def check(composed: DictConfig) -> None:
     with logging_to(None):
         tables = _look(composed, findings)
         logger.info("%s", tables_as_text(tables))
+        for line in findings.notes:
+            logger.info("note: %s", line)
         for line in findings.warnings:
             logger.warning("warning: %s", line)
         if not findings.errors:

@@ -45,10 +45,10 @@ def evaluate(session: Session, split: str) -> None:
         )
         session.add(conditioning.metrics())
 
-    session.draw(factor_pictures(model, data))
-    session.draw(reconstruction_pictures(model, data, split, config.evaluation.reconstructions))
-    session.draw(attribute_pictures(model, data, attributes, split, encoded[split]))
-    session.draw(conditioning.pictures())
+    session.draw(factor_pictures, model, data)
+    session.draw(reconstruction_pictures, model, data, split, config.evaluation.reconstructions)
+    session.draw(attribute_pictures, model, data, attributes, split, encoded[split])
+    session.draw(conditioning.pictures)
 
 
 def _views(session: Session) -> tuple[str, str]:

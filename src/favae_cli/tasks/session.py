@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from favae_cli.common.files import replacing
@@ -41,6 +42,8 @@ from favae_cli.views import Encoded
 
 logger = logging.getLogger(__name__)
 
+P = ParamSpec("P")
+
 
 @dataclass
 class Session:
@@ -53,6 +56,7 @@ class Session:
         data, model: as the config asks for them.
         metrics: flat, as in metrics.json; saved whenever some are added.
         pictures: the file of each figure drawn so far, by name.
+        results: the tables kept so far, by name.
         identity: of the run; None where nothing is trained.
     """
 
@@ -63,7 +67,9 @@ class Session:
     model: FAVAE | JointVAE
     metrics: dict[str, float] = field(default_factory=dict)
     pictures: dict[str, Path] = field(default_factory=dict)
+    results: dict[str, pd.DataFrame] = field(default_factory=dict)
     identity: Identity | None = None
+    _drawing: bool = field(default=False, init=False)
 
     @classmethod
     def open(cls, config: Config, directory: Path) -> Session:
@@ -155,29 +161,46 @@ class Session:
     def timed(self, phase: str) -> Iterator[None]:
         """Report how long the context took as `seconds/<phase>`."""
         begun = time.perf_counter()
+        logger.info("%s begins", phase)
         yield
         self.add({f"seconds/{phase}": time.perf_counter() - begun})
 
-    def draw(self, pictures: Mapping[str, Figure]) -> None:
-        """Keep these figures, on disk at once."""
+    def draw(self, make: Callable[P, Mapping[str, Figure]], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Make figures and keep them, on disk at once; nothing of that where the config asks for none."""
+        if self.config.evaluation.figures is False:
+            return
+        if not self._drawing:
+            self._drawing = True
+            logger.info("figures begin")
+        pictures = make(*args, **kwargs)
         folder = RunFolder(self.directory)
         folder.figures.mkdir(exist_ok=True)
         for name, figure in pictures.items():
             self.pictures[name] = folder.figure(name)
             save(figure, self.pictures[name])
 
+    def keep(self, tables: Mapping[str, pd.DataFrame]) -> None:
+        """Keep these tables, on disk at once; the report shows them."""
+        self.results.update(tables)
+        for name, table in tables.items():
+            path = RunFolder(self.directory).result(name)
+            path.parent.mkdir(exist_ok=True)
+            with replacing(path) as file:
+                table.to_csv(file, index=False)
+
     def close(self, log: RunLog) -> dict[str, float]:
         """Draw what the log holds, fill TensorBoard, look for what may be wrong, report and say where all lies."""
         epochs, rounds = (read_records(self.directory, kind) for kind in ("epoch", "round"))
         if epochs:
-            self.draw({"curves": figures.curves(epochs)})
+            self.draw(lambda: {"curves": figures.curves(epochs)})
         if rounds:
-            self.draw({"bound": figures.bound(rounds)})
+            self.draw(lambda: {"bound": figures.bound(rounds)})
         for name, path in self.pictures.items():
             log.picture(name, path, len(epochs))
         log.numbers(self.metrics, len(epochs))
         log.close()
         self._look_after(rounds)
+        logger.info("report begins")
         write_report(self.directory)
         logger.info("\n%s", as_text(self.metrics))
         folder = RunFolder(self.directory)

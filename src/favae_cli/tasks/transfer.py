@@ -63,7 +63,7 @@ def run(config: Config, directory: Path, stop: StopRequest) -> dict[str, float]:
     session.add(factor_metrics(session.favae.joined))
     with session.timed("evaluation"):
         contest.score()
-    session.draw(contest.pictures())
+    session.draw(contest.pictures)
     return session.close(training.log)
 
 
@@ -74,8 +74,8 @@ def evaluate(session: Session, split: str) -> None:
     with session.timed("evaluation"):
         encoded = model.encode(data, data.split[split])
         session.add(joined_reconstruction(model, data, config, split, encoded))
-    session.draw(reconstruction_pictures(model, data, split, config.evaluation.reconstructions))
-    session.draw(factor_pictures(model, data))
+    session.draw(reconstruction_pictures, model, data, split, config.evaluation.reconstructions)
+    session.draw(factor_pictures, model, data)
 
 
 def _main_way(config: Config) -> HelpConfig:

@@ -111,9 +111,10 @@ class FactorStep:
             "factors/shared": int(factors.shared().sum()),
         }
         logger.info(
-            "factors %d: bound %.1f a sample, %d active, %d shared, tau %s",
+            "factors %d: bound %.1f a sample%s, %d active, %d shared, tau %s",
             stage,
             record["bound"],
+            "" if "g" in factors.terms else " by the new view alone",
             record["factors/active"],
             record["factors/shared"],
             ", ".join(f"{name} {view.tau:.3g}" for name, view in factors.views.items()),

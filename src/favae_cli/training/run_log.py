@@ -143,7 +143,7 @@ class SilentLog(RunLog):
 def epoch_record(
     view: str, epoch: int, stage: int, means: Mapping[str, Mapping[str, float]], rate: float, seconds: float, count: int
 ) -> dict[str, Any]:
-    """The line of an epoch, which is told as well.
+    """The line of an epoch in metrics.jsonl.
 
     Args:
         view: or model that was trained.
@@ -154,16 +154,6 @@ def epoch_record(
         seconds: that it took.
         count: samples that it was trained on.
     """
-    logger.info(
-        "%s  epoch %d  ELBO %.1f train, %.1f validation  KL %.1f%s  %.0f images/s",
-        f"round {stage}, {view}" if stage else f"{view} alone",
-        epoch,
-        means["train"]["elbo"],
-        means["validation"]["elbo"],
-        means["validation"]["kl"],
-        "  predicted {predictive:.1f}".format_map(means["validation"]) if "predictive" in means["validation"] else "",
-        count / seconds,
-    )
     return {
         "epoch": epoch,
         "phase": "round" if stage else "alone",
@@ -174,6 +164,21 @@ def epoch_record(
         "seconds": seconds,
         "images_per_second": count / seconds,
     }
+
+
+def tell_epoch(record: Mapping[str, Any]) -> None:
+    """The same, in short, for people."""
+    foretold = record.get("validation/predictive")
+    logger.info(
+        "%s  epoch %d  ELBO %.1f train, %.1f validation  KL %.1f%s  %.0f samples/s",
+        f"round {record['round']}, {record['view']}" if record["round"] else f"{record['view']} alone",
+        record["epoch"],
+        record["train/elbo"],
+        record["validation/elbo"],
+        record["validation/kl"],
+        "" if foretold is None else f"  predicted {foretold:.1f}",
+        record["images_per_second"],
+    )
 
 
 def final_numbers(directory: Path) -> dict[str, float]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from torch import Tensor
 
 from favae_cli.common.errors import Interrupted
+from favae_cli.common.pace import Pace
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.models import FactorModelConfig
 from favae_cli.config.run import Config, ScheduleConfig
@@ -25,7 +26,7 @@ from favae_cli.training.encodings import Encodings, Tables
 from favae_cli.training.epoch_state import Position, Prior, Priors
 from favae_cli.training.factor_step import FactorStep, Tie, join
 from favae_cli.training.identity import Identity
-from favae_cli.training.run_log import RunLog, SilentLog, epoch_record
+from favae_cli.training.run_log import RunLog, SilentLog, epoch_record, tell_epoch
 from favae_cli.training.run_state import Progress, described, pack, pack_means, score, unpack
 from favae_cli.training.trainer import Trainer
 from favae_cli.views.vae import VaeView
@@ -79,7 +80,7 @@ class Training:
             trainer.directory = directory
         self._factor_step = self._tying(model, tie) if isinstance(model, FAVAE) else None
         self.identity = identity or Identity.of(config, data)
-        self.progress = Progress()
+        self.progress, self._pace = Progress(), Pace()
         self.priors: Priors = {}
         self._saved: Priors | None = None  # those whose means the last checkpoint holds
         if world.is_main:
@@ -239,14 +240,12 @@ class Training:
         logger.info("%s: back to the best of its epochs", name)
 
     def _epoch(self, name: str, stop: StopRequest) -> None:
-        progress, schedule = self.progress, self.schedule
-        alone = progress.stage == 0
+        progress, schedule, alone = self.progress, self.schedule, self.progress.stage == 0
         trainer, position = self.trainers[name], progress.position
-        seen = position.count
-        begun = time.perf_counter()
-        epochs = schedule.alone_epochs if alone else schedule.round_epochs * schedule.rounds
-        epoch = progress.epoch if alone else progress.epoch + (progress.stage - 1) * schedule.round_epochs
+        seen, begun = position.count, time.perf_counter()
         phase = "alone" if alone else "rounds"
+        epochs = schedule.alone_epochs if alone else schedule.rounds * schedule.round_epochs
+        epoch = progress.epoch if alone else progress.epoch + (progress.stage - 1) * schedule.round_epochs
         with self._timed(phase):
             complete = trainer.epoch(
                 # Without a time alone the rounds see the data in the order in which a VAE alone would.
@@ -262,12 +261,13 @@ class Training:
         progress.images[phase] = progress.images.get(phase, 0) + trained
         if not complete:
             return
-        unseen = [split for split in self.splits if split != "train"]
+        _, *unseen = self.splits
         try:
             tested = {split: trainer.test(self.data, split, self.priors, lambda: stop.asked) for split in unseen}
         except Interrupted:
             return  # whoever goes on stands at the end of the epoch and tests anew
         found, scores = {"train": position.parts} | tested, []
+        told = epoch in (0, epochs - 1) or self._pace.due()  # a small table has hundreds a minute
         rate = float(trainer.optimizer.param_groups[0]["lr"])
         progress.epoch, progress.position = progress.epoch + 1, Position()
         for view in trainer.parts:
@@ -276,6 +276,8 @@ class Training:
             scores.append(score(means["validation"]))
             record = epoch_record(view, progress.epochs[view], progress.stage, means, rate, seconds, trained)
             self.log.record("epoch", record)
+            if told:
+                tell_epoch(record)
         progress.remember(name, sum(scores))
 
     def _fit_factors(self, stage: int, last: bool = False) -> Priors:
