@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 from pydantic import Field, TypeAdapter
 
 from favae_cli.config.section import Name, Section, validated
-from favae_cli.config.trained_run_tasks import Paths
+from favae_cli.config.trained_run_base import Paths
 
 
 class InitConfig(Section):

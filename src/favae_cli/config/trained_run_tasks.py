@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from omegaconf import DictConfig, OmegaConf
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from favae_cli.common.errors import UserError
 from favae_cli.config.choices import DataConfig, ViewConfig
@@ -26,10 +26,7 @@ from favae_cli.config.section import (
     problems,
     validated,
 )
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+from favae_cli.config.trained_run_base import OnDataConfig, OnInputConfig, OnSamplesConfig, Paths, UsingConfig
 
 
 def _something(asked: dict[str, int]) -> dict[str, int]:
@@ -44,42 +41,10 @@ def _table_file(path: Path) -> Path:
     return path
 
 
-Paths = Annotated[list[Folder], Field(min_length=1), BeforeValidator(_listed)]
 Asked = dict[Text, Literal[0, 1]]
 Format = Literal["csv", "parquet"]
 TableFile = Annotated[Folder, AfterValidator(_table_file)]
 Steps = Annotated[int, Field(ge=3)]
-
-
-class UsingConfig(Section):
-    """What every use of a trained run has."""
-
-    run: Folder = Field(description="folder of the finished run")
-    trust: bool = Field(description="whether it may run code from elsewhere")
-    trainer: MachineConfig
-
-
-class OnDataConfig(UsingConfig):
-    """A use that looks at the run's data, or at others."""
-
-    data: dict[str, Any] = Field(description="changes to the run's data section; with a name, one of its own")
-    split: Literal["train", "validation", "test", "all"]
-    cache: Folder = Field(description="folder for decoded images")
-
-
-class OnInputConfig(UsingConfig):
-    """A use that takes images of the user's own."""
-
-    input: Paths | None = Field(description="image files, or folders of them")
-    source: Name | None = Field(alias="from", description="view that the samples show; null: the only one it can be")
-    crop: Count | None = Field(description="side of a centre crop of each file, pixels; null: as the run's data")
-
-
-class OnSamplesConfig(OnInputConfig, OnDataConfig):
-    """A use that takes samples: images of the user's own, or those of a split."""
-
-    count: Count | None = Field(description="samples at most; null: all")
-    show: Count = Field(description="samples in the figure")
 
 
 class EvaluateConfig(OnDataConfig):
@@ -150,6 +115,8 @@ class ImputeConfig(OnSamplesConfig):
     """Fill in missing views and entries."""
 
     task: Literal["impute"]
+    given: list[Text] | None = Field(description="views that the model is given, the others being made; null: all")
+    reconstruct: bool = Field(description="also make anew what is given")
     format: Format
     output: TableFile | None = Field(description="file of all tables with their holes filled; null: none")
     overwrite: bool = Field(description="replace an output that is there")
@@ -168,6 +135,26 @@ class PredictConfig(UsingConfig):
     )
     overwrite: bool = Field(description="replace an output that is there")
     cache: Folder = Field(description="folder for decoded images")
+
+
+class DecodeConfig(OnSamplesConfig):
+    """Decode chosen values of the factors."""
+
+    task: Literal["decode"]
+    factors: dict[Annotated[int, Field(ge=0, strict=False)], float] = Field(
+        description="value of each factor by its number"
+    )
+    format: Format
+
+
+class ExploreConfig(OnDataConfig):
+    """Serve a page to look into a run."""
+
+    task: Literal["explore"]
+    count: Count = Field(description="samples in the map, and that factors are read from, at most")
+    host: Text = Field(description="address to listen on")
+    port: Annotated[int, Field(ge=1, le=65535)] | None = Field(description="port to listen on; null: a free one")
+    open: bool = Field(description="whether to open a browser")
 
 
 class NewTrainerConfig(MachineConfig):
@@ -208,20 +195,13 @@ UseConfig = Annotated[
     | FactorsConfig
     | ImputeConfig
     | PredictConfig
+    | DecodeConfig
+    | ExploreConfig
     | AddViewConfig,
     Field(discriminator="task"),
 ]
-TASKS = (
-    "evaluate",
-    "translate",
-    "edit",
-    "generate",
-    "interpolate",
-    "traverse",
-    "factors",
-    "impute",
-    "predict",
-    "add_view",
+TASKS: tuple[str, ...] = tuple(
+    get_args(use.model_fields["task"].annotation)[0] for use in get_args(get_args(UseConfig)[0])
 )
 
 

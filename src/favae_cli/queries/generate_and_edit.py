@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.given import Given
+from favae_cli.reporting.grids import as_stored
+
+
+@dataclass(frozen=True)
+class Edited:
+    """What came of an edit of R images by D attributes.
+
+    Attributes:
+        z: (R, D_m) of the images before.
+        labels, wanted: (R, D) the attributes as they are, and as they are asked for.
+        images: (R, H, W, C) in [0, 1].
+        before, after: (R, D) probability of each attribute as the image shows it.
+    """
+
+    z: np.ndarray
+    labels: np.ndarray
+    wanted: np.ndarray
+    images: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -80,3 +101,36 @@ class Editor:
         count = np.maximum(deciding.sum(axis=1, keepdims=True), 1)
         strength = (deciding * strengths).sum(axis=1, keepdims=True) / count
         return self.model.views[self.view].decode(z + self.step(z, labels, wanted, strength))
+
+    def edited(self, stored: np.ndarray, known: np.ndarray, asked: np.ndarray, strengths: np.ndarray) -> Edited:
+        """Images with other attributes, all else about them as it was.
+
+        What is known of the attributes counts as it is, what is not as the image shows it (P > 1/2).
+
+        Args:
+            stored: uint8 (R, H, W, C).
+            known: (R, D) attributes of the images, NaN where they are not known.
+            asked: (D,) attributes to have, NaN where they are to stay.
+            strengths: (D,) as in `step`, for each attribute.
+        """
+        z = self.model.embed(self.view, stored)
+        before = self._shown(z)
+        labels = np.where(np.isnan(known), before > 0.5, known)
+        wanted = np.where(np.isnan(asked), labels, asked)
+        images = self.edit(z, labels, wanted, strengths)
+        after = self._shown(self.model.embed(self.view, as_stored(images)))
+        return Edited(z, labels, wanted, images, before, after)
+
+    def _shown(self, z: np.ndarray) -> np.ndarray:
+        """(R, D) P(attribute = 1 | z of the image)."""
+        return Given.of_embedding(self.model, self.view, z).decoded(self.attributes)
+
+
+def best_strengths(metrics: Mapping[str, float], columns: Sequence[str]) -> np.ndarray:
+    """(D,) strength of an edit of each attribute as a run found it best, else 1.
+
+    Args:
+        metrics: of the run.
+        columns: names of the attributes.
+    """
+    return np.array([metrics.get(f"edit/{name}/strength", 1.0) for name in columns])

@@ -34,7 +34,7 @@ def embedding_of(samples: Samples, given: Given, name: str) -> Encoded:
 def made_of(model: FAVAE, samples: Samples, embedding: Encoded, name: str) -> Made:
     """What is known and what is made of a table, of texts or of sequences."""
     view = model.views[name]
-    known, missing = _known(samples, name)
+    known, missing = known_of(samples, name)
     rows = np.flatnonzero(missing.reshape(len(missing), -1).any(axis=1))
     part = embedding.at(rows)
     assert part.variance is not None
@@ -83,7 +83,7 @@ def _labels(samples: Samples, name: str) -> dict[str, np.ndarray]:
     return {variable: labels[row] for variable, labels in data.labels.items() if len(labels)}
 
 
-def _known(samples: Samples, name: str) -> tuple[np.ndarray, np.ndarray]:
+def known_of(samples: Samples, name: str) -> tuple[np.ndarray, np.ndarray]:
     """What the samples have of a view, and what is missing of it, as in `Made`."""
     data = samples.data.views[name]
     here = data.present[samples.indices]

@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from favae_cli.common.errors import UserError
-from favae_cli.config.trained_run_tasks import OnDataConfig, OnInputConfig, OnSamplesConfig, changed_data
+from favae_cli.config.trained_run_base import OnDataConfig, OnInputConfig, OnSamplesConfig
+from favae_cli.config.trained_run_tasks import changed_data
 from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.data.align_to_run import aligned
 from favae_cli.data.fingerprint import Fingerprint
@@ -61,10 +62,10 @@ class Samples:
 
 
 def chosen_samples(config: OnSamplesConfig, trained: TrainedRun, view: str | None) -> Samples:
-    """What the config asks for: its input as images of `view`, or the samples of the split that have it.
+    """What the config asks for: its input as images of `view`, or the samples of its keys or split that have it.
 
     Args:
-        view: None takes samples of the split whatever they have; an input needs it.
+        view: None takes samples of the data whatever they have; an input needs it.
 
     Raises:
         UserError: an input that cannot be read, or data that do not fit the run or hold no such sample.
@@ -73,6 +74,9 @@ def chosen_samples(config: OnSamplesConfig, trained: TrainedRun, view: str | Non
         assert view is not None
         data = read_input(config, trained, view)
         indices = np.arange(len(data.keys))
+    elif config.keys is not None:
+        data = load_data(config, trained)
+        indices = _with_keys(data, config.keys, view)
     else:
         data = load_data(config, trained)
         indices = data.split[config.split] if view is None else data.having(config.split, view)
@@ -81,16 +85,37 @@ def chosen_samples(config: OnSamplesConfig, trained: TrainedRun, view: str | Non
     return Samples(data, indices[: config.count])
 
 
+def _with_keys(data: Dataset, keys: Sequence[str], view: str | None) -> np.ndarray:
+    place = {key: index for index, key in enumerate(data.keys.astype(str).tolist())}
+    for key in keys:
+        if key not in place:
+            raise UserError(f"keys: the data have no sample {key!r}; they are called such as {next(iter(place))!r}")
+    indices = np.array([place[key] for key in keys])
+    for key, has in zip(keys, data.views[view].present[indices] if view is not None else (), strict=False):
+        if not has:
+            raise UserError(f"keys: sample {key!r} has no {view}")
+    return indices
+
+
 def read_input(config: OnInputConfig, trained: TrainedRun, view: str) -> Dataset:
-    """The input images, in the form that `view` of the run has; they lack all other views.
+    """The input images of a config, as `read_images` has them."""
+    return read_images(config.input or (), trained, view, config.crop)
+
+
+def read_images(inputs: Sequence[Path], trained: TrainedRun, view: str, crop: int | None = None) -> Dataset:
+    """Images in the form that `view` of the run has; they lack all other views.
+
+    Args:
+        inputs: image files, or folders of them.
+        crop: side of a centre crop of each, pixels; None: as the run's data had it.
 
     Raises:
         UserError: a file that is no image, or a folder without one.
     """
-    paths = [file for path in config.input or () for file in _image_files(path)]
+    paths = [file for path in inputs for file in _image_files(path)]
     height, _, channels = trained.views[view].shape
     pixels = trained.config.data.pixels().get(trained.config.sources[view])
-    transform = Transform(height, channels, config.crop or (pixels.crop if pixels else None))
+    transform = Transform(height, channels, crop or (pixels.crop if pixels else None))
     headers = [_Header.read(path) for path in paths]
     images = [_decoded(path, transform, header) for path, header in zip(paths, headers, strict=True)]
     _say_what_changed(headers, view, transform)

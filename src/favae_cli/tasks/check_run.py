@@ -17,7 +17,7 @@ from favae_cli.common.run_lock import is_held
 from favae_cli.common.stored_files import read_json
 from favae_cli.config.folders import config_of_run
 from favae_cli.config.stored import stored_config
-from favae_cli.config.trained_run_tasks import OnDataConfig
+from favae_cli.config.trained_run_base import OnDataConfig
 from favae_cli.machine.runtime import Runtime
 from favae_cli.preparation.check_findings import Findings
 from favae_cli.queries.samples import load_data

@@ -13,6 +13,7 @@ from favae_cli.config.trained_run_tasks import FactorsConfig
 from favae_cli.evaluation.cards import card_name, card_picture, card_record, factor_cards, panels_of
 from favae_cli.evaluation.explained import explained_picture, explained_table
 from favae_cli.queries.factor_reading import Reading
+from favae_cli.queries.factor_scores import scores, weighed, weights_table
 from favae_cli.queries.samples import load_data
 from favae_cli.queries.traverse import most_relevant
 from favae_cli.reporting.report import write_report
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def use(config: FactorsConfig, trained: TrainedRun, directory: Path) -> None:
-    """Write factors.csv, cards.json, figures/explained.png, a figure for each card, and report.html.
+    """Write tables (factors, scores, weights_VIEW), cards.json, figures/explained.png and one a card, report.html.
 
     Raises:
         UserError: a model without factors, data that do not fit the run, or a split without a sample.
@@ -36,6 +37,10 @@ def use(config: FactorsConfig, trained: TrainedRun, directory: Path) -> None:
 
     table = explained_table(reading, most_relevant(model.joined, None, model.joined.factors), config.count)
     save_table(directory, "factors", table, config.format)
+    save_table(directory, "scores", scores(reading), config.format)
+    for name in weighed(trained):
+        columns = trained.views[name].columns
+        save_table(directory, f"weights_{name}", weights_table(model.joined, name, columns), config.format)
     folder = RunFolder(directory)
     folder.figures.mkdir(exist_ok=True)
     save(explained_picture(table), folder.figure("explained"))

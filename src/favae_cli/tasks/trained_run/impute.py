@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
+from favae_cli.common.errors import UserError
 from favae_cli.common.pixels import unit
 from favae_cli.common.run_folder import RunFolder
+from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.trained_run_tasks import ImputeConfig, require_place
 from favae_cli.queries.filled_tables import Variable, filled_table, missing_entries, variables
 from favae_cli.queries.given import Given
 from favae_cli.queries.impute import embedding_of, made_of
 from favae_cli.queries.samples import Samples, chosen_samples
+from favae_cli.queries.told import foretold, told_images, with_only
 from favae_cli.tasks.trained_run.named_choices import chosen_view
 from favae_cli.tasks.trained_run.written_files import save_grid, save_images, save_sequences, save_table, write_table
 from favae_cli.training.trained_run import TrainedRun
@@ -34,20 +37,30 @@ def use(config: ImputeConfig, trained: TrainedRun, directory: Path) -> None:
     model = trained.factors
     view = None if config.input is None else chosen_view("from", config.source, trained.images)
     samples = chosen_samples(config, trained, view)
+    if config.given is not None:
+        for name in config.given:
+            if name not in trained.views:
+                raise UserError(f"given: the run has no view {name}; {did_you_mean(name, trained.views)}")
+        samples = with_only(samples, config.given)
     given = Given.of_samples(model, samples.data, samples.indices)
 
     found: list[Variable] = []
     images: dict[str, dict[int, np.ndarray]] = {}
     for name, part in trained.views.items():
-        embedding = embedding_of(samples, given, name)
         if part.is_image:
-            lacking = np.flatnonzero(~samples.data.views[name].present[samples.indices])
-            made = model.views[name].decode(embedding.mean[lacking])
+            present = samples.data.views[name].present[samples.indices]
+            lacking = np.flatnonzero(~present | config.reconstruct)
+            made = told_images(given, samples, name, lacking)
             images[name] = dict(zip(lacking.tolist(), made, strict=True))
-        elif part.is_sequence:
-            save_sequences(directory / f"{name}.npz", made_of(model, samples, embedding, name), samples)
+            continue
+        if config.reconstruct:
+            told = foretold(given, samples, name)
         else:
-            found += variables(made_of(model, samples, embedding, name), samples.data.views[name])
+            told = made_of(model, samples, embedding_of(samples, given, name), name)
+        if part.is_sequence:
+            save_sequences(directory / f"{name}.npz", told, samples)
+        else:
+            found += variables(told, samples.data.views[name])
     if found:
         save_table(directory, "imputed", missing_entries(found, samples.keys), config.format)
         if config.output is not None:

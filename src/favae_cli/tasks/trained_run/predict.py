@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -12,20 +11,15 @@ import pandas as pd
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
-from favae_cli.config.own_files import ManifestConfig
 from favae_cli.config.trained_run_tasks import PredictConfig, require_place
-from favae_cli.data import Dataset
-from favae_cli.data.loading import tell_notes
-from favae_cli.data.new_samples import new_samples
 from favae_cli.queries.factor_scores import factor_scores
 from favae_cli.queries.filled_tables import Variable, filled_table, variables
 from favae_cli.queries.given import Given
 from favae_cli.queries.impute import embedding_of, made_of
-from favae_cli.queries.samples import Samples, with_every_view
+from favae_cli.queries.new_tables import read_tables
+from favae_cli.queries.samples import Samples
 from favae_cli.tasks.trained_run.written_files import save_images, save_sequences, save_table, write_table
 from favae_cli.training.trained_run import TrainedRun
-
-logger = logging.getLogger(__name__)
 
 AT_A_TIME = 10_000  # samples in memory beside their predictions
 
@@ -37,7 +31,7 @@ def use(config: PredictConfig, trained: TrainedRun, directory: Path) -> None:
         UserError: a run of other data than files, a mistake in the files, or no such view or column.
     """
     wanted = _wanted(config.to, trained)
-    data = _new_data(config, trained)
+    data = read_tables(config.input, trained, config.cache)
     tables, scores = [], []
     names = np.array(Samples(data, np.arange(len(data.keys))).names, object)  # of files, each once
     for begin in range(0, len(data.keys), AT_A_TIME):
@@ -73,24 +67,6 @@ def _wanted(to: Sequence[str] | None, trained: TrainedRun) -> dict[str, set[str]
             if (asked := wanted.setdefault(view, set())) is not None:
                 asked.add(name)
     return wanted
-
-
-def _new_data(config: PredictConfig, trained: TrainedRun) -> Dataset:
-    """The samples of the input, with every view of the run; they may lack any of them."""
-    section = trained.config.data
-    if not isinstance(section, ManifestConfig):
-        raise UserError(f"run: {trained.folder} was trained on data={section.name}; predict takes runs of own files")
-    sources = trained.config.sources
-    own = {source: trained.views[name] for name, source in sources.items() if source in section.views}
-    data = new_samples(config.input, section, own, config.cache.expanduser())
-    logger.info("%s: %d samples with %s", data.name, len(data.keys), ", ".join(data.views))
-    tell_notes(data)
-    data = data.seen_as({name: source for name, source in sources.items() if source in data.views})
-    data = with_every_view(data, trained)
-    alone = ~np.any([view.present for view in data.views.values()], axis=0)
-    if alone.any():
-        logger.warning("%d samples have no view at all, and get what is usual", alone.sum())
-    return data
 
 
 def _predicted(

@@ -1,0 +1,57 @@
+"""What the tasks that use a trained run have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from favae_cli.config.run import MachineConfig
+from favae_cli.config.section import Count, Folder, Name, Names, Section
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _as_texts(value: Any) -> Any:
+    """Keys that look like numbers, such as [17], as texts."""
+    if isinstance(value, list):
+        return [str(item) if type(item) is int else item for item in value]
+    return value
+
+
+Paths = Annotated[list[Folder], Field(min_length=1), BeforeValidator(_listed)]
+Keys = Annotated[Names, BeforeValidator(_as_texts), BeforeValidator(_listed)]
+
+
+class UsingConfig(Section):
+    """What every use of a trained run has."""
+
+    run: Folder = Field(description="folder of the finished run")
+    trust: bool = Field(description="whether it may run code from elsewhere")
+    trainer: MachineConfig
+
+
+class OnDataConfig(UsingConfig):
+    """A use that looks at the run's data, or at others."""
+
+    data: dict[str, Any] = Field(description="changes to the run's data section; with a name, one of its own")
+    split: Literal["train", "validation", "test", "all"]
+    cache: Folder = Field(description="folder for decoded images")
+
+
+class OnInputConfig(UsingConfig):
+    """A use that takes images of the user's own."""
+
+    input: Paths | None = Field(description="image files, or folders of them")
+    source: Name | None = Field(alias="from", description="view that the samples show; null: the only one it can be")
+    crop: Count | None = Field(description="side of a centre crop of each file, pixels; null: as the run's data")
+
+
+class OnSamplesConfig(OnInputConfig, OnDataConfig):
+    """A use that takes samples: images of the user's own, or those of a split."""
+
+    keys: Keys | None = Field(description="samples of the data by their keys, in this order; null: those of `split`")
+    count: Count | None = Field(description="samples at most; null: all")
+    show: Count = Field(description="samples in the figure")

@@ -1,0 +1,138 @@
+"""The page: its tabs, and the server that shows it."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Callable
+from typing import NamedTuple
+
+from nicegui import app, run, ui
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from favae_cli.common.errors import UserError
+from favae_cli.explore.edit_tab import EditTab
+from favae_cli.explore.factors_tab import FactorsTab
+from favae_cli.explore.map_tab import MapTab
+from favae_cli.explore.parts import Mistake
+from favae_cli.explore.sample_tab import SampleTab
+from favae_cli.explore.seen import Seen
+from favae_cli.explore.views_tab import ViewsTab
+from favae_cli.explore.ways_tab import GenerateTab, InterpolateTab, TranslateTab
+from favae_cli.explore.window import Window
+
+
+class Tab(NamedTuple):
+    """What fills a tab, and whether that looks at many samples."""
+
+    build: Callable[[Window], object]
+    of_many: bool = False
+
+
+def _ways(window: Window) -> None:
+    trained = window.seen.trained
+    if len(trained.images) > 0:
+        ui.label("Translate").classes("text-lg")
+        TranslateTab(window)
+        ui.separator()
+    ui.label("Interpolate").classes("text-lg")
+    InterpolateTab(window)
+    ui.separator()
+    ui.label("Generate").classes("text-lg")
+    if _has_attributes(window):
+        GenerateTab(window)
+
+
+def _edit(window: Window) -> None:
+    if _has_attributes(window):
+        EditTab(window)
+
+
+def _has_attributes(window: Window) -> bool:
+    """Whether the run has images and attributes; says so where it has not."""
+    trained = window.seen.trained
+    attributes = any(view.type == "bernoulli" for view in trained.config.views.values())
+    if not (trained.images and attributes):
+        ui.label("This takes a run with a view of images and one of attributes (yes or no).").classes("text-grey-7")
+    return bool(trained.images) and attributes
+
+
+TABS = {
+    "Sample": Tab(SampleTab),
+    "Factors": Tab(FactorsTab, of_many=True),
+    "Edit": Tab(_edit),
+    "Translate, interpolate, generate": Tab(_ways),
+    "Map": Tab(MapTab, of_many=True),
+    "Factors and views": Tab(ViewsTab, of_many=True),
+}
+
+
+def build(seen: Seen) -> None:
+    """The page in one window."""
+    ui.colors(primary="#0072b2")
+    with ui.header().classes("items-center py-1"):
+        ui.label(f"favae-run: {seen.trained.folder.name}")
+        tabs = ui.tabs().props("no-caps dense")
+    window = Window(seen, Mistake())
+    window.go_to_sample = lambda: tabs.set_value("Sample")
+    opened: set[str] = set()
+    with tabs:
+        for name in TABS:
+            ui.tab(name)
+    with ui.tab_panels(tabs, value="Sample").classes("w-full"):
+        panels = {name: ui.tab_panel(name) for name in TABS}
+
+    async def open_tab() -> None:
+        """Fill a tab when it is first looked at: some have to look at many samples."""
+        name = str(tabs.value)
+        if name in opened:
+            return
+        opened.add(name)
+        with panels[name]:
+            if TABS[name].of_many:
+                waiting = ui.spinner(size="lg")
+                await run.io_bound(lambda: seen.cards)
+                waiting.delete()
+            with window.mistake.told():
+                TABS[name].build(window)
+
+    tabs.on_value_change(open_tab)
+    ui.timer(0, open_tab, once=True)
+
+
+def serve(seen: Seen, host: str, port: int, path: str, show: bool) -> None:
+    """Serve the page at http://host:port/path until the process is told to stop."""
+    # A page elsewhere may give its own name the address of this machine; it does not get in by that name.
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", host])
+    ui.page(path, title=f"favae-run {seen.trained.folder.name}")(lambda: build(seen))
+    ui.run(
+        host=host,
+        port=port,
+        show=path if show else False,
+        reload=False,
+        show_welcome_message=False,
+        reconnect_timeout=30.0,
+    )
+
+
+def secret_path() -> str:
+    """A path that other users of the machine cannot guess."""
+    return f"/{secrets.token_urlsafe(12)}"
+
+
+def usable_port(host: str, port: int | None) -> int:
+    """The port, or a free one if it is None.
+
+    Raises:
+        UserError: nobody can listen there.
+    """
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as place:
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            place.bind((host, port or 0))
+        except socket.gaierror as error:
+            raise UserError(f"host: {host}: {error.strerror}") from error
+        except OSError as error:
+            key = "host" if port is None else "port"
+            raise UserError(f"{key}: cannot listen on {host}:{port or 'a free port'}: {error.strerror}") from error
+        return int(place.getsockname()[1])

@@ -1,0 +1,97 @@
+"""What all windows of the page look at, and nobody changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from favae_cli.data import Dataset
+from favae_cli.evaluation.cards import Card, factor_cards
+from favae_cli.explore.commands import Value, command
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.queries.factor_reading import Reading
+from favae_cli.queries.samples import Samples
+from favae_cli.training.trained_run import TrainedRun
+
+MOST_FOUND = 50  # samples that a search offers
+ENDS = 2.0  # standard deviations at which a card looks
+
+
+class Seen:
+    """A trained run and its data.
+
+    Args:
+        trained: with factors.
+        data: with every view of the run.
+        split: the samples to look at.
+        count: samples that factors are read from, at most.
+        cache: folder for decoded images.
+    """
+
+    def __init__(self, trained: TrainedRun, data: Dataset, split: str, count: int, cache: Path) -> None:
+        self.trained, self.data, self.split, self.count, self.cache = trained, data, split, count, cache
+        self._lock = Lock()
+
+    @property
+    def model(self) -> FAVAE:
+        """The model, joined."""
+        return self.trained.factors
+
+    @property
+    def indices(self) -> np.ndarray:
+        """(N,) of the samples to look at that have any view."""
+        indices = self.data.split[self.split]
+        return indices[np.any([view.present[indices] for view in self.data.views.values()], axis=0)]
+
+    @property
+    def reading(self) -> Reading:
+        """Some of the samples as the factors see them; the first to ask waits until they are encoded."""
+        with self._lock:
+            return self._reading
+
+    @cached_property
+    def _reading(self) -> Reading:
+        some = self.data.taken(self.indices, {"seen": np.arange(len(self.indices))}).thinned(self.count)
+        return Reading.of(self.model, some, "seen")
+
+    @property
+    def cards(self) -> list[Card]:
+        """Of every factor in use, the most relevant first."""
+        reading = self.reading
+        with self._lock:
+            if "_cards" not in self.__dict__:
+                self._cards = factor_cards(reading, self.model.joined.factors, ENDS, 2)
+            return self._cards
+
+    def sample(self, index: int) -> Samples:
+        """One of the samples by its index in the data."""
+        return Samples(self.data, np.array([index]))
+
+    def found(self, search: str) -> dict[int, str]:
+        """Keys by index of the first samples whose key or text has `search` in it, in whatever case."""
+        wanted, texts = search.strip().casefold(), [view for view in self.data.views.values() if view.is_text]
+        found: dict[int, str] = {}
+        for index in self.indices.tolist():
+            key = str(self.data.keys[index])
+            told = [key, *(str(view.gather(index)) for view in texts if view.present[index])]
+            if any(wanted in text.casefold() for text in told):
+                found[index] = key
+                if len(found) == MOST_FOUND:
+                    break
+        return found
+
+    def command(self, task: str, keys: Mapping[str, Value | None]) -> str:
+        """The command line of a task with this run."""
+        return command(self.trained.folder, task, keys)
+
+
+def called(card: Card) -> str:
+    """What a factor is called: who uses it, and the column that it goes with most."""
+    told = "; goes with " + ", ".join(
+        f"{companion.column} ({companion.correlation:+.2f})" for companion in card.companions[:2]
+    )
+    return f"{card.factor}: {card.use}{told if card.companions else ''}"

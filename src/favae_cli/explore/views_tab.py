@@ -1,0 +1,91 @@
+"""Tab Factors and views: what each factor explains of each view, what columns weigh, and who stands near the sample."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from nicegui import ui
+
+from favae_cli.evaluation.explained import QUANTITIES, explained_table
+from favae_cli.explore.parts import csv, saving, table
+from favae_cli.explore.window import Window
+from favae_cli.queries.factor_scores import neighbours, weighed, weights_table
+from favae_cli.queries.given import Given
+from favae_cli.queries.traverse import most_relevant
+
+DECODED = 200  # samples of each view that are decoded, as of task=factors
+NEAR = 10
+FIRST = 12  # factors whose weights are seen at once
+
+
+class ViewsTab:
+    """The tab in one window."""
+
+    def __init__(self, window: Window) -> None:
+        self.window, seen = window, window.seen
+        joined = seen.model.joined
+        order = most_relevant(joined, None, joined.factors)
+        self.explained = explained_table(seen.reading, order, DECODED)
+        self.order = order
+        self.command = seen.command("factors", {"split": None if seen.split == "test" else seen.split})
+        ui.label("Explained by each factor, %").classes("text-md")
+        self.quantity = ui.select(QUANTITIES, value="embedding_unique", on_change=self._again).classes("w-64")
+        self.chart = ui.echart(self._options()).classes("w-full explained")
+        self.chart.style(f"height: {120 + 18 * len(order)}px")
+        saving(self.command, table=lambda: ("factors.csv", csv(self.explained)))
+        tables = weighed(seen.trained)
+        if tables:
+            ui.label("Weights of columns").classes("text-md")
+            self.table = ui.select(tables, value=tables[0], label="Table", on_change=lambda: self.weights.refresh())
+            self.weights()
+        ui.label("Nearest to the sample").classes("text-md")
+        self.near()
+        window.on_sample(self.near.refresh)
+
+    def _again(self) -> None:
+        self.chart.options.clear()
+        self.chart.options.update(self._options())
+
+    def _options(self) -> dict[str, Any]:
+        factors, views = [str(factor) for factor in self.order], list(self.window.seen.model.views)
+        rows = self.explained.pivot(index="factor", columns="view", values=self.quantity.value).loc[self.order, views]
+        cells = [
+            [column, row, round(100 * float(value), 2)]
+            for (row, column), value in np.ndenumerate(rows.to_numpy())
+            if np.isfinite(value)
+        ]
+        return {
+            "animation": False,
+            "tooltip": {},
+            "grid": {"left": 60, "right": 90, "top": 10, "bottom": 40},
+            "xAxis": {"type": "category", "data": views},
+            "yAxis": {"type": "category", "data": factors, "inverse": True, "name": "factor"},
+            "visualMap": {"min": 0, "max": max(1.0, max((cell[2] for cell in cells), default=1.0)), "right": 0},
+            "series": [{"type": "heatmap", "name": "explained", "data": cells, "label": {"show": True}}],
+        }
+
+    @ui.refreshable_method
+    def weights(self) -> None:
+        """Of one table, the most relevant factors first."""
+        seen, name = self.window.seen, self.table.value
+        whole = weights_table(seen.model.joined, name, seen.trained.views[name].columns)
+        first = most_relevant(seen.model.joined, name, FIRST)
+        table(whole[["column", *(f"w{factor}" for factor in first)]], "weights")
+        saving(self.command, table=lambda: (f"weights_{name}.csv", csv(whole)))
+
+    @ui.refreshable_method
+    def near(self) -> None:
+        """The samples of the map that are nearest in g to the one that is looked at."""
+        window, reading = self.window, self.window.seen.reading
+        sample = window.sample
+        g = Given.of_samples(window.seen.model, sample.data, sample.indices).latents()[0]
+        nearest, distance = neighbours(reading.latent, g, NEAR + 1)
+        keys = [str(key) for key in reading.data.keys[reading.indices[nearest]]]
+        rows = pd.DataFrame({"sample": keys, "distance in g": distance})
+        if window.own is not None:
+            rows = rows[rows["sample"] != window.key]
+        ui.label(f"Sample {window.key}").classes("text-xs")
+        table(rows[:NEAR], "neighbours")
+        saving(self.command, table=lambda: (f"{window.key}-neighbours.csv", csv(rows[:NEAR])))
