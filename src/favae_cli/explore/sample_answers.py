@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from favae_cli.explore.parts import shortened
 from favae_cli.queries.factor_scores import factor_scores
 from favae_cli.queries.filled_tables import Variable, variables
 from favae_cli.queries.given import Given
-from favae_cli.queries.impute import Made, known_of
+from favae_cli.queries.impute import known_of
 from favae_cli.queries.samples import Samples
 from favae_cli.queries.told import foretold, told_images, with_only
 from favae_cli.training.trained_run import TrainedRun
@@ -66,7 +66,7 @@ def _answer(trained: TrainedRun, sample: Samples, part: Samples, given: Given, n
         deviation = np.full(view.shape, np.nan) if made.deviation is None else made.deviation[0]
         return Answer(known, told, lines=(original, made.value[0], deviation))
     values, missing = known_of(sample, name)
-    own = Made(name, values, missing, values, None)
+    own = replace(made, known=values, missing=missing, value=values, deviation=None)
     pairs = zip(variables(own, view), variables(made, view, INTERVAL), strict=True)
     return Answer(known, told, table=pd.DataFrame([_row(known, said) for known, said in pairs]))
 

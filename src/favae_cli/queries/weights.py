@@ -22,8 +22,9 @@ def weight_table(model: FAVAE, data: Dataset) -> pd.DataFrame:
     """A row for each column of a table and each factor that its view uses: `COLUMNS`.
 
     Of bits, categories and levels the weight is on the scale of the link: by how much the logit rises with a standard
-    deviation of the factor. Of numbers it says by how many of its own standard deviations the column does, while the
-    other factors stay at their mean, logarithms or ranks of those that are modelled so; of a VAE that is half of what lies between one below the mean and one above.
+    deviation of the factor. Of numbers (logarithms or ranks, where they are modelled so) it says by how many of its own
+    standard deviations the column does, while the other factors stay at their mean; of a VAE that is half of what lies
+    between one below the mean and one above.
     Deviations are those of q(W), NaN of a VAE, which has weights of z and none of columns.
     """
     parts = []

@@ -20,9 +20,9 @@ CAPTIONS = {
     "partner, and the partner itself.",
     "race": "Test log-likelihood and KL while the large VAE learns: alone (the rival), and with help.",
     "prediction": "The view as all others predict it, against the truth: images above their predictions; numbers "
-    "(logarithms and ranks, where they are modelled so) around the dotted line, with the 90 % interval of each; the AUC of binary columns; how often each category (row) "
-    "was taken for which; predicted sequences dashed. Of many columns those that are foretold best, worst, and in "
-    "between.",
+    "(logarithms and ranks, where they are modelled so) around the dotted line, with their 90 % intervals; the AUC "
+    "of binary columns; how often each category (row) was taken for which; predicted sequences dashed. Of many columns "
+    "those that are foretold best, worst, and in between.",
     "calibration": "What was promised against what was seen, all columns of a view together: how many numbers lie in "
     "intervals that were to hold so many, and how often what was given a probability is true. Below the dotted line "
     "the model is too sure.",
