@@ -194,7 +194,7 @@ def test_time_stamps_and_coordinates_are_filled_like_any_column_and_what_was_mea
     truth = [5412345.678, 1.7e9, 0, 0, 0] + scale * (hidden[:, None] + noise)
     columns = ["northing_m", "epoch_s", "huge", "tiny", "plain"]
     table = pd.DataFrame(np.where(rng.random(truth.shape) < 0.15, np.nan, truth), columns=columns)
-    filled = FAVAE(factors=3, device="cpu", overrides=["schedule.sweeps=200"]).fit({"x": table}).predict({"x": table})
+    filled = FAVAE(factors=3, device="cpu", overrides=["schedule.sweeps=80"]).fit({"x": table}).predict({"x": table})
     missing = table.isna().to_numpy()
     np.testing.assert_array_equal(filled["x"][~missing], truth[~missing])
     error = np.sqrt(np.mean((filled["x"] - truth) ** 2, axis=0, where=missing)) / truth.std(axis=0)
@@ -438,7 +438,7 @@ def test_levels_of_pandas_are_foretold_and_filled_in_their_order() -> None:
     order = ["none", "mild", "severe"]
     words = np.array(order)[np.digitize(hidden[:, 0] + 0.2 * rng.standard_normal(200), [-0.5, 0.5])]
     pain = pd.Series(pd.Categorical(words, categories=order, ordered=True)).where(np.arange(200) % 10 > 0)
-    model = FAVAE(factors=3, device="cpu").fit({"numbers": numbers, "pain": pain})
+    model = FAVAE(factors=3, device="cpu", overrides=[SWEEPS]).fit({"numbers": numbers, "pain": pain})
     assert model.views_["pain"] == "ordinal"
     assert [list(part) for part in model.categories_["pain"]] == [order]
     p = model.predict({"numbers": numbers}, to="pain")["pain"]

@@ -26,7 +26,7 @@ from favae_cli.config.section import Section
 EXPERIMENTS = sorted(path.stem for path in (shipped_configs() / "experiment").glob("*.yaml"))
 MODELS = sorted(path.stem for path in (shipped_configs() / "model").glob("*.yaml"))
 
-FEW = settings(max_examples=15, deadline=None)
+FEW = settings(max_examples=8, deadline=None)
 
 ABOVE_ZERO = st.floats(max_value=0, allow_nan=False)
 NOT_BELOW_ZERO = st.floats(max_value=0, exclude_max=True, allow_nan=False)

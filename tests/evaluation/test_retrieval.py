@@ -36,7 +36,7 @@ def embeddings(count: int) -> st.SearchStrategy[np.ndarray]:
 pairs_of_embeddings = st.integers(1, 8).flatmap(lambda count: st.tuples(embeddings(count), embeddings(count)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(pair=pairs_of_embeddings)
 def test_ranks_are_those_of_brute_force_ties_and_zeros_included(pair: tuple[np.ndarray, np.ndarray]) -> None:
     expected, actual = (part.astype(float) for part in pair)

@@ -37,7 +37,7 @@ def evidence(
 @pytest.fixture(scope="module")
 def old(arrays: dict[str, np.ndarray]) -> FactorModel:
     """Of two views, before the third joins."""
-    return fit(evidence(arrays, "ab", TRAIN).moments(), 10)
+    return fit(evidence(arrays, "ab", TRAIN).moments(), 10, sweeps=100)
 
 
 @pytest.mark.slow

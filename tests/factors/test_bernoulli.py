@@ -73,7 +73,7 @@ def test_planted_logistic_model_is_recovered(seed: int, missing: float) -> None:
     rng = np.random.default_rng(seed)
     seen[rng.random(seen.shape) < missing] = np.nan
     seen[rng.random(len(seen)) < missing] = np.nan
-    model, _ = fitted(z[TRAIN], seen, sweeps=200)
+    model, _ = fitted(z[TRAIN], seen, sweeps=100)
     auc = auc_of_labels(model, z[TEST], labels[TEST])
     for column, (known, truth) in enumerate(zip(seen.T, labels[TEST].T, strict=True)):
         there = ~np.isnan(known)
@@ -121,7 +121,7 @@ def test_rare_columns_tell_of_the_factors_and_keep_their_rate(seed: int) -> None
     centre = np.log((labels[train].sum(axis=0) + 0.5) / ((1 - labels[train]).sum(axis=0) + 0.5))
     local = {"labels": binary(labels[train], centre), "numbers": RealEmbedding(numbers[train])}
     evidence = Embeddings({}, {}, local, ("labels", "numbers"))
-    model = fit(evidence.moments(), 8, local=evidence)
+    model = fit(evidence.moments(), 8, sweeps=80, local=evidence)
 
     given = Embeddings({}, {}, {"labels": binary(labels[new], centre)}, ("labels",))
     given.settle(model)

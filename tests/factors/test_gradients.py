@@ -35,7 +35,7 @@ CENTRES = {"x": np.array([-0.4, 0.7]), "c": np.array([0.3, -0.2, 0.5])}
 CUTS = [np.array([-1.0, 0.2, 0.9]), np.array([-0.3, 0.8])]
 CATEGORIES = (3, 2)
 LOG_TWO_PI = math.log(2 * math.pi)
-SAMPLES = 10
+SAMPLES = 8
 COPIES = {"b": 0.5, "x": 3.0}
 
 

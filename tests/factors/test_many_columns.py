@@ -98,8 +98,8 @@ def test_more_factors_than_samples_are_not_begun_with(plant: Plant) -> None:
 
 
 def test_bound_never_falls_and_factors_are_found(plant: Plant) -> None:
-    planted = plant(2, 60, {"a": 400, "b": 300}, 4)
-    model = fit(Moments.from_arrays(planted.arrays), 15)
+    planted = plant(2, 60, {"a": 200, "b": 150}, 4)
+    model = fit(Moments.from_arrays(planted.arrays), 10, sweeps=100)
     assert np.all(np.diff(model.bound) >= -1e-9 * np.abs(model.bound[:-1]))
     latent = model.posterior(planted.arrays)[0]
     left = planted.latent - planted.latent.mean(axis=0)

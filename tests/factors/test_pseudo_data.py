@@ -166,7 +166,7 @@ def test_middle_levels_are_foretold_as_often_as_they_occur() -> None:
     counts = [np.bincount(column[train]) for column in x.T]
     local = PseudoData(x[train], CumulativeLogit([first_thresholds(count) for count in counts]))
     evidence = Embeddings({}, {}, {"n": RealEmbedding(numbers[train]), "x": local}, ("n", "x"))
-    model = fit(evidence.moments(), 4, local=evidence)
+    model = fit(evidence.moments(), 4, sweeps=220, local=evidence)
     assert np.all(np.diff(model.bound) >= -1e-9 * np.abs(model.bound[:-1]))
     real = evidence.local["n"]
     assert isinstance(real, RealEmbedding)
@@ -192,7 +192,7 @@ def test_categories_are_foretold_with_the_chance_that_they_have() -> None:
     train, new = slice(700), slice(700, None)
     local = PseudoData(x[train], Softmax((4,), np.log(np.bincount(kind[train])) @ contrasts(4)))
     evidence = Embeddings({}, {}, {"n": RealEmbedding(numbers[train]), "x": local}, ("n", "x"))
-    model = fit(evidence.moments(), 5, local=evidence)
+    model = fit(evidence.moments(), 5, sweeps=80, local=evidence)
     assert np.all(np.diff(model.bound) >= -1e-9 * np.abs(model.bound[:-1]))
     real = evidence.local["n"]
     assert isinstance(real, RealEmbedding)

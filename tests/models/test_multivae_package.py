@@ -19,8 +19,15 @@ pytest.importorskip("multivae")
 
 MODELS = ("mvae", "mmvae", "mmvaeplus", "cmvae", "crmvae", "jmvae", "dmvae", "mopoe", "mvtcae")
 PRIVATE = ("dmvae", "mmvaeplus", "cmvae")
+# One of each kind is enough in a hurry: a product of experts, a mixture, one with parts of its own, a joint encoder.
+QUICK = ("mvae", "mmvae", "mmvaeplus", "jmvae")
 Joint = Callable[..., JointVAE]
 MakeBatch = Callable[[JointVAE, Dataset], tuple[dict[str, Tensor], dict[str, Tensor]]]
+
+
+def each(*names: str) -> pytest.MarkDecorator:
+    params = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in names]
+    return pytest.mark.parametrize("name", params)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -43,7 +50,7 @@ def test_it_learns_what_the_views_share(
 
 
 @pytest.mark.parametrize("bf16", [False, True], ids=["fp32", "bf16"])
-@pytest.mark.parametrize("name", MODELS)
+@each(*MODELS)
 def test_gradients_reach_every_network(
     name: str, bf16: bool, joint: Joint, pairs: Dataset, make_batch: MakeBatch
 ) -> None:
@@ -72,7 +79,7 @@ ELBO = {
 }
 
 
-@pytest.mark.parametrize("name", ELBO)
+@each(*ELBO)
 def test_without_its_extras_it_minimises_our_elbo(
     name: str, joint: Joint, pairs: Dataset, make_batch: MakeBatch
 ) -> None:
@@ -97,7 +104,7 @@ def test_the_product_of_experts_by_hand(joint: Joint, pairs: Dataset, make_batch
     assert model.loss(batch, present, seeded()).kl[0].item() == pytest.approx(kl.mean().item(), rel=1e-4)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@each(*MODELS)
 def test_the_likelihood_is_ours_in_nats(name: str, joint: Joint, pairs: Dataset, make_batch: MakeBatch) -> None:
     """With decoders that know nothing, whatever z is: both views' Gaussian densities at their bias."""
     model = joint(name)
@@ -112,7 +119,7 @@ def test_the_likelihood_is_ours_in_nats(name: str, joint: Joint, pairs: Dataset,
     torch.testing.assert_close(model.loss(batch, present, seeded()).log_likelihood, expected, rtol=1e-5, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "jmvae"])
+@each(*(name for name in MODELS if name != "jmvae"))
 def test_a_missing_view_counts_for_nothing_whatever_stands_in_its_place(
     name: str, joint: Joint, incomplete_pairs: Dataset, make_batch: MakeBatch
 ) -> None:
@@ -125,7 +132,7 @@ def test_a_missing_view_counts_for_nothing_whatever_stands_in_its_place(
     torch.testing.assert_close(loss.objective(KLTerm(1.0), 0.0), same.objective(KLTerm(1.0), 0.0))
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "jmvae"])
+@each(*(name for name in MODELS if name != "jmvae"))
 def test_a_view_that_a_whole_batch_lacks_is_no_trouble(
     name: str, joint: Joint, pairs: Dataset, make_batch: MakeBatch
 ) -> None:
@@ -139,7 +146,7 @@ def test_a_view_that_a_whole_batch_lacks_is_no_trouble(
     assert loss.objective(KLTerm(1.0), 0.0).isfinite()
 
 
-@pytest.mark.parametrize("name", MODELS)
+@each(*MODELS)
 def test_its_draws_follow_the_generator_and_leave_the_global_one_alone(
     name: str, joint: Joint, pairs: Dataset, make_batch: MakeBatch
 ) -> None:
@@ -154,7 +161,7 @@ def test_its_draws_follow_the_generator_and_leave_the_global_one_alone(
     assert not torch.equal(losses[0], losses[2])
 
 
-@pytest.mark.parametrize("name", MODELS)
+@each(*MODELS)
 def test_a_translation_decodes_the_posterior_mean_given_the_source_alone(
     name: str, joint: Joint, pairs: Dataset
 ) -> None:

@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 
 
+@pytest.mark.slow
 def test_rare_values_are_foretold_at_their_rate(
     script: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,10 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from hydra import compose, initialize_config_dir
 from PIL import Image
 
 from favae_cli.cli import main
+from favae_cli.command_line.user_configs import search_user_folders
 from favae_cli.common.errors import UserError
+from favae_cli.config.contradictions import validate
+from favae_cli.config.folders import shipped_configs
 from favae_cli.config.init_task import InitConfig
 from favae_cli.config.own_files import ManifestConfig
 from favae_cli.config.run import Config
@@ -33,8 +37,20 @@ pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 @pytest.fixture
-def configs(monkeypatch: pytest.MonkeyPatch) -> Configs:
-    """The config that an experiment makes, from the command line."""
+def configs() -> Configs:
+    """The config that an experiment of the user's makes."""
+
+    def config(name: str) -> Config:
+        search_user_folders(None)
+        with initialize_config_dir(str(shipped_configs()), version_base="1.3"):
+            return validate(compose("run", [f"experiment={name}"]))
+
+    return config
+
+
+@pytest.fixture
+def from_command_line(monkeypatch: pytest.MonkeyPatch) -> Configs:
+    """The same as a run gets it, after all that looks at it before."""
     started: list[Config] = []
 
     def run_task(config: Config, directory: Path) -> float:
@@ -228,12 +244,12 @@ def test_numbers_in_names_that_do_not_count_make_no_vector() -> None:
     assert {view.name: len(view.columns) for view in found.views} == {"chr": 14, "numbers": 20, "categories": 1}
 
 
-def test_a_column_may_be_called_like_a_reference(configs: Configs) -> None:
+def test_a_column_may_be_called_like_a_reference(from_command_line: Configs) -> None:
     draw = rng()
     names = ["cost_${usd}", "${data.root}", "a: b", "p.val", "x=y", "key"]
     write({"Sample ID": [f"s {i}" for i in range(ROWS)]} | {name: draw.normal(size=ROWS) for name in names})
     init(InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=False))
-    data = loads(configs("mine"))
+    data = loads(from_command_line("mine"))
     assert sorted(column for view in data.views.values() for column in view.columns) == sorted(names)
 
 

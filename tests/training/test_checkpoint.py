@@ -127,6 +127,7 @@ def test_a_later_save_cut_off_anywhere_leaves_the_old_or_the_new_one(folder: Pat
     assert outcomes == {1, 2}
 
 
+@pytest.mark.slow
 def test_a_save_after_one_that_was_cut_off_can_be_cut_off_as_well(folder: Path) -> None:
     place = folder / "last"
     left_over: set[frozenset[str]] = set()

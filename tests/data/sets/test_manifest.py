@@ -238,6 +238,7 @@ def test_malformed_tables_are_named(run: Load, tmp_path: Path, text: str, messag
         run({"labels": binary(columns=["a"])}, table="bad.csv")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not EMOJI.is_dir(), reason="the emoji pairs are not here")
 def test_emoji_pairs(shipped: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     config = shipped("emoji", root=str(EMOJI), use=["blob", "attributes"])

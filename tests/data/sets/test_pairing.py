@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from favae_cli.data.sets.pairing import classify, combine, draw_pairs, quotas
 
-FEW = settings(max_examples=100, deadline=None)
+FEW = settings(max_examples=40, deadline=None)
 codes = st.lists(st.integers(-1, 5), max_size=40).map(lambda values: np.array(values, dtype=np.int64))
 
 
