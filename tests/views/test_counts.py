@@ -43,7 +43,7 @@ def test_trained_on_counts_with_holes_it_finds_the_rates_of_new_samples(
     counts, (rates, others) = planted(256, 0)[1], planted(256, 1)
     trained = view(likelihood, counts)
     optimizer, generator = torch.optim.Adam(trained.networks.parameters(), 1e-2), torch.Generator().manual_seed(0)
-    for _ in range(150):
+    for _ in range(250):
         noise = torch.randn(len(counts), LATENT, generator=generator)
         optimizer.zero_grad()
         trained.loss(trained.batch(counts), noise, torch.zeros_like(noise), 1.0).objective(KLTerm(1.0), 0).backward()
