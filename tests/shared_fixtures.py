@@ -53,9 +53,10 @@ LIBRARY = (*PRIVATE, "mvae", "mmvae", "crmvae", "jmvae", "mopoe", "mvtcae")
 
 
 def pytest_collection_finish() -> None:
-    """What is imported by now stays: the garbage collector is to look at what tests make."""
-    gc.collect()
+    """What is imported by now stays: the garbage collector is to look at what tests make, and not all the time."""
     gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -93,7 +93,8 @@ def pictures(squares: Arrays) -> FAVAE:
     return small({"picture": picture}, overrides=["trainer.batch_size=8", "schedule.sweeps=20"]).fit(squares)
 
 
-@pytest.mark.parametrize("module", [pytest.param(estimator, marks=pytest.mark.slow), fitted])
+@pytest.mark.slow
+@pytest.mark.parametrize("module", [estimator, fitted])
 def test_the_examples_of_the_docstrings_are_right(module: Any) -> None:
     found = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
     assert found.attempted > 5

@@ -7,7 +7,7 @@ import pytest
 
 from favae_cli.evaluation.disentanglement import DCI, dci, disentanglement_metrics, mig
 
-COUNT, TRAIN, SIZE = 1500, 1000, 8
+COUNT, TRAIN, SIZE = 750, 500, 8
 Factors = dict[str, np.ndarray]
 
 

