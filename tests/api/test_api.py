@@ -30,6 +30,9 @@ from favae_cli.config.run import Config
 from favae_cli.config.trained_run_tasks import validate_use
 from favae_cli.data import load
 from favae_cli.data.cells import Cells
+from favae_cli.data.dates import Dates
+from favae_cli.data.masked_tables import masked_view
+from favae_cli.data.sets.arrays import as_view
 from favae_cli.machine.runtime import prepare
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.tasks.trained_run import use_run
@@ -149,6 +152,15 @@ def test_what_words_say_is_taken_in_python_as_in_files() -> None:
     assert np.diff(views["seen"].values[:2, 0]).tolist() == [-2]
     with pytest.raises(UserError, match=r"X\['seen'\]: has dates or times, .* written as texts; give those of pandas"):
         views_to_fit({"seen": ["2024-01-03", "2024-01-01", "2024-01-02"] * 4}, {})
+
+
+def test_dates_are_counted_as_the_files_of_a_run_did() -> None:
+    like = masked_view(np.zeros((2, 2)), ["lab", "seen"], written=[np.dtype(float), Dates("%d.%m.%Y", "01.02.2024")])
+    dates = pd.Series(pd.to_datetime(["2024-02-03", None]))
+    for seen in (dates, pd.Series(["03.02.2024", None])):
+        cells = Cells.of("x", pd.DataFrame({"lab": [5.0, 6.0], "seen": seen}))
+        values = as_view("x", cells, "real", like).values
+        np.testing.assert_array_equal(values, [[5, 2], [6, np.nan]])
 
 
 def test_codes_that_may_mean_missing_are_told(caplog: pytest.LogCaptureFixture) -> None:

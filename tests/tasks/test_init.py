@@ -283,6 +283,14 @@ def test_counts_have_a_network_where_there_are_rows_to_learn_it_from(
     assert getattr(view, "transform", None) == ({"counts": ["*"]} if kind == "real" else None)
 
 
+def test_rare_categories_are_one_and_those_of_other_columns_stay() -> None:
+    towns = rng().choice(["Oslo", "Rome"], ROWS).astype(object)
+    towns[:30] = [f"village {i}" for i in range(30)]
+    write({"town": towns, "colour": [f"colour {i % 9}" for i in range(ROWS)], "age": rng().normal(size=ROWS)})
+    (source,) = (view.source for view in found_in("mine.csv").views if view.kind == "categorical")
+    assert source == {"kind": "categorical", "columns": ["town", "colour"], "most": 9}
+
+
 def test_a_lone_table_is_a_view_for_each_column() -> None:
     write({"height": rng().normal(size=ROWS), "net weight": rng().normal(size=ROWS)})
     assert made_of(found_in("mine.csv")) == {

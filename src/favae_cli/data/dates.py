@@ -52,6 +52,11 @@ class Dates:
         if _parsed(np.array([self.first], object), self.format).isna()[0]:
             raise UserError(f"{key}: {self.first!r} is not written as {self.format}")
 
+    @property
+    def first_day(self) -> float:
+        """Days from the beginning of 1970 to day 0."""
+        return float((_parsed(np.array([self.first], object), self.format)[0] - pd.Timestamp(0, tz="UTC")) / _DAY)
+
     def days(self, cells: np.ndarray) -> np.ndarray:
         """float64 (N,) days since the first; NaN of what is no such date."""
         since = _parsed(cells, self.format) - _parsed(np.array([self.first], object), self.format)[0]

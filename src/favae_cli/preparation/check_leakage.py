@@ -12,7 +12,7 @@ from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.data.files.join_by_key import positions, sample_keys
 from favae_cli.data.sets.manifest import read_tables
 from favae_cli.data.split import LABELS
-from favae_cli.preparation.guess_columns import guess_column
+from favae_cli.preparation.guess_columns import GROUP_NAME, guess_column
 
 TELLING = 4  # values of a sample, from which two that are alike are no accident
 
@@ -98,7 +98,7 @@ def groups_in_two_splits(config: ManifestConfig, data: Dataset) -> Iterator[str]
     table = read_tables(config)[config.table]
     at = positions(data.keys, sample_keys(table))
     split_of = split_numbers(data)
-    for name in map(str, table.frame.columns):
+    for name in filter(GROUP_NAME.search, map(str, table.frame.columns)):
         cells = table.values(name, "data.table")
         if name == config.key or guess_column(name, cells, config.root).kind != "group":
             continue

@@ -9,6 +9,7 @@ import numpy as np
 # Numbers by which answers and measurements are marked as missing; 8 and 9 in questions of few answers.
 LONG_CODES = (97, 98, 99, 77, 88, 997, 998, 999, 777, 888, 9998, 9999, 99999, 999999)
 SHORT_CODES = (8, 9)
+CODES = (*LONG_CODES, *SHORT_CODES)
 OFTEN = 2  # times that a code is there, at least, unless it is the one negative number
 COMMON = 0.05  # share of the answers that are the highest, at least, beside which 8 or 9 may be codes
 FEW_ANSWERS = 7  # the largest answer, at most, above which 8 or 9 may be codes
@@ -36,9 +37,10 @@ def codes_for_missing(numbers: np.ndarray) -> tuple[float, ...]:
     A negative code is one where nothing else is negative, or where it is as far from the rest as that is wide, as a
     positive one has to be; 8 and 9 are where the answers end below, and not in a tail as the numbers of children do.
     """
+    if not np.isin(np.abs(numbers), CODES).any():
+        return ()
     values, counts = np.unique(numbers, return_counts=True)
-    codes = [*LONG_CODES, *SHORT_CODES]
-    likely = np.isin(np.abs(values), codes)
+    likely = np.isin(np.abs(values), CODES)
     rest = values[~likely]
     if len(rest) < 2:
         return ()

@@ -37,9 +37,10 @@ def guess_column(name: str, cells: np.ndarray, folder: Path) -> Guess:
         folder: what image paths are relative to.
     """
     filled = cells[cells != ""].astype(str)
-    words = words_for_missing(np.unique(filled))
-    said = filled[~np.isin(filled, words)]
-    numbers = parse_numbers(said)
+    numbers = parse_numbers(filled)
+    words = words_for_missing(np.unique(filled)) if numbers is None else ()
+    if words:
+        numbers = parse_numbers(filled[~np.isin(filled, words)])
     codes = codes_for_missing(numbers) if numbers is not None and len(numbers) else ()
     if not (words or codes):
         return _guess(name, cells, filled, numbers, folder)

@@ -206,11 +206,11 @@ def groups(guesses: Guesses, cells: Cells) -> Iterator[GuessedView]:
             classes = sum(len(set(cells[column]) - {""}) for column in own)
             size = classes if kind in ("categorical", "ordinal") else len(own)
             why = tuple(_line(column, guess) for column, guess in own.items())
-            source = {"kind": kind, "columns": [*own], **_more(kind, own)}
+            source = {"kind": kind, "columns": [*own], **_more(kind, own, cells)}
             yield GuessedView(name, source, tuple(own), size, why, _settings(own) if kind == "real" else {})
 
 
-def _more(kind: str, guesses: Guesses) -> dict[str, Any]:
+def _more(kind: str, guesses: Guesses, cells: Cells) -> dict[str, Any]:
     """Keys of a view of columns that only its kind has."""
     match kind:
         case "binary":
@@ -218,8 +218,8 @@ def _more(kind: str, guesses: Guesses) -> dict[str, Any]:
         case "ordinal":
             return {"levels": {column: [*guess.levels] for column, guess in guesses.items()}}
         case "categorical":
-            most = [guess.most for guess in guesses.values() if guess.most]
-            return {"most": max(most)} if most else {}
+            kept = [guess.most or len(set(cells[column]) - {""}) for column, guess in guesses.items()]
+            return {"most": max(kept)} if any(guess.most for guess in guesses.values()) else {}
     return {}
 
 

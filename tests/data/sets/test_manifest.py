@@ -115,6 +115,33 @@ def test_categories_become_attributes(run: Load, empty: str, fourth: list[float]
     np.testing.assert_array_equal(first_four, [[1, 1], [0, 1], [0, 0], fourth])
 
 
+def test_what_is_said_of_single_columns_is_how_they_are_read(run: Load, table: dict[str, list[str]]) -> None:
+    table["lab"] = ["-999.0" if i % 5 == 0 else f"{i / 2}" for i in range(ROWS)]
+    table["seen"] = [f"{1 + i:02d}.02.2024" for i in range(ROWS)]
+    table["mood"] = [("bad", "fine", "unknown")[i % 3] for i in range(ROWS)]
+    table["town"] = ["Oslo" if i < 9 else "Rome" if i < 15 else f"village {i}" for i in range(ROWS)]
+    views = {
+        "numbers": {"kind": "real", "columns": ["lab", "seen"]},
+        "mood": {"kind": "ordinal", "columns": ["mood"], "levels": {"mood": ["bad", "fine"]}},
+        "town": {"kind": "categorical", "columns": ["town", "seen weekday"], "most": 3},
+    }
+    dates = {"seen": {"format": "%d.%m.%Y", "first": "01.02.2024", "parts": ["weekday"]}}
+    data = run(views, missing_values={"lab": ["-999"], "mood": ["unknown"]}, dates=dates)
+    lab, days = data.views["numbers"].values.T
+    assert np.flatnonzero(np.isnan(lab)).tolist() == [0, 5, 10, 15]
+    assert days.tolist() == list(range(ROWS))
+    assert data.views["mood"].columns == ("mood=bad", "mood=fine")
+    assert data.views["mood"].present.sum() == 14
+    town = data.views["town"]
+    assert town.columns[:3] == ("town=Oslo", "town=Rome", "town=other")
+    assert town.values[:, :3].sum(axis=0).tolist() == [9, 6, 5]
+    assert town.labels["town"][16] == "village 16", "it is written back as it was"
+    assert town.columns[3:] == ("seen weekday=Fri", "seen weekday=Mon", "seen weekday=other")
+    table["seen"][4] = "soon"
+    with pytest.raises(UserError, match=r"column 'seen' holds 'soon' in row 5 of .*; use dates written as %d\.%m\.%Y"):
+        run(views, missing_values={"lab": ["-999"], "mood": ["unknown"]}, dates=dates)
+
+
 def test_use_picks_views_and_leaves_samples_without_them_out(run: Load) -> None:
     views = {"photo": image("photo"), "sketch": image("sketch")}
     whole, part = run(views, key="id"), run(views, key="id", use=["sketch"])

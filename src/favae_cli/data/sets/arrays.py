@@ -12,6 +12,7 @@ from favae_cli.common.errors import UserError
 from favae_cli.data.align_to_run import aligned
 from favae_cli.data.cells import Cells
 from favae_cli.data.dataset import ViewData
+from favae_cli.data.dates import Dates
 from favae_cli.data.kinds.binary import BINARY
 from favae_cli.data.kinds.categorical import MOST, is_number, one_hot
 from favae_cli.data.kinds.numbers import COUNTS
@@ -102,12 +103,29 @@ def _table(name: str, cells: Cells, kind: Kind, like: ViewData | None) -> ViewDa
     cells = _ordered(cells.two_dimensional(), like.columns if like is not None else ())
     if kind == "binary":
         cells = _bits(cells)
+    if like is not None and like.written:
+        cells = _in_days(cells, like)
     values = cells.numbers()
     if kind == "binary":
         cells.refuse(~(np.isnan(values) | np.isin(values, (0, 1))), "0 and 1, or False and True")
     if kind == "counts":
         cells.refuse((values < 0) | (np.round(values) != values) & ~np.isnan(values), COUNTS)
     return masked_view(values, cells.names(name) if like is None else like.columns)
+
+
+def _in_days(cells: Cells, like: ViewData) -> Cells:
+    """With days as the model counts them in place of dates, of pandas or as its files wrote them."""
+    values = cells.values
+    for place, way in enumerate(like.written):
+        if not isinstance(way, Dates):
+            continue
+        values = values.astype(object)
+        if cells.dated:
+            values[:, place] = values[:, place].astype(float) - way.first_day
+        else:
+            texts = [isinstance(value, str) for value in values[:, place]]
+            values[texts, place] = way.days(values[texts, place])
+    return replace(cells, values=values)
 
 
 def _bits(cells: Cells) -> Cells:
