@@ -243,7 +243,11 @@ def test_the_picture_shows_every_view_in_its_own_way(everything: tuple[FAVAE, Da
     assert (
         panels["vitals"].get_xlabel() == "standard deviations from the mean; orange rises with the factor, blue falls"
     )
-    assert panels["signs"].get_xlabel() == panels["ward"].get_xlabel() == "probability"
+    assert (
+        panels["signs"].get_xlabel()
+        == panels["ward"].get_xlabel()
+        == "probability; orange rises with the factor, blue falls"
+    )
     assert {label.get_text() for label in panels["vitals"].get_yticklabels()[:2]} == {"temperature", "pressure"}
     assert panels["pulse"].get_ylabel() == "beat"
     assert len(panels["pulse"].lines) == 5

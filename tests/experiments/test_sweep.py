@@ -55,6 +55,7 @@ def test_a_sweep_gives_what_single_runs_give_compares_them_and_survives_data_tha
     assert results[0]["test/face/kl"] != results[1]["test/face/kl"]
     for row in rows[::2]:
         metrics = metrics_of(Path(row["folder"]))
+        assert not (Path(row["folder"]) / "figures").exists()  # as nobody asked for any
         assert float(row["score"]) == metrics["generate/accuracy"]
         assert {key: float(row[key]) for key in metrics} == metrics
         assert float(row["seconds"]) > metrics["seconds/alone"]

@@ -59,7 +59,10 @@ def test_it_is_foretold_as_well_as_by_a_joint_fit_and_the_others_do_not_change(
 def test_noise_and_weights_are_those_of_least_squares(arrays: dict[str, np.ndarray], old: FactorModel) -> None:
     """With the prior all but flat and g nearly known, the mean of W is the regression on g."""
     given, c = evidence(arrays, "ab", TRAIN), arrays["c"][TRAIN]
-    view = extend(old, "c", given, NewView(c, np.zeros_like(c))).views["c"]
+    extended = extend(old, "c", given, NewView(c, np.zeros_like(c)))
+    assert {name.partition("/")[2] for name in extended.terms} == {"c"}
+    assert sum(extended.terms.values()) < -1.0  # of 600 samples, in nats
+    view = extended.views["c"]
     g = given.latents(old)
     second = g.T @ g
     for rows, covariance in given.covariances(old):

@@ -96,6 +96,14 @@ def checked(base: DictConfig, table: dict[str, Any], tmp_path: Path, caplog: pyt
     return run
 
 
+def test_how_a_file_is_written_is_no_warning(
+    checked: Check, table: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pd.DataFrame(table).to_csv(tmp_path / "theirs.csv", index=False, sep=";")
+    assert checked(table="theirs.csv") == ([], [])
+    assert "note: data: theirs.csv has semicolon between its cells" in caplog.messages
+
+
 def test_sound_data_have_no_findings_but_tables(checked: Check, caplog: pytest.LogCaptureFixture) -> None:
     assert checked() == ([], [])
     text = "\n".join(caplog.messages)

@@ -53,9 +53,12 @@ def test_views_of_any_kind_are_scored_in_their_own_measures(session: Session) ->
     assert "test/numbers/r2" not in found
     cards = {name for name in session.pictures if name.startswith("factor_")}
     assert len(cards) == 1
-    assert {"relevance", "reliability_bits"} | {f"prediction_{name}" for name in VIEWS if name != "remark"} == {
-        *session.pictures
-    } - cards
+    of_tables = {"calibration", "explained", "map", "presence", "top_columns"}
+    predictions = {f"prediction_{name}" for name in VIEWS if name != "remark"}
+    assert {*session.pictures} - cards == {"relevance", "reliability_bits"} | predictions | of_tables
+    kept = {path.stem: pd.read_csv(path) for path in (session.directory / "results").iterdir()}
+    assert set(kept) == {"calibration", "categories", "columns", "explained", "presence", "top_columns"}
+    assert kept["columns"].query("view == 'numbers'")["score"].mean() == pytest.approx(found["predict/numbers/r2"])
     assert json.loads((session.directory / "metrics.json").read_text()) == found
 
 

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from favae_cli.common.errors import Interrupted
+from favae_cli.common.pace import Pace
 from favae_cli.data import Dataset
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.models.fa_vae import FAVAE
@@ -276,3 +277,14 @@ def test_a_view_counts_as_many_copies_of_itself_as_the_config_says(start: Callab
     training.run(StopRequest())
     assert isinstance(training.model, FAVAE)
     assert {name: view.copies for name, view in training.model.joined.views.items()} == {"face": 1.0, "attributes": 7.0}
+
+
+def test_of_many_quick_epochs_the_first_and_the_last_are_told(
+    start: Callable[..., Training], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Pace, "due", lambda self: False)  # whatever machine this is
+    caplog.set_level("INFO", "favae_cli")
+    asked = "schedule.alone_epochs=6", "schedule.rounds=1", "schedule.round_epochs=0", "schedule.patience=null"
+    start("run", *asked).run(StopRequest())
+    told = [line.partition("  ELBO")[0] for line in caplog.messages if "  epoch " in line]
+    assert told == ["face alone  epoch 1", "face alone  epoch 6"]
