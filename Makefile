@@ -14,7 +14,7 @@ PAPER = $(BIN)/python scripts/paper.py $(if $(CELEBA),--celeba "$(CELEBA)") $(if
 BENCH := engine threads recovery training phases memory scaling
 
 .DEFAULT_GOAL := help
-.PHONY: help install run paper paper-quick compare test test-fast test-gpu bench chaos lint docs format wheel clean
+.PHONY: help install run paper paper-quick compare test test-fast test-gpu bench chaos lint docs browser format wheel clean
 
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,10 @@ docs: $(TOOLS) ## Build the documentation, with the reference of all keys, into 
 	$(PIP) -e ".[docs]"
 	$(BIN)/python scripts/docs/reference.py
 	$(BIN)/mkdocs build --strict
+
+browser: ## Install Chromium from the packages of Debian or Ubuntu, for the tests of the page
+	apt-get update -q
+	apt-get install -qy --no-install-recommends chromium
 
 format: $(TOOLS) ## Bring the code into the house style
 	$(BIN)/ruff check --fix $(SOURCES)

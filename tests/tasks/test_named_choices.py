@@ -33,10 +33,10 @@ def test_the_view_of_the_attributes_is_the_one_that_has_them(name: str | None, a
 @pytest.mark.parametrize(
     ("name", "asked", "told"),
     [
-        (None, ["toned"], "view: say of which view the attributes are, as view=traits"),
+        (None, ["toned"], "of: say of which view the attributes are, as of=traits"),
         (None, ["balt"], "attributes.balt: the run has no such attribute; did you mean bald?"),
         (None, ["bald", "smiling"], "attributes: bald, smiling are of several views; ask for those of one at a time"),
-        ("trait", ["bald"], "view: the run has no view of attributes trait; did you mean traits?"),
+        ("trait", ["bald"], "of: the run has no view of attributes trait; did you mean traits?"),
     ],
 )
 def test_attributes_that_are_of_no_view_or_of_several(name: str | None, asked: list[str], told: str) -> None:

@@ -65,7 +65,7 @@ class EditConfig(OnSamplesConfig):
 
     task: Literal["edit"]
     attributes: Annotated[Asked, AfterValidator(_something)]
-    view: Name | None = Field(description="binary view of the attributes; null: the only one that has all of them")
+    of: Name | None = Field(description="binary view of the attributes; null: the only one that has all of them")
     strength: Strength | None = Field(description="how far, 1: where it is expected; null: what the run found best")
     format: Format
 
@@ -75,7 +75,7 @@ class GenerateConfig(UsingConfig):
 
     task: Literal["generate"]
     attributes: Asked
-    view: Name | None = Field(description="binary view of the attributes; null: the only one that has all of them")
+    of: Name | None = Field(description="binary view of the attributes; null: the only one that has all of them")
     count: Count = Field(description="images of each view")
     to: Name | None = Field(description="view to draw; null: all")
     strength: Strength | None = Field(description="times E[g | attributes]; null: what the run found best")

@@ -110,7 +110,7 @@ class EditTab:
         table(rows, "attributes")
         given = {"keys": window.keys} if window.keys else {"input": "FILE"}
         command = window.seen.command(
-            "edit", {"split": "all", **given, "from": self.shows, "view": self.of, **self.asked}
+            "edit", {"split": "all", **given, "from": self.shows, "of": self.of, **self.asked}
         )
         saving(
             command,

@@ -30,17 +30,19 @@ class Tab(NamedTuple):
 
 
 def _ways(window: Window) -> None:
-    trained = window.seen.trained
-    if len(trained.images) > 0:
-        ui.label("Translate").classes("text-lg")
-        TranslateTab(window)
+    if window.seen.trained.images:
+        with ui.column().classes("translate"):
+            ui.label("Translate").classes("text-lg")
+            TranslateTab(window)
         ui.separator()
-    ui.label("Interpolate").classes("text-lg")
-    InterpolateTab(window)
+    with ui.column().classes("interpolate"):
+        ui.label("Interpolate").classes("text-lg")
+        InterpolateTab(window)
     ui.separator()
-    ui.label("Generate").classes("text-lg")
-    if _has_attributes(window):
-        GenerateTab(window)
+    with ui.column().classes("generate"):
+        ui.label("Generate").classes("text-lg")
+        if _has_attributes(window):
+            GenerateTab(window)
 
 
 def _edit(window: Window) -> None:
@@ -103,7 +105,8 @@ def build(seen: Seen) -> None:
 def serve(seen: Seen, host: str, port: int, path: str, show: bool) -> None:
     """Serve the page at http://host:port/path until the process is told to stop."""
     # A page elsewhere may give its own name the address of this machine; it does not get in by that name.
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", host])
+    own = ["127.0.0.1", "localhost"]
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=own if host in own else ["*"])
     ui.page(path, title=f"favae-run {seen.trained.folder.name}")(lambda: build(seen))
     ui.run(
         host=host,

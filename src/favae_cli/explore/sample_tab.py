@@ -57,15 +57,18 @@ class SampleTab:
             self.window.choose(event.value)
 
     async def _uploaded(self, event: events.UploadEventArguments) -> None:
-        self._take(Path(event.file.name).name, await event.file.read())
+        content = await event.file.read() if event.file.size() <= LARGEST else None
+        self._take(Path(event.file.name).name, content)
 
     def _pasted(self) -> None:
         self._take("pasted.csv", self.pasted.value.encode())
 
-    def _take(self, name: str, content: bytes) -> None:
-        """Look at the first sample of a file."""
+    def _take(self, name: str, content: bytes | None) -> None:
+        """Look at the first sample of a file; None is what is too large."""
         seen = self.window.seen
         with self.window.mistake.told(), tempfile.TemporaryDirectory() as folder:
+            if content is None:
+                raise UserError(f"{name}: has more than {LARGEST >> 20} MiB")
             file = Path(folder) / f"input{Path(name).suffix.lower()}"
             file.write_bytes(content)
             try:

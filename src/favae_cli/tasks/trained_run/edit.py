@@ -30,7 +30,7 @@ def use(config: EditConfig, trained: TrainedRun, directory: Path) -> None:
         UserError: no such attribute or view, or a mistake in the samples.
     """
     model = trained.factors
-    attributes = chosen_attributes(config.view, config.attributes, trained.attributes)
+    attributes = chosen_attributes(config.of, config.attributes, trained.attributes)
     columns = trained.views[attributes].columns
     asked = asked_labels(config.attributes, columns)
     view = chosen_view("from", config.source, trained.images)

@@ -26,7 +26,7 @@ def use(config: GenerateConfig, trained: TrainedRun, directory: Path) -> None:
         UserError: no such attribute or view.
     """
     model = trained.factors
-    attributes = chosen_attributes(config.view, config.attributes, trained.attributes)
+    attributes = chosen_attributes(config.of, config.attributes, trained.attributes)
     asked = asked_labels(config.attributes, trained.views[attributes].columns)
     labels = np.broadcast_to(asked, (config.count, len(asked)))
     strength = config.strength or trained.metrics.get("generate/strength", 1.0)

@@ -45,13 +45,13 @@ def chosen_attributes(name: str | None, asked: Collection[str], views: Mapping[s
     """
     if name is not None:
         if name not in views:
-            raise UserError(f"view: the run has no view of attributes {name}; {did_you_mean(name, views)}")
+            raise UserError(f"of: the run has no view of attributes {name}; {did_you_mean(name, views)}")
         return name
     having = [view for view, columns in views.items() if set(asked) <= set(columns)]
     if len(having) == 1 or (having and not asked):
         return having[0]
     if having:
-        raise UserError(f"view: say of which view the attributes are, as view={having[0]}; {did_you_mean('', having)}")
+        raise UserError(f"of: say of which view the attributes are, as of={having[0]}; {did_you_mean('', having)}")
     known = [column for columns in views.values() for column in columns]
     asked_labels(dict.fromkeys(asked, 1), known)  # refuses what no view has
     raise UserError(
