@@ -9,7 +9,7 @@ import pytest
 
 import favae_cli
 from favae_cli.common.errors import Interrupted
-from favae_cli.common.files import replacing
+from favae_cli.common.files import replacing, take_room
 from favae_cli.common.run_lock import holding
 
 
@@ -51,7 +51,7 @@ def test_it_can_be_read_by_whom_any_new_file_can(tmp_path: Path) -> None:
 KILLED = """
 import os, signal
 from pathlib import Path
-from favae_cli.common.files import replacing
+from favae_cli.common.files import replacing, take_room
 with replacing(Path("numbers.json")) as file, replacing(Path("other.json")):
     file.write_text("ha")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -73,3 +73,24 @@ def test_what_a_killed_writer_left_is_taken_away_by_the_next_and_nobody_elses(tm
     assert left.name.startswith(".other.json.")
     with holding(tmp_path):
         assert not left.exists()
+
+
+def on_disk(path: Path) -> int:
+    """Bytes that are taken for a file, which may be fewer than it seems to have."""
+    return 512 * path.stat().st_blocks
+
+
+@pytest.mark.parametrize("preallocating", [True, False])
+def test_room_is_taken_before_anything_is_written(
+    preallocating: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, size = tmp_path / "table", 1 << 20
+    path.touch()
+    os.truncate(path, size)
+    if on_disk(path) >= size:
+        pytest.skip("this file system knows no holes")
+    if not preallocating:
+        monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    take_room(path, size)
+    assert on_disk(path) >= size
+    assert path.stat().st_size == size

@@ -65,3 +65,14 @@ def test_a_read_only_disk_is_a_line(
     told = capfd.readouterr().err
     assert "hydra.run.dir: cannot make the folder disk/run (Read-only file system)" in told
     assert "Traceback" not in told
+
+
+def test_images_that_find_no_room_where_they_are_drawn_are_a_line(
+    avatars: list[str], resized: Callable[[str], None], undrawn: Run, capfd: pytest.CaptureFixture[str]
+) -> None:
+    resized("size=16k")
+    assert undrawn(*avatars, "cache=disk/cache", "hydra.run.dir=run") == 2
+    told = capfd.readouterr().err
+    (line,) = [line for line in told.splitlines() if line.startswith("favae-run: ")]
+    assert "No space left on device" in line
+    assert "Traceback" not in told

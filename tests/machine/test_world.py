@@ -63,6 +63,15 @@ def half_precision(world: World) -> torch.Tensor:
     return made.detach()
 
 
+def refuses_objects(world: World) -> bool:
+    """Whether what is neither JSON nor an array does not go from process to process, as pickles would."""
+    try:
+        world.gather(Path("object"))
+    except TypeError:
+        return True
+    return False
+
+
 def tried(world: World) -> dict[str, Any]:
     """Everything that takes several processes."""
     rank = world.rank
@@ -78,6 +87,7 @@ def tried(world: World) -> dict[str, Any]:
         "followed": own,
         "added": world.add(torch.tensor([1.0, 10.0], dtype=torch.float64) * (rank + 1)),
         "gathered": world.gather({"rank": rank}),
+        "refuses": refuses_objects(world),
         "any": [world.any(rank == 1), world.any(False)],
         "same": [world.same({"a": np.ones(2)}), world.same({"a": np.ones(2) + 1e-15 * rank})],
         "gradients": [part.grad for part in parts],
@@ -177,6 +187,11 @@ def test_sums_and_lists_are_the_same_everywhere(found: list[dict[str, Any]]) -> 
         assert each["gathered"] == [{"rank": 0}, {"rank": 1}]
         assert each["any"] == [True, False]
         assert each["same"] == [True, False], "one bit makes a difference"
+
+
+@pytest.mark.slow
+def test_processes_tell_each_other_no_pickles(found: list[dict[str, Any]]) -> None:
+    assert [each["refuses"] for each in found] == [True] * SIZE
 
 
 @pytest.mark.slow
