@@ -38,8 +38,9 @@ def test_a_survey_with_everything_is_answered_as_the_guide_says(
     truth, hidden = names["truth"][:400], pd.DataFrame(names["hidden"], columns=names["truth"].columns)[:400]
 
     # What init took each column for.
-    data = yaml.safe_load((tmp_path / "configs/experiment/survey.yaml").read_text().replace("\\${", "${"))["data"]
-    kinds = {column: view["kind"] for view in data["views"].values() for column in view["columns"]}
+    data = yaml.safe_load((tmp_path / "configs/experiment/survey.yaml").read_text())["data"]
+    views = data["views"].values()
+    kinds = {column.replace("\\$", "$"): view["kind"] for view in views for column in view["columns"]}
     assert kinds == {
         **dict.fromkeys(["age", "health", "sport", "q1", "q2"], "ordinal"),
         **dict.fromkeys(["region", "town", "answered weekday", "answered month"], "categorical"),

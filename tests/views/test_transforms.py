@@ -56,6 +56,10 @@ def test_intervals_hold_as_much_as_they_say_and_deviations_are_those_of_the_colu
     np.testing.assert_allclose(made.deviation(mean, variance)[0, 2], x[:, 2].std(), rtol=0.25)
 
 
+def test_a_figure_says_what_it_shows() -> None:
+    assert view(log=["income"], rank=["score"]).titles(COLUMNS) == ("log income", "rent", "rank score", "age")
+
+
 def test_mistakes_are_told() -> None:
     with pytest.raises(UserError, match=r"transform.log: no column 'incme'; did you mean income"):
         Transforms.of({"log": ["incme"]}, COLUMNS)

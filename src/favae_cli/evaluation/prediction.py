@@ -142,7 +142,9 @@ def prediction_pictures(
         others = [name for name in model.views if name != view]
         most = None if part.is_table else show
         truth, made, deviation = predicted(model, data, view, others, split, encoded, most)
-        figure = comparison(Predicted(part, truth, made, deviation)) if len(truth) else None
+        columns = seen.titles(part.columns) if isinstance(seen := model.views[view], RealView) else part.columns
+        shown = Predicted(replace(part, columns=columns), truth, made, deviation)
+        figure = comparison(shown) if len(truth) else None
         if figure is not None:
             pictures[f"prediction_{view}"] = figure
     return pictures

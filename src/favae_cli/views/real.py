@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -60,6 +61,10 @@ class RealView:
         middle, deviation = self.on_scale(mean, variance)
         reach = ndtri(0.5 + level / 2) * deviation
         return self._transforms.back(middle - reach), self._transforms.back(middle + reach)
+
+    def titles(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """Names of the columns as `scaled` has them: "log income"."""
+        return self._transforms.titles(columns)
 
     def on_scale(self, mean: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation (R, D) of the columns as `scaled` has them."""

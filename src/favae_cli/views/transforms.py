@@ -82,6 +82,11 @@ class Transforms(nn.Module):
             told = f"column {self._columns[self._places[way][column]]!r} holds {values[row, column]:g}, which has none"
             raise UserError(f"transform.{way}: {told}; leave it out" + (", or use log1p" if way == "log" else ""))
 
+    def titles(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """The names of all columns, with the transform before those that have one."""
+        ways = {place: way for way, places in self._places.items() for place in places}
+        return tuple(f"{ways[place]} {name}" if place in ways else name for place, name in enumerate(columns))
+
     def back(self, made: np.ndarray) -> np.ndarray:
         """The columns (R, D) as they were."""
         if not self._places:
