@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -51,6 +51,7 @@ def fit(
     prune: bool = True,
     tolerance: float = 1e-8,
     local: LocalEmbeddings | None = None,
+    told: Callable[[int, float, int], None] | None = None,
 ) -> FactorModel:
     """Fit the factor model to moments; a sweep costs O(D min(N, D) K).
 
@@ -70,6 +71,7 @@ def fit(
         tolerance: stop once the bound has changed by less than this share between two rotations.
         local: where some embeddings are themselves inferred from g (a bernoulli view): renews them before each
             sweep, from then on instead of `moments`.
+        told: called after each rotation with the sweeps so far, the bound, and the factors that are left.
 
     Returns:
         The fitted model; `bound` holds one value a sweep.
@@ -106,6 +108,8 @@ def fit(
                 if ends:
                     if prune:
                         model = _pruned(model)
+                    if told is not None:
+                        told(sweep + 1, bounds[-1], model.factors)
                     if len(bounds) > 2 * period and _settled(bounds[-1], bounds[-1 - period], tolerance):
                         break
             except EngineError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from typing import Any
@@ -33,6 +34,7 @@ Tie = Callable[[Encodings], None]
 """Gives a model its factors, from the encodings of the training samples."""
 
 MOST_FACTORS = 100  # to start with, where none are asked for
+TOLD_EVERY = 5.0  # seconds
 PROBED = 1024  # training samples, at most, whose log-likelihood stands for that of all in the bound of a round
 
 
@@ -201,8 +203,23 @@ def join(
         rotate_every=schedule.rotate_every,
         prune=schedule.prune,
         local=evidence if evidence.local else None,
+        told=_telling(schedule.sweeps, len(train)),
     )
     keep_units(model.views, evidence.local)
+
+
+def _telling(sweeps: int, samples: int) -> Callable[[int, float, int], None]:
+    """Says now and then how far a fit has come, for it may take minutes."""
+    last = time.monotonic()
+
+    def tell(sweep: int, bound: float, factors: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= TOLD_EVERY:
+            last = time.monotonic()
+            text = "factors: sweep %d of at most %d, bound %.1f a sample, %d factors left"
+            logger.info(text, sweep, sweeps, bound / samples, factors)
+
+    return tell
 
 
 def keep_units(views: Mapping[str, View], local: Mapping[str, LocalEmbedding]) -> None:
