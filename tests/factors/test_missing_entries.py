@@ -1,0 +1,84 @@
+"""Sigma of g where entries are open, and what sums over samples have of it: against every sample by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from favae_cli.factors import FactorModel, Moments, fit, missing_entries
+from favae_cli.factors.embeddings import Embeddings
+from favae_cli.factors.inference import LocalEmbedding
+from favae_cli.factors.missing_entries import Holes
+from favae_cli.factors.real import RealEmbedding
+
+SIZES = {"a": 5, "b": 4}
+PATTERN = ("a", "b")
+
+
+@pytest.fixture(scope="module")
+def model() -> FactorModel:
+    """Of three factors, so that some samples lack fewer entries and some more."""
+    rng = np.random.default_rng(0)
+    latent = rng.standard_normal((60, 3))
+    arrays = {
+        name: latent @ rng.standard_normal((3, size)) + 0.5 * rng.standard_normal((60, size))
+        for name, size in SIZES.items()
+    }
+    return fit(Moments.from_arrays(arrays), 3, copies={"b": 2.0}, sweeps=15, prune=False)
+
+
+def shares_of(kind: str) -> np.ndarray:
+    """(30, 9) of samples that lack up to eight entries; of a few sets, or in part."""
+    rng = np.random.default_rng(1)
+    shares = (rng.random((30, 9)) < np.linspace(0, 0.9, 30)[:, None]).astype(float)
+    if kind == "few sets":
+        return shares[[0, 12, 25]][rng.integers(0, 3, 30)]
+    return shares * rng.random((30, 9)) if kind == "in part" else shares
+
+
+@pytest.mark.parametrize("chunk", [missing_entries.CHUNK, 30])
+@pytest.mark.parametrize("kind", ["missing", "few sets", "in part"])
+def test_every_sample_has_its_own_sigma(
+    model: FactorModel, kind: str, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(missing_entries, "CHUNK", chunk)
+    shares, pulls = shares_of(kind), np.random.default_rng(2).standard_normal((30, 3))
+    holes = Holes.sorted(shares, np.arange(30)) if kind == "in part" else Holes.of(shares > 0)
+    views = model.of(PATTERN)
+    tau = np.concatenate([np.full(view.size, view.copies * view.tau) for view in views])
+    weights = np.concatenate([view.weights for view in views])
+    whole = np.linalg.inv(model.precision(PATTERN))
+    expected = np.linalg.inv(model.precision(PATTERN) - np.einsum("nd,dk,dl->nkl", shares * tau, weights, weights))
+    seen, gg, zg, variance, log_det = [], 0.0, 0.0, 0.0, 0.0
+    for spread in holes.spreads(model, PATTERN):
+        seen.extend(spread.samples)
+        np.testing.assert_allclose(spread.covariance, expected[spread.samples], atol=1e-12)
+        products = np.einsum("nkl,nl->nk", expected[spread.samples], pulls[spread.samples])
+        np.testing.assert_allclose(spread.times(pulls[spread.samples]), products, atol=1e-12)
+        joint = spread.joint
+        gg, zg, variance = gg + joint.gg, zg + joint.zg, variance + joint.variance
+        log_det += joint.log_det
+    assert sorted(seen) == [*range(30)]
+    np.testing.assert_allclose(gg, expected.sum(axis=0) - 30 * whole, atol=1e-11)
+    np.testing.assert_allclose(zg, np.einsum("nd,dk,nkl->dl", shares, weights, expected), atol=1e-11)
+    np.testing.assert_allclose(variance, np.einsum("nd,dk,nkl,dl->d", shares, weights, expected, weights), atol=1e-11)
+    logs = np.linalg.slogdet(whole)[1] - np.linalg.slogdet(expected)[1]
+    assert log_det == pytest.approx(logs.sum())
+
+
+def test_entries_missing_in_several_views_settle_at_once_to_what_is_seen(model: FactorModel) -> None:
+    """Against the Gaussian posterior given the entries that are seen, of both views together."""
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((30, 9))
+    x[shares_of("missing") > 0] = np.nan
+    x[:, [0, 5]] = 0.3  # each view has an entry
+    local: dict[str, LocalEmbedding] = {"a": RealEmbedding(x[:, :5].copy()), "b": RealEmbedding(x[:, 5:].copy())}
+    evidence = Embeddings({}, {}, local, PATTERN)
+    evidence.settle(model, steps=1)
+    tau = np.concatenate([np.full(view.size, view.copies * view.tau) for view in model.of(PATTERN)])
+    weights, bias = np.concatenate([view.weights for view in model.of(PATTERN)]), model.bias(PATTERN)
+    for row, latent in enumerate(evidence.latents(model)):
+        lacks = np.isnan(x[row])
+        precision = model.precision(PATTERN) - (weights[lacks].T * tau[lacks]) @ weights[lacks]
+        pull = (weights[~lacks].T * tau[~lacks]) @ (x[row] - bias)[~lacks]
+        np.testing.assert_allclose(latent, np.linalg.solve(precision, pull), atol=1e-10)
