@@ -3,9 +3,9 @@
     python scripts/bench/explore.py
     python scripts/bench/explore.py --run outputs/EXPERIMENT/TIME
 
-A key moves the slider of the most relevant factor by a tenth of a standard deviation; the move is over when the browser
-has the new picture. Without --run a run of drawn faces of 64x64 pixels is trained for one epoch: what it has learned does
-not matter for the time. Takes Chromium from the system's packages.
+A key moves the slider of the most relevant factor of a view of images by a tenth of a standard deviation; the move is
+over when the browser has the new picture. Without --run a run of drawn faces of 64x64 pixels is trained for an epoch: what
+it has learned does not matter for the time. Takes Chromium from the system's packages.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from playwright.sync_api import sync_playwright
 
 TRAIN = (
     "experiment=avatars_condition",
-    "data.samples=1000",
+    "task=train",
+    "score=predict/mean",
+    "data.samples=500",
     "schedule.alone_epochs=1",
     "schedule.rounds=1",
     "schedule.round_epochs=1",
-    "evaluation.judge.epochs=1",
     "evaluation.cards=1",
 )
 TEXT = (
@@ -79,7 +80,8 @@ def moves(url: str, view: str, count: int) -> list[float]:
         page.get_by_role("tab", name="Factors", exact=True).click()
         picture = page.locator(f".decoded-{view} img").first
         picture.wait_for()
-        page.locator(".q-slider").first.click(position={"x": 60, "y": 10})
+        factor = page.get_by_text(re.compile(rf"^\d+: .*\b{view}\b")).first.inner_text().split(":")[0]
+        page.locator(f".factor-{factor}").click(position={"x": 60, "y": 10})
         page.wait_for_timeout(1000)
         for number in range(count):
             before = picture.get_attribute("src")

@@ -50,12 +50,14 @@ def browser() -> Iterator[Any]:
         started.close()
 
 
-def serve(run: Path, folder: Path) -> tuple[subprocess.Popen[str], str]:
+def serve(run: Path, folder: Path, common: Path) -> tuple[subprocess.Popen[str], str]:
     """A process that shows the page, and its address."""
     asked = ["task=explore", f"run={run}", "open=false", "trainer.device=cpu", f"hydra.run.dir={folder}"]
     plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}  # NiceGUI looks
     command = [sys.executable, "-m", "favae_cli", *asked]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=plain)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=plain, cwd=common
+    )
     told = []
     assert process.stdout is not None
     for line in process.stdout:
@@ -73,10 +75,12 @@ def ended(process: subprocess.Popen[str]) -> int:
 
 
 @pytest.fixture(scope="module")
-def pages(run: Path, mixed_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def pages(
+    run: Path, mixed_run: Path, common: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
     """Addresses of the pages of a run of images and of one of all other kinds."""
     folder = tmp_path_factory.mktemp("explore")
-    processes = {name: serve(each, folder / name) for name, each in (("images", run), ("tables", mixed_run))}
+    processes = {name: serve(each, folder / name, common) for name, each in (("images", run), ("tables", mixed_run))}
     yield {name: url for name, (_, url) in processes.items()}
     assert [ended(process) for process, _ in processes.values()] == [0, 0]
 
@@ -150,8 +154,9 @@ Made = Callable[[list[str]], Path]
 
 
 @pytest.fixture
-def made_by(elsewhere: None, tmp_path: Path) -> Made:
-    """What the command line with these arguments makes: its folder."""
+def made_by(elsewhere: None, tmp_path: Path, common: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
+    """What the command line with these arguments makes where the page was started: its folder."""
+    monkeypatch.chdir(common)
 
     def make(arguments: list[str]) -> Path:
         folder = tmp_path / f"made-{len([*tmp_path.glob('made-*')])}"

@@ -29,9 +29,9 @@ class FactorsTab:
             self.around = ui.toggle([MEAN, SAMPLE], value=MEAN, on_change=self._start).props("no-caps")
             ui.button("Reset", icon="restart_alt", on_click=self._start).props("flat no-caps")
         with ui.row().classes("w-full items-start no-wrap"):
-            with ui.column().classes("w-96 gap-1"):
+            with ui.column().classes("w-96 shrink-0 gap-1"):
                 self._sliders()
-            with ui.column().classes("grow"):
+            with ui.column().classes("grow min-w-0"):
                 self.views()
                 self.saved()
         window.on_sample(self._sample_changed)

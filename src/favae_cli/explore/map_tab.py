@@ -62,7 +62,9 @@ class MapTab:
             self.chart.on("chart:mouseover", self._hovered, ["seriesIndex", "dataIndex", "data"])
             with ui.column().classes("w-48 hovered"):
                 self.key = ui.label("A sample that you point at is shown here; a click opens it").classes("text-xs")
-                self.thumbnails = {name: ui.image().classes("w-40") for name in seen.trained.images}
+                self.thumbnails = {
+                    name: ui.image().classes("w-40").props("no-transition no-spinner") for name in seen.trained.images
+                }
         command = seen.command("factors", {"split": None if seen.split == "test" else seen.split})
         saving(command, table=self._file)
 

@@ -73,7 +73,7 @@ def build(seen: Seen) -> None:
     """The page in one window."""
     ui.colors(primary="#0072b2")
     with ui.header().classes("items-center py-1"):
-        ui.label(f"favae-run: {seen.trained.folder.name}")
+        ui.label("favae-run: " + "/".join(seen.trained.folder.absolute().parts[-2:]))
         tabs = ui.tabs().props("no-caps dense")
     window = Window(seen, Mistake())
     window.go_to_sample = lambda: tabs.set_value("Sample")

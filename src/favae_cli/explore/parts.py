@@ -89,7 +89,7 @@ def _cell(value: object) -> object:
 def lines(series: dict[str, np.ndarray], x: str, y: Sequence[str]) -> ui.echart:
     """Sequences (T, C) by name, each channel a colour; the first name solid, the others dashed."""
     options = line_options(series, x, y)
-    return ui.echart(options).classes("w-full").style("height: 260px")
+    return ui.echart(options).style("height: 260px; width: 440px; max-width: 100%")
 
 
 def line_options(series: dict[str, np.ndarray], x: str, y: Sequence[str]) -> dict[str, object]:
@@ -118,11 +118,11 @@ def line_options(series: dict[str, np.ndarray], x: str, y: Sequence[str]) -> dic
 
 def saving(command: str, **files: Saved) -> None:
     """A button for each file that saves it, and the command line that makes the same."""
-    with ui.row().classes("items-center gap-2 no-wrap"):
-        for label, make in files.items():
-            ui.button(f"Save {label}", icon="download", on_click=lambda make=make: _download(make)).props(
-                "dense flat no-caps"
-            )
+    with ui.column().classes("gap-0"):
+        with ui.row().classes("gap-2"):
+            for label, make in files.items():
+                button = ui.button(f"Save {label}", icon="download", on_click=lambda make=make: _download(make))
+                button.props("dense flat no-caps")
         if command:
             ui.label(command).classes("command font-mono text-xs text-grey-8 break-all")
 

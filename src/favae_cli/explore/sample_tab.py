@@ -28,9 +28,9 @@ class SampleTab:
     def __init__(self, window: Window) -> None:
         self.window, self.given = window, set(window.views)
         with ui.row().classes("w-full items-start no-wrap"):
-            with ui.column().classes("w-72"):
+            with ui.column().classes("w-72 shrink-0"):
                 self._choice()
-            with ui.column().classes("grow"):
+            with ui.column().classes("grow min-w-0"):
                 self.shown()
         window.on_sample(self._sample_changed)
 

@@ -85,8 +85,9 @@ class Seen:
         return found
 
     def command(self, task: str, keys: Mapping[str, Value | None]) -> str:
-        """The command line of a task with this run."""
-        return command(self.trained.folder, task, keys)
+        """The command line of a task with this run, from where the page was started."""
+        folder, here = self.trained.folder.absolute(), Path.cwd()
+        return command(folder.relative_to(here) if folder.is_relative_to(here) else folder, task, keys)
 
 
 def called(card: Card) -> str:
