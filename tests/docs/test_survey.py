@@ -65,14 +65,14 @@ def test_a_survey_with_everything_is_answered_as_the_guide_says(
 
     # How well: logarithms of amounts, levels, and yes or no of those who did not say.
     gap = hidden["income"]
-    logs = np.log(amounts["income"][gap]), np.log(truth["income"][gap].astype(float))
-    assert np.corrcoef(*logs)[0, 1] > 0.8
+    logs, right_logs = (np.log(part["income"][gap].astype(float)) for part in (amounts, truth))
+    assert np.corrcoef(logs, right_logs)[0, 1] > 0.8
     assert (filled["smoker"] == truth["smoker"])[hidden["smoker"]].mean() > 0.7
     level = {name: place for place, name in enumerate(["poor", "fair", "good", "very good"])}
     apart = filled["health"].map(level) - truth["health"].map(level)
     assert apart[hidden["health"]].abs().mean() < 0.8
-    days = [pd.to_datetime(part["answered"], format="%d.%m.%Y")[hidden["answered"]] for part in (filled, truth)]
-    assert np.corrcoef(*((part - days[1].min()).dt.days for part in days))[0, 1] > 0.7
+    made, right = (pd.to_datetime(part["answered"], format="%d.%m.%Y") for part in (filled, truth))
+    assert abs(made - right)[hidden["answered"]].dt.days.median() < 90
 
     # People who were asked less, and how sure that is.
     predicted, later = names["predicted"], names["later"]

@@ -205,7 +205,7 @@ def test_files_that_are_not_there_are_named_by_their_key(run: Run) -> None:
         ),
         (
             {"key": None, "views": {"gait": {"kind": "sequence", "columns": ["x"], "time": "t"}}},
-            "data.key: must name the column that says which rows of a sequence in gait belong together",
+            "data.key: must name the column that says which rows of gait are of one sample",
         ),
     ],
 )
