@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 import numpy as np
@@ -36,28 +36,30 @@ class Softmax:
 
     def __init__(self, groups: Sequence[int], centre: np.ndarray) -> None:
         self.groups, self.centre = tuple(groups), centre
+        ends, sizes = np.cumsum([size - 1 for size in groups]), np.array(self.groups)
+        self._alike = []
+        for size in sorted(set(self.groups)):
+            self._alike.append((np.arange(1 - size, 0) + ends[sizes == size][:, None], contrasts(size)))
 
     def log_density(self, x: np.ndarray, eta: np.ndarray) -> float:
         """As the protocol has it; a variable has all of its columns or none."""
         total = 0.0
-        for place, basis in self._variables():
+        for place, basis, p in self._by_size(eta, log_softmax):
             own = x[:, place] @ basis.T  # the one-hot vector less 1/C, of which the sum below takes no notice
-            log_p = log_softmax((self.centre[place] + eta[:, place]) @ basis.T, axis=1)
-            total += float(np.nansum(np.sum((own + 1 / len(basis)) * log_p, axis=1)))
+            total += float(np.nansum(np.sum((own + 1 / len(basis)) * p, axis=2)))
         return total
 
     def gradient(self, x: np.ndarray, eta: np.ndarray) -> np.ndarray:
         """U^T times the one-hot vector less the probabilities."""
         found = np.empty_like(eta)
-        for place, basis in self._variables():
-            found[:, place] = x[:, place] - softmax((self.centre[place] + eta[:, place]) @ basis.T, axis=1) @ basis
+        for place, basis, p in self._by_size(eta, softmax):
+            found[:, place] = x[:, place] - p @ basis
         return found
 
     def curving(self, x: np.ndarray, eta: np.ndarray) -> np.ndarray:
         """The variances of U^T times the one-hot vector."""
         found = np.empty_like(eta)
-        for place, basis in self._variables():
-            p = softmax((self.centre[place] + eta[:, place]) @ basis.T, axis=1)
+        for place, basis, p in self._by_size(eta, softmax):
             found[:, place] = p @ basis**2 - (p @ basis) ** 2
         return np.where(np.isnan(x), np.nan, found)
 
@@ -68,9 +70,9 @@ class Softmax:
         """There is none."""
         return 0.0
 
-    def _variables(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """The columns of eta and U, of each variable."""
-        start = 0
-        for size in self.groups:
-            yield slice(start, start + size - 1), contrasts(size)
-            start += size - 1
+    def _by_size(
+        self, eta: np.ndarray, of: Callable[..., np.ndarray]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Of the V variables with as many categories: (V, C - 1) columns of eta, U, and (R, V, C) `of` their logits."""
+        for place, basis in self._alike:
+            yield place, basis, of((self.centre + eta)[:, place] @ basis.T, axis=2)
