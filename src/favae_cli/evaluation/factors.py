@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel
 from favae_cli.models.fa_vae import FAVAE
-from favae_cli.queries.weights import logit_weights, weighted
+from favae_cli.queries.weights import weights_of
 from favae_cli.reporting.figures import relevance
 
 
@@ -25,8 +25,9 @@ def factor_pictures(model: FAVAE, data: Dataset) -> dict[str, Figure]:
     """|W| and alpha of every factor and view (Fig. 10 of the paper)."""
     factors = model.joined
     alpha = {name: view.ard.mean for name, view in factors.views.items()}
-    columns = {name: weighted(data.views[name]) for name in model.inferred_views}
-    weights = factors.weights | {
-        name: logit_weights(data.views[name], factors.views[name])[0] for name in columns if data.views[name].groups
-    }
+    weights, columns = dict(factors.weights), {}
+    for name, view in model.inferred_views.items():
+        columns[name] = data.views[name].columns
+        if data.views[name].groups and (found := weights_of(view, factors.views[name], data.views[name])) is not None:
+            weights[name], columns[name] = found.weight, found.columns  # z are contrasts, or one scale a variable
     return {"relevance": relevance(weights, alpha, factors.active, columns)}

@@ -4,27 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from favae_cli.evaluation.explained import explained_picture, explained_table
 from favae_cli.queries.factor_reading import Reading
 from favae_cli.queries.traverse import most_relevant
-from favae_cli.queries.weights import weight_table
+from favae_cli.queries.weights import weights_of
+from favae_cli.reporting.panels import units
 from favae_cli.reporting.table_figures import calibration, presence, top_weights
 
 TOP = 10  # columns of a view that are named for a factor
 
 
 def factor_tables(reading: Reading) -> dict[str, pd.DataFrame]:
-    """`explained`, of embeddings, and `top_columns`, those of `weight_table` that a factor has most to do with."""
+    """`explained`, of embeddings, and `top_columns`, those that a factor has most to do with."""
     model = reading.model.joined
-    weights = weight_table(reading.model, reading.data)
-    size = weights["weight"].abs().rename("size")
-    place = size.groupby([weights["view"], weights["factor"]], sort=False).rank(method="first", ascending=False)
-    top = weights[place <= TOP].assign(place=place).sort_values(["factor", "view", "place"], kind="stable")
     explained = explained_table(reading, most_relevant(model, None, model.factors), 0)
-    return {"explained": explained, "top_columns": top.drop(columns="place")}
+    return {"explained": explained, "top_columns": top_columns(reading)}
+
+
+def top_columns(reading: Reading) -> pd.DataFrame:
+    """A row for each of the `TOP` columns of every view for each factor that it uses, the largest weight first.
+
+    Returns:
+        `view`, `column`, `factor`, `weight` in standard deviations of the column, or of what its odds are made of, for
+        one of the factor, and `deviation` of that, NaN where a network stands between.
+    """
+    rows = []
+    for name, factors in reading.model.joined.views.items():
+        data = reading.data.views[name]
+        found = weights_of(reading.model.views[name], factors, data)
+        if found is None:
+            continue
+        weight, deviation = found.standardised, np.full(found.weight.shape, np.nan)
+        if np.isnan(weight).all():
+            weight = found.weight / units(data.values)[1][:, None]
+        else:
+            share = np.divide(weight, found.weight, out=np.zeros(weight.shape), where=found.weight != 0)
+            deviation = np.abs(share) * found.deviation
+        for factor in np.flatnonzero(factors.active).tolist():
+            for place in np.argsort(-np.abs(weight[:, factor]), kind="stable")[:TOP]:
+                rows.append((name, found.columns[place], factor, weight[place, factor], deviation[place, factor]))
+    return pd.DataFrame(rows, columns=["view", "column", "factor", "weight", "deviation"])
 
 
 def result_pictures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:

@@ -1,78 +1,124 @@
-"""How much each column of a view goes with each factor."""
+"""What each factor does to each column of each view: the weights, in the columns' own units."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
-from scipy.linalg import block_diag
 
-from favae_cli.data import Dataset, ViewData
-from favae_cli.data.dataset import blocks, measured_as
+from favae_cli.data import ViewData
+from favae_cli.data.dataset import blocks
 from favae_cli.factors import ViewFactors
 from favae_cli.factors.categorical import contrasts
 from favae_cli.models.fa_vae import FAVAE
-from favae_cli.queries.predict import on_scale
-from favae_cli.reporting.panels import units
-from favae_cli.views import View
+from favae_cli.views import BernoulliView, CategoricalView, OrdinalView, RealView, View
 
-COLUMNS = ["view", "column", "factor", "weight", "deviation"]
+LOGISTIC = math.pi**2 / 3  # variance of what a logit is compared with
+STEP = 1e-3  # of z, by which the slope of its units is found
 
 
-def weight_table(model: FAVAE, data: Dataset) -> pd.DataFrame:
-    """A row for each column of a table and each factor that its view uses: `COLUMNS`.
+@dataclass(frozen=True)
+class Weights:
+    """Of one view of C named columns; K factors.
 
-    Of bits, categories and levels the weight is on the scale of the link: by how much the logit rises with a standard
-    deviation of the factor. Of numbers (logarithms or ranks, where they are modelled so) it says by how many of its own
-    standard deviations the column does, while the other factors stay at their mean; of a VAE that is half of what lies
-    between one below the mean and one above.
-    Deviations are those of q(W), NaN of a VAE, which has weights of z and none of columns.
+    Attributes:
+        columns: (C,) names; of categories "colour=red", of ordered levels the variable's.
+        weight: (C, K) what one standard deviation of a factor adds: in units of the column, or to log odds.
+        deviation: (C, K) of the weight, by its posterior; NaN where a network stands between.
+        standardised: (C, K) the same in standard deviations of the column, or of what its odds are made of, under the
+            model: the correlation of column and factor. NaN where a network stands between.
     """
-    parts = []
-    for name, factors in model.joined.views.items():
-        view, active = data.views[name], np.flatnonzero(factors.active)
-        if not view.is_table or not len(active):
+
+    columns: tuple[str, ...]
+    weight: np.ndarray
+    deviation: np.ndarray
+    standardised: np.ndarray
+
+
+def weights_of(view: View, factors: ViewFactors, data: ViewData) -> Weights | None:
+    """The weights of a view's columns; None of images, texts and sequences, which have none.
+
+    Behind a network the weight is half of what lies between one standard deviation up and one down.
+
+    Args:
+        view: of the model.
+        factors: what the model believes of it.
+        data: with the names of its columns.
+    """
+    if not data.columns or data.is_sequence:
+        return None
+    doubt = np.sqrt(np.diag(factors.weights_cov))
+    if isinstance(view, RealView):
+        slope = (view.decode(factors.bias[None] + STEP) - view.decode(factors.bias[None] - STEP))[0, :, None] / 2 / STEP
+        return Weights(
+            data.columns,
+            slope * factors.weights,
+            np.abs(slope) * doubt,
+            _standardised(factors.weights, factors.noise_variance),
+        )
+    if isinstance(view, BernoulliView | OrdinalView):
+        names = data.columns if isinstance(view, BernoulliView) else _variables(data)
+        spread = np.broadcast_to(doubt, factors.weights.shape)
+        return Weights(names, factors.weights, spread, _standardised(factors.weights, LOGISTIC))
+    if isinstance(view, CategoricalView):
+        weight, deviation = _of_categories(view, factors)
+        return Weights(data.columns, weight, deviation, _standardised(weight, LOGISTIC))
+    ends = [view.decode(factors.bias + sign * factors.weights.T) for sign in (1, -1)]
+    weight = np.asarray((ends[0] - ends[1]).T / 2, np.float64)
+    unknown = np.full(weight.shape, np.nan)
+    return Weights(data.columns, weight, unknown, unknown)
+
+
+def weights_table(model: FAVAE, views: Mapping[str, ViewData]) -> pd.DataFrame:
+    """A row for each view, column and factor: view, column, factor, weight, deviation, standardised.
+
+    Args:
+        model: joined.
+        views: of the run, with the names of their columns.
+
+    Returns:
+        Columns as `Weights` has them; factors count from 0, by relevance. Views without columns have no rows.
+    """
+    tables = []
+    for name, view in model.views.items():
+        found = weights_of(view, model.joined.views[name], views[name])
+        if found is None:
             continue
-        if measured_as(view) == "real":
-            weight, deviation = _of_numbers(model.views[name], view, factors, active)
-            if name not in model.inferred_views:
-                deviation = np.full_like(weight, np.nan)
-        else:
-            weight, deviation = (part[:, active] for part in logit_weights(view, factors))
-        table = {
-            "view": name,
-            "column": np.repeat(np.array(weighted(view), object), len(active)),
-            "factor": np.tile(active, len(weight)),
-            "weight": weight.ravel(),
-            "deviation": deviation.ravel(),
-        }
-        parts.append(pd.DataFrame(table))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+        count, factors = found.weight.shape
+        tables.append(
+            pd.DataFrame(
+                {
+                    "view": np.full(count * factors, name, object),
+                    "column": np.repeat(np.array(found.columns, object), factors),
+                    "factor": np.tile(np.arange(factors), count),
+                    "weight": found.weight.ravel(),
+                    "deviation": found.deviation.ravel(),
+                    "standardised": found.standardised.ravel(),
+                }
+            )
+        )
+    columns = ["view", "column", "factor", "weight", "deviation", "standardised"]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
 
-def _of_numbers(view: View, data: ViewData, factors: ViewFactors, active: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(D, A) each, in standard deviations of the columns; the second as if z were the columns in units of their own."""
-    weights = factors.weights[:, active]
-    decoded = view.decode(np.concatenate([weights.T, -weights.T]) + factors.bias)
-    above, below = np.split(on_scale(view, decoded), 2)
-    weight = (above - below).T / 2 / units(on_scale(view, data.values))[1][:, None]
-    if weight.shape != weights.shape:
-        return weight, weight
-    size, own = np.linalg.norm(weight, axis=1), np.linalg.norm(weights, axis=1)
-    unit = np.divide(size, own, out=np.zeros(len(own)), where=own > 0)
-    return weight, unit[:, None] * np.sqrt(np.diag(factors.weights_cov)[active])
+def _standardised(weight: np.ndarray, noise: float) -> np.ndarray:
+    total = np.sum(weight**2, axis=1, keepdims=True) + noise
+    return weight / np.sqrt(total)
 
 
-def logit_weights(view: ViewData, factors: ViewFactors) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation, (D, K) each: of bits and levels of W itself, of categories of their logits."""
-    turn = np.eye(factors.size)
-    if view.groups and view.kind != "ordinal":
-        turn = block_diag(*(contrasts(size) for size in view.groups))
-    deviation = np.sqrt(np.square(turn).sum(axis=1)[:, None] * np.diag(factors.weights_cov))
-    return turn @ factors.weights, deviation
+def _variables(data: ViewData) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(column.partition("=")[0] for column in data.columns))
 
 
-def weighted(view: ViewData) -> list[str]:
-    """Of what the weights are: the columns; of ordered levels the variables, each of which has one scale."""
-    if view.kind != "ordinal":
-        return list(view.columns)
-    return [view.columns[part.start].partition("=")[0] for part in blocks(view.groups)]
+def _of_categories(view: CategoricalView, factors: ViewFactors) -> tuple[np.ndarray, np.ndarray]:
+    """(C, K) weight of the logit of each category, and its deviation."""
+    doubt = np.sqrt(np.diag(factors.weights_cov))
+    weights, deviations = [], []
+    for before, own in enumerate(blocks(view.groups)):
+        basis = contrasts(own.stop - own.start)
+        weights.append(basis @ factors.weights[own.start - before : own.stop - before - 1])
+        deviations.append(np.linalg.norm(basis, axis=1)[:, None] * doubt)
+    return np.concatenate(weights), np.concatenate(deviations)

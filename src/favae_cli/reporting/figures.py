@@ -212,11 +212,11 @@ def _mark_groups(figure: Figure, panels: Sequence[Axes], names: Sequence[str], e
     bands = []
     for index, (name, start, end) in enumerate(zip(names, edges[:-1], edges[1:], strict=True)):
         shade = "#bbbbbb" if name == "unused" else colour(index + 2)
-        bands.append(Patch(color=shade, label=f"{name} ({end - start})"))
+        bands.append(Patch(color=shade, label=f"{clipped(name, 28)} ({end - start})"))
         for axes in panels:
             axes.plot([start, end], [1, 1], color=shade, linewidth=3, solid_capstyle="butt", clip_on=False)
             axes.lines[-1].set_transform(axes.get_xaxis_transform())
-    figure.legend(handles=bands, fontsize=8, frameon=False, ncols=4, loc="outside upper left")
+    figure.legend(handles=bands, fontsize=7, frameon=False, ncols=3, loc="outside upper left")
 
 
 def reliability(probability: Mapping[str, np.ndarray], label: Mapping[str, np.ndarray], bins: int = 10) -> Figure:

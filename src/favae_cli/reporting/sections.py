@@ -33,8 +33,8 @@ CAPTIONS = {
     "without it.",
     "map": "Samples by the two factors that tell most of a label, in its colours. The label's own view is not among "
     "those that say where they stand, so that what is apart here can be told apart without it.",
-    "top_columns": "The columns that rise or fall most with each factor: numbers in their standard deviations, bits "
-    "and categories in logits, for one standard deviation of it. A line is one deviation of the weight each way.",
+    "top_columns": "The columns that rise or fall most with each factor, a few of each view: in standard deviations of "
+    "the column, or of what its odds are made of, for one of the factor. A line is a deviation of the weight each way.",
     "relevance": "How much each view uses each factor: the weights |W|, and 1 / alpha below. Shared factors "
     "carry what views have in common, private ones what is a view's own.",
     "factor": "What a factor does to every view while the others stay at their mean, the columns that it goes with, "

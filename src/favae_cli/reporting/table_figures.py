@@ -96,7 +96,7 @@ def top_weights(table: pd.DataFrame, factors: Sequence[tuple[int, str]]) -> Figu
     """The columns that go most with each factor, by name, a panel a factor; colours tell the views.
 
     Args:
-        table: as of `queries.weights.weight_table`, of each view and factor the largest first.
+        table: as of `evaluation.results.top_columns`.
         factors: number and use of those to show, in their order.
     """
     factors = [(factor, use) for factor, use in factors if (table["factor"] == factor).any()][:FACTORS]
@@ -111,7 +111,7 @@ def top_weights(table: pd.DataFrame, factors: Sequence[tuple[int, str]]) -> Figu
         axes.set_axis_off()
     for axes, (factor, use) in zip(grid.flat, factors, strict=False):
         part = table[table["factor"] == factor]
-        of_view = max(TOP // part["view"].nunique(), 1)  # logits and deviations do not compare
+        of_view = max(TOP // part["view"].nunique(), 1)  # each is heard
         part = part[part.groupby("view", sort=False).cumcount() < of_view][:TOP]
         dress(axes, clipped(f"factor {factor}: {use}", 60))
         y = np.arange(len(part))
