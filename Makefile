@@ -52,6 +52,7 @@ bench: $(TOOLS) ## Measure speed, memory and recovery beside other packages, int
 	$(PIP) -e ".[bench]"
 	for topic in $(BENCH); do $(BIN)/python scripts/bench/$$topic.py || exit; done
 	$(BIN)/python scripts/bench/imputation.py
+	$(BIN)/python scripts/bench/explore.py
 
 chaos: $(TOOLS) ## Attack the program at random for SECONDS= or MINUTES=, else until Ctrl-C; SEED= begins at that attempt
 	OMP_NUM_THREADS=1 $(BIN)/python scripts/chaos/chaos.py $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \

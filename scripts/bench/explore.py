@@ -4,8 +4,8 @@
     python scripts/bench/explore.py --run outputs/EXPERIMENT/TIME
 
 A key moves the slider of the most relevant factor of a view of images by a tenth of a standard deviation; the move is
-over when the browser has the new picture. Without --run a run of drawn faces of 64x64 pixels is trained for an epoch: what
-it has learned does not matter for the time. Takes Chromium from the system's packages.
+over when the browser has the new picture. Without --run a run of drawn faces of 64x64 pixels is trained for an epoch,
+as what it has learned does not matter for the time. Takes Chromium from the system's packages.
 """
 
 from __future__ import annotations

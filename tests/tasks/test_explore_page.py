@@ -336,12 +336,10 @@ def test_factors_and_views(opened: Callable[[str], Page], run: Path, made_by: Ma
     made = made_by(page.command(PANEL))
     table = pd.read_csv(page.saved(PANEL, "table"))
     pd.testing.assert_frame_equal(table, pd.read_csv(made / "factors.csv"))
-    weights = pd.read_csv(made / "weights_attributes.csv").set_index("column")
+    weights = pd.read_csv(made / "weights.csv").set_index(["column", "factor"])["weight"]
     cells = page.page.locator(".table-weights tbody tr").first.locator("td").all_inner_texts()
     head = page.page.locator(".table-weights thead th").all_inner_texts()
-    assert float(cells[1]) == pytest.approx(
-        weights.loc[cells[0], head[1].removesuffix("arrow_upward").strip()], rel=1e-4
-    )
+    assert float(cells[1]) == pytest.approx(weights[cells[0], int(re.findall(r"\d+", head[1])[0])], rel=1e-4)
 
     latent = pd.read_csv(made / "scores.csv").set_index("key")
     key = page.page.locator(PANEL).get_by_text(re.compile("^Sample ")).inner_text().removeprefix("Sample ")

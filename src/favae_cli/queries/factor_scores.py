@@ -1,4 +1,4 @@
-"""Where samples stand on each factor, who stands near, and what columns weigh."""
+"""Where samples stand on each factor, and who stands near."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from favae_cli.factors import FactorModel
 from favae_cli.queries.factor_reading import Reading
 from favae_cli.queries.given import Given
-from favae_cli.training.trained_run import TrainedRun
 
 
 def factor_scores(given: Given, keys: Sequence[str], key: str = "key") -> pd.DataFrame:
@@ -45,17 +43,3 @@ def neighbours(latent: np.ndarray, of: np.ndarray, count: int) -> tuple[np.ndarr
     distance = np.linalg.norm(latent - of, axis=1)
     nearest = np.argsort(distance, kind="stable")[:count]
     return nearest, distance[nearest]
-
-
-def weighed(trained: TrainedRun) -> list[str]:
-    """The views whose columns have weights of their own: z has a place for each of them."""
-    sizes = trained.factors.joined.sizes
-    return [name for name, view in trained.views.items() if view.is_table and sizes[name] == len(view.columns)]
-
-
-def weights_table(model: FactorModel, view: str, columns: Sequence[str]) -> pd.DataFrame:
-    """W of one of the views of `weighed`: a row a column, and a column "w0" for factor 0, and so on."""
-    weights = model.weights[view]
-    table = pd.DataFrame(weights, columns=[f"w{factor}" for factor in range(weights.shape[1])])
-    table.insert(0, "column", list(columns))
-    return table

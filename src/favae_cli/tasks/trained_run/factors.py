@@ -13,9 +13,10 @@ from favae_cli.config.trained_run_tasks import FactorsConfig
 from favae_cli.evaluation.cards import card_name, card_picture, card_record, factor_cards, panels_of
 from favae_cli.evaluation.explained import explained_picture, explained_table
 from favae_cli.queries.factor_reading import Reading
-from favae_cli.queries.factor_scores import scores, weighed, weights_table
+from favae_cli.queries.factor_scores import scores
 from favae_cli.queries.samples import load_data
 from favae_cli.queries.traverse import most_relevant
+from favae_cli.queries.weights import weight_table
 from favae_cli.reporting.report import write_report
 from favae_cli.reporting.style import save
 from favae_cli.tasks.trained_run.written_files import save_table
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 def use(config: FactorsConfig, trained: TrainedRun, directory: Path) -> None:
-    """Write tables (factors, scores, weights_VIEW), cards.json, figures/explained.png and one a card, report.html.
+    """Write tables (factors, scores, weights), cards.json, figures/explained.png and one a card, report.html.
 
     Raises:
         UserError: a model without factors, data that do not fit the run, or a split without a sample.
@@ -38,9 +39,7 @@ def use(config: FactorsConfig, trained: TrainedRun, directory: Path) -> None:
     table = explained_table(reading, most_relevant(model.joined, None, model.joined.factors), config.count)
     save_table(directory, "factors", table, config.format)
     save_table(directory, "scores", scores(reading), config.format)
-    for name in weighed(trained):
-        columns = trained.views[name].columns
-        save_table(directory, f"weights_{name}", weights_table(model.joined, name, columns), config.format)
+    save_table(directory, "weights", weight_table(model, data), config.format)
     folder = RunFolder(directory)
     folder.figures.mkdir(exist_ok=True)
     save(explained_picture(table), folder.figure("explained"))
