@@ -11,7 +11,8 @@ from nicegui import ui
 from favae_cli.evaluation.explained import QUANTITIES, explained_table
 from favae_cli.explore.parts import csv, saving, table
 from favae_cli.explore.window import Window
-from favae_cli.queries.factor_scores import neighbours, weighed, weights_table
+from favae_cli.queries.column_weights import weights_of
+from favae_cli.queries.factor_scores import neighbours
 from favae_cli.queries.given import Given
 from favae_cli.queries.traverse import most_relevant
 
@@ -34,8 +35,8 @@ class ViewsTab:
         self.quantity = ui.select(QUANTITIES, value="embedding_unique", on_change=self._again).classes("w-64")
         self.chart = ui.echart(self._options()).classes("w-full explained")
         self.chart.style(f"height: {120 + 18 * len(order)}px")
-        saving(self.command, table=lambda: ("factors.csv", csv(self.explained)))
-        tables = weighed(seen.trained)
+        saving(self.command, table=lambda: ("explained.csv", csv(self.explained)))
+        tables = [name for name in seen.model.views if seen.trained.views[name].is_table]
         if tables:
             ui.label("Weights of columns").classes("text-md")
             self.table = ui.select(tables, value=tables[0], label="Table", on_change=lambda: self.weights.refresh())
@@ -70,7 +71,10 @@ class ViewsTab:
     def weights(self) -> None:
         """Of one table, the most relevant factors first."""
         seen, name = self.window.seen, self.table.value
-        whole = weights_table(seen.model.joined, name, seen.trained.views[name].columns)
+        found = weights_of(seen.model.views[name], seen.model.joined.views[name], seen.trained.views[name])
+        assert found is not None  # of a table
+        whole = pd.DataFrame(found.weight, columns=[f"w{factor}" for factor in range(seen.model.joined.factors)])
+        whole.insert(0, "column", found.columns)
         first = most_relevant(seen.model.joined, name, FIRST)
         table(whole[["column", *(f"w{factor}" for factor in first)]], "weights")
         saving(self.command, table=lambda: (f"weights_{name}.csv", csv(whole)))

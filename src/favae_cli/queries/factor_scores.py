@@ -1,4 +1,4 @@
-"""Where samples stand on each factor, who stands near, and what columns weigh."""
+"""Where samples stand on each factor, and who stands near."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from favae_cli.factors import FactorModel
-from favae_cli.queries.factor_reading import Reading
+from favae_cli.data import Dataset
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.given import Given
-from favae_cli.training.trained_run import TrainedRun
+
+AT_A_TIME = 10_000  # samples in memory beside what is found of them
 
 
 def factor_scores(given: Given, keys: Sequence[str], key: str = "key") -> pd.DataFrame:
@@ -22,22 +23,22 @@ def factor_scores(given: Given, keys: Sequence[str], key: str = "key") -> pd.Dat
         key: name of the column of these.
 
     Returns:
-        Columns `key`, and for each of the K factors "factor_1" and "factor_1_std", in units of the prior, which has
+        Columns `key`, and for each of the K factors "factor_0" and "factor_0_std", in units of the prior, which has
         mean 0 and deviation 1.
     """
     mean = given.latents()
     deviation = np.sqrt(np.diagonal(given.spreads(), axis1=1, axis2=2))
     columns: dict[str, np.ndarray] = {key: np.array(keys, dtype=object)}
     for factor in range(mean.shape[1]):
-        columns |= {f"factor_{factor + 1}": mean[:, factor], f"factor_{factor + 1}_std": deviation[:, factor]}
+        columns |= {f"factor_{factor}": mean[:, factor], f"factor_{factor}_std": deviation[:, factor]}
     return pd.DataFrame(columns)
 
 
-def scores(reading: Reading) -> pd.DataFrame:
-    """A row a sample: its key, and the mean of each factor of g, "g0" that of factor 0."""
-    latent = pd.DataFrame(reading.latent, columns=[f"g{factor}" for factor in range(reading.latent.shape[1])])
-    latent.insert(0, "key", reading.data.keys[reading.indices].astype(str).astype(object))
-    return latent
+def all_factor_scores(model: FAVAE, data: Dataset, indices: np.ndarray) -> pd.DataFrame:
+    """As `factor_scores`, of the samples `indices` of a data set given all that they have, some at a time."""
+    parts = [indices[start : start + AT_A_TIME] for start in range(0, max(len(indices), 1), AT_A_TIME)]
+    tables = [factor_scores(Given.of_samples(model, data, part), data.keys[part].tolist(), data.key) for part in parts]
+    return pd.concat(tables, ignore_index=True)
 
 
 def neighbours(latent: np.ndarray, of: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -45,17 +46,3 @@ def neighbours(latent: np.ndarray, of: np.ndarray, count: int) -> tuple[np.ndarr
     distance = np.linalg.norm(latent - of, axis=1)
     nearest = np.argsort(distance, kind="stable")[:count]
     return nearest, distance[nearest]
-
-
-def weighed(trained: TrainedRun) -> list[str]:
-    """The views whose columns have weights of their own: z has a place for each of them."""
-    sizes = trained.factors.joined.sizes
-    return [name for name, view in trained.views.items() if view.is_table and sizes[name] == len(view.columns)]
-
-
-def weights_table(model: FactorModel, view: str, columns: Sequence[str]) -> pd.DataFrame:
-    """W of one of the views of `weighed`: a row a column, and a column "w0" for factor 0, and so on."""
-    weights = model.weights[view]
-    table = pd.DataFrame(weights, columns=[f"w{factor}" for factor in range(weights.shape[1])])
-    table.insert(0, "column", list(columns))
-    return table
