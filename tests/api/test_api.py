@@ -239,8 +239,8 @@ def test_columns_go_by_name_and_categories_by_value(tables: FAVAE, truth: Arrays
 
 def test_what_the_factors_are(tables: FAVAE, truth: Arrays) -> None:
     g = tables.transform(truth)
-    assert g.shape == (COUNT, tables.n_factors_) == (COUNT, len(tables.factors_))
-    assert any(use.startswith("shared numbers") for use in tables.factors_)
+    assert g.shape == (COUNT, tables.n_factors_) == (COUNT, len(tables.uses_))
+    assert any(use.startswith("shared numbers") for use in tables.uses_)
     assert set(tables.relevance_) == set(tables.views_)
     assert all(share.shape == (tables.n_factors_,) for share in tables.relevance_.values())
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from favae_cli.api.samples import views_to_fit
+from favae_cli.api.samples import names_of, views_to_fit
 from favae_cli.common.errors import UserError
 
 IDS = [f"a{i}" for i in range(12)]
@@ -26,6 +26,16 @@ def test_frames_are_joined_by_their_index(second: Any) -> None:
     np.testing.assert_array_equal(views["x"].values, FIRST)
 
 
+def test_tables_of_named_samples_need_not_have_the_same() -> None:
+    other = SECOND.iloc[:9].set_axis(["b", *IDS[1:9]])
+    X = {"x": FIRST, "y": other}
+    views, _ = views_to_fit(X, {})
+    assert names_of(X).tolist() == [*IDS, "b"]
+    assert views["x"].present.tolist() == [True] * 12 + [False]
+    assert views["y"].present.tolist() == [False] + [True] * 8 + [False] * 3 + [True]
+    np.testing.assert_array_equal(views["y"].gather(np.array([12, 1]))[:, 0], other["t"].iloc[:2])
+
+
 def test_a_row_of_nothing_is_a_view_that_is_missing() -> None:
     views, _ = views_to_fit({"x": FIRST, "y": SECOND.iloc[:9].reindex(IDS)}, {})
     assert views["y"].present.tolist() == [True] * 9 + [False] * 3
@@ -35,10 +45,10 @@ def test_a_row_of_nothing_is_a_view_that_is_missing() -> None:
     ("X", "told"),
     [
         (
-            {"x": FIRST, "y": SECOND.iloc[:9]},
+            {"x": FIRST.set_axis(range(12)), "y": SECOND.set_axis(range(12)).iloc[:9]},  # rows that are only counted
             r"X\['y'\]: its index names other samples than that of X\['x'\]; .*reindex",
         ),
-        ({"x": FIRST, "y": SECOND.set_axis([*IDS[1:], "b"])}, r"X\['y'\]: its index names other samples"),
+        ({"x": FIRST, "y": SECOND.set_axis([f"b{i}" for i in range(12)])}, r"X\['y'\]: its index names other samples"),
         ({"x": FIRST.set_axis(["a"] * 12), "y": SECOND}, r"X\['y'\]: its index names other samples"),
         (
             {"x": FIRST, "y": SECOND.loc[SHUFFLED], "z": np.ones(12)},

@@ -10,12 +10,16 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from _pytest.mark import ParameterSet
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from sklearn.linear_model import LinearRegression
 
 from favae_cli.cli import main
 from favae_cli.command_line import compose as composing
@@ -26,7 +30,9 @@ from favae_cli.config.folders import shipped_configs
 from favae_cli.config.init_task import validate_init
 from favae_cli.config.overrides import combinations, parse_overrides
 from favae_cli.config.trained_run_tasks import validate_use
+from favae_cli.data.files.table import read_table
 
+h5py = pytest.importorskip("h5py", reason="of the extra omics")
 TOP = Path(__file__).parents[2]
 DOCS = TOP / "docs"
 GUIDES = DOCS / "guides"
@@ -40,10 +46,12 @@ PAGES = [
 FENCE = re.compile(r"^```(?P<language>\w*)(?P<title>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 RUN = re.compile(r"(?P<key>run|resume|pretrained)=(?P<folder>outputs/\S+)")
 KEY = re.compile(r"^(?!hydra\.)\w+(\.\w+)+=")
+OMICS = ("rna.tsv", "mirna.csv.gz", "methylation.csv", "clinic.csv", "new_rna.tsv")  # files of that guide
 TABLES = ("shop.csv", "people.csv", "spectra.npz", "wine.csv", "survey.csv", "later.csv", "waves.csv")
-FILES = ("me.jpg", "you.jpg", *TABLES)  # of the user whom the pages talk to
+FILES = ("me.jpg", "you.jpg", *TABLES, *OMICS)  # of the user whom the pages talk to
 TINY = {  # what makes the long commands short
     "experiment=wine": ["model.factors=6", "schedule.sweeps=20", "evaluation.cards=1", "trainer.threads=1"],
+    "experiment=study": ["model.factors=6", "schedule.sweeps=60", "evaluation.cards=1", "trainer.threads=1"],
     "task=factors": ["cards=1", "count=20"],
 }
 
@@ -111,7 +119,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     own.mkdir(parents=True)
     (mine,) = (block for block in blocks(GUIDES / "own-data.md") if "experiment/mine.yaml" in block.title)
     (own / "mine.yaml").write_text(mine.text)
-    for name in ("shop", "wine", "survey"):  # much as init would write it
+    for name in ("shop", "wine", "survey", "study"):  # much as init would write it
         shutil.copy(shipped_configs() / "experiment" / "wine_views.yaml", own / f"{name}.yaml")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -212,7 +220,8 @@ def test_python_runs(page: Path) -> None:
     """Block after block, as a reader would; not those that load a run, or what it wrote, which only the reader has."""
     names: dict[str, object] = {}
     for block in blocks(page):
-        if block.language == "python" and not re.search(r'"(outputs/|predicted\.csv)', block.text):
+        made_by_reader = re.search(r'"(outputs/|predicted\.csv)', block.text)
+        if block.language == "python" and not made_by_reader and page.stem != "omics":  # which has a test of its own
             exec(compile(block.text, str(block), "exec"), names)
 
 
@@ -235,6 +244,47 @@ def test_getting_started(
     assert len(filled) == 1 + 178
     assert not any(",," in line for line in filled)
     assert "experiment=wine" in (tmp_path / "configs" / "experiment" / "wine.yaml").read_text()
+
+
+@pytest.mark.slow
+def test_from_omics_tables_to_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unarranged: Callable[[], AbstractContextManager[None]]
+) -> None:
+    """Three assays with patients missing, a label, new patients with one assay: word for word, but for fewer sweeps."""
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for block in blocks(GUIDES / "omics.md"):
+        if block.language == "python":
+            exec(compile(block.text, str(block), "exec"), names)
+        for words in block.commands() if block.language == "sh" else ():
+            if words[0] != "favae-run":
+                continue
+            newest = max(tmp_path.glob("outputs/study/*"), default=tmp_path)
+            given = [word.replace("outputs/study/2026-...", str(newest)) for word in words[1:]]
+            with unarranged():
+                assert favae_run(*given, *TINY.get(given[0], [])) == 0, words
+    clinic = names["clinic"].set_index("patient")
+    told = pd.read_csv("subtypes.csv").set_index("patient")
+    truth = clinic.loc[told.index]
+    assert (told["subtype"] == truth["subtype"]).mean() >= 0.75
+    assert np.corrcoef(told["age"], truth["age"])[0, 1] > 0.6
+    inside = (told["age_lower"] <= truth["age"]) & (truth["age"] <= told["age_upper"])
+    assert inside.mean() >= 0.7
+    (folder,) = (tmp_path / "outputs" / "factors").iterdir()
+    scores, weights = (pd.read_parquet(folder / f"{name}.parquet") for name in ("factors", "weights"))
+    assert scores["patient"].tolist() == clinic.index[:150].tolist()
+    made = LinearRegression().fit(scores[[f"factor_{k}" for k in range(3)]], names["factors"][:150])
+    assert made.score(scores[[f"factor_{k}" for k in range(3)]], names["factors"][:150]) > 0.9
+    assert set(weights["view"]) == {"rna", "mirna", "methylation", "clinic_numbers", "clinic_categories"}
+    found = names["found"].set_index(["view", "column"])
+    assert found.loc[("clinic_categories", "subtype=luminal"), "q"].min() < 0.05
+    back = read_table(Path("study.h5mu"))
+    np.testing.assert_allclose(back.matrices["rna/X"].read(), names["rna"][:140], rtol=1e-5)
+    with h5py.File("study.h5mu") as file:
+        assert file["obsm/X_favae"].shape == (150, len(weights["factor"].unique()))
+        assert file["mod/rna/varm/favae"].shape == (80, len(weights["factor"].unique()))
+        assert set(file["uns/favae/explained_variance"]) == set(weights["view"])
+    assert names["model"].factors_.shape[0] == 150
 
 
 def favae_run(*words: str) -> int:

@@ -80,7 +80,7 @@ def test_digits_in_four_views(favae_run: Run, check: Callable[..., Metrics], met
     metrics = check(Path("run"), first)
     assert metrics["predict/image-label/accuracy"] > 0.5  # by chance 0.1
     assert favae_run("task=factors", "run=run", "trainer.threads=1", "hydra.run.dir=read") == 0
-    assert len(pd.read_csv("read/factors.csv"))
+    assert len(pd.read_csv("read/explained.csv"))
 
 
 @pytest.mark.slow

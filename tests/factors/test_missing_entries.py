@@ -49,7 +49,9 @@ def test_every_sample_has_its_own_sigma(
     weights = np.concatenate([view.weights for view in views])
     whole = np.linalg.inv(model.precision(PATTERN))
     expected = np.linalg.inv(model.precision(PATTERN) - np.einsum("nd,dk,dl->nkl", shares * tau, weights, weights))
-    seen, gg, zg, variance, log_det = [], 0.0, 0.0, 0.0, 0.0
+    seen: list[int] = []
+    gg, zg, variance = np.zeros((3, 3)), np.zeros((len(tau), 3)), np.zeros(len(tau))
+    log_det = 0.0
     for spread in holes.spreads(model, PATTERN):
         seen.extend(spread.samples)
         np.testing.assert_allclose(spread.covariance, expected[spread.samples], atol=1e-12)

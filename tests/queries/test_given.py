@@ -63,7 +63,8 @@ def test_samples_that_are_encoded_already_are_taken_as_they_are(
     np.testing.assert_array_equal(Given.of_samples(planted, data, indices, encoded).latents(), plain.latents())
     encoded["face"].mean[0] += 1.0
     changed = Given.of_samples(planted, data, indices, encoded).latents()
-    assert np.flatnonzero(np.any(changed != plain.latents(), axis=1)).tolist() == [0]
+    apart = np.abs(changed - plain.latents()).max(axis=1)  # of the others, as far as they are settled
+    assert np.flatnonzero(apart > 1e-4).tolist() == [0]
 
 
 def test_one_view_alone_says_what_it_says_as_a_view_of_samples(

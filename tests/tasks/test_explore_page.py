@@ -309,7 +309,7 @@ def test_a_point_of_the_map_opens_its_sample(opened: Callable[[str], Page], data
     page = opened("images")
     page.tab("Map", ".map canvas")
     table = pd.read_csv(page.saved(PANEL, "table"))
-    made = pd.read_csv(made_by(page.command(PANEL)) / "scores.csv")
+    made = pd.read_csv(made_by(page.command(PANEL)) / "factors.csv")
     pd.testing.assert_frame_equal(table, made)
     chart = page.page.locator(".map")
     number = int(chart.get_attribute("id").removeprefix("c"))
@@ -335,13 +335,15 @@ def test_factors_and_views(opened: Callable[[str], Page], run: Path, made_by: Ma
     page.picture("views")
     made = made_by(page.command(PANEL))
     table = pd.read_csv(page.saved(PANEL, "table"))
-    pd.testing.assert_frame_equal(table, pd.read_csv(made / "factors.csv"))
-    weights = pd.read_csv(made / "weights.csv").set_index(["column", "factor"])["weight"]
+    pd.testing.assert_frame_equal(table, pd.read_csv(made / "explained.csv"))
+    weights = pd.read_csv(made / "weights.csv").query("view == 'attributes'")
+    weights = weights.pivot(index="column", columns="factor", values="weight").add_prefix("w")
     cells = page.page.locator(".table-weights tbody tr").first.locator("td").all_inner_texts()
     head = page.page.locator(".table-weights thead th").all_inner_texts()
-    assert float(cells[1]) == pytest.approx(weights[cells[0], int(re.findall(r"\d+", head[1])[0])], rel=1e-4)
+    told = head[1].removesuffix("arrow_upward").strip()
+    assert float(cells[1]) == pytest.approx(weights.loc[cells[0], told], rel=1e-4)
 
-    latent = pd.read_csv(made / "scores.csv").set_index("key")
+    latent = pd.read_csv(made / "factors.csv").set_index("key").filter(regex=r"\d$")
     key = page.page.locator(PANEL).get_by_text(re.compile("^Sample ")).inner_text().removeprefix("Sample ")
     distance = np.linalg.norm(latent - latent.loc[key], axis=1)
     nearest = latent.index[np.argsort(distance, kind="stable")[1]]

@@ -29,6 +29,7 @@ from favae_cli.preparation.guess_numbers import Guess
 from favae_cli.tasks.init import init
 
 ROWS = 90
+PLAIN: dict[str, Any] = {"repeated": None, "transposed": None, "overwrite": False}
 MISSING = ("", "NA")
 Configs = Callable[[str], Config]
 
@@ -248,7 +249,7 @@ def test_a_column_may_be_called_like_a_reference(from_command_line: Configs) -> 
     draw = rng()
     names = ["cost_${usd}", "${data.root}", "a: b", "p.val", "x=y", "key"]
     write({"Sample ID": [f"s {i}" for i in range(ROWS)]} | {name: draw.normal(size=ROWS) for name in names})
-    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, **PLAIN))
     data = loads(from_command_line("mine"))
     assert sorted(column for view in data.views.values() for column in view.columns) == sorted(names)
 
@@ -256,7 +257,7 @@ def test_a_column_may_be_called_like_a_reference(from_command_line: Configs) -> 
 def test_the_way_of_writing_is_said(configs: Configs, capsys: pytest.CaptureFixture[str]) -> None:
     table = pd.DataFrame(mixed())
     table.to_csv("mine.csv", index=False, sep=";", decimal=",", encoding="latin-1")
-    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, **PLAIN))
     assert "note: mine.csv has semicolon between its cells, decimal commas" in capsys.readouterr().err
     config = configs("mine")
     assert (config.data.sep, config.data.decimal) == (";", ",")
@@ -277,7 +278,7 @@ def test_counts_have_a_network_where_there_are_rows_to_learn_it_from(
     rows: int, kind: str, configs: Configs, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write({name: rng().negative_binomial(1, 0.02, rows) for name in "abcd"} | {"age": rng().normal(size=rows)})
-    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, **PLAIN))
     view = configs("mine").views["counts"]
     assert view.type == kind
     assert getattr(view, "transform", None) == ({"counts": ["*"]} if kind == "real" else None)
@@ -401,7 +402,7 @@ def test_several_rows_of_a_sample_are_steps_of_a_sequence_or_one_of_them_counts(
 @pytest.mark.parametrize("how", [None, "sequence", "last"])
 def test_visits_beside_a_baseline_run_as_they_are_written(configs: Configs, how: Any) -> None:
     visits(60)
-    init(InitConfig(task="init", input=[Path("base.csv"), Path("visits.csv")], name="v", repeated=how, overwrite=False))
+    init(InitConfig(task="init", input=[Path("base.csv"), Path("visits.csv")], name="v", **PLAIN | {"repeated": how}))
     data = loads(configs("v"))
     assert len(data.keys) == 60
     seen = pd.read_csv("visits.csv").groupby("patient")["marker"]
@@ -430,7 +431,7 @@ def loads(config: Config) -> Dataset:
 
 def test_what_is_written_is_a_valid_run_of_these_views(configs: Configs) -> None:
     write(mixed())
-    assert init(InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=False)) == Path(
+    assert init(InitConfig(task="init", input=[Path("mine.csv")], name=None, **PLAIN)) == Path(
         "configs/experiment/mine.yaml"
     )
     config = configs("mine")
@@ -454,9 +455,7 @@ def test_what_is_written_is_a_valid_run_of_these_views(configs: Configs) -> None
 
 def test_every_line_says_why() -> None:
     write(mixed())
-    text = init(
-        InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=False)
-    ).read_text()
+    text = init(InitConfig(task="init", input=[Path("mine.csv")], name=None, **PLAIN)).read_text()
     assert "# age has numbers, " in text
     assert "#   site is 'Oslo' wherever it is filled" in text
     for key in ("key", "split", "latent", "length", "factors", "beta", "alone_epochs", "rounds", "score"):
@@ -465,7 +464,7 @@ def test_every_line_says_why() -> None:
 
 def test_without_networks_the_factors_are_fitted_once(configs: Configs) -> None:
     write({name: cells for name, cells in mixed().items() if name != "note"})
-    init(InitConfig(task="init", input=[Path("mine.csv")], name="plain", repeated=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("mine.csv")], name="plain", **PLAIN))
     config = configs("plain")
     assert (config.schedule.alone_epochs, config.schedule.rounds, config.schedule.round_epochs) == (0, 1, 0)
     assert config.views["flags"].weight == config.views["categories"].weight == 1.0
@@ -481,7 +480,7 @@ def test_every_kind_of_view_runs_as_it_is_written(configs: Configs) -> None:
     for i in range(ROWS):
         Image.fromarray(draw.integers(0, 256, (20, 20, 3), np.uint8)).save(f"{i}.png")
     write(table | {"scan": [f"{i}.png" for i in range(ROWS)]})
-    init(InitConfig(task="init", input=[Path("mine.csv").absolute()], name=None, repeated=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("mine.csv").absolute()], name=None, **PLAIN))
     config = configs("mine")
     assert {view.type for view in config.views.values()} == {
         "real",
@@ -502,13 +501,13 @@ def test_names_that_YAML_would_misread_stay_as_they_are(configs: Configs) -> Non
     draw = rng()
     columns = ["no", "1e3", "a: b", "it's", 'say "x"', "#5", "é"]
     write({name: draw.normal(size=ROWS) for name in columns} | {"ok": draw.choice(["yes", "no"], ROWS)}, "my data.csv")
-    init(InitConfig(task="init", input=[Path("my data.csv")], name=None, repeated=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("my data.csv")], name=None, **PLAIN))
     assert loads(configs("my_data")).views["numbers"].columns == tuple(columns)
 
 
 def test_columns_that_a_manifest_refuses_are_left_out(configs: Configs) -> None:
     write(mixed() | {name: mixed()["age"] for name in ("mg/l", "a=b")} | {"c=d": mixed()["colour"]})
-    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, **PLAIN))
     assert loads(configs("mine")).views["numbers"].columns == ("age", "weight [kg]", "a=b")
     told = found_in("mine.csv").left_out[-2:]
     assert [line.split()[0] for line in told] == ["mg/l", "c=d"]
@@ -518,7 +517,7 @@ def test_columns_that_a_manifest_refuses_are_left_out(configs: Configs) -> None:
 def test_views_and_experiments_have_names_that_yaml_reads_as_text(configs: Configs) -> None:
     draw = rng()
     write({name: draw.normal(size=ROWS) for name in ("2019", "null", "true", "1e3", "plain")}, "2020.csv")
-    init(InitConfig(task="init", input=[Path("2020.csv")], name=None, repeated=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("2020.csv")], name=None, **PLAIN))
     config = configs("x2020")
     assert [*loads(config).views] == [*config.views] == ["x2019", "xnull", "xtrue", "x1e3", "plain"]
 
@@ -533,28 +532,26 @@ def test_views_and_experiments_have_names_that_yaml_reads_as_text(configs: Confi
 )
 def test_the_score_is_one_that_the_run_reports(table: dict[str, Any], score: str, configs: Configs) -> None:
     write(table)
-    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=False))
+    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, **PLAIN))
     assert configs("mine").score == score
 
 
 def test_long_lists_are_broken_into_lines(configs: Configs) -> None:
     columns = [f"a rather long name, number {name}" for name in "abcdefghijklmnop"]
     write({name: rng().normal(size=ROWS) for name in columns} | {"ok": rng().choice(["yes", "no"], ROWS)})
-    text = init(
-        InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=False)
-    ).read_text()
+    text = init(InitConfig(task="init", input=[Path("mine.csv")], name=None, **PLAIN)).read_text()
     assert max(map(len, text.splitlines())) <= 130
     assert yaml.safe_load(text)["data"]["views"]["numbers"]["columns"] == columns
 
 
 def test_nothing_is_overwritten_unasked() -> None:
     write(mixed())
-    target = init(InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=False))
+    target = init(InitConfig(task="init", input=[Path("mine.csv")], name=None, **PLAIN))
     target.write_text("# my own work")
     with pytest.raises(UserError, match=r"name: configs/experiment/mine\.yaml is there already; overwrite=true"):
-        init(InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=False))
+        init(InitConfig(task="init", input=[Path("mine.csv")], name=None, **PLAIN))
     assert target.read_text() == "# my own work"
-    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, repeated=None, overwrite=True))
+    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, **PLAIN | {"overwrite": True}))
     assert "views" in target.read_text()
 
 
@@ -563,14 +560,21 @@ def test_files_of_which_nothing_can_be_made() -> None:
     Path("mine.doc").touch()
     Path("empty/README.txt").write_text("a,b\n1,2\n")
     write({"site": ["Oslo"] * 9})
+    known = ".csv, .tsv, .txt, .parquet, .pq, .feather, .xlsx, .dta, .sav, .npz, .h5ad, .h5mu"
     for path, told in (
         ("nowhere.csv", "input: there is no file or folder nowhere.csv"),
-        ("empty", "input: empty holds no .csv, .tsv, .txt, .parquet, .pq, .feather, .xlsx, .dta, .sav, .npz file"),
-        ("mine.doc", "input: mine.doc is no .csv, .tsv, .txt, .parquet, .pq, .feather, .xlsx, .dta, .sav, .npz file"),
+        (
+            "empty",
+            f"input: empty holds no {known} file",
+        ),
+        (
+            "mine.doc",
+            f"input: mine.doc is no {known} file",
+        ),
         ("mine.csv", "input: no view could be made of any column of mine.csv\nsite is 'Oslo' wherever it is filled"),
     ):
         with pytest.raises(UserError) as refused:
-            init(InitConfig(task="init", input=[Path(path)], name=None, repeated=None, overwrite=False))
+            init(InitConfig(task="init", input=[Path(path)], name=None, **PLAIN))
         assert str(refused.value) == told
     assert not Path("configs").exists()
 
@@ -582,7 +586,7 @@ def test_odd_signs_in_names_neither_break_the_experiment_nor_steer_a_terminal(
     table = mixed()
     table[odd] = rng().normal(50, 10, ROWS).round(2)
     name = f"odd{odd.encode().hex()}"
-    init(InitConfig(task="init", input=[write(table, f"{odd}.csv")], name=name, repeated=None, overwrite=False))
+    init(InitConfig(task="init", input=[write(table, f"{odd}.csv")], name=name, **PLAIN))
     shown = Path(f"configs/experiment/{name}.yaml").read_text() + capsys.readouterr().err
     assert all(sign.isprintable() or sign in "\n\t" for sign in shown)
     data = configs(name).data
@@ -631,6 +635,7 @@ def test_cfg_prints_the_keys(capsys: pytest.CaptureFixture[str]) -> None:
     assert yaml.safe_load(capsys.readouterr().out) == {
         "task": "init",
         "input": "???",
+        "transposed": None,
         "name": None,
         "repeated": None,
         "overwrite": False,

@@ -74,7 +74,7 @@ def test_the_numbers_are_those_of_python(
         table["sold_probability"], np.maximum(value["bits"][:, 1], 1 - value["bits"][:, 1]), rtol=1e-5
     )
     np.testing.assert_allclose(table["colour=red"], value["labels"][:, 2], rtol=1e-5, atol=1e-9)
-    scores = pd.read_csv(next(tmp_path.glob("used-*")) / "factor_scores.csv").set_index("id")
+    scores = pd.read_csv(next(tmp_path.glob("used-*")) / "factors.csv").set_index("id")
     np.testing.assert_allclose(scores.filter(regex=r"\d$"), model.transform(X), rtol=1e-5, atol=1e-7)
 
 
@@ -108,7 +108,7 @@ def test_many_samples_are_predicted_some_at_a_time(
     whole = using(*asked, run=mixed_run)
     monkeypatch.setattr("favae_cli.tasks.trained_run.predict.AT_A_TIME", 10)
     parts = using(*asked, run=mixed_run)
-    for name in ("predicted.csv", "factor_scores.csv"):
+    for name in ("predicted.csv", "factors.csv"):
         pd.testing.assert_frame_equal(pd.read_csv(parts / name), pd.read_csv(whole / name), rtol=1e-5)
     keys = [np.load(parts / name)["key"] for name in ("course.npz", "course-11.npz", "course-21.npz")]
     assert np.concatenate(keys).tolist() == np.load(whole / "course.npz")["key"].tolist()

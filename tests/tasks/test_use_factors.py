@@ -25,7 +25,7 @@ Using = Callable[..., Path]
 def test_the_factors_of_a_run_are_read(using: Using, run: Path, data: Dataset) -> None:
     made = using("task=factors", "cards=2", "count=30", "steps=3", "reach=2.0")
     model = load_run(run, Runtime(torch.device("cpu"))).factors.joined
-    table = pd.read_csv(made / "factors.csv")
+    table = pd.read_csv(made / "explained.csv")
     assert len(table) == model.factors * 3
     assert {"factor", "use", "view", "active", "relevance", *QUANTITIES} == set(table.columns)
     # Linear views decode to what their embedding is, whose pixels are the same data in another basis.
@@ -54,7 +54,7 @@ def test_the_factors_of_a_run_are_read(using: Using, run: Path, data: Dataset) -
 @pytest.mark.slow
 def test_traversal_and_factors_write_the_same_of_a_factor(using: Using) -> None:
     read, traversed = (
-        pd.read_csv(using(*asked) / "factors.csv").set_index(["factor", "view"])
+        pd.read_csv(using(*asked) / "explained.csv").set_index(["factor", "view"])
         for asked in (
             ("task=factors", "cards=1", "count=2", "split=train"),
             ("task=traverse", "from=face", "features=1", "steps=3"),

@@ -197,7 +197,7 @@ def test_one_space_is_enough_and_one_image_is_not(using: Using, photos: Path) ->
 
 def test_factors_change_the_mean_the_most_relevant_first(using: Using, loaded: TrainedRun) -> None:
     made = using("task=traverse", "from=cartoon", "features=4", "steps=5", "reach=2.0")
-    table = pd.read_csv(made / "factors.csv")
+    table = pd.read_csv(made / "explained.csv")
     assert len(table) == loaded.factors.joined.factors * len(loaded.views)
     table = table[table["view"] == "cartoon"]
     assert table["relevance"].is_monotonic_decreasing
@@ -214,8 +214,8 @@ def test_factors_change_the_mean_the_most_relevant_first(using: Using, loaded: T
 def test_factors_change_images_of_ones_own_and_leave_the_rest_of_them(using: Using, photos: Path) -> None:
     made = using("task=traverse", f"input={photos}", "from=face", "features=2", "steps=3", "format=parquet")
     assert {folder.name for folder in (made / "images").iterdir()} == {"a", "b", "c"}
-    assert len(pd.read_parquet(made / "factors.parquet")) > 2
-    factor = pd.read_parquet(made / "factors.parquet")["factor"][0]
+    assert len(pd.read_parquet(made / "explained.parquet")) > 2
+    factor = pd.read_parquet(made / "explained.parquet")["factor"][0]
     reconstructed = images(using("task=translate", f"input={photos}", "from=face", "to=face") / "images")
     for name in "abc":
         centre = images(made / "images" / name)[f"factor{factor}_1"]

@@ -34,9 +34,11 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
     """Factor analysis over the embeddings of several views of the same samples, any of which may be missing.
 
     `X` is a dict of views of the same N samples, in the same order: NumPy arrays, lists, sparse matrices, or pandas
-    tables, whose rows are joined by their index. NaN, None or a mask says that an entry is missing; a sample need not
-    have every view. Mistakes are told as
-    `favae_cli.common.errors.UserError`, in a line each. Progress is logged to the logger `favae_cli`.
+    tables, whose rows are joined by their index: those of the first in its order, then those that only others have. Or
+    it is an AnnData or a MuData (`views_of` chooses among their layers and columns). NaN, None or a mask says that an
+    entry is missing; a sample need not have every view. After `fit`, `factors_` says where the samples stand, as
+    `factor_scores`. Mistakes are told as `favae_cli.common.errors.UserError`, in a line each. Progress is logged to
+    the logger `favae_cli`.
 
     Args:
         views: by view, what it is: "image" (N, H, W) or (N, H, W, C), uint8 or float from 0 to 1; "real" or "vector"
@@ -140,6 +142,7 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
             training.run(StopRequest())
         training.log.close()
         self._run = load_run(folder, runtime, trust=True)
+        self.factors_ = self.factor_scores(X)
         return self
 
     @classmethod

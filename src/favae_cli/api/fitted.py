@@ -8,27 +8,22 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
+from favae_cli.api.reading import Reading
 from favae_cli.api.samples import filled, kinds_of_run, samples_of
 from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.data_base import Kind
 from favae_cli.data.dataset import blocks
 from favae_cli.evaluation.prediction import prediction_metrics
-from favae_cli.models import fa_vae
-from favae_cli.queries.factor_reading import factor_use
 from favae_cli.queries.given import Given
 from favae_cli.queries.samples import Samples
-from favae_cli.training.trained_run import TrainedRun
 
 Arrays = dict[str, np.ndarray]
 
 
-class Fitted:
+class Fitted(Reading):
     """Predictions of a trained run for arrays, and what can be read of its factors."""
-
-    _run: TrainedRun
 
     def transform(self, X: Mapping[str, Any]) -> np.ndarray:
         """Mean of g given all that the samples have.
@@ -37,7 +32,7 @@ class Fitted:
             X: any of the views.
 
         Returns:
-            (N, K), a column for each factor in the order of `factors_`.
+            (N, K), a column for each factor, by relevance, in the order of `uses_`.
 
         Raises:
             UserError: a mistake in X.
@@ -185,30 +180,6 @@ class Fitted:
             for name, view in self._trained.views.items()
             if view.groups
         }
-
-    @property
-    def n_factors_(self) -> int:
-        """K, the factors that are left."""
-        return self._model.joined.factors
-
-    @property
-    def factors_(self) -> list[str]:
-        """(K,) who uses each factor: "shared a, b", "private a" or "unused"."""
-        return [factor_use(self._model.joined, factor) for factor in range(self.n_factors_)]
-
-    @property
-    def relevance_(self) -> dict[str, np.ndarray]:
-        """By view, (K,) share of its embedding's variance that each factor explains."""
-        return self._model.joined.relevance
-
-    @property
-    def _trained(self) -> TrainedRun:
-        check_is_fitted(self, "_run")
-        return self._run
-
-    @property
-    def _model(self) -> fa_vae.FAVAE:
-        return self._trained.factors
 
     def _given(self, X: Mapping[str, Any]) -> tuple[Samples, Given]:
         """X as samples, and what they say of g."""

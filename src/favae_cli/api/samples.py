@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from favae_cli.api.annotated import is_annotated, views_of
 from favae_cli.api.kinds import kinds_of
 from favae_cli.common.errors import UserError
 from favae_cli.common.pixels import unit
@@ -107,6 +108,8 @@ def samples_of(X: Mapping[str, Any], run: TrainedRun) -> Samples:
 
 def _cells(X: Mapping[str, Any]) -> dict[str, Cells]:
     """By view, all of the same number of samples."""
+    if is_annotated(X):
+        X = views_of(X)
     if not isinstance(X, Mapping) or not X:
         raise UserError(
             f"X: must be a dict of views such as {{'face': images, 'age': numbers}}, got {type(X).__name__}"
@@ -122,30 +125,56 @@ def _cells(X: Mapping[str, Any]) -> dict[str, Cells]:
 
 
 def _in_one_order(X: Mapping[str, Any]) -> dict[str, Any]:
-    """The views, pandas tables among them with their rows as the first of these has them.
+    """The views, pandas tables among them with their rows as `_index` has them.
 
     Raises:
-        UserError: two of them do not name the same samples, or arrays beside them could be in the order of either.
+        UserError: as that, or arrays beside tables of different orders, which could be in the order of either.
     """
-    frames = {name: given for name, given in X.items() if isinstance(given, pd.DataFrame | pd.Series)}
-    first = next(iter(frames), None)
-    others = [name for name in frames if first is not None and not frames[name].index.equals(frames[first].index)]
-    if first is None or not others:
+    frames = _frames(X)
+    if all(frame.index.equals(other.index) for frame in frames.values() for other in [*frames.values()][:1]):
         return dict(X)
-    index = frames[first].index
-    for name in others:
-        theirs = frames[name].index
-        if not (index.is_unique and theirs.is_unique and len(index) == len(theirs) and index.isin(theirs).all()):
-            raise UserError(
-                f"X[{name!r}]: its index names other samples than that of X[{first!r}]; give both one index, as by "
-                ".reindex(), which leaves a row of NaN where a sample lacks the view"
-            )
+    index = _index(frames)
     for name in X.keys() - frames.keys():
+        first, *others = frames
         raise UserError(
             f"X[{name!r}]: has no index, but X[{first!r}] and X[{others[0]!r}] have theirs in different orders; give "
             "all in one order"
         )
-    return {name: frame.loc[index] for name, frame in frames.items()}
+    return {name: frame.reindex(index) for name, frame in frames.items()}
+
+
+def names_of(X: Mapping[str, Any]) -> pd.Index:
+    """What the N samples of X are called: as its pandas tables have it, else by their number from 0."""
+    views = views_of(X) if is_annotated(X) else X
+    frames = _frames(views)
+    return _index(frames) if frames else pd.RangeIndex(len(Cells.of("X", next(iter(views.values())))))
+
+
+def _frames(X: Mapping[str, Any]) -> dict[str, pd.DataFrame | pd.Series]:
+    return {name: given for name, given in X.items() if isinstance(given, pd.DataFrame | pd.Series)}
+
+
+def _index(frames: Mapping[str, pd.DataFrame | pd.Series]) -> pd.Index:
+    """The samples of all tables: those of the first in its order, then those that only later ones have.
+
+    Raises:
+        UserError: names come twice, or two tables of numbered rows, or without a common sample, have others.
+    """
+    first = next(iter(frames))
+    index = frames[first].index
+    for name, frame in frames.items():
+        own = frame.index
+        if own.equals(index):
+            continue
+        numbered = any(pd.api.types.is_numeric_dtype(each) for each in (index, own))
+        alike = len(own) == len(index) and own.isin(index).all()
+        if not (index.is_unique and own.is_unique and own.isin(index).any()) or (numbered and not alike):
+            raise UserError(
+                f"X[{name!r}]: its index names other samples than that of X[{first!r}]; give both one index, as by "
+                ".reindex(), which leaves a row of NaN where a sample lacks the view"
+            )
+        index = index.append(own[~own.isin(index)])
+    return index
 
 
 @dataclass(frozen=True)

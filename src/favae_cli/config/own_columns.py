@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from favae_cli.config.section import Names, Section, Text
 
@@ -14,6 +15,35 @@ Levels = Annotated[
     Annotated[Names, Tag("list")] | Annotated[dict[Text, Names], Tag("by column")],
     Discriminator(lambda value: "by column" if isinstance(value, dict) else "list"),
 ]
+
+
+def without_slash(columns: list[str]) -> list[str]:
+    """The columns, none of which would split the name of a metric."""
+    for column in columns:
+        if "/" in column:
+            raise ValueError(f"the slash in {column!r} would split the names of metrics; rename the column")
+    return columns
+
+
+def without_equals(columns: list[str]) -> list[str]:
+    """The columns, none of which has what parts it from its categories."""
+    for column in columns:
+        if "=" in column:
+            raise ValueError(f"the = in {column!r} is to part a column from its categories; rename the column")
+    return columns
+
+
+def known_encoding(encoding: str) -> str:
+    """What Python calls it."""
+    try:
+        return codecs.lookup(encoding).name
+    except LookupError as error:
+        raise ValueError(f"{encoding} is no encoding that Python knows; utf-8, latin-1 and cp1250 are") from error
+
+
+Separator = Annotated[str, Field(min_length=1, max_length=1)]
+Encoding = Annotated[str, AfterValidator(known_encoding)]
+Columns = Annotated[Names, AfterValidator(without_slash)]
 
 
 class MayBeLeftOut(Section):

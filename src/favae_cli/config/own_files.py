@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.data_base import BaseDataConfig, Kind, OnBadImage, Pixels, SplitConfig
-from favae_cli.config.own_columns import DateColumn, Levels, MayBeLeftOut
-from favae_cli.config.section import Count, Folder, Name, Names, Seed, Text
+from favae_cli.config.own_columns import (
+    Columns,
+    DateColumn,
+    Encoding,
+    Levels,
+    MayBeLeftOut,
+    Separator,
+    without_equals,
+    without_slash,
+)
+from favae_cli.config.section import Count, Folder, Name, Seed, Text
 
 NPY = ".npy"  # suffix of the files that hold one array
-
-
-def _without_slash(columns: list[str]) -> list[str]:
-    for column in columns:
-        if "/" in column:
-            raise ValueError(f"the slash in {column!r} would split the names of metrics; rename the column")
-    return columns
-
-
-def _without_equals(columns: list[str]) -> list[str]:
-    for column in columns:
-        if "=" in column:
-            raise ValueError(f"the = in {column!r} is to part a column from its categories; rename the column")
-    return columns
-
-
-def _known(encoding: str) -> str:
-    try:
-        return codecs.lookup(encoding).name
-    except LookupError as error:
-        raise ValueError(f"{encoding} is no encoding that Python knows; utf-8, latin-1 and cp1250 are") from error
-
-
-Separator = Annotated[str, Field(min_length=1, max_length=1)]
-Encoding = Annotated[str, AfterValidator(_known)]
-Columns = Annotated[Names, AfterValidator(_without_slash)]
+ANNOTATED = (".h5ad", ".h5mu")  # suffixes of AnnData and MuData files
 
 
 class OwnView(MayBeLeftOut):
@@ -91,11 +75,38 @@ class OneRow(_Columns):
     time: Text | None = Field(description="column that orders the rows of each sample; null: they are in order")
 
 
-class BinaryData(OneRow):
-    """Attributes, 0 or 1 each: columns as they are, and categories of other columns."""
+class _Matrix(OneRow):
+    columns: Columns | None = Field(
+        description="columns of numbers; of a real view also of dates and times that data.dates names"
+    )
+    array: Text | None = Field(
+        description="of an .npz file, an .npy file, or a matrix of an .h5ad or .h5mu file, as X or rna/layers/counts"
+    )
+    where: Text | None = Field(
+        description="column of true and false on the variables of a matrix that says which to take; null: all"
+    )
+
+    @model_validator(mode="after")
+    def _where_of_a_matrix(self) -> _Matrix:
+        if self.where is not None and self.array is None:
+            raise ValueError("where says which variables of an array to take, so array must name it")
+        return self
+
+
+class _Rows(_Matrix):
+    """Numbers of one length."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> _Rows:
+        self._one_of("columns", "array")
+        return self
+
+
+class BinaryData(_Matrix):
+    """Attributes, 0 or 1 each: columns as they are, and categories of other columns; or a matrix of them."""
 
     kind: Literal["binary"]
-    columns: Annotated[list[Text], AfterValidator(_without_slash)] = Field(
+    columns: Annotated[list[Text], AfterValidator(without_slash)] = Field(
         description="columns of 0/1, true/false or yes/no, in one of several languages"
     )
     binarise: dict[str, dict[Name, Annotated[list[Text], Field(min_length=1)]]] = Field(
@@ -104,22 +115,27 @@ class BinaryData(OneRow):
     empty: Literal["missing", "zero"] = Field(description="what an empty category cell means")
 
     def reads(self) -> list[str]:
-        """The columns of attributes, then those of the categories to binarise."""
-        return [*self.columns, *self.binarise]
+        """The matrix, the columns of attributes, then those of the categories to binarise."""
+        return [*super().reads(), *self.binarise]
+
+    @model_validator(mode="after")
+    def _matrix_alone(self) -> BinaryData:
+        if self.array is not None and (self.columns or self.binarise):
+            raise ValueError("give columns and binarise, or array, not both")
+        return self
 
 
-class RealData(OneRow):
+class RealData(_Rows):
     """Columns of numbers, each with a unit of its own."""
 
     kind: Literal["real"]
-    columns: Columns = Field(description="columns of numbers, or of dates and times that data.dates names")
 
 
 class CategoricalData(OneRow):
     """Columns of categories, which need no order."""
 
     kind: Literal["categorical"]
-    columns: Annotated[Columns, AfterValidator(_without_equals)] = Field(
+    columns: Annotated[Columns, AfterValidator(without_equals)] = Field(
         description="columns of categories, a variable each"
     )
     most: Count | None = Field(
@@ -131,7 +147,7 @@ class OrdinalData(OneRow):
     """Columns of ordered levels, such as none, mild and severe."""
 
     kind: Literal["ordinal"]
-    columns: Annotated[Columns, AfterValidator(_without_equals)] = Field(
+    columns: Annotated[Columns, AfterValidator(without_equals)] = Field(
         description="columns of levels, a variable each"
     )
     levels: Levels | None = Field(
@@ -148,18 +164,6 @@ class TextData(OwnView):
 
     kind: Literal["text"]
     column: Text = Field(description="texts")
-
-
-class _Rows(OneRow):
-    """Numbers of one length."""
-
-    columns: Columns | None = Field(description="columns of numbers")
-    array: Text | None = Field(description="of an .npz file, or an .npy file")
-
-    @model_validator(mode="after")
-    def _one_source(self) -> _Rows:
-        self._one_of("columns", "array")
-        return self
 
 
 class VectorData(_Rows):
@@ -238,6 +242,9 @@ class ManifestConfig(BaseDataConfig):
     decimal: Literal[".", ","] | None = Field(description="before the tenths of a number in text; null: as it seems")
     encoding: Encoding | None = Field(description="of text, such as utf-8 or latin-1; null: as it seems to be")
     key: Text | None = Field(description="column, or array, that names the samples; null takes row numbers")
+    transposed: list[Text] | None = Field(
+        description="files whose rows are features and whose columns are samples; null: none"
+    )
     how_to_get: str | None = Field(description="where the data come from, said when they are not there")
     missing: list[str] = Field(description="cells that hold no value")
     missing_values: dict[Text, list[Text]] = Field(
@@ -272,8 +279,8 @@ class ManifestConfig(BaseDataConfig):
         """Also views without a column, without a table, or without the key that they are joined or ordered by."""
         yield from super().contradictions()
         for name, view in self.views.items():
-            if isinstance(view, BinaryData) and not (view.columns or view.binarise):
-                yield f"data.views.{name}: has no attribute; list some under columns or binarise"
+            if isinstance(view, BinaryData) and not (view.columns or view.binarise or view.array):
+                yield f"data.views.{name}: has no attribute; list some under columns or binarise, or give an array"
             if self.key is None and (getattr(view, "time", None) or getattr(view, "repeated", None)):
                 yield f"data.key: must name the column that says which rows of {name} are of one sample"
             if not self.files()[name]:
@@ -282,5 +289,7 @@ class ManifestConfig(BaseDataConfig):
             for key, column in self.split.reads().items():
                 yield f"data.split.{key}: {column} would be a column of data.table, which is null"
         files = {file for file in (self.table, *self.files().values()) if file}
+        for file in [file for file in self.transposed or () if file not in files]:
+            yield f"data.transposed: no view is of {file}; {did_you_mean(file, files)}"
         if self.key is None and len(files) > 1:
             yield f"data.key: must name the column by which {', '.join(sorted(files))} are joined"

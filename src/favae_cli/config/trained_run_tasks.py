@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from favae_cli.common.errors import UserError
 from favae_cli.config.choices import DataConfig, ViewConfig
 from favae_cli.config.folders import config_of_run
+from favae_cli.config.own_files import ANNOTATED
 from favae_cli.config.run import MachineConfig
 from favae_cli.config.section import (
     Count,
@@ -41,9 +42,23 @@ def _table_file(path: Path) -> Path:
     return path
 
 
+def _table_or_annotated(path: Path) -> Path:
+    if path.suffix not in (".csv", ".parquet", *ANNOTATED):
+        raise ValueError(f"must end in .csv, .parquet, {' or '.join(ANNOTATED)}, got {path}")
+    return path
+
+
+def _annotated_file(path: Path) -> Path:
+    if path.suffix not in ANNOTATED:
+        raise ValueError(f"must end in {' or '.join(ANNOTATED)}, got {path}")
+    return path
+
+
 Asked = dict[Text, Literal[0, 1]]
 Format = Literal["csv", "parquet"]
 TableFile = Annotated[Folder, AfterValidator(_table_file)]
+PredictedFile = Annotated[Folder, AfterValidator(_table_or_annotated)]
+AnnotatedFile = Annotated[Folder, AfterValidator(_annotated_file)]
 Steps = Annotated[int, Field(ge=3)]
 
 
@@ -108,7 +123,11 @@ class FactorsConfig(OnDataConfig):
     cards: Count = Field(description="factors that have a card")
     reach: Strength = Field(description="how far each way, in standard deviations")
     steps: Steps = Field(description="places along the factor")
+    permutations: Count = Field(description="of samples, by which the p of an association is found")
+    columns: int = Field(ge=0, description="columns of a view that are compared with the factors, at most")
     format: Format
+    output: AnnotatedFile | None = Field(description="AnnData or MuData file with the factors in it; null: none")
+    overwrite: bool = Field(description="replace an output that is there")
 
 
 class ImputeConfig(OnSamplesConfig):
@@ -130,8 +149,8 @@ class PredictConfig(UsingConfig):
     to: Names | None = Field(description="views, or columns of them, to predict; null: all")
     interval: Annotated[float, Field(gt=0, lt=1)] = Field(description="probability that a number is within it")
     format: Format
-    output: TableFile | None = Field(
-        description="file of what is predicted; null: predicted.csv or .parquet in the folder"
+    output: PredictedFile | None = Field(
+        description="file of what is predicted, or AnnData or MuData file with the factors; null: a table in the folder"
     )
     overwrite: bool = Field(description="replace an output that is there")
     cache: Folder = Field(description="folder for decoded images")
@@ -217,7 +236,7 @@ def validate_use(composed: DictConfig) -> UseConfig:
     for path in paths or ():
         if not path.exists():
             raise UserError(f"input: there is no file or folder {path}")
-    if isinstance(config, ImputeConfig | PredictConfig) and config.output is not None:
+    if isinstance(config, ImputeConfig | PredictConfig | FactorsConfig) and config.output is not None:
         require_place(config.output, config.overwrite)
     return config
 

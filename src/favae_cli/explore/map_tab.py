@@ -12,7 +12,7 @@ from favae_cli.explore.parts import address, csv, saving
 from favae_cli.explore.seen import Seen, called
 from favae_cli.explore.window import Window
 from favae_cli.models.fa_vae import observed_table
-from favae_cli.queries.factor_scores import scores
+from favae_cli.queries.factor_scores import all_factor_scores
 from favae_cli.reporting.style import PALETTE
 
 NOTHING = "nothing"
@@ -133,4 +133,5 @@ class MapTab:
             self.window.go_to_sample()
 
     def _file(self) -> tuple[str, bytes]:
-        return "scores.csv", csv(scores(self.window.seen.reading))
+        reading = self.window.seen.reading
+        return "factors.csv", csv(all_factor_scores(reading.model, reading.data, reading.indices))

@@ -14,7 +14,7 @@ from favae_cli.explore.window import Window
 from favae_cli.queries.factor_scores import neighbours
 from favae_cli.queries.given import Given
 from favae_cli.queries.traverse import most_relevant
-from favae_cli.queries.weights import weight_table
+from favae_cli.queries.weights import weights_of
 
 DECODED = 200  # samples of each view that are decoded, as of task=factors
 NEAR = 10
@@ -35,9 +35,8 @@ class ViewsTab:
         self.quantity = ui.select(QUANTITIES, value="embedding_unique", on_change=self._again).classes("w-64")
         self.chart = ui.echart(self._options()).classes("w-full explained")
         self.chart.style(f"height: {120 + 18 * len(order)}px")
-        saving(self.command, table=lambda: ("factors.csv", csv(self.explained)))
-        self.weighed = weight_table(seen.model, seen.reading.data)
-        tables = self.weighed["view"].unique().tolist()
+        saving(self.command, table=lambda: ("explained.csv", csv(self.explained)))
+        tables = [name for name in seen.model.views if seen.trained.views[name].is_table]
         if tables:
             ui.label("Weights of columns").classes("text-md")
             self.table = ui.select(tables, value=tables[0], label="Table", on_change=lambda: self.weights.refresh())
@@ -70,16 +69,15 @@ class ViewsTab:
 
     @ui.refreshable_method
     def weights(self) -> None:
-        """Of one table: a column for each factor that it uses, the most relevant first, a dozen at most."""
-        name = self.table.value
-        own = self.weighed[self.weighed["view"] == name]
-        wide = own.pivot(index="column", columns="factor", values="weight").loc[own["column"].unique()]
-        order = [
-            factor for factor in most_relevant(self.window.seen.model.joined, name, len(self.order)) if factor in wide
-        ]
-        wide = wide[order[:FIRST]].rename(columns=lambda factor: f"factor {factor}").reset_index()
-        table(wide, "weights")
-        saving(self.command, table=lambda: ("weights.csv", csv(self.weighed)))
+        """Of one table, the most relevant factors first."""
+        seen, name = self.window.seen, self.table.value
+        found = weights_of(seen.model.views[name], seen.model.joined.views[name], seen.trained.views[name])
+        assert found is not None  # of a table
+        whole = pd.DataFrame(found.weight, columns=[f"w{factor}" for factor in range(seen.model.joined.factors)])
+        whole.insert(0, "column", found.columns)
+        first = most_relevant(seen.model.joined, name, FIRST)
+        table(whole[["column", *(f"w{factor}" for factor in first)]], "weights")
+        saving(self.command, table=lambda: (f"weights_{name}.csv", csv(whole)))
 
     @ui.refreshable_method
     def near(self) -> None:

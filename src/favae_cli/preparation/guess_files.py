@@ -10,18 +10,22 @@ from pathlib import Path
 import numpy as np
 
 from favae_cli.common.errors import UserError
+from favae_cli.config.own_files import ANNOTATED
 from favae_cli.data.dates import Dates
+from favae_cli.data.files.delimited import GZ, TextFormat, how_written, is_delimited
 from favae_cli.data.files.delimited import SUFFIXES as TEXT
-from favae_cli.data.files.delimited import TextFormat, how_written, is_delimited
 from favae_cli.data.files.foreign import FOREIGN
 from favae_cli.data.files.table import NUMPY, Table, read_table
+from favae_cli.data.files.turned import turned
 from favae_cli.preparation.codes_for_missing import WORDS
 from favae_cli.preparation.guess_columns import find_key, guess_column, is_unique, less_misnamed
+from favae_cli.preparation.guess_matrices import guess_matrices, without_computed
 from favae_cli.preparation.guess_numbers import KEY_NAME, ColumnKind, Guess
+from favae_cli.preparation.guess_orientation import named_samples
 from favae_cli.preparation.guess_repeated import Repeated, guess_repeated
 from favae_cli.preparation.guess_views import GuessedView, apart, as_name, guess_views
 
-SUFFIXES = (*TEXT, *FOREIGN, NUMPY)
+SUFFIXES = (*TEXT, *FOREIGN, NUMPY, *ANNOTATED)
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class Found:
         table: the main file, relative to root: the only one, or the one whose column splits the samples.
         rows: of the longest file.
         key, split, group: columns that name the samples, say their split, or name groups of them.
+        transposed: files whose rows are features.
         views: those of several files have their `table` in their source.
         left_out: a line on each column that no view has.
         missing_values: by column, cells that seem to stand for no value.
@@ -76,6 +81,7 @@ class Found:
     key: str | None
     split: str | None
     group: str | None
+    transposed: tuple[str, ...]
     views: tuple[GuessedView, ...]
     left_out: tuple[str, ...]
     missing_values: dict[str, list[str]]
@@ -106,13 +112,19 @@ def _is_table(path: Path) -> bool:
     return is_delimited(path) or path.suffix.lower() in SUFFIXES
 
 
-def guess_files(paths: Sequence[Path], missing: Collection[str], repeated: Repeated | None = None) -> Found:
+def guess_files(
+    paths: Sequence[Path],
+    missing: Collection[str],
+    repeated: Repeated | None = None,
+    transposed: Collection[Path] = (),
+) -> Found:
     """Look at every column of every file.
 
     Args:
         paths: at least one file; several are joined by the column that names their samples.
         missing: cells that hold no value.
         repeated: what is made of several rows of a sample; None: steps of a sequence, or their mean of few samples.
+        transposed: absolute paths of files whose rows are features, as others may seem to be.
 
     Raises:
         UserError: a file that cannot be read, several that share no column to be joined by, or not one view.
@@ -124,21 +136,26 @@ def guess_files(paths: Sequence[Path], missing: Collection[str], repeated: Repea
     every = [*missing, *(way for word in WORDS for way in (word, word.capitalize(), word.upper()))]
     read = {path.relative_to(root).as_posix(): read_table(path, missing=every) for path in paths}
     tables = {name: replace(table, missing=missing) for name, table in read.items()}
+    asked = [path.relative_to(root).as_posix() for path in paths if path.absolute() in transposed]
+    key, across = named_samples(tables, asked)
+    tables = {name: _named(table, key, name in across) for name, table in tables.items()}
     cells = {name: _cells(table) for name, table in tables.items()}
-    key = find_key(*cells.values()) if len(paths) == 1 else _shared_key(cells)
+    if key is None:
+        key = find_key(*cells.values()) if len(paths) == 1 else _shared_key(cells)
     files = [_file(name, table, cells[name], key, root) for name, table in tables.items()]
     main, split, group = _split(files, key)
     views: list[GuessedView] = []
     left_out: list[str] = []
     for file in files:
         rest = {name: guess for name, guess in file.guesses.items() if name not in (split, group)}
+        own = [*guess_matrices(file.table, stem_of(file.name))]
         if key is not None and file.repeats(key):
-            own = guess_repeated(file.table, rest, file.cells, repeated)
+            own += guess_repeated(file.table, rest, file.cells, repeated)
         else:
-            own = guess_views(file.table, rest, file.cells, root, alone=len(files) == 1)
-        if len(files) == len(own) == 1:
+            own += guess_views(file.table, rest, file.cells, root, alone=len(files) == 1)
+        if len(files) == len(own) == 1 and not file.table.matrices:
             own = apart(own[0], rest, file.cells)
-        views += own if len(files) == 1 else [_of_file(view, file, alone=len(own) == 1) for view in own]
+        views += own if len(files) == 1 else [_of_file(view, file, len(own) == 1) for view in own]
         left_out += _left_out(file, rest, own)
     if not views:
         told = f"input: no view could be made of any column of {', '.join(tables)}"
@@ -152,8 +169,23 @@ def guess_files(paths: Sequence[Path], missing: Collection[str], repeated: Repea
     kept = {name: guess for file in files for name, guess in file.guesses.items() if _is_read(name, guess, used)}
     marks = {name: [*guess.missing] for name, guess in kept.items() if guess.missing}
     dates = {name: guess.date for name, guess in kept.items() if guess.date}
+    views_found = _distinct(views)
     return Found(
-        root, main, rows, key, split, group, _distinct(views), tuple(left_out), marks, dates, written, tuple(notes)
+        *(
+            root,
+            main,
+            rows,
+            key,
+            split,
+            group,
+            across,
+            views_found,
+            tuple(left_out),
+            marks,
+            dates,
+            written,
+            tuple(notes),
+        )
     )
 
 
@@ -166,6 +198,16 @@ def _used(views: Iterable[GuessedView]) -> set[str]:
 def _is_read(name: str, guess: Guess, used: Collection[str]) -> bool:
     """Whether a view has the column, or what is made of its dates."""
     return name in used or any(f"{name} {part}" in used for part in (guess.date.parts if guess.date else ()))
+
+
+def _named(table: Table, key: str | None, across: bool) -> Table:
+    """The table with a row a sample, whose names are called by the key."""
+    if across:
+        note = f"{table.path.name} is read with features in its rows and samples in its columns"
+        return turned(replace(table, notes=(*table.notes, note)), key)
+    if table.matrices and key and key not in table.frame.columns:
+        return replace(table, frame=table.frame.rename(columns={table.key: key}), key=key)
+    return table
 
 
 def _cells(table: Table) -> dict[str, np.ndarray]:
@@ -185,7 +227,7 @@ def _file(name: str, table: Table, cells: dict[str, np.ndarray], key: str | None
             if guess.date and made not in cells:
                 cells[made] = guess.date.named(cells[column], part)
                 found[made] = Guess("categorical", f"is made of the dates in {column}")
-    return File(name, replace(table, key=key), cells, found)
+    return File(name, replace(table, key=key), cells, without_computed(table, found))
 
 
 def _shared_key(cells: dict[str, dict[str, np.ndarray]]) -> str:
@@ -220,10 +262,17 @@ def _split(files: Sequence[File], key: str | None) -> tuple[str | None, str | No
     return files[0].name if len(files) == 1 else None, None, None
 
 
+def stem_of(name: str) -> str:
+    """A file's name without folders, suffix, and .gz."""
+    return Path(Path(name).name.removesuffix(GZ)).stem
+
+
 def _of_file(view: GuessedView, file: File, alone: bool) -> GuessedView:
     """A view of one file among several, called after the file as well."""
-    stem = as_name(Path(file.name).stem)
+    stem = as_name(stem_of(file.name))
     source = {"kind": view.kind, "table": file.name} | view.source
+    if view.source.get("array") in file.table.matrices:  # called after its modality
+        return replace(view, source=source)
     return replace(view, name=stem if alone else f"{stem}_{view.name}", source=source)
 
 

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from favae_cli.queries.factor_reading import Reading
+from favae_cli.data import Dataset
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.given import Given
+
+AT_A_TIME = 10_000  # samples in memory beside what is found of them
 
 
 def factor_scores(given: Given, keys: Sequence[str], key: str = "key") -> pd.DataFrame:
@@ -20,22 +23,22 @@ def factor_scores(given: Given, keys: Sequence[str], key: str = "key") -> pd.Dat
         key: name of the column of these.
 
     Returns:
-        Columns `key`, and for each of the K factors "factor_1" and "factor_1_std", in units of the prior, which has
+        Columns `key`, and for each of the K factors "factor_0" and "factor_0_std", in units of the prior, which has
         mean 0 and deviation 1.
     """
     mean = given.latents()
     deviation = np.sqrt(np.diagonal(given.spreads(), axis1=1, axis2=2))
     columns: dict[str, np.ndarray] = {key: np.array(keys, dtype=object)}
     for factor in range(mean.shape[1]):
-        columns |= {f"factor_{factor + 1}": mean[:, factor], f"factor_{factor + 1}_std": deviation[:, factor]}
+        columns |= {f"factor_{factor}": mean[:, factor], f"factor_{factor}_std": deviation[:, factor]}
     return pd.DataFrame(columns)
 
 
-def scores(reading: Reading) -> pd.DataFrame:
-    """A row a sample: its key, and the mean of each factor of g, "g0" that of factor 0."""
-    latent = pd.DataFrame(reading.latent, columns=[f"g{factor}" for factor in range(reading.latent.shape[1])])
-    latent.insert(0, "key", reading.data.keys[reading.indices].astype(str).astype(object))
-    return latent
+def all_factor_scores(model: FAVAE, data: Dataset, indices: np.ndarray) -> pd.DataFrame:
+    """As `factor_scores`, of the samples `indices` of a data set given all that they have, some at a time."""
+    parts = [indices[start : start + AT_A_TIME] for start in range(0, max(len(indices), 1), AT_A_TIME)]
+    tables = [factor_scores(Given.of_samples(model, data, part), data.keys[part].tolist(), data.key) for part in parts]
+    return pd.concat(tables, ignore_index=True)
 
 
 def neighbours(latent: np.ndarray, of: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

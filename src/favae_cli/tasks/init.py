@@ -13,7 +13,7 @@ from favae_cli.common.log_lines import logging_to
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.init_task import InitConfig
 from favae_cli.preparation.first_experiment import experiment
-from favae_cli.preparation.guess_files import Found, find_files, guess_files
+from favae_cli.preparation.guess_files import Found, find_files, guess_files, stem_of
 from favae_cli.preparation.guess_views import as_name
 from favae_cli.reporting.table import Table
 from favae_cli.reporting.terminal import tables_as_text
@@ -31,11 +31,14 @@ def init(config: InitConfig) -> Path:
         UserError: files that are not there, cannot be read or hold no view; or the experiment is there already.
     """
     files = find_files(config.input)
-    name = config.name or as_name(config.input[0].stem)
+    name = config.name or as_name(stem_of(config.input[0].name))
     target = Path("configs") / "experiment" / f"{name}.yaml"
     if target.exists() and not config.overwrite:
         raise UserError(f"name: {target} is there already; overwrite=true replaces it, name=... gives another")
-    found = guess_files(files, _missing(), config.repeated)
+    turned = [each.absolute() for each in config.transposed or ()]
+    for path in [path for path in turned if path not in [file.absolute() for file in files]]:
+        raise UserError(f"transposed: {path} is none of the files of input")
+    found = guess_files(files, _missing(), config.repeated, turned)
     text = experiment(found, name, files)
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as file:

@@ -16,6 +16,7 @@ from favae_cli.data import Dataset
 from favae_cli.factors import fit
 from favae_cli.factors.inference import LocalEmbedding
 from favae_cli.factors.moments import Moments
+from favae_cli.factors.order import in_order
 from favae_cli.factors.real import RealEmbedding
 from favae_cli.machine.world import ALONE, World
 from favae_cli.models.fa_vae import FAVAE
@@ -193,7 +194,7 @@ def join(
     train = data.split["train"]
     indices = train[encodings.own]
     evidence = model.embeddings(data, indices, encodings.encoded, moments=encodings.moments, gather=world.gather)
-    model.factors = fit(
+    fitted = fit(
         evidence.moments(),
         factors or min(max(len(train) // 10, 2), MOST_FACTORS),
         seed,
@@ -203,6 +204,7 @@ def join(
         prune=schedule.prune,
         local=evidence if evidence.local else None,
     )
+    model.factors = in_order(fitted)
     keep_units(model.views, evidence.local)
 
 

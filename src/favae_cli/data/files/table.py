@@ -12,8 +12,9 @@ import pandas as pd
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
-from favae_cli.config.own_files import NPY
+from favae_cli.config.own_files import ANNOTATED, NPY
 from favae_cli.data.dates import Dates
+from favae_cli.data.files.annotated import Matrix, read_annotated
 from favae_cli.data.files.delimited import TextFormat, how_written, read_delimited
 from favae_cli.data.files.foreign import FOREIGN, read_foreign
 from favae_cli.data.files.numpy_arrays import NUMPY_ERRORS, mapped_part, memory_mapped, readable
@@ -53,6 +54,7 @@ class Table:
         written: how text was written in it.
         notes: on what was made of the file.
         new: whether its samples are for a model that is trained already, so that columns of it may be empty.
+        matrices: of an AnnData or MuData file, by name.
     """
 
     path: Path
@@ -67,11 +69,12 @@ class Table:
     written: TextFormat | None = None
     notes: tuple[str, ...] = ()
     new: bool = False
+    matrices: Mapping[str, Matrix] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
-        """Of all columns and arrays."""
-        return [*map(str, self.frame.columns), *self.arrays, *self.unread, *self.odd]
+        """Of all columns, arrays and matrices."""
+        return [*map(str, self.frame.columns), *self.arrays, *self.unread, *self.odd, *self.matrices]
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -112,7 +115,7 @@ class Table:
             NoSuchColumn: the file has no such array.
             UserError: it is no .npz file, or the array is a column.
         """
-        if self.path.suffix.lower() != NUMPY and name not in self.arrays:
+        if self.path.suffix.lower() not in (NUMPY, *ANNOTATED) and name not in self.arrays:
             raise UserError(f"{key}: {self.path} holds no arrays, only columns; use columns, or an .npz or .npy file")
         if name in self.frame.columns:
             raise UserError(f"{key}: array {name!r} of {self.path} has one number a sample; use columns: [{name}]")
@@ -198,6 +201,9 @@ def read_table(
         )
         arrays = {name: array for name, array in found.items() if array.ndim > 1}
         return Table(path, frame, arrays, unread, key, missing)
+    if suffix in ANNOTATED:
+        frame, matrices, odd, names = read_annotated(path, key)
+        return Table(path, frame, key=key or names, missing=missing, odd=odd, matrices=matrices)
     if suffix in FOREIGN:
         frame, odd = read_foreign(path)
         return Table(path, frame, key=key, missing=missing, odd=odd)

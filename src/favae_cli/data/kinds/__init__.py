@@ -13,7 +13,7 @@ from favae_cli.data.dataset import ViewData
 from favae_cli.data.files.join_by_key import Source, distinct_keys
 from favae_cli.data.files.table import Table
 from favae_cli.data.kinds import binary, categorical, image, sequence
-from favae_cli.data.kinds.numbers import array_numbers, column_numbers
+from favae_cli.data.kinds.numbers import array_numbers, column_numbers, matrix_view
 from favae_cli.data.kinds.repeated import one_row_each
 from favae_cli.data.masked_tables import masked_view, require_categories, require_columns
 
@@ -81,7 +81,9 @@ def _loaded(keys: np.ndarray, view: ViewData) -> Source:
 
 def _numbers(table: Table, view: RealData | VectorData | CountsData, key: str) -> ViewData:
     counts = view.kind == "counts"
-    if view.kind != "real" and view.array is not None:
+    if view.array in table.matrices:
+        return matrix_view(table, view, key)
+    if view.array is not None:
         values = array_numbers(table, view.array, f"{key}.array", "(N, D)", counts)
         columns = [f"{view.array}_{index}" for index in range(values.shape[1])]
         return masked_view(values, columns, written=[table.arrays[view.array].dtype] * len(columns))

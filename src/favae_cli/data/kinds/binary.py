@@ -10,7 +10,7 @@ import numpy as np
 from favae_cli.common.errors import UserError, gather
 from favae_cli.data.dataset import ViewData
 from favae_cli.data.files.table import Table
-from favae_cli.data.kinds.numbers import refuse_cells
+from favae_cli.data.kinds.numbers import matrix_view, refuse_cells
 from favae_cli.data.masked_tables import SHOWN, masked_view
 from favae_cli.data.written import Written
 
@@ -27,11 +27,13 @@ RULE = "0/1, true/false, yes/no (also in other languages) or an empty cell"
 
 
 def read(table: Table, view: BinaryData, key: str) -> ViewData:
-    """A column for each attribute.
+    """A column for each attribute, or for each variable of a matrix.
 
     Raises:
         UserError: a column that is not there or not binary, a category that never occurs, or two of one name.
     """
+    if view.array is not None:
+        return matrix_view(table, view, key)
     columns = table.matching(view.columns, key, view.without or ())
     parsed = gather(partial(_parsed, table, column, f"{key}.columns") for column in columns)
     attributes = [(column, values) for column, (values, _) in zip(columns, parsed, strict=True)]

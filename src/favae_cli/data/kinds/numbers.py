@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from favae_cli.common.errors import UserError, gather
+from favae_cli.common.suggestions import did_you_mean
+from favae_cli.data.dataset import ViewData
+from favae_cli.data.files.annotated import Matrix
 from favae_cli.data.files.table import Table
+from favae_cli.data.masked_tables import masked_view
 from favae_cli.data.written import Written
+
+if TYPE_CHECKING:
+    from favae_cli.config.own_files import BinaryData, CountsData, RealData, VectorData
 
 LARGEST = float(np.finfo(np.float32).max)
 COUNTS = "whole numbers from 0"
@@ -60,6 +70,57 @@ def array_numbers(table: Table, name: str, key: str, dimensions: str, counts: bo
         rule = f"{COUNTS if counts else 'finite numbers'}, or NaN for missing"
         raise UserError(f"{key}: array {name!r} holds {values[row, *rest]:g} in {place}; use {rule}")
     return values
+
+
+def matrix_view(table: Table, view: BinaryData | RealData | VectorData | CountsData, key: str) -> ViewData:
+    """The view of a matrix of an annotated file, its columns named by the variables.
+
+    Raises:
+        UserError: no such matrix, no variable that `where` and `without` leave, or an entry that is no such number.
+    """
+    assert view.array is not None
+    matrix = table.matrices.get(view.array)
+    if matrix is None:
+        told = did_you_mean(view.array, table.matrices) if table.matrices else "only .h5ad and .h5mu files have any"
+        raise UserError(f"{key}.array: {table.path} has no matrix {view.array!r}; {told}")
+    wanted = _variables(matrix, view, key)
+    columns = [matrix.columns[place] for place in wanted]
+    values = matrix.read(wanted)
+    wrong = ~np.isnan(values) & ~_fits(values, view.kind)
+    for row, place in np.argwhere(wrong)[:1]:
+        sample = table.frame[table.key].to_numpy()[np.flatnonzero(matrix.present)[row]]
+        told = f"{columns[place]} of {sample}: {values[row, place]:g}"
+        raise UserError(f"{key}.array: {view.array} of {table.path} has {told}; use {RULES.get(view.kind, RULES[''])}")
+    found = masked_view(values, columns)
+    return replace(found, row=np.where(matrix.present, found.row[np.cumsum(matrix.present) - 1], -1))
+
+
+RULES = {"binary": "0 and 1", "counts": COUNTS, "": "finite numbers"}
+
+
+def _fits(values: np.ndarray, kind: str) -> np.ndarray:
+    return np.isin(values, (0, 1)) if kind == "binary" else _right(values, kind == "counts")
+
+
+def _variables(matrix: Matrix, view: BinaryData | RealData | VectorData | CountsData, key: str) -> np.ndarray:
+    """Places of the variables that a view takes."""
+    taken = np.ones(len(matrix.columns), bool)
+    if view.where is not None:
+        if view.where not in matrix.marks:
+            told = did_you_mean(view.where, matrix.marks) if matrix.marks else "they have no column of true and false"
+            raise UserError(f"{key}.where: the variables of {view.array} have no {view.where!r}; {told}")
+        taken &= matrix.marks[view.where]
+    for pattern in view.without or ():
+        fitting = [fnmatchcase(name, pattern) for name in matrix.columns]
+        if not any(fitting):
+            raise UserError(f"{key}.without: {view.array} has no variable {pattern!r}")
+        taken &= ~np.array(fitting)
+    if not taken.any():
+        raise UserError(f"{key}: no variable of {view.array} is left")
+    for place in [place for place in np.flatnonzero(taken) if "/" in matrix.columns[place]][:1]:
+        told = f"the slash in {matrix.columns[place]!r} would split the names of metrics"
+        raise UserError(f'{key}.array: {told}; leave such variables out by without: ["*/*"], or rename them')
+    return np.flatnonzero(taken)
 
 
 def refuse_cells(table: Table, column: str, cells: np.ndarray, wrong: np.ndarray, key: str, rule: str) -> None:

@@ -14,6 +14,7 @@ from favae_cli.data.dataset import Dataset, ViewData
 from favae_cli.data.files.as_config_says import read_as, require_columns_of
 from favae_cli.data.files.join_by_key import Source, distinct_keys, positions, sample_keys, union
 from favae_cli.data.files.table import NoSuchColumn, Table, with_array
+from favae_cli.data.files.turned import turned
 from favae_cli.data.files.webdataset import expanded
 from favae_cli.data.kinds import judge, source
 from favae_cli.data.split import split_indices
@@ -88,6 +89,8 @@ def read_tables(config: ManifestConfig) -> Tables:
         file: read_as(existing(file, key), config, [*wanted[file], *columns], config.key)
         for file, key in asked_by.items()
     }
+    for file in config.transposed or ():
+        tables[file] = turned(tables[file], config.key)
     require_columns_of(config, tables.values())
     for array, file, key in arrays:
         tables[file] = with_array(tables[file], array, existing(array, key))

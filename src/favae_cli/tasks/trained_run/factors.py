@@ -1,4 +1,4 @@
-"""What each factor means: how much of each view it explains, and a card for each of those that matter most."""
+"""What each factor means: where the samples stand on it, what it does to each column, and a card for the first ones."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ import json
 import logging
 from pathlib import Path
 
+import numpy as np
+
 from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.trained_run_tasks import FactorsConfig
+from favae_cli.data import Dataset
 from favae_cli.evaluation.cards import card_name, card_picture, card_record, factor_cards, panels_of
 from favae_cli.evaluation.explained import explained_picture, explained_table
+from favae_cli.queries.associations import associations
 from favae_cli.queries.factor_reading import Reading
-from favae_cli.queries.factor_scores import scores
+from favae_cli.queries.factor_scores import all_factor_scores
 from favae_cli.queries.samples import load_data
 from favae_cli.queries.traverse import most_relevant
-from favae_cli.queries.weights import weight_table
+from favae_cli.queries.weights import weights_table
 from favae_cli.reporting.report import write_report
 from favae_cli.reporting.style import save
+from favae_cli.tasks.trained_run.annotated_output import annotated_among, files_of_run, write_annotated
 from favae_cli.tasks.trained_run.written_files import save_table
 from favae_cli.training.trained_run import TrainedRun
 
@@ -26,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 def use(config: FactorsConfig, trained: TrainedRun, directory: Path) -> None:
-    """Write tables (factors, scores, weights), cards.json, figures/explained.png and one a card, report.html.
+    """Write tables of factors, weights, explained variance and associations, cards and report.html; and `output`.
 
     Raises:
         UserError: a model without factors, data that do not fit the run, or a split without a sample.
@@ -37,9 +42,8 @@ def use(config: FactorsConfig, trained: TrainedRun, directory: Path) -> None:
     reading = Reading.of(model, data, config.split)
 
     table = explained_table(reading, most_relevant(model.joined, None, model.joined.factors), config.count)
-    save_table(directory, "factors", table, config.format)
-    save_table(directory, "scores", scores(reading), config.format)
-    save_table(directory, "weights", weight_table(model, data), config.format)
+    write_tables(config, trained, data, directory)
+    save_table(directory, "explained", table, config.format)
     folder = RunFolder(directory)
     folder.figures.mkdir(exist_ok=True)
     save(explained_picture(table), folder.figure("explained"))
@@ -52,3 +56,17 @@ def use(config: FactorsConfig, trained: TrainedRun, directory: Path) -> None:
         file.write_text(json.dumps(records, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     logger.info("%-10s %s (%d)", "cards", folder.figures, len(cards))
     logger.info("%-10s %s", "report", write_report(directory))
+
+
+def write_tables(config: FactorsConfig, trained: TrainedRun, data: Dataset, directory: Path) -> None:
+    """Of the samples the factors, of the columns the weights, and which of them go along; and `output`."""
+    model = trained.factors
+    shown = data.split[config.split]
+    scores = all_factor_scores(model, data, shown if config.output is None else np.arange(len(data.keys)))
+    save_table(directory, "factors", scores if config.output is None else scores.iloc[shown], config.format)
+    save_table(directory, "weights", weights_table(model, trained.views), config.format)
+    found = associations(model, data, shown, config.permutations, config.columns)
+    save_table(directory, "associations", found, config.format)
+    if config.output is not None:
+        source = annotated_among(files_of_run(trained))
+        write_annotated(config.output, config.overwrite, trained, data, scores, source)

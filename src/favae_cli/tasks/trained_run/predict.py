@@ -11,21 +11,21 @@ import pandas as pd
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
+from favae_cli.config.own_files import ANNOTATED
 from favae_cli.config.trained_run_tasks import PredictConfig, require_place
-from favae_cli.queries.factor_scores import factor_scores
+from favae_cli.queries.factor_scores import AT_A_TIME, factor_scores
 from favae_cli.queries.filled_tables import Variable, filled_table, variables
 from favae_cli.queries.given import Given
 from favae_cli.queries.impute import embedding_of, made_of
 from favae_cli.queries.new_tables import read_tables
 from favae_cli.queries.samples import Samples
+from favae_cli.tasks.trained_run.annotated_output import annotated_among, write_annotated
 from favae_cli.tasks.trained_run.written_files import save_images, save_sequences, save_table, write_table
 from favae_cli.training.trained_run import TrainedRun
 
-AT_A_TIME = 10_000  # samples in memory beside their predictions
-
 
 def use(config: PredictConfig, trained: TrainedRun, directory: Path) -> None:
-    """Write predicted.csv, a row a sample; factor_scores.csv; and images and sequences in files of their own.
+    """Write predicted.csv, a row a sample; factors.csv; and images and sequences in files of their own.
 
     Raises:
         UserError: a run of other data than files, a mistake in the files, or no such view or column.
@@ -41,14 +41,18 @@ def use(config: PredictConfig, trained: TrainedRun, directory: Path) -> None:
         found = _predicted(trained, samples, given, [*wanted], config.interval, directory, names)
         found = [part for part in found if (columns := wanted[part.view]) is None or part.name in columns]
         tables.append(filled_table(found, samples.keys, data.key))
+    factors = pd.concat(scores, ignore_index=True)
+    annotated = config.output is not None and config.output.suffix.lower() in ANNOTATED
+    if config.output is not None and annotated:
+        write_annotated(config.output, config.overwrite, trained, data, factors, annotated_among(config.input))
     if len(tables[0].columns) > 1:
         table = pd.concat(tables, ignore_index=True)
-        if config.output is None:
+        if config.output is None or annotated:
             save_table(directory, "predicted", table, config.format)
         else:
             require_place(config.output, config.overwrite)  # it may have come there meanwhile
             write_table(config.output, table)
-    save_table(directory, "factor_scores", pd.concat(scores, ignore_index=True), config.format)
+    save_table(directory, "factors", factors, config.format)
 
 
 def _wanted(to: Sequence[str] | None, trained: TrainedRun) -> dict[str, set[str] | None]:

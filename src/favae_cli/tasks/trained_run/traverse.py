@@ -38,7 +38,7 @@ def use(config: TraverseConfig, trained: TrainedRun, directory: Path) -> None:
         rows = [list(images[start : start + config.steps]) for start in range(0, len(images), config.steps)]
         save_grid(RunFolder(directory).figure(f"traversal_{name}"), rows, labels)
     table = factor_table(factors, most_relevant(factors, view, factors.factors))
-    save_table(directory, "factors", table, config.format)
+    save_table(directory, "explained", table, config.format)
 
 
 def _centres(config: TraverseConfig, trained: TrainedRun, view: str) -> Iterator[tuple[str, np.ndarray]]:

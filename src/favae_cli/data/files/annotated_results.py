@@ -1,0 +1,205 @@
+"""What a model found, written into AnnData and MuData files, from where scanpy and muon go on.
+
+Source: as `favae_cli.data.files.annotated`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from favae_cli.common.errors import UserError
+from favae_cli.data.dataset import Dataset, ViewData, blocks
+from favae_cli.data.files.annotated import modalities_of, opened
+from favae_cli.data.files.hdf5_frames import frame_of
+
+NAME = "favae"
+SCORES, DEVIATIONS = f"X_{NAME}", f"X_{NAME}_std"  # scanpy's names of coordinates begin with X_
+
+
+@dataclass(frozen=True)
+class Results:
+    """Of N samples, K factors.
+
+    Attributes:
+        names: (N,) of the samples.
+        scores, deviations: (N, K) where each stands on each factor, and how far that is sure.
+        weights: by view with named columns, the names and (C, K).
+        places: by view, the modality that it is of; views of no modality are not in it.
+        explained: by view, (K,) share of the variance of its embedding that each factor explains.
+        uses: (K,) who uses each factor.
+    """
+
+    names: np.ndarray
+    scores: np.ndarray
+    deviations: np.ndarray
+    weights: Mapping[str, tuple[tuple[str, ...], np.ndarray]]
+    places: Mapping[str, str]
+    explained: Mapping[str, np.ndarray]
+    uses: list[str]
+
+    def scores_of(self, names: np.ndarray) -> dict[str, np.ndarray]:
+        """Coordinates of observations by their names, NaN of those that are no samples."""
+        at = pd.Index(self.names.astype(str)).get_indexer(pd.Index(names.astype(str)))
+        gap = np.full((1, self.scores.shape[1]), np.nan)
+        return {
+            SCORES: np.concatenate([self.scores, gap])[at],
+            DEVIATIONS: np.concatenate([self.deviations, gap])[at],
+        }
+
+    def weights_of(self, modality: str, variables: np.ndarray) -> np.ndarray | None:
+        """(D, K) of the variables of a modality, NaN of those that no view has; None if no view has any."""
+        known = pd.Index(variables.astype(str))
+        shared = {view: len(known.intersection(pd.Index(columns))) for view, (columns, _) in self.weights.items()}
+        own = [view for view in shared if shared[view] and self.places.get(view, view) == modality]
+        views = own or sorted((view for view in shared if shared[view]), key=lambda view: -shared[view])
+        if not views:
+            return None
+        columns, weights = self.weights[views[0]]
+        at = pd.Index(columns).get_indexer(known)
+        return np.concatenate([weights, np.full((1, weights.shape[1]), np.nan)])[at]
+
+    def uns(self) -> dict[str, Any]:
+        """What is of the model as a whole: by view what each factor explains, and who uses it."""
+        return {
+            "explained_variance": {view: np.asarray(share) for view, share in self.explained.items()},
+            "factors": np.array(self.uses, object),
+        }
+
+
+def annotate_file(path: Path, results: Results) -> None:
+    """Put results into a file: `obsm` gets coordinates, `varm` weights and `uns` the explained variance.
+
+    Raises:
+        UserError: it cannot be used.
+    """
+    with opened(path, "r+") as file:
+        parts = {"": file} | ({name: file["mod"][name] for name in modalities_of(file["mod"])} if "mod" in file else {})
+        for modality, part in parts.items():
+            _, names, _, _ = frame_of(part["obs"])
+            for name, coordinates in results.scores_of(names).items():
+                _write(_mapping(part, "obsm"), name, coordinates)
+            _, variables, _, _ = frame_of(part["var"])
+            weights = None if modality == "" and "mod" in file else results.weights_of(modality, variables)
+            if weights is not None:
+                _write(_mapping(part, "varm"), NAME, weights)
+        _write(_mapping(file, "uns"), NAME, results.uns())
+
+
+def new_file(path: Path, data: Dataset) -> None:
+    """A MuData file of the data: a modality of each table of numbers, categories and texts as observations' columns.
+
+    Raises:
+        UserError: no view is a table of numbers.
+    """
+    modalities = {
+        name: view for name, view in data.views.items() if view.is_table and not view.groups and view.present.any()
+    }
+    if not modalities:
+        raise UserError(f"output: {path} would hold no view of numbers, for there is none")
+    with opened(path, "w") as file:
+        file.attrs.update(_encoded_as("MuData", "0.1.0"), axis=0, encoder=NAME)
+        file.attrs["encoder-version"] = version("favae-run")
+        mod = file.create_group("mod")
+        mod.attrs["mod-order"] = [*modalities]
+        obs = dict(_observations(data))
+        _dataframe(file, "obs", data.keys, obs)
+        variables: list[str] = []
+        for name, view in modalities.items():
+            part = mod.create_group(name)
+            part.attrs.update(_encoded_as("anndata", "0.1.0"), encoder=NAME)
+            part.attrs["encoder-version"] = version("favae-run")
+            _write(part, "X", view.gather(np.flatnonzero(view.present)))
+            _dataframe(part, "obs", data.keys[view.present], {})
+            _dataframe(part, "var", np.array(view.columns, object), {})
+            at = np.where(view.present, np.cumsum(view.present), 0).astype(np.uint32)
+            _write(_mapping(file, "obsmap"), name, at)
+            _write(_mapping(file, "obsm"), name, view.present[:, None])
+            whole = np.zeros(sum(len(other.columns) for other in modalities.values()), np.uint32)
+            whole[len(variables) : len(variables) + len(view.columns)] = np.arange(1, len(view.columns) + 1)
+            _write(_mapping(file, "varmap"), name, whole)
+            _write(_mapping(file, "varm"), name, (whole > 0)[:, None])
+            variables += view.columns
+            for rest in ("layers", "obsm", "obsp", "uns", "varm", "varp"):
+                _mapping(part, rest)
+        _dataframe(file, "var", np.array(variables, object), {})
+        for rest in ("obsp", "varp", "uns"):
+            _mapping(file, rest)
+    with path.open("r+b") as written:  # by which mudata knows its files
+        written.write(
+            f"MuData (format-version=0.1.0;creator=favae-run;creator-version={version('favae-run')})".encode()
+        )
+
+
+def _observations(data: Dataset) -> Iterator[tuple[str, Any]]:
+    """Columns of what is no number: categories of each variable, and texts."""
+    for name, view in data.views.items():
+        if view.is_text:
+            yield name, np.append(view.values, "")[view.row].astype(object)
+        elif view.groups:
+            yield from _categories(view)
+
+
+def _categories(view: ViewData) -> Iterator[tuple[str, Any]]:
+    values = np.concatenate([view.values, np.full((1, len(view.columns)), np.nan)])[view.row]
+    for own in blocks(view.groups):
+        known = ~np.isnan(values[:, own]).all(axis=1)
+        codes = np.where(known, np.nan_to_num(values[:, own]).argmax(axis=1), -1).astype(np.int64)
+        labels = pd.Index([column.partition("=")[2] for column in view.columns[own]])
+        variable = view.columns[own.start].partition("=")[0]
+        yield variable, pd.Categorical.from_codes(codes, labels, ordered=view.kind == "ordinal")
+
+
+def _encoded_as(kind: str, version: str) -> dict[str, str]:
+    return {"encoding-type": kind, "encoding-version": version}
+
+
+def _mapping(group: Any, name: str) -> Any:
+    """A group of this name, made where there is none."""
+    found = group.require_group(name)
+    if "encoding-type" not in found.attrs:
+        found.attrs.update(_encoded_as("dict", "0.1.0"))
+    return found
+
+
+def _write(group: Any, name: str, value: Any) -> None:
+    """An array, or a mapping of such, in the place of what is there."""
+    import h5py
+
+    if name in group:
+        del group[name]
+    if isinstance(value, Mapping):
+        part = _mapping(group, name)
+        for key, each in value.items():
+            _write(part, key, each)
+        return
+    array = np.asarray(value)
+    if array.dtype.kind in "OUS":
+        held = group.create_dataset(name, data=array.astype(object), dtype=h5py.string_dtype())
+        held.attrs.update(_encoded_as("string-array", "0.2.0"))
+        return
+    held = group.create_dataset(name, data=array, compression="gzip" if array.size > 1000 else None)
+    held.attrs.update(_encoded_as("array", "0.2.0"))
+
+
+def _dataframe(group: Any, name: str, index: np.ndarray, columns: Mapping[str, Any]) -> None:
+    import h5py
+
+    frame = group.create_group(name)
+    frame.attrs.update(_encoded_as("dataframe", "0.2.0"), _index="_index")
+    frame.attrs.create("column-order", np.array([*columns], object), dtype=h5py.string_dtype())
+    _write(frame, "_index", index.astype(str).astype(object))
+    for key, cells in columns.items():
+        if isinstance(cells, pd.Categorical):
+            part = frame.create_group(key)
+            part.attrs.update(_encoded_as("categorical", "0.2.0"), ordered=cells.ordered)
+            _write(part, "codes", cells.codes)
+            _write(part, "categories", np.array(cells.categories, object))
+        else:
+            _write(frame, key, cells)

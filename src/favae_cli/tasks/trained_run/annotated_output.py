@@ -1,0 +1,91 @@
+"""The factors of samples in a copy of the AnnData or MuData file that they are of, or in a new one."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from favae_cli.common.errors import UserError
+from favae_cli.common.files import replacing
+from favae_cli.config.own_files import ANNOTATED, ManifestConfig
+from favae_cli.config.trained_run_tasks import require_place
+from favae_cli.data import Dataset
+from favae_cli.data.files.annotated_results import Results, annotate_file, new_file
+from favae_cli.queries.factor_reading import factor_use
+from favae_cli.queries.weights import weights_of
+from favae_cli.training.trained_run import TrainedRun
+
+logger = logging.getLogger(__name__)
+
+
+def annotated_among(files: Sequence[Path]) -> Path | None:
+    """The only AnnData or MuData file among some."""
+    found = [path for path in dict.fromkeys(files) if path.suffix.lower() in ANNOTATED]
+    return found[0] if len(found) == 1 else None
+
+
+def files_of_run(trained: TrainedRun) -> list[Path]:
+    """The files that the views of a run were read from."""
+    section = trained.config.data
+    return [section.root / file for file in section.files().values()] if isinstance(section, ManifestConfig) else []
+
+
+def write_annotated(
+    output: Path, overwrite: bool, trained: TrainedRun, data: Dataset, scores: pd.DataFrame, source: Path | None
+) -> None:
+    """Write `output`.
+
+    Args:
+        output: of the suffix of `source`, or .h5mu.
+        overwrite: whether it may be there.
+        trained: with factors.
+        data: of the samples.
+        scores: of the samples, as `factor_scores` gives them.
+        source: file to copy; None, or one of another suffix, makes a new file.
+
+    Raises:
+        UserError: there is nothing to copy where a copy is asked for, or no place for it.
+    """
+    copied = source if source is not None and source.suffix.lower() == output.suffix.lower() else None
+    if copied is None and output.suffix.lower() != ".h5mu":
+        raise UserError(
+            f"output: a {output.suffix} file is made as a copy of one, and the data are none; name it .h5mu"
+        )
+    require_place(output, overwrite)  # it may have come there meanwhile
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(output) as unfinished:
+        if copied is None:
+            new_file(unfinished, data)
+        else:
+            shutil.copyfile(copied, unfinished)
+        annotate_file(unfinished, results_of(trained, scores))
+    logger.info("%-10s %s (%s)", "annotated", output, f"a copy of {copied}" if copied else "new")
+
+
+def results_of(trained: TrainedRun, scores: pd.DataFrame) -> Results:
+    """What the model found, for a file with these samples."""
+    model, factors = trained.factors, trained.factors.joined
+    found = {name: weights_of(view, factors.views[name], trained.views[name]) for name, view in model.views.items()}
+    each = [f"factor_{factor}" for factor in range(factors.factors)]
+    return Results(
+        names=scores.iloc[:, 0].to_numpy(object),
+        scores=scores[each].to_numpy(float),
+        deviations=scores[[f"{name}_std" for name in each]].to_numpy(float),
+        weights={name: (part.columns, part.weight) for name, part in found.items() if part is not None},
+        places=_places(trained),
+        explained=factors.relevance,
+        uses=[factor_use(factors, factor) for factor in range(factors.factors)],
+    )
+
+
+def _places(trained: TrainedRun) -> dict[str, str]:
+    """By view of a matrix, the modality that it was read from."""
+    section = trained.config.data
+    if not isinstance(section, ManifestConfig):
+        return {}
+    arrays = {name: getattr(section.views[source], "array", None) for name, source in trained.config.sources.items()}
+    return {name: array.partition("/")[0] for name, array in arrays.items() if array and "/" in array}
