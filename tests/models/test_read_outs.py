@@ -23,7 +23,8 @@ def table(columns: int) -> np.ndarray:
 
 
 A, B, C = table(12), table(10), table(8)
-LABEL = np.where(G[:, 0] > 0.7, "high", np.where(G[:, 0] < -0.7, "low", "middle")).astype(object)
+LABEL = np.where(G[:, 0] > 0.7, "red", np.where(G[:, 0] < -0.7, "blue", "green")).astype(object)
+LEVEL = np.where(G[:, 1] > 0.7, "high", np.where(G[:, 1] < -0.7, "low", "middle")).astype(object)
 BITS = G[:, :3] + 0.5 * RNG.normal(size=(COUNT, 3)) > 0.5
 B[::5] = np.nan  # a view that every fifth lacks
 
@@ -64,6 +65,16 @@ def test_categories_are_foretold_with_probabilities_that_fit(fitted: FAVAE) -> N
     assert np.mean(names[probability.argmax(axis=1)] == LABEL[TEST]) > 0.75
     for name, column in zip(names, probability.T, strict=True):
         assert column.mean() == pytest.approx(np.mean(LABEL[TEST] == name), abs=0.1)
+
+
+def test_ordered_levels_are_foretold_too() -> None:
+    given = {"a": A[TRAIN], "c": C[TRAIN], "level": LEVEL[TRAIN]}
+    model = FAVAE(factors=1, device="cpu", overrides=["schedule.sweeps=30"]).fit(given)
+    names = model.categories_["level"][0]
+    assert names.tolist() == ["low", "middle", "high"]
+    probability = model.predict({"a": A[TEST], "c": C[TEST]}, to="level")["level"]
+    np.testing.assert_allclose(probability.sum(axis=1), 1)
+    assert np.mean(names[probability.argmax(axis=1)] == LEVEL[TEST]) > 0.7
 
 
 def test_a_loaded_run_foretells_the_same(fitted: FAVAE, tmp_path: Path) -> None:

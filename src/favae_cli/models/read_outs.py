@@ -13,7 +13,7 @@ from favae_cli.factors.embeddings import Embeddings
 from favae_cli.factors.moments import Pattern
 from favae_cli.factors.read_out import read_out
 from favae_cli.models.fa_vae import FAVAE, observed_table
-from favae_cli.views import BernoulliView, CategoricalView, Encoded, RealView, View
+from favae_cli.views import BernoulliView, CategoricalView, Encoded, OrdinalView, RealView, View
 
 ROWS = 2000  # samples that one is learned from, at most
 WORK = 1e9  # rows x columns x the fewer of them, of one regression, at most
@@ -25,7 +25,7 @@ FEW = 4  # views, up to which every set of them has its read-out
 
 
 def learn_read_outs(model: FAVAE, data: Dataset) -> None:
-    """Give a joined model its read-outs: of every table of numbers, bits or categories from other views.
+    """Give a joined model its read-outs: of every table of numbers, bits, categories or levels from other views.
 
     Each is learned from the training samples that have the target and any of the given views, what these lack filled
     with what the factors expect, and mixed with the factors' own word by the validation samples that have all.
@@ -36,7 +36,7 @@ def learn_read_outs(model: FAVAE, data: Dataset) -> None:
     """
     model.read_outs = {}
     for target, view in model.views.items():
-        if not isinstance(view, RealView | BernoulliView | CategoricalView):
+        if not isinstance(view, RealView | BernoulliView | CategoricalView | OrdinalView):
             continue
         for given in _sets(model, data, target):
             size = sum(model.views[name].size for name in given)
@@ -73,7 +73,7 @@ def foretold(model: FAVAE, evidence: Embeddings, encoded: Mapping[str, Encoded],
             x = _beside([columns[name][rows] for name in given])
             made = known.foretold(x, _expected(model.views[target], found.at(rows)))
             view, spread = model.views[target], np.minimum(found.variance[rows], WIDEST)
-            if isinstance(view, BernoulliView | CategoricalView):
+            if isinstance(view, BernoulliView | CategoricalView | OrdinalView):
                 found.mean[rows], found.variance[rows] = view.at_logits(made, spread), spread
             else:
                 found.mean[rows], found.variance[rows] = made, known.variance
@@ -141,6 +141,6 @@ def _wanted(model: FAVAE, data: Dataset, target: str, indices: np.ndarray) -> np
 
 
 def _groups(view: View) -> tuple[int, ...]:
-    if isinstance(view, CategoricalView):
+    if isinstance(view, CategoricalView | OrdinalView):
         return view.groups
     return (1,) * view.size if isinstance(view, BernoulliView) else ()

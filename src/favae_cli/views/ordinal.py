@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from scipy.special import expit, softmax
 from torch import Tensor, nn
 
 from favae_cli.data.dataset import blocks
@@ -14,6 +15,9 @@ from favae_cli.factors.inference import LocalEmbedding
 from favae_cli.factors.ordinal import CumulativeLogit, first_thresholds, level_probabilities
 from favae_cli.factors.pseudo_data import PseudoData
 from favae_cli.views.predictor import Intercepts
+
+FAR = 20.0  # from a threshold, where one level is certain
+HALVINGS = 40
 
 
 class OrdinalView:
@@ -53,6 +57,25 @@ class OrdinalView:
         spread = np.zeros_like(mean) if variance is None else variance
         columns = zip(self._cuts(), mean.T, spread.T, strict=True)
         return np.concatenate([level_probabilities(*column) for column in columns], axis=1)
+
+    def at_logits(self, logits: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        """(R, D) mean of z of this variance, such that the levels it decodes to have the mean of these, nearly.
+
+        Args:
+            logits: (R, sum of groups), of each level.
+            variance: (R, D).
+        """
+        found = np.empty(variance.shape)
+        for column, (own, cuts) in enumerate(zip(blocks(self.groups), self._cuts(), strict=True)):
+            level = softmax(logits[:, own], axis=1) @ np.arange(len(cuts) + 1)
+            wide = np.sqrt(1 + np.pi / 8 * variance[:, column])  # MacKay (1992)
+            low, high = cuts[0] - FAR * wide, cuts[-1] + FAR * wide
+            for _ in range(HALVINGS):
+                middle = (low + high) / 2
+                below = expit((middle[:, None] - cuts) / wide[:, None]).sum(axis=1) < level
+                low, high = np.where(below, middle, low), np.where(below, high, middle)
+            found[:, column] = (low + high) / 2
+        return found
 
     def log_likelihood(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         """Of levels, the uncertainty of z averaged out, nearly (MacKay, 1992)."""
