@@ -38,6 +38,7 @@ def asked(run: Path, *paths: Path, **keys: object) -> TranslateConfig:
         "show": 2,
         "cache": os.environ["FAVAE_CACHE"],
         "to": None,
+        "keys": None,
     }
     machine = {"device": "cpu", "precision": "fp32", "threads": None}
     shown = {
