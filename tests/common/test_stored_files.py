@@ -39,7 +39,7 @@ def yaml(path: Path) -> Any:
         *((read, held) for read in (yaml, read_config) for held in (b"a: [1", b"a: \0", b"a: &x [*x]")),
         *((read, f"a0: &a0 [1]\n{WIDE}".encode()) for read in (yaml, read_config)),
         (json, b""),
-        (yaml, b"[" * 5000),
+        pytest.param(yaml, b"[" * 5000, marks=pytest.mark.slow),
         (yaml, b""),
         (read_config, b"a: ${"),
         (read_config, "a: 1".encode("utf-16")),

@@ -94,6 +94,7 @@ def test_fewer_images_than_a_batch_are_enough_to_train() -> None:
     assert judge.read(pictures(2, 1)[0]).shape == (2, 2)
 
 
+@pytest.mark.slow
 def test_a_rare_attribute_is_seen_as_often_as_its_absence() -> None:
     # So faint that who is asked for plain accuracy does best by always saying no.
     judge = trained(*pictures(320, 0, rate=0.06, contrast=25), epochs=8)

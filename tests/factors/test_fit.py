@@ -83,7 +83,8 @@ def counts(active: dict[str, np.ndarray]) -> tuple[int, ...]:
     return int(a.sum()), int(b.sum()), int((a & ~b).sum()), int((b & ~a).sum()), int((a & b).sum())
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 10))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10))
 def test_planted_structure_is_found_exactly(plant: Plant, seed: int) -> None:
     precision = {"a": (1.0, 0.5)[seed % 2], "b": (1.0, 2.0)[seed % 2]}
     planted = plant(seed, 20_000, {"a": 100, "b": 80}, 20, precision=precision)

@@ -266,14 +266,7 @@ def problem(request: pytest.FixtureRequest, plant: Plant, missing: float, hold: 
     return Problem(plant, missing, copies)
 
 
-@pytest.mark.parametrize(
-    ("missing", "problem"),
-    [
-        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((0.0, PLAIN), (0.0, COPIED), (0.3, PLAIN))),
-        (0.3, COPIED),
-    ],
-    indirect=True,
-)
+@pytest.mark.slow
 def test_gradient_vanishes_after_each_update(problem: Problem) -> None:
     checked = set()
     for blocks, q in updates(problem):

@@ -33,7 +33,7 @@ B[::5] = np.nan  # a view that every fifth lacks
 def fitted() -> FAVAE:
     """One factor, where six are true: W alone cannot tell much."""
     given = {"a": A[TRAIN], "b": B[TRAIN], "c": C[TRAIN], "label": LABEL[TRAIN]}
-    return FAVAE(factors=1, device="cpu", overrides=["schedule.sweeps=30"]).fit(given)
+    return FAVAE(factors=1, device="cpu", overrides=["schedule.sweeps=60"]).fit(given)
 
 
 def r2(truth: np.ndarray, made: np.ndarray) -> float:

@@ -81,7 +81,7 @@ def test_damage_is_a_line_or_a_table_and_a_cut_one_is_never_taken_for_whole(name
     WRITERS[name](survey(), path)
     whole, expected = path.read_bytes(), cells(path)
     # A flip at byte 368 of the file of SPSS ends the process of the library that reads it.
-    places = (368, 700) if name == "a.sav" else range(0, len(whole), 1 + len(whole) // 100)
+    places = (368,) if name == "a.sav" else range(0, len(whole), 1 + len(whole) // 30)
     for place in places:
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 64]) + whole[place + 1 :])
         told_or(path)
