@@ -65,7 +65,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--shares", type=float, nargs="*", default=SHARES, help="of the planted data's; 0.1 to 0.9")
     parser.add_argument("--samples", type=int, default=200, metavar="N", help="planted (default %(default)s)")
     parser.add_argument("--seeds", type=int, default=3, help="choices of what is hidden (default %(default)s)")
-    parser.add_argument("--sweeps", type=int, default=60, help="of the factor engine, at most (default %(default)s)")
+    parser.add_argument("--sweeps", type=int, default=40, help="of the factor engine, at most (default %(default)s)")
     parser.add_argument("--figure", type=Path, help="PNG of the scores of planted data")
     options = parser.parse_args(argv)
     if not all(0 < share < 1 for share in (options.share, *options.shares)):
