@@ -127,7 +127,8 @@ def test_validation_samples_of_views_without_epochs_choose_something_else(
     told = [each.told for each in ailments(model, few, config, ROUNDS)]
     assert told
     assert all("for the choice of the best epoch" in line for line in told)
-    monkeypatch.setattr(VaeView, "networks", None)
+    for view in model.views.values():
+        monkeypatch.setattr(view, "networks", None)
     told = [each.told for each in ailments(model, few, config, ROUNDS)]
     assert told
     assert all("for what is chosen by them" in line for line in told)
