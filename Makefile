@@ -55,7 +55,7 @@ bench: $(TOOLS) ## Measure speed, memory and recovery beside other packages, int
 	$(BIN)/python scripts/bench/explore.py
 
 chaos: $(TOOLS) ## Attack the program at random for SECONDS= or MINUTES=, else until Ctrl-C; SEED= begins at that attempt
-	OMP_NUM_THREADS=1 $(BIN)/python scripts/chaos/chaos.py $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/chaos/chaos.py $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(if $(JOBS),--jobs $(JOBS)) \
 		$(if $(SECONDS)$(MINUTES),--seconds $(or $(SECONDS),$$((60 * $(MINUTES)))))
 
 docs: $(TOOLS) ## Build the documentation, with the reference of all keys, into site/

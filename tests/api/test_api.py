@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import json
 import pickle
 import subprocess
 import sys
@@ -347,6 +348,14 @@ def test_tasks_that_need_the_data_say_that_they_are_not_kept(tables: FAVAE, tmp_
         config = validate_use(compose("use", ["task=impute", f"run={tables.run_}", "trainer.device=cpu"]))
     with pytest.raises(UserError, match="data: this run was fitted on arrays in memory; name others, as data=manifest"):
         use_run(config, tmp_path)
+
+
+def test_what_may_be_wrong_with_a_fit_is_said_and_kept(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    hasty = FAVAE(factors=2, device="cpu", directory=tmp_path / "run", overrides=["schedule.sweeps=2"])
+    (line,) = hasty.fit({"a": NUMBERS}).health_
+    assert "the factors were still moving after 2 sweeps" in line
+    assert f"health: {line}" in caplog.text
+    assert len(json.loads((tmp_path / "run" / "health.json").read_text())) == 1
 
 
 def test_a_temporary_run_goes_with_its_estimator() -> None:

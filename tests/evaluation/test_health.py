@@ -118,3 +118,17 @@ def test_splits_too_small_for_their_scores(model: FAVAE, data: Dataset, config: 
     assert set(found) == {("few samples", "face"), ("few samples", "cartoon")}
     assert "test samples have it" in found["few samples", "face"].told
     assert "data.split.test" in found["few samples", "face"].advice
+
+
+def test_validation_samples_of_views_without_epochs_choose_something_else(
+    model: FAVAE, data: Dataset, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = data.taken(np.arange(240), data.split | {"validation": np.arange(120, 152)})
+    told = [each.told for each in ailments(model, few, config, ROUNDS)]
+    assert told
+    assert all("for the choice of the best epoch" in line for line in told)
+    for view in model.views.values():
+        monkeypatch.setattr(view, "networks", None)
+    told = [each.told for each in ailments(model, few, config, ROUNDS)]
+    assert told
+    assert all("for what is chosen by them" in line for line in told)

@@ -22,10 +22,12 @@ from favae_cli.common.run_lock import holding
 from favae_cli.config.contradictions import validate
 from favae_cli.config.run import MachineConfig
 from favae_cli.config.section import validated
+from favae_cli.evaluation.health import ailments, noted
 from favae_cli.machine.runtime import prepare
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.models import fa_vae
 from favae_cli.training.build import build_model
+from favae_cli.training.run_log import read_records
 from favae_cli.training.schedule import Training
 from favae_cli.training.trained_run import load_run
 
@@ -58,6 +60,9 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
         device: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:N".
         directory: new folder for the run; None: a temporary one, which goes with the estimator. See `save`.
         overrides: of any other key of a run, as on the command line: ["trainer.batch_size=32", "schedule.sweeps=100"].
+
+    Attributes:
+        health_: what may be wrong with the fitted model, and what to do about it, a line each; it is logged as well.
 
     Examples:
         >>> import numpy as np
@@ -141,6 +146,9 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
         with holding(folder):
             training.run(StopRequest())
         training.log.close()
+        found = ailments(model, data, config, read_records(folder, "round"))
+        # That validation samples are few is no news here: they only say when to stop.
+        self.health_ = noted([each for each in found if each.kind != "few samples"], folder)
         self._run = load_run(folder, runtime, trust=True)
         self.factors_ = self.factor_scores(X)
         return self

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from favae_cli.common.files import replacing
+from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.views import VaeView
+
+logger = logging.getLogger(__name__)
 
 LOOKED_AT = 512  # samples of a view, at most, that are encoded
 DECODED = 128  # and of its images that are made
@@ -57,7 +64,7 @@ def ailments(
         config: of the run.
         rounds: the records of its rounds; none where it was not trained here.
     """
-    found = [*_non_finite(model), *_fallen(rounds), *_few(data)]
+    found = [*_non_finite(model), *_fallen(rounds), *_few(model, data)]
     if isinstance(model, FAVAE):
         found += _unsettled(model, config)
         if not any(each.kind == "non-finite" for each in found):
@@ -66,6 +73,16 @@ def ailments(
                     found += _latents(name, view, data)
                     found += _outputs(name, view, data)
     return found
+
+
+def noted(found: Sequence[Ailment], directory: Path) -> list[str]:
+    """Keep what may be wrong with a run in its folder, and say it; a line each."""
+    with replacing(RunFolder(directory).health) as file:
+        file.write_text(json.dumps([asdict(each) for each in found], indent=2) + "\n")
+    lines = [each.line() for each in found]
+    for line in lines:
+        logger.warning("health: %s", line)
+    return lines
 
 
 def _non_finite(model: FAVAE | JointVAE) -> Iterator[Ailment]:
@@ -97,12 +114,14 @@ def _unsettled(model: FAVAE, config: Config) -> Iterator[Ailment]:
         yield Ailment("not converged", None, told, f"raise schedule.sweeps, as to {2 * len(bound)}")
 
 
-def _few(data: Dataset) -> Iterator[Ailment]:
+def _few(model: FAVAE | JointVAE, data: Dataset) -> Iterator[Ailment]:
     for split in ("validation", "test"):
         for name in data.views:
             count = len(data.having(split, name))
             if count < FEWEST:
-                purpose = "its scores" if split == "test" else "the choice of the best epoch"
+                has_epochs = name in model.views and model.views[name].networks is not None
+                chosen = "the choice of the best epoch" if has_epochs else "what is chosen by them"
+                purpose = "its scores" if split == "test" else chosen
                 told = f"only {count} {split} samples have it, too few for {purpose} to say much"
                 advice = f"raise data.split.{split}, or take several seeds"
                 yield Ailment("few samples", name, told, advice)

@@ -7,9 +7,9 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import ParamSpec
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -21,7 +21,7 @@ from favae_cli.config.run import Config
 from favae_cli.config.stored import record_changes
 from favae_cli.data import Dataset
 from favae_cli.data.loading import loaded
-from favae_cli.evaluation.health import ailments
+from favae_cli.evaluation.health import ailments, noted
 from favae_cli.evaluation.reconstruction import reconstruction_metrics
 from favae_cli.machine.runtime import Runtime, prepare
 from favae_cli.machine.stop_signals import StopRequest
@@ -199,7 +199,7 @@ class Session:
             log.picture(name, path, len(epochs))
         log.numbers(self.metrics, len(epochs))
         log.close()
-        self._look_after(rounds)
+        noted(ailments(self.model, self.data, self.config, rounds), self.directory)
         logger.info("report begins")
         write_report(self.directory)
         logger.info("\n%s", as_text(self.metrics))
@@ -213,14 +213,6 @@ class Session:
             if where.exists():
                 logger.info("%-12s %s", what, where)
         return self.metrics
-
-    def _look_after(self, rounds: list[dict[str, Any]]) -> None:
-        """Say what may be wrong with the model, and keep it."""
-        found = ailments(self.model, self.data, self.config, rounds)
-        with replacing(RunFolder(self.directory).health) as file:
-            file.write_text(json.dumps([asdict(each) for each in found], indent=2) + "\n")
-        for each in found:
-            logger.warning("health: %s", each.line())
 
 
 def joined_reconstruction(
