@@ -36,7 +36,7 @@ TRAIN = (
 )
 TEXT = (
     "From a key that moves the slider of a factor to the new picture in the browser, 64x64 pixels, on the page that "
-    "`task=explore` serves, server and browser on the same two cores. The issue asked for a third of a second."
+    "`task=explore` serves, server and browser on the same two cores. The bar is a third of a second."
 )
 CHANGED = "before => document.querySelector('.decoded-{view} img').src !== before"
 

@@ -155,4 +155,4 @@ class Mistake:
 
 def shortened(value: float) -> float:
     """A number in six digits, or to its tenths where it is large."""
-    return round(value, 1) if abs(value) >= 1e5 else float(f"{value:.6g}")
+    return round(float(value), 1) if abs(value) >= 1e5 else float(f"{value:.6g}")

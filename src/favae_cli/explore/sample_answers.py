@@ -78,7 +78,7 @@ def _row(known: Variable, said: Variable) -> dict[str, object]:
         "model": said.filled[0],
     }
     if "_lower" in said.beside:
-        row["how sure"] = f"{shortened(said.beside['_lower'][0]):g} to {shortened(said.beside['_upper'][0]):g}"
+        row["how sure"] = f"{shortened(said.beside['_lower'][0])} to {shortened(said.beside['_upper'][0])}"
     elif "_probability" in said.beside:
         row["how sure"] = f"{said.beside['_probability'][0]:.0%}"
     return row

@@ -18,13 +18,14 @@ def use(config: ExploreConfig, trained: TrainedRun, directory: Path) -> None:
     """Serve the page until Ctrl-C.
 
     Raises:
-        UserError: NiceGUI is not installed, nobody can listen there, or data that do not fit the run.
+        UserError: NiceGUI is not installed, nobody can listen there, a model without factors, or data that do not fit.
     """
     if find_spec("nicegui") is None:
         raise UserError("task=explore: nicegui is not installed; pip install 'favae-run[explore]'")
     from favae_cli.explore.page import secret_path, serve, usable_port
     from favae_cli.explore.seen import Seen
 
+    _ = trained.factors  # or there is nothing to look into
     port, path = usable_port(config.host, config.port), secret_path()
     data = load_data(config, trained)
     seen = Seen(trained, data, config.split, config.count, config.cache.expanduser())
