@@ -10,7 +10,7 @@ import numpy as np
 
 from favae_cli.data.files.annotated import Matrix
 from favae_cli.data.files.table import Table
-from favae_cli.preparation.guess_columns import Guess, are_counts
+from favae_cli.preparation.guess_numbers import Guess, are_counts
 from favae_cli.preparation.guess_views import GuessedView, as_name
 
 ROWS = 200  # that are looked at

@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping
 
 from favae_cli.data.files.table import Table
 from favae_cli.data.files.turned import SAMPLE
-from favae_cli.preparation.guess_columns import KEY_NAME, is_unique
+from favae_cli.preparation.guess_columns import is_unique
+from favae_cli.preparation.guess_numbers import KEY_NAME
 
 # What a column is called that names features, in a file that has a row for each of them.
 FEATURES = re.compile(

@@ -34,6 +34,7 @@ def inside(group: Any, name: str) -> Any:
 
 
 def is_group(held: Any) -> bool:
+    """Whether it is a group of datasets, and no dataset."""
     return not hasattr(held, "dtype")
 
 
@@ -58,6 +59,7 @@ def require_room_for(held: Any) -> None:
 
 
 def as_text(name: Any) -> str:
+    """A name as h5py gives it."""
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
