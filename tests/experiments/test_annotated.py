@@ -80,6 +80,6 @@ def test_a_mudata_file_goes_in_and_its_factors_come_back(tmp_path: Path, monkeyp
     assert favae_run("task=predict", f"run={run}", "input=new.h5ad", "to=[protein]", "output=new_back.h5ad") == 0
     table = pd.read_csv(next(Path("outputs/predict").iterdir()) / "predicted.csv").set_index("obs_names")
     made = table.loc[truth.index, [f"CD{number}" for number in range(6)]].to_numpy()
-    assert 1 - np.square(made - truth.to_numpy()).sum() / np.square(truth - truth.mean()).to_numpy().sum() > 0.4
+    assert 1 - np.square(made - truth.to_numpy()).sum() / np.square((truth - truth.mean()).to_numpy()).sum() > 0.4
     with h5py.File("new_back.h5ad") as file:
         assert file["obsm/X_favae"].shape[0] == NEW
