@@ -18,7 +18,7 @@ Levels = Annotated[
 
 
 def without_slash(columns: list[str]) -> list[str]:
-    """The columns, none of which would split the name of a metric."""
+    """The columns, none of which has a slash in its name."""
     for column in columns:
         if "/" in column:
             raise ValueError(f"the slash in {column!r} would split the names of metrics; rename the column")
@@ -26,7 +26,7 @@ def without_slash(columns: list[str]) -> list[str]:
 
 
 def without_equals(columns: list[str]) -> list[str]:
-    """The columns, none of which has what parts it from its categories."""
+    """The columns, none of which has an = in its name."""
     for column in columns:
         if "=" in column:
             raise ValueError(f"the = in {column!r} is to part a column from its categories; rename the column")
@@ -34,7 +34,7 @@ def without_equals(columns: list[str]) -> list[str]:
 
 
 def known_encoding(encoding: str) -> str:
-    """What Python calls it."""
+    """The name by which Python knows the encoding."""
     try:
         return codecs.lookup(encoding).name
     except LookupError as error:

@@ -34,7 +34,7 @@ def inside(group: Any, name: str) -> Any:
 
 
 def is_group(held: Any) -> bool:
-    """Whether it holds others, and no numbers of its own."""
+    """Whether it is a group of datasets, and no dataset."""
     return not hasattr(held, "dtype")
 
 
@@ -59,7 +59,7 @@ def require_room_for(held: Any) -> None:
 
 
 def as_text(name: Any) -> str:
-    """As a file of either version of the format has it."""
+    """A name as h5py gives it."""
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
