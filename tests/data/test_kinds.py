@@ -457,7 +457,7 @@ def test_what_may_be_null_may_be_left_out(shipped: Callable[..., dict[str, Any]]
         ({"kind": "vector", "columns": ["a"], "array": "b"}, "give columns or array, not both"),
         ({"kind": "image", "size": 8, "channels": 3, "crop": None}, "give column or array"),
         ({"kind": "sequence", "array": "a", "time": "t"}, "time orders the rows of a long table"),
-        ({"kind": "binary", "array": "a"}, "array"),
+        ({"kind": "binary", "array": "a"}, "columns"),
         ({"kind": "image", "size": 8, "channels": 5, "crop": None, "column": "a"}, "channels"),
         ({"kind": "real", "columns": ["a", "a"]}, "must name each thing once, but a comes again"),
     ],
