@@ -386,6 +386,7 @@ def test_resume_takes_the_config_of_the_run_and_its_folder(runs: Runs) -> None:
     assert sorted(Path.cwd().rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_a_run_is_trained_by_one_process_and_left_by_a_dead_one(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["hydra.run.dir=here"]) == 0
     code = (

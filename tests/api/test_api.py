@@ -259,6 +259,7 @@ def test_the_same_seed_gives_the_same_numbers(squares: Arrays, pictures: FAVAE) 
     assert other.shape != g.shape or not np.allclose(other, g)
 
 
+@pytest.mark.slow
 def test_missing_pictures_are_made_in_the_form_of_the_others(pictures: FAVAE, squares: Arrays) -> None:
     made = pictures.predict(squares)["picture"]
     assert made.shape == (40, 16, 16, 1)

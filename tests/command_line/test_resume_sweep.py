@@ -141,6 +141,7 @@ def test_two_processes_do_not_work_on_one_run(tmp_path: Path) -> None:
     assert not is_held(tmp_path / "3")
 
 
+@pytest.mark.slow
 def test_a_run_that_its_sweep_works_on_is_not_resumed_beside_it(
     folder: Path, runs: Runs, capsys: pytest.CaptureFixture[str]
 ) -> None:

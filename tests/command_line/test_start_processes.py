@@ -102,6 +102,7 @@ def test_a_process_that_waits_for_one_that_failed_is_ended(run: Run) -> None:
         run(act)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_without_a_word_ends_all(run: Run) -> None:
     def act(place: Place, folder: Path) -> float:
         if place.is_main:
@@ -113,7 +114,7 @@ def test_a_process_that_dies_without_a_word_ends_all(run: Run) -> None:
         run(act)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_reaches_every_process_and_all_may_save(run: Run, tmp_path: Path, number: int) -> None:
     def act(place: Place, folder: Path) -> BaseException:
         with StopRequest().handling() as stop:

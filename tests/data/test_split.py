@@ -38,6 +38,7 @@ def test_rows_keep_the_shares(n: int, shares: Shares, seed: int) -> None:
     assert abs(split["test"].size - shares.test * n) <= 1
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 8), min_size=60, max_size=120), shares, st.integers(0, 2**32))
 def test_groups_are_never_parted(sizes: list[int], shares: Shares, seed: int) -> None:
     groups = np.repeat([f"group {i}" for i in range(len(sizes))], sizes)

@@ -56,6 +56,7 @@ def test_a_dimension_for_each_factor_is_nearly_perfect(of_aligned: DCI, aligned:
     assert mig(aligned, factors) > 0.8
 
 
+@pytest.mark.slow
 def test_a_rotation_costs_order_but_not_information(of_aligned: DCI, rotated: np.ndarray, factors: Factors) -> None:
     found = scores(rotated, factors)
     assert found.disentanglement < of_aligned.disentanglement - 0.4
@@ -64,6 +65,7 @@ def test_a_rotation_costs_order_but_not_information(of_aligned: DCI, rotated: np
     assert mig(rotated, factors) < 0.2
 
 
+@pytest.mark.slow
 def test_noise_has_no_order(factors: Factors) -> None:
     noise = np.random.default_rng(3).standard_normal((COUNT, SIZE))
     found = scores(noise, factors)

@@ -1,12 +1,14 @@
 """Counts of unequal depth, half of them lost, foretell another table once their zeros are seen for what they are."""
 
 import numpy as np
+import pytest
 
 from favae_cli import FAVAE
 
 TRAIN, GENES = 120, 20
 
 
+@pytest.mark.slow
 def test_zeros_that_are_lost_counts_are_no_evidence() -> None:
     rng = np.random.default_rng(0)
     state = rng.normal(size=(TRAIN + 40, 2))

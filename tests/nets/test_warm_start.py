@@ -102,6 +102,7 @@ def grow(small: Pair, arch: ConvArch | MlpArch) -> tuple[Pair, WarmStart]:
     return large, warm_start(small, large, batches())
 
 
+@pytest.mark.slow
 def test_one_more_layer_changes_nearly_nothing(small: Pair) -> None:
     large, report = grow(small, conv(8, 16, 48))
     assert report.grown

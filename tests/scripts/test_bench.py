@@ -85,6 +85,7 @@ def test_a_side_that_dies_is_told(script: Script, capfd: pytest.CaptureFixture[s
     assert "could not convert" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_the_memory_of_a_command_is_its_own(script: Script, tmp_path: Path) -> None:
     measure = script("measure")
@@ -120,6 +121,7 @@ def test_what_makes_no_sense_is_refused_in_a_line(
 # Each
 
 
+@pytest.mark.slow
 def test_engine(script: Script, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = script("engine")
     monkeypatch.setattr(engine, "DRAWN", 2000)

@@ -82,6 +82,7 @@ def test_what_joined_can_be_used_as_any_run(using: Using, with_more: Path) -> No
     assert json.loads((using("task=evaluate", run=out) / "metrics.json").read_text())["predict/seen/auc"] > 0.8
 
 
+@pytest.mark.slow
 def test_samples_stay_in_their_split_though_a_further_file_joins(
     using: Using, with_more: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -140,6 +140,7 @@ def test_a_hole_of_a_sequence_is_filled_however_short_the_decoder_takes_it_to_be
         assert np.isfinite(made_of_it[1, :, 0]).tolist() == [True, False, False, False, False]
 
 
+@pytest.mark.slow
 def test_new_rows_may_show_fewer_categories_and_shorter_sequences(
     using: Using, mixed_run: Path, tmp_path: Path, mixed_tables: Tables
 ) -> None:

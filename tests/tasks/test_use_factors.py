@@ -22,6 +22,7 @@ from favae_cli.training.trained_run import load_run
 Using = Callable[..., Path]
 
 
+@pytest.mark.slow
 def test_the_factors_of_a_run_are_read(using: Using, run: Path, data: Dataset) -> None:
     made = using("task=factors", "cards=2", "count=30", "steps=3", "reach=2.0")
     model = load_run(run, Runtime(torch.device("cpu"))).factors.joined

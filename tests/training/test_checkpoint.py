@@ -166,6 +166,7 @@ def test_a_duplicate_needs_no_hard_links(tmp_path: Path, monkeypatch: pytest.Mon
     assert number_of(tmp_path / "best") == 1
 
 
+@pytest.mark.slow
 def test_a_duplicate_cut_off_anywhere_leaves_the_old_or_the_new_one(folder: Path) -> None:
     def prepare() -> None:
         put(folder / "best", 1)

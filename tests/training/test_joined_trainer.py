@@ -185,6 +185,7 @@ def test_a_view_that_no_held_out_sample_has_is_not_counted(
     assert found["face"].count > 0
 
 
+@pytest.mark.slow
 def test_a_round_goes_on_though_no_validation_sample_has_one_of_the_views(
     model: FAVAE, both: Dataset, tiny_config: Callable[..., Config], tmp_path: Path
 ) -> None:

@@ -102,6 +102,7 @@ def test_earlier_runs_began_at_random(tiny_config: TinyConfig) -> None:
     assert validate_stored(stored).views["face"].start == "random"
 
 
+@pytest.mark.slow
 def test_z_is_as_large_as_the_data_ask_for_and_stays_so_without_them(
     begun: Callable[..., Training], tmp_path: Path
 ) -> None:

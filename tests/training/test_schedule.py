@@ -89,7 +89,7 @@ def worse_and_worse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "score", lambda means: -means["log_likelihood"])
 
 
-@pytest.mark.parametrize("model", ["fa_vae", "vae"])
+@pytest.mark.parametrize("model", [pytest.param("fa_vae", marks=pytest.mark.slow), "vae"])
 def test_what_runs_out_of_patience_goes_back_to_its_best(
     model: str, start: Callable[..., Training], data: Dataset, worse_and_worse: None
 ) -> None:

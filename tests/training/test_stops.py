@@ -66,6 +66,7 @@ def several_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encodings, "LARGEST", 0)
 
 
+@pytest.mark.slow
 def test_stopped_in_every_phase_it_ends_with_the_same_numbers(
     start: Callable[..., Training], identical: Callable[[Tensors, Tensors], bool], finish: Finish, tmp_path: Path
 ) -> None:

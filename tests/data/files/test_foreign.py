@@ -75,7 +75,10 @@ def cells(path: Path) -> dict[str, list[str]]:
     return {name: table.column(name, "").tolist() for name in map(str, table.frame.columns)}
 
 
-@pytest.mark.parametrize("name", [name for name in WRITERS if name != "a.csv"])
+@pytest.mark.parametrize(
+    "name",
+    [*(name for name in WRITERS if name not in ("a.csv", "a.sav")), pytest.param("a.sav", marks=pytest.mark.slow)],
+)
 def test_damage_is_a_line_or_a_table_and_a_cut_one_is_never_taken_for_whole(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     WRITERS[name](survey(), path)

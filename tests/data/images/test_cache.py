@@ -261,6 +261,7 @@ print(count, values[row].sum())
 """
 
 
+@pytest.mark.slow
 def test_of_two_processes_one_builds_and_the_other_waits(files: list[Path]) -> None:
     folder = files[0].parent
 
