@@ -513,6 +513,8 @@ def test_a_stop_that_another_error_is_made_of_is_a_stop(
     ("argument", "told"),
     [
         ("~trainer=1.5", "~trainer=1.5: names no option; there are default"),
+        ("~trainer=[a,b]", "~trainer=[a,b]: names no option; there are default"),
+        ("~trainer={a: 1}", "~trainer={a: 1}: names no option; there are default"),
         ("schedule=[[1]]", "schedule=[[1]]: names no option; there are default"),
         ("trainer.threads=100000000000000000000", "trainer.threads: must be less than or equal to 1024"),
         ("trainer.threads=1e20", "trainer.threads: must be a valid integer"),

@@ -108,7 +108,10 @@ def require_options(overrides: Sequence[Override]) -> None:
     mistakes = []
     for override in overrides:
         values = override.sweep_iterator() if override.is_discrete_sweep() else [override.value()]
-        named = (override.is_delete() and override.value() is None) or all(map(_names_options, values))
+        if override.is_delete():
+            named = isinstance(override.value(), str | QuotedString | None)
+        else:
+            named = all(map(_names_options, values))
         if not named and (known := options(override.key_or_group)):
             mistakes.append(f"{override.input_line}: names no option; there are {', '.join(sorted(known))}")
     if mistakes:

@@ -17,7 +17,6 @@ from favae_cli.models.fa_vae import FAVAE
 from favae_cli.views import BernoulliView, CategoricalView, OrdinalView, RealView, View
 
 LOGISTIC = math.pi**2 / 3  # variance of what a logit is compared with
-STEP = 1e-3  # of z, by which the slope of its units is found
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,11 @@ def weights_of(view: View, factors: ViewFactors, data: ViewData) -> Weights | No
         return None
     doubt = np.sqrt(np.diag(factors.weights_cov))
     if isinstance(view, RealView):
-        slope = (view.decode(factors.bias[None] + STEP) - view.decode(factors.bias[None] - STEP))[0, :, None] / 2 / STEP
+        # Between a standard deviation up and down: a scale of ranks has steps, and logarithms bend.
+        reach = np.sqrt(np.sum(factors.weights**2, axis=1) + factors.noise_variance)
+        slope = ((view.decode(factors.bias[None] + reach) - view.decode(factors.bias[None] - reach))[0] / 2 / reach)[
+            :, None
+        ]
         return Weights(
             data.columns,
             slope * factors.weights,

@@ -101,9 +101,13 @@ class Transforms(nn.Module):
         if not self._places:
             return deviation
         found = deviation.copy()
-        places = sorted(place for own in self._places.values() for place in own)
-        shares = WEIGHTS / WEIGHTS.sum()
-        drawn = np.stack([self.back(mean + node * deviation)[:, places] for node in NODES])
-        average = np.tensordot(shares, drawn, 1)
-        found[:, places] = np.sqrt(np.tensordot(shares, np.square(drawn - average), 1))
+        for way, places in self._places.items():
+            middle, spread = mean[:, places], deviation[:, places]
+            usual = self._scales[way].back(middle)
+            average, squares = np.zeros((2, *middle.shape))
+            for share, node in zip(WEIGHTS / WEIGHTS.sum(), NODES, strict=True):
+                apart = self._scales[way].back(middle + node * spread) - usual
+                average += share * apart
+                squares += share * np.square(apart)
+            found[:, places] = np.sqrt(np.maximum(squares - np.square(average), 0.0))
         return found
