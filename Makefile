@@ -64,8 +64,8 @@ docs: $(TOOLS) ## Build the documentation, with the reference of all keys, into 
 	$(BIN)/mkdocs build --strict
 
 browser: ## Install Chromium from the packages of Debian or Ubuntu, for the tests of the page
-	apt-get update -q
-	apt-get install -qy --no-install-recommends chromium
+	timeout 120 apt-get update -q
+	DEBIAN_FRONTEND=noninteractive apt-get install -qy -o DPkg::Lock::Timeout=60 --no-install-recommends chromium
 
 format: $(TOOLS) ## Bring the code into the house style
 	$(BIN)/ruff check --fix $(SOURCES)

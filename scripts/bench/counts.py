@@ -3,9 +3,9 @@
     python scripts/bench/counts.py
     python scripts/bench/counts.py --samples 200 --seeds 1
 
-Three factors are behind the counts of 40 genes and the logarithms of five proteins, which a quarter of the samples lack:
-R2 of these. Ridge regression and the random forest see logarithms of counts that are normalised to one depth, as is
-usual; `negative binomial` is the view with a network, `logs` the one that `init` writes for few samples.
+Three factors are behind the counts of 40 genes and the logarithms of five proteins, which a quarter of the samples
+lack: R2 of these. Ridge regression and the random forest see logarithms of counts that are normalised to one depth, as
+is usual; `negative binomial` is the view with a network, `logs` the one that `init` writes for few samples.
 """
 
 from __future__ import annotations

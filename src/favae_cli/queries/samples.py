@@ -70,6 +70,8 @@ def chosen_samples(config: OnSamplesConfig, trained: TrainedRun, view: str | Non
     Raises:
         UserError: an input that cannot be read, or data that do not fit the run or hold no such sample.
     """
+    if config.input is not None and config.keys is not None:
+        raise UserError("keys: name samples of the data, which input takes the place of; leave one out")
     if config.input is not None:
         assert view is not None
         data = read_input(config, trained, view)
@@ -81,7 +83,7 @@ def chosen_samples(config: OnSamplesConfig, trained: TrainedRun, view: str | Non
         data = load_data(config, trained)
         indices = data.split[config.split] if view is None else data.having(config.split, view)
         if not len(indices):
-            raise UserError(f"split: no {config.split} sample has {view}")
+            raise UserError(f"split: no {config.split} sample" + (f" has {view}" if view else ""))
     return Samples(data, indices[: config.count])
 
 

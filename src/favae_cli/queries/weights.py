@@ -53,9 +53,8 @@ def weights_of(view: View, factors: ViewFactors, data: ViewData) -> Weights | No
     if isinstance(view, RealView):
         # Between a standard deviation up and down: a scale of ranks has steps, and logarithms bend.
         reach = np.sqrt(np.sum(factors.weights**2, axis=1) + factors.noise_variance)
-        slope = ((view.decode(factors.bias[None] + reach) - view.decode(factors.bias[None] - reach))[0] / 2 / reach)[
-            :, None
-        ]
+        high, low = (view.decode((factors.bias + sign * reach)[None])[0] for sign in (1, -1))
+        slope = ((high - low) / 2 / reach)[:, None]
         return Weights(
             data.columns,
             slope * factors.weights,
