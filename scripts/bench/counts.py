@@ -11,7 +11,8 @@ is usual; `negative binomial` is the view with a network, `logs` the one that `i
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from sklearn.ensemble import RandomForestRegressor
@@ -22,7 +23,10 @@ from favae_cli.reporting.table import number
 
 GENES, PROTEINS = 40, 5
 HEADER = ["samples, mean, share lost, seed", "ridge", "random forest", "negative binomial", "logs"]
-READ = {"negative binomial": "counts", "logs": {"type": "real", "transform": {"counts": ["*"]}}}
+READ: dict[str, str | Mapping[str, Any]] = {
+    "negative binomial": "counts",
+    "logs": {"type": "real", "transform": {"counts": ["*"]}},
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
