@@ -83,6 +83,26 @@ def test_what_else_is_known_is_compared_with_the_factors(model: FAVAE, study: di
         model.associations(study, known.iloc[1:])
 
 
+def test_dates_are_compared_as_numbers(model: FAVAE, study: dict[str, Any]) -> None:
+    days = (1000 * study["numbers"]["else"]).where(np.arange(COUNT) > 0)
+    since = pd.Timestamp(2020, 1, 1) + pd.to_timedelta(days, unit="D")
+    known = pd.DataFrame(
+        {
+            "days": days,
+            "since": since,
+            "zoned": since.dt.tz_localize("UTC"),
+            "day": since.dt.date,
+            "last": since - since.iloc[1],
+        }
+    )
+    found = model.associations({"numbers": study["numbers"]}, known, permutations=9)
+    assert found["column"].unique().tolist() == [*known]
+    assert (found[["measure", "samples"]] == ["correlation", COUNT - 1]).all(axis=None)
+    values = found.pivot(index="factor", columns="column", values="value")
+    for name in ("since", "zoned", "day", "last"):
+        np.testing.assert_allclose(values[name], values["days"], atol=1e-3)
+
+
 class Annotated(SimpleNamespace):
     """What favae-run asks of an AnnData, or with `mod` of a MuData."""
 
@@ -114,6 +134,8 @@ def test_annotated_data_are_views_and_get_the_results(model: FAVAE, study: dict[
     views = FAVAE.views_of(whole, layers={"more": "doubled"}, obs=["colour"])
     np.testing.assert_array_equal(views["more"], 2 * study["more"])
     assert list(views) == ["numbers", "more", "colour"]
+    model.annotate(whole, layers={"more": "doubled"})
+    np.testing.assert_allclose(whole.obsm["X_favae"], model.transform(views))
     with pytest.raises(UserError, match=r"layers: more has no 'double'; did you mean doubled\?"):
         FAVAE.views_of(whole, layers={"more": "double"})
     with pytest.raises(UserError, match=r"X: annotate takes an AnnData or a MuData, got dict"):

@@ -126,6 +126,14 @@ def test_what_is_asked_for_is_written_where_it_is_asked_for(
         using(*asked, run=mixed_run)
 
 
+def test_an_output_that_cannot_be_made_is_refused_before_anything_is_read(
+    using: Using, mixed_run: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "new.csv").write_text("id,price\na,much\n")
+    with pytest.raises(UserError, match=r"^output: a \.h5ad file is made as a copy of one.*; name it \.h5mu$"):
+        using("task=predict", f"input={tmp_path / 'new.csv'}", f"output={tmp_path / 'out.h5ad'}", run=mixed_run)
+
+
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "no such file": ({"input": "none.csv"}, r"input: there is no file or folder"),
     "nothing of the run": ({"table": "id,weigth\na,1\n"}, r"input: .*new\.csv has no column of the run's views"),

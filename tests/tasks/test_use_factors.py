@@ -69,3 +69,11 @@ def test_a_split_without_samples_is_refused(using: Using, data: Dataset, monkeyp
     monkeypatch.setattr("favae_cli.tasks.trained_run.factors.load_data", lambda config, trained: nobody)
     with pytest.raises(UserError, match=r"^split: no test sample has any of the views face, cartoon, attributes$"):
         using("task=factors")
+
+
+def test_an_output_that_cannot_be_made_is_refused_before_anything_is_computed(
+    using: Using, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("favae_cli.tasks.trained_run.factors.load_data", lambda *_: pytest.fail("data were read"))
+    with pytest.raises(UserError, match=r"^output: a \.h5ad file is made as a copy of one.*; name it \.h5mu$"):
+        using("task=factors", f"output={tmp_path / 'out.h5ad'}")

@@ -43,10 +43,12 @@ def views_of(X: Any, layers: Mapping[str, str] | None = None, obs: Sequence[str]
 
 def put_back(X: Any, results: Results) -> None:
     """Coordinates into `obsm`, weights into `varm` and the explained variance into `uns`, of X and its modalities."""
-    for name, part in [("", X), *(_parts(X) if hasattr(X, "mod") else ())]:
+    modalities = dict(_parts(X)) if hasattr(X, "mod") else {}
+    for name, part in [("", X), *modalities.items()]:
         for key, coordinates in results.scores_of(part.obs_names.to_numpy(object)).items():
             part.obsm[key] = coordinates
-        weights = None if part is X and hasattr(X, "mod") else results.weights_of(name, part.var_names.to_numpy(object))
+        variables = part.var_names.to_numpy(object)
+        weights = None if part is X and modalities else results.weights_of(name, variables, modalities)
         if weights is not None:
             part.varm[NAME] = weights
     X.uns[NAME] = results.uns()

@@ -100,7 +100,8 @@ class Reading:
 
         Args:
             X: any of the views, of N samples.
-            known: N rows, of numbers, truth values and words, each word of which is compared by itself.
+            known: N rows, of numbers, truth values, dates, which are numbers of days, and words, each word of which is
+                compared by itself.
             permutations: of the samples, by which p is found.
 
         Returns:
@@ -123,6 +124,7 @@ class Reading:
         if len(known) != len(samples.indices):
             raise UserError(f"known: has {len(known)} rows, but X has {len(samples.indices)} samples")
         latent = all_factor_scores(self._model, samples.data, samples.indices).iloc[:, 1::2].to_numpy()
+        known = known.apply(_in_days)
         words = [name for name in known if not pd.api.types.is_numeric_dtype(known[name])]
         coded = pd.get_dummies(known, columns=words, prefix_sep="=", dtype=float).astype(float)
         for name in words:
@@ -144,7 +146,7 @@ class Reading:
         """
         return views_of(X, layers, obs)
 
-    def annotate(self, X: Any) -> None:
+    def annotate(self, X: Any, layers: Mapping[str, str] | None = None) -> None:
         """Put what the model found into an AnnData or MuData, from where scanpy and muon go on.
 
         `obsm` gets "X_favae" (N, K), where each observation stands on each factor, and "X_favae_std"; `varm` of each
@@ -152,6 +154,7 @@ class Reading:
 
         Args:
             X: of the modalities that the model was fitted on.
+            layers: as `views_of` was given when it was fitted.
 
         Raises:
             UserError: it is no such object, or a mistake in it.
@@ -159,7 +162,7 @@ class Reading:
         """
         if not is_annotated(X):
             raise UserError(f"X: annotate takes an AnnData or a MuData, got {type(X).__name__}")
-        known = {name: view for name, view in views_of(X).items() if name in self._trained.views}
+        known = {name: view for name, view in views_of(X, layers).items() if name in self._trained.views}
         known |= {name: X.obs[name] for name in self._trained.views if name in X.obs and name not in known}
         scores = self.factor_scores(known)
         put_back(X, results_of(self._trained, scores.rename_axis("key").reset_index()))
@@ -172,3 +175,11 @@ class Reading:
     @property
     def _model(self) -> fa_vae.FAVAE:
         return self._trained.factors
+
+
+def _in_days(column: pd.Series) -> pd.Series:
+    """Dates and times as days since 1970, durations as days; other columns as they are."""
+    kind, day = pd.api.types.infer_dtype(column, skipna=True), pd.Timedelta(1, "D")
+    if kind in ("date", "datetime", "datetime64"):
+        return (pd.to_datetime(column, utc=True) - pd.Timestamp(0, tz="UTC")) / day
+    return pd.to_timedelta(column) / day if kind in ("timedelta", "timedelta64") else column

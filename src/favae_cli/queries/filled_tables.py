@@ -57,11 +57,12 @@ def variables(made: Made, data: ViewData, level: float | None = None) -> Iterato
             yield _category(made, data.columns[block], block, level is not None)
     else:
         ways = data.written or (None,) * len(data.columns)
+        bounds = None if level is None or data.kind == "binary" else made.interval(level)
         for column, (name, way) in enumerate(zip(data.columns, ways, strict=True)):
             if data.kind == "binary":
                 yield _bit(made, name, column, way)
             else:
-                yield _number(made, name, column, way, level)
+                yield _number(made, name, column, way, bounds)
 
 
 def _category(made: Made, columns: Sequence[str], block: slice, each: bool) -> Variable:
@@ -95,13 +96,15 @@ def _bit(made: Made, name: str, column: int, way: Written | None) -> Variable:
     return Variable(made.view, name, missing, said, filled, {"_probability": sure})
 
 
-def _number(made: Made, name: str, column: int, way: Written | None, level: float | None) -> Variable:
+def _number(
+    made: Made, name: str, column: int, way: Written | None, bounds: tuple[np.ndarray, np.ndarray] | None
+) -> Variable:
     missing, value = made.missing[:, column], made.value[:, column]
     deviation = np.full(len(value), np.nan) if made.deviation is None else made.deviation[:, column]
     filled = np.where(missing, value, made.known[:, column])
     beside = {"_std": np.where(missing, deviation, 0)}
-    if level is not None:
-        low, high = made.interval(level)
+    if bounds is not None:
+        low, high = bounds
         beside |= {"_lower": np.where(missing, low[:, column], filled)}
         beside |= {"_upper": np.where(missing, high[:, column], filled)}
     said = {"value": value, "std": deviation}

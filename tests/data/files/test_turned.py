@@ -23,6 +23,13 @@ def test_rows_become_columns_and_the_header_names_the_samples(tmp_path: Path) ->
     assert any("names 1 features more than once, such as TP53" in note for note in table.notes)
 
 
+def test_every_feature_gets_a_column_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "rna.csv").write_text("gene,p1\nA,1\nA,2\nA.1,3\nid,4\nid.1,5\n")
+    table = turned(read_table(tmp_path / "rna.csv"), "id")
+    assert table.names == ["id", "A", "A.2", "A.1", "id.2", "id.1"]
+    assert [table.values(name, "")[0] for name in table.names] == ["p1", "1", "2", "3", "4", "5"]
+
+
 def test_numbers_keep_their_type(tmp_path: Path) -> None:
     pd.DataFrame({"gene": ["a", "b"], "p1": [1, 2], "p2": [3, 4]}).to_parquet(tmp_path / "rna.parquet")
     table = turned(read_table(tmp_path / "rna.parquet"), None)

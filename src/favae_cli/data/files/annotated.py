@@ -18,6 +18,7 @@ import pandas as pd
 from scipy import sparse
 
 from favae_cli.common.errors import UserError
+from favae_cli.data.files.each_once import each_once
 from favae_cli.data.files.hdf5_frames import (
     NOTHING,
     as_text,
@@ -153,7 +154,7 @@ def _matrices(file: Any, path: Path, place: str, shown: str, rows: np.ndarray, c
     part = file[place] if place else file
     _, names, columns, _ = frame_of(inside(part, "var"))
     marks = {name: cells for name, cells in columns.items() if cells.dtype.kind == "b"}
-    variables = tuple(_each_once(names))
+    variables = tuple(each_once(names.tolist(), "-"))  # as anndata's var_names_make_unique has them
     found = {}
     layers = [f"layers/{name}" for name in part.get("layers", {})]
     for name in [*(["X"] if "X" in part else []), *layers]:
@@ -165,18 +166,6 @@ def _matrices(file: Any, path: Path, place: str, shown: str, rows: np.ndarray, c
             raise UserError(f"{path}: {place}{name} has shape {shape}, but obs and var are {count} x {len(variables)}")
         found[f"{shown}{name}"] = Matrix(path, f"{place}{name}", variables, rows, marks)
     return found
-
-
-def _each_once(names: np.ndarray) -> Iterator[str]:
-    """Names, those that come again with a number, as anndata's var_names_make_unique has them."""
-    seen: dict[str, int] = {}
-    taken = set(names.tolist())
-    for name in names.tolist():
-        number = seen[name] = seen.get(name, -1) + 1
-        while number and f"{name}-{number}" in taken:
-            number = seen[name] = number + 1
-        taken.add(f"{name}-{number}")
-        yield f"{name}-{number}" if number else name
 
 
 def modalities_of(group: Any) -> list[str]:

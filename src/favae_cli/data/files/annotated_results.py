@@ -5,7 +5,7 @@ Source: as `favae_cli.data.files.annotated`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,8 +16,10 @@ import pandas as pd
 
 from favae_cli.common.errors import UserError
 from favae_cli.data.dataset import Dataset, ViewData, blocks
-from favae_cli.data.files.annotated import modalities_of, opened
+from favae_cli.data.files.annotated import modalities_of, opened, read_annotated
 from favae_cli.data.files.hdf5_frames import frame_of
+from favae_cli.data.files.join_by_key import sample_keys
+from favae_cli.data.files.table import Table
 
 NAME = "favae"
 SCORES, DEVIATIONS = f"X_{NAME}", f"X_{NAME}_std"  # scanpy's names of coordinates begin with X_
@@ -53,12 +55,17 @@ class Results:
             DEVIATIONS: np.concatenate([self.deviations, gap])[at],
         }
 
-    def weights_of(self, modality: str, variables: np.ndarray) -> np.ndarray | None:
-        """(D, K) of the variables of a modality, NaN of those that no view has; None if no view has any."""
+    def weights_of(self, modality: str, variables: np.ndarray, modalities: Collection[str]) -> np.ndarray | None:
+        """(D, K) of the variables of one of the modalities, NaN of those that no view has; None if no view has any.
+
+        They are of its own view, else of one that is of none of the modalities: others' variables may have its names.
+        """
         known = pd.Index(variables.astype(str))
         shared = {view: len(known.intersection(pd.Index(columns))) for view, (columns, _) in self.weights.items()}
-        own = [view for view in shared if shared[view] and self.places.get(view, view) == modality]
-        views = own or sorted((view for view in shared if shared[view]), key=lambda view: -shared[view])
+        places = {view: self.places.get(view, view) for view in shared if shared[view]}
+        own = [view for view, place in places.items() if place == modality]
+        others = [view for view, place in places.items() if place not in modalities]
+        views = own or sorted(others, key=lambda view: -shared[view])
         if not views:
             return None
         columns, weights = self.weights[views[0]]
@@ -73,20 +80,33 @@ class Results:
         }
 
 
-def annotate_file(path: Path, results: Results) -> None:
+def annotate_file(path: Path, results: Results, key: str | None = None) -> None:
     """Put results into a file: `obsm` gets coordinates, `varm` weights and `uns` the explained variance.
 
+    Args:
+        path: of the file.
+        results: of samples.
+        key: the column of the observations that names the samples; None, or no such column: their own names do.
+
     Raises:
-        UserError: it cannot be used.
+        UserError: it cannot be used, or none of its observations is a sample.
     """
+    frame, _, _, title = read_annotated(path, key)
+    samples = pd.Series(sample_keys(Table(path, frame, key=key or title)), frame[title])
+    if not samples.isin(results.names.astype(str)).any():
+        raise UserError(
+            f"output: none of the observations to annotate is a sample: the first is {samples.iloc[0]!r}, the first "
+            f"sample {str(results.names[0])!r}; data.key is to name the column of obs that says which they are of"
+        )
     with opened(path, "r+") as file:
         parts = {"": file} | ({name: file["mod"][name] for name in modalities_of(file["mod"])} if "mod" in file else {})
         for modality, part in parts.items():
             _, names, _, _ = frame_of(part["obs"])
-            for name, coordinates in results.scores_of(names).items():
+            own = samples.reindex(names, fill_value="").to_numpy(object)
+            for name, coordinates in results.scores_of(own).items():
                 _write(_mapping(part, "obsm"), name, coordinates)
             _, variables, _, _ = frame_of(part["var"])
-            weights = None if modality == "" and "mod" in file else results.weights_of(modality, variables)
+            weights = None if modality == "" and "mod" in file else results.weights_of(modality, variables, parts)
             if weights is not None:
                 _write(_mapping(part, "varm"), NAME, weights)
         _write(_mapping(file, "uns"), NAME, results.uns())

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from favae_cli.common.errors import UserError
+from favae_cli.data.files.each_once import each_once
 from favae_cli.data.files.table import Table
 
 SAMPLE = "sample"  # what the column of the samples' names is called where no key says it
@@ -30,16 +31,11 @@ def turned(table: Table, key: str | None) -> Table:
     names = table.column(first, "data.transposed").astype(str)
     for row in (names == "").nonzero()[0][:1]:
         raise UserError(f"{table.path}: row {row + 1} has no name in {first!r}, which is to name the features")
-    seen: Counter[str] = Counter()
-    columns = []
-    for name in names.tolist():
-        columns.append(f"{name}.{seen[name]}" if seen[name] else name)
-        seen[name] += 1
-    twice = [name for name, times in seen.items() if times > 1]
+    twice = [name for name, times in Counter(names.tolist()).items() if times > 1]
     told = f"{table.path.name} names {len(twice)} features more than once, such as {twice[0]}" if twice else ""
-    notes = (*table.notes, *((f"{told}; the later ones are called {twice[0]}.1 and so on",) if twice else ()))
+    notes = (*table.notes, *((f"{told}; the later ones have a number after their name",) if twice else ()))
     key = key or SAMPLE
-    columns = [f"{name}.1" if name == key else name for name in columns]
+    _, *columns = each_once([key, *names.tolist()], ".")
     body = frame.iloc[:, 1:]
     result = pd.DataFrame(body.to_numpy().T, columns=columns)
     result.insert(0, key, [str(name) for name in body.columns])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -34,35 +35,52 @@ def files_of_run(trained: TrainedRun) -> list[Path]:
     return [section.root / file for file in section.files().values()] if isinstance(section, ManifestConfig) else []
 
 
+def file_to_copy(output: Path, files: Sequence[Path]) -> Path | None:
+    """The file of which `output` is to be a copy, the only AnnData or MuData file among some; None: it is to be new.
+
+    Args:
+        output: of the suffix of that file, or .h5mu.
+        files: that the samples are from.
+
+    Raises:
+        UserError: there is nothing to copy where a copy is asked for.
+    """
+    source, suffix = annotated_among(files), output.suffix.lower()
+    if source is not None and source.suffix.lower() == suffix:
+        return source
+    if suffix != ".h5mu":
+        raise UserError(
+            f"output: a {output.suffix} file is made as a copy of one, and the data are no such file; name it .h5mu"
+        )
+    return None
+
+
 def write_annotated(
-    output: Path, overwrite: bool, trained: TrainedRun, data: Dataset, scores: pd.DataFrame, source: Path | None
+    output: Path, overwrite: bool, trained: TrainedRun, data: Dataset, scores: pd.DataFrame, copied: Path | None
 ) -> None:
     """Write `output`.
 
     Args:
-        output: of the suffix of `source`, or .h5mu.
+        output: an AnnData or MuData file.
         overwrite: whether it may be there.
         trained: with factors.
         data: of the samples.
         scores: of the samples, as `factor_scores` gives them.
-        source: file to copy; None, or one of another suffix, makes a new file.
+        copied: as `file_to_copy` has it.
 
     Raises:
-        UserError: there is nothing to copy where a copy is asked for, or no place for it.
+        UserError: there is no place for it, or no sample in the file.
     """
-    copied = source if source is not None and source.suffix.lower() == output.suffix.lower() else None
-    if copied is None and output.suffix.lower() != ".h5mu":
-        raise UserError(
-            f"output: a {output.suffix} file is made as a copy of one, and the data are none; name it .h5mu"
-        )
+    section, results = trained.config.data, results_of(trained, scores)
     require_place(output, overwrite)  # it may have come there meanwhile
     output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as unfinished:
         if copied is None:
             new_file(unfinished, data)
+            annotate_file(unfinished, replace(results, places={}))  # its modalities are called as the views
         else:
             shutil.copyfile(copied, unfinished)
-        annotate_file(unfinished, results_of(trained, scores))
+            annotate_file(unfinished, results, section.key if isinstance(section, ManifestConfig) else None)
     logger.info("%-10s %s (%s)", "annotated", output, f"a copy of {copied}" if copied else "new")
 
 

@@ -23,7 +23,7 @@ from favae_cli.queries.traverse import most_relevant
 from favae_cli.queries.weights import weights_table
 from favae_cli.reporting.report import write_report
 from favae_cli.reporting.style import save
-from favae_cli.tasks.trained_run.annotated_output import annotated_among, files_of_run, write_annotated
+from favae_cli.tasks.trained_run.annotated_output import file_to_copy, files_of_run, write_annotated
 from favae_cli.tasks.trained_run.written_files import save_table
 from favae_cli.training.trained_run import TrainedRun
 
@@ -34,15 +34,16 @@ def use(config: FactorsConfig, trained: TrainedRun, directory: Path) -> None:
     """Write tables of factors, weights, explained variance and associations, cards and report.html; and `output`.
 
     Raises:
-        UserError: a model without factors, data that do not fit the run, or a split without a sample.
+        UserError: a model without factors, data that do not fit the run, a split without a sample, or no such output.
     """
+    copied = None if config.output is None else file_to_copy(config.output, files_of_run(trained))
     model, data = trained.factors, load_data(config, trained)
     if not any(len(data.having(config.split, name)) for name in model.views):
         raise UserError(f"split: no {config.split} sample has any of the views {', '.join(model.views)}")
     reading = Reading.of(model, data, config.split)
 
     table = explained_table(reading, most_relevant(model.joined, None, model.joined.factors), config.count)
-    write_tables(config, trained, data, directory)
+    write_tables(config, trained, data, directory, copied)
     save_table(directory, "explained", table, config.format)
     folder = RunFolder(directory)
     folder.figures.mkdir(exist_ok=True)
@@ -58,7 +59,9 @@ def use(config: FactorsConfig, trained: TrainedRun, directory: Path) -> None:
     logger.info("%-10s %s", "report", write_report(directory))
 
 
-def write_tables(config: FactorsConfig, trained: TrainedRun, data: Dataset, directory: Path) -> None:
+def write_tables(
+    config: FactorsConfig, trained: TrainedRun, data: Dataset, directory: Path, copied: Path | None
+) -> None:
     """Of the samples the factors, of the columns the weights, and which of them go along; and `output`."""
     model = trained.factors
     shown = data.split[config.split]
@@ -68,5 +71,4 @@ def write_tables(config: FactorsConfig, trained: TrainedRun, data: Dataset, dire
     found = associations(model, data, shown, config.permutations, config.columns)
     save_table(directory, "associations", found, config.format)
     if config.output is not None:
-        source = annotated_among(files_of_run(trained))
-        write_annotated(config.output, config.overwrite, trained, data, scores, source)
+        write_annotated(config.output, config.overwrite, trained, data, scores, copied)

@@ -19,7 +19,7 @@ from favae_cli.queries.given import Given
 from favae_cli.queries.impute import embedding_of, made_of
 from favae_cli.queries.new_tables import read_tables
 from favae_cli.queries.samples import Samples
-from favae_cli.tasks.trained_run.annotated_output import annotated_among, write_annotated
+from favae_cli.tasks.trained_run.annotated_output import file_to_copy, write_annotated
 from favae_cli.tasks.trained_run.written_files import save_images, save_sequences, save_table, write_table
 from favae_cli.training.trained_run import TrainedRun
 
@@ -28,9 +28,11 @@ def use(config: PredictConfig, trained: TrainedRun, directory: Path) -> None:
     """Write predicted.csv, a row a sample; factors.csv; and images and sequences in files of their own.
 
     Raises:
-        UserError: a run of other data than files, a mistake in the files, or no such view or column.
+        UserError: a run of other data than files, a mistake in the files, or no such view, column or output.
     """
     wanted = _wanted(config.to, trained)
+    annotated = config.output if config.output is not None and config.output.suffix.lower() in ANNOTATED else None
+    copied = None if annotated is None else file_to_copy(annotated, config.input)
     data = read_tables(config.input, trained, config.cache)
     tables, scores = [], []
     names = np.array(Samples(data, np.arange(len(data.keys))).names, object)  # of files, each once
@@ -42,17 +44,16 @@ def use(config: PredictConfig, trained: TrainedRun, directory: Path) -> None:
         found = [part for part in found if (columns := wanted[part.view]) is None or part.name in columns]
         tables.append(filled_table(found, samples.keys, data.key))
     factors = pd.concat(scores, ignore_index=True)
-    annotated = config.output is not None and config.output.suffix.lower() in ANNOTATED
-    if config.output is not None and annotated:
-        write_annotated(config.output, config.overwrite, trained, data, factors, annotated_among(config.input))
+    save_table(directory, "factors", factors, config.format)
     if len(tables[0].columns) > 1:
         table = pd.concat(tables, ignore_index=True)
-        if config.output is None or annotated:
+        if config.output is None or annotated is not None:
             save_table(directory, "predicted", table, config.format)
         else:
             require_place(config.output, config.overwrite)  # it may have come there meanwhile
             write_table(config.output, table)
-    save_table(directory, "factors", factors, config.format)
+    if annotated is not None:
+        write_annotated(annotated, config.overwrite, trained, data, factors, copied)
 
 
 def _wanted(to: Sequence[str] | None, trained: TrainedRun) -> dict[str, set[str] | None]:
