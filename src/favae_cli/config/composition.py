@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,10 @@ PLUGINS = {  # the package that each needs, and the extra that brings it
 }
 
 
+# What OmegaConf says of an override that has a key behind a list.
+NO_PLACE = re.compile(r"invalid literal for int\(\) with base 10: '(?P<key>.*)'")
+
+
 @contextmanager
 def composition_mistakes() -> Iterator[None]:
     """Turn what Hydra raises while it composes into a UserError of one line."""
@@ -36,6 +41,11 @@ def composition_mistakes() -> Iterator[None]:
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         causes = [str(error)] + ([str(error.__cause__)] if error.__cause__ else [])
         raise UserError(" ".join(" ".join(causes).split())) from error
+    except ValueError as error:
+        if (step := NO_PLACE.fullmatch(str(error))) is None:
+            raise
+        told = "stands behind a list, whose places are numbers; give the whole list"
+        raise UserError(f"{step['key']}: {told}") from error
 
 
 def _circle(error: RecursionError) -> str:

@@ -153,8 +153,10 @@ def _tell(mistake: ErrorDetails, data: Mapping[str, Any], absent: list[tuple[int
             siblings += [str(other[-1]) for other in absent if other[:-1] == loc[:-1]]
             return path, f"unknown key; {did_you_mean(path[-1], siblings)}"
         case "union_tag_not_found":
-            siblings = [key for key in _locate(loc[:-1], data)[1] if key != path[-1]]
             key = context["discriminator"].strip("'")
+            if not path:
+                return [key], "is missing"
+            siblings = [name for name in _locate(loc[:-1], data)[1] if name != path[-1]]
             return [*path, key], f"is missing; if {path[-1]} is a slip, {did_you_mean(path[-1], siblings)}"
         case "union_tag_invalid":
             key = context["discriminator"].strip("'")
