@@ -23,7 +23,7 @@ from sklearn.exceptions import NotFittedError
 
 from favae_cli import FAVAE
 from favae_cli.api import estimator, fitted
-from favae_cli.api.kinds import guessed_kind
+from favae_cli.api.kinds import as_learned, guessed_kind
 from favae_cli.api.samples import views_to_fit
 from favae_cli.common.errors import UserError
 from favae_cli.config.folders import shipped_configs
@@ -153,6 +153,25 @@ def test_what_words_say_is_taken_in_python_as_in_files() -> None:
     assert np.diff(views["seen"].values[:2, 0]).tolist() == [-2]
     with pytest.raises(UserError, match=r"X\['seen'\]: has dates or times, .* written as texts; give those of pandas"):
         views_to_fit({"seen": ["2024-01-03", "2024-01-01", "2024-01-02"] * 4}, {})
+
+
+def test_words_for_no_value_are_missing_in_python_as_in_files() -> None:
+    words = {
+        "smoker": ["yes", "no", "unknown", "yes"],
+        "pain": ["low", "medium", "high", "Unknown"],
+        "town": ["Rome", "Oslo", "Bern", "n/a"],
+    }
+    views, kinds = views_to_fit({name: part * 4 for name, part in words.items()}, {})
+    assert kinds == {"smoker": "binary", "pain": "ordinal", "town": "categorical"}
+    assert views["smoker"].present[:4].tolist() == [True, True, False, True]
+    assert views["pain"].columns == ("pain=low", "pain=medium", "pain=high")
+    assert views["town"].columns == ("town=Bern", "town=Oslo", "town=Rome")
+    for name, part in words.items():  # in new samples, too
+        cells = as_learned(Cells.of(name, part), views[name])
+        view = as_view(name, cells, kinds[name], views[name])
+        np.testing.assert_array_equal(view.present, views[name].present[:4])
+    kept = masked_view(np.eye(2), ["town=Rome", "town=unknown"], [2])
+    assert not as_learned(Cells.of("town", ["unknown", "Rome"]), kept).missing.any()
 
 
 def test_dates_are_counted_as_the_files_of_a_run_did() -> None:
