@@ -459,6 +459,13 @@ def test_what_may_be_null_may_be_left_out(shipped: Callable[..., dict[str, Any]]
         ({"kind": "sequence", "array": "a", "time": "t"}, "time orders the rows of a long table"),
         ({"kind": "binary", "array": "a"}, "columns"),
         ({"kind": "image", "size": 8, "channels": 5, "crop": None, "column": "a"}, "channels"),
+        ({"kind": "categorical", "columns": ["a"], "repeated": "mean"}, "only numbers have a mean.*; use last"),
+        ({"kind": "ordinal", "columns": ["a"], "repeated": "mean"}, "only numbers have a mean.*; use last"),
+        (
+            {"kind": "binary", "binarise": {}, "empty": "zero", "columns": ["a"], "repeated": "mean"},
+            "only numbers have",
+        ),
+        ({"kind": "counts", "array": "a", "repeated": "mean"}, "rows of an array are a sample each"),
         ({"kind": "real", "columns": ["a", "a"]}, "must name each thing once, but a comes again"),
     ],
 )
