@@ -183,6 +183,17 @@ def test_dates_are_counted_as_the_files_of_a_run_did() -> None:
         np.testing.assert_array_equal(values, [[5, 2], [6, np.nan]])
 
 
+def test_each_column_of_a_frame_says_by_itself_how_its_dates_are_given() -> None:
+    ways = [Dates("%d.%m.%Y", "01.02.2024"), Dates("%Y-%m-%d", "2024-03-01")]
+    like = masked_view(np.zeros((2, 2)), ["seen", "born"], written=ways)
+    born = pd.to_datetime(["2024-03-02", "2024-03-04"])
+    frame = pd.DataFrame({"born": born, "seen": ["03.02.2024", ""]})
+    values = as_view("x", Cells.of("x", frame), "real", like).values
+    np.testing.assert_array_equal(values, [[2, 1], [np.nan, 3]])
+    with pytest.raises(UserError, match=r"holds 2024-02-03 at \[1, 0\]; use dates written as %d\.%m\.%Y"):
+        as_view("x", Cells.of("x", frame.assign(seen=["03.02.2024", "2024-02-03"])), "real", like)
+
+
 def test_codes_that_may_mean_missing_are_told(caplog: pytest.LogCaptureFixture) -> None:
     lab = np.random.default_rng(0).normal(5, 1, (30, 2))
     lab[::9, 1] = -999
