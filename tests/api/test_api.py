@@ -23,7 +23,7 @@ from sklearn.exceptions import NotFittedError
 
 from favae_cli import FAVAE
 from favae_cli.api import estimator, fitted
-from favae_cli.api.kinds import guessed_kind
+from favae_cli.api.kinds import as_learned, guessed_kind
 from favae_cli.api.samples import views_to_fit
 from favae_cli.common.errors import UserError
 from favae_cli.config.folders import shipped_configs
@@ -155,6 +155,25 @@ def test_what_words_say_is_taken_in_python_as_in_files() -> None:
         views_to_fit({"seen": ["2024-01-03", "2024-01-01", "2024-01-02"] * 4}, {})
 
 
+def test_words_for_no_value_are_missing_in_python_as_in_files() -> None:
+    words = {
+        "smoker": ["yes", "no", "unknown", "yes"],
+        "pain": ["low", "medium", "high", "Unknown"],
+        "town": ["Rome", "Oslo", "Bern", "n/a"],
+    }
+    views, kinds = views_to_fit({name: part * 4 for name, part in words.items()}, {})
+    assert kinds == {"smoker": "binary", "pain": "ordinal", "town": "categorical"}
+    assert views["smoker"].present[:4].tolist() == [True, True, False, True]
+    assert views["pain"].columns == ("pain=low", "pain=medium", "pain=high")
+    assert views["town"].columns == ("town=Bern", "town=Oslo", "town=Rome")
+    for name, part in words.items():  # in new samples, too
+        cells = as_learned(Cells.of(name, part), views[name])
+        view = as_view(name, cells, kinds[name], views[name])
+        np.testing.assert_array_equal(view.present, views[name].present[:4])
+    kept = masked_view(np.eye(2), ["town=Rome", "town=unknown"], [2])
+    assert not as_learned(Cells.of("town", ["unknown", "Rome"]), kept).missing.any()
+
+
 def test_dates_are_counted_as_the_files_of_a_run_did() -> None:
     like = masked_view(np.zeros((2, 2)), ["lab", "seen"], written=[np.dtype(float), Dates("%d.%m.%Y", "01.02.2024")])
     dates = pd.Series(pd.to_datetime(["2024-02-03", None]))
@@ -162,6 +181,17 @@ def test_dates_are_counted_as_the_files_of_a_run_did() -> None:
         cells = Cells.of("x", pd.DataFrame({"lab": [5.0, 6.0], "seen": seen}))
         values = as_view("x", cells, "real", like).values
         np.testing.assert_array_equal(values, [[5, 2], [6, np.nan]])
+
+
+def test_each_column_of_a_frame_says_by_itself_how_its_dates_are_given() -> None:
+    ways = [Dates("%d.%m.%Y", "01.02.2024"), Dates("%Y-%m-%d", "2024-03-01")]
+    like = masked_view(np.zeros((2, 2)), ["seen", "born"], written=ways)
+    born = pd.to_datetime(["2024-03-02", "2024-03-04"])
+    frame = pd.DataFrame({"born": born, "seen": ["03.02.2024", ""]})
+    values = as_view("x", Cells.of("x", frame), "real", like).values
+    np.testing.assert_array_equal(values, [[2, 1], [np.nan, 3]])
+    with pytest.raises(UserError, match=r"holds 2024-02-03 at \[1, 0\]; use dates written as %d\.%m\.%Y"):
+        as_view("x", Cells.of("x", frame.assign(seen=["03.02.2024", "2024-02-03"])), "real", like)
 
 
 def test_codes_that_may_mean_missing_are_told(caplog: pytest.LogCaptureFixture) -> None:

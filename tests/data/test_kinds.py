@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from favae_cli.common.errors import UserError
 from favae_cli.config.choices import DataConfig
+from favae_cli.config.own_files import CategoricalData
 from favae_cli.data import Dataset, ViewData
+from favae_cli.data.align_to_run import aligned
+from favae_cli.data.files.table import Table
 from favae_cli.data.images.cache import cached_images
+from favae_cli.data.kinds import categorical
+from favae_cli.data.kinds.categorical import MOST, one_hot
+from favae_cli.data.kinds.numbers import column_numbers
+from favae_cli.data.kinds.repeated import one_row_each
+from favae_cli.data.masked_tables import masked_view
+from favae_cli.data.new_samples import new_samples
 
 savez: Callable[..., None] = np.savez  # its own type takes any array for `allow_pickle`
 
@@ -124,6 +134,52 @@ def test_levels_stand_in_the_order_that_is_given(run: Callable[..., ViewData]) -
         run({"kind": "ordinal", "columns": ["colour"]})
     with pytest.raises(UserError, match=r"x\.levels: column 'colour' has 'green', which is none of red, blue"):
         run({"kind": "ordinal", "columns": ["colour"], "levels": ["red", "blue"]})
+
+
+def test_unknown_categories_are_others_only_where_rare_ones_are_merged() -> None:
+    like = one_hot({"sex": np.array(["female", "male", "other"], object)})
+    new = one_hot({"sex": np.array(["Male", "female"], object)})
+    with pytest.raises(UserError, match=r"x: column sex has 'Male', which the run has not seen; it knows female, male"):
+        aligned(new, like, "x")
+    new = replace(new, labels={"sex": np.array(["Male", "female"], object)})
+    assert aligned(new, like, "x").values.tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
+def test_new_samples_may_have_many_categories_of_which_the_rare_are_merged(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"town": [f"town {number}" for number in range(MOST + 1)]})
+    new = Table(tmp_path / "new.csv", frame, new=True)
+    view = CategoricalData.model_validate({"kind": "categorical", "columns": ["town"], "most": 20})
+    assert categorical.read(new, view, "x").groups == (MOST + 1,)
+    with pytest.raises(UserError, match=f"{MOST + 1} categories"):
+        categorical.read(new, view.model_copy(update={"most": None}), "x")
+
+
+def test_a_mean_of_repeated_rows_that_looks_like_a_code_for_missing_stays(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"id": ["a", "a", "b", "b"], "score": ["8", "10", "9", "7"]})
+    table = Table(tmp_path / "visits.csv", frame, key="id", missing_values={"score": ["9"]})
+    one = one_row_each(table, ["score"], "mean", None, "x")
+    assert column_numbers(one, ["score"], "x")[0].tolist() == [[9], [7]]
+
+
+def test_new_samples_are_looked_for_by_their_values_and_one_row_each_needs_no_time(
+    shipped: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    lab = {"kind": "real", "table": "lab.csv", "columns": ["lab"], "repeated": "last", "time": "day"}
+    dose = {"kind": "real", "table": "drugs.csv", "columns": ["dose"], "repeated": "last", "time": "day"}
+    section = shipped("manifest", root=str(tmp_path), table=None, key="id", views={"lab": lab, "dose": dose})
+    config = TypeAdapter[Any](DataConfig).validate_python(section)
+    trained = {name: masked_view(np.zeros((1, 1)), [name]) for name in ("lab", "dose")}
+    (tmp_path / "x.csv").write_text("id,day,lab\na,2,5\na,1,6\n")
+    (tmp_path / "y.csv").write_text("id,day,dose\na,1,7\na,2,8\n")
+    found = new_samples([tmp_path / "x.csv", tmp_path / "y.csv"], config, trained, tmp_path).views
+    assert {name: view.values.tolist() for name, view in found.items()} == {"lab": [[5]], "dose": [[8]]}
+    (tmp_path / "x.csv").write_text("id,lab\nb,4\na,5\n")
+    data = new_samples([tmp_path / "x.csv"], config, trained, tmp_path)
+    lab_of = dict(zip(data.keys.tolist(), data.views["lab"].gather(np.arange(2))[:, 0].tolist(), strict=True))
+    assert lab_of == {"a": 5, "b": 4}
+    (tmp_path / "x.csv").write_text("id,lab\na,4\na,5\n")
+    with pytest.raises(UserError, match="time: no column 'day'"):
+        new_samples([tmp_path / "x.csv"], config, trained, tmp_path)
 
 
 def test_too_many_categories_are_texts(load_manifest: Run, tmp_path: Path) -> None:
@@ -459,6 +515,13 @@ def test_what_may_be_null_may_be_left_out(shipped: Callable[..., dict[str, Any]]
         ({"kind": "sequence", "array": "a", "time": "t"}, "time orders the rows of a long table"),
         ({"kind": "binary", "array": "a"}, "columns"),
         ({"kind": "image", "size": 8, "channels": 5, "crop": None, "column": "a"}, "channels"),
+        ({"kind": "categorical", "columns": ["a"], "repeated": "mean"}, "only numbers have a mean.*; use last"),
+        ({"kind": "ordinal", "columns": ["a"], "repeated": "mean"}, "only numbers have a mean.*; use last"),
+        (
+            {"kind": "binary", "binarise": {}, "empty": "zero", "columns": ["a"], "repeated": "mean"},
+            "only numbers have",
+        ),
+        ({"kind": "counts", "array": "a", "repeated": "mean"}, "rows of an array are a sample each"),
         ({"kind": "real", "columns": ["a", "a"]}, "must name each thing once, but a comes again"),
     ],
 )

@@ -14,9 +14,10 @@ from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.data_base import Kind
 from favae_cli.data.cells import Cells
+from favae_cli.data.dataset import ViewData
 from favae_cli.data.kinds.categorical import merged
 from favae_cli.data.masked_tables import listed
-from favae_cli.preparation.codes_for_missing import codes_for_missing
+from favae_cli.preparation.codes_for_missing import codes_for_missing, words_for_missing
 from favae_cli.preparation.first_experiment import PRESETS
 from favae_cli.preparation.guess_columns import guess_column
 from favae_cli.preparation.guess_numbers import MOST_CATEGORIES, REPEATED, guess_numbers
@@ -48,7 +49,7 @@ def kinds_of(
     for name, part in cells.items():
         kind, found = guessed_kind(name, part) if "type" not in sections.get(name, {}) else (None, part)
         kinds[name] = kind or TYPES[sections[name]["type"]]
-        taken[name] = _with_levels(part) if kinds[name] == "ordinal" else found
+        taken[name] = _with_levels(found) if kinds[name] == "ordinal" else found
     return kinds, taken
 
 
@@ -119,13 +120,16 @@ def _of_words(name: str, cells: Cells) -> tuple[Kind, Cells]:
     for guess in guesses:
         if guess.kind == "date":
             raise UserError(f"{cells.key}: {guess.why} written as texts; give those of pandas.to_datetime")
+    marks = [np.isin(part.astype(str), guess.missing) for part, guess in zip(words.T, guesses, strict=True)]
+    table = replace(table, missing=table.missing | np.stack(marks, axis=1))
+    words[table.missing] = ""
     kinds = {guess.kind for guess in guesses}
     if kinds == {"binary"}:
-        return "binary", cells
+        return "binary", table
     if kinds == {"ordinal"}:
-        return "ordinal", cells
+        return "ordinal", table
     most = [guess.most for guess in guesses]
-    few = len(set(cells.seen.tolist())) <= min(MOST_CATEGORIES, len(cells.seen) // REPEATED)
+    few = len(set(table.seen.tolist())) <= min(MOST_CATEGORIES, len(table.seen) // REPEATED)
     if not (few or any(most) or cells.values.ndim == 2):
         return "text", cells
     parts = [merged(part, limit) if limit else part for part, limit in zip(words.T, most, strict=True)]
@@ -141,6 +145,16 @@ def _with_levels(cells: Cells) -> Cells:
     levels = [ordered(sorted({*part.tolist()} - {""})) for part in words.T]
     known = tuple(found for found in levels if found is not None)
     return replace(cells, levels=known) if len(known) == len(levels) else cells
+
+
+def as_learned(cells: Cells, like: ViewData) -> Cells:
+    """With words for no value taken as missing, as in fitting, unless the model's view has them as categories."""
+    if cells.values.dtype.kind not in "OUS" or not (like.groups or like.kind == "binary"):
+        return cells
+    known = {column.partition("=")[2] for column in like.columns}
+    words = np.where(cells.missing, "", cells.values).astype(str)
+    marks = [word for word in words_for_missing(np.unique(words)) if word not in known]
+    return replace(cells, missing=cells.missing | np.isin(words, marks))
 
 
 def _basic(value: Any) -> type:

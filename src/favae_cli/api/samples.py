@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from favae_cli.api.annotated import is_annotated, views_of
-from favae_cli.api.kinds import kinds_of
+from favae_cli.api.kinds import as_learned, kinds_of
 from favae_cli.common.errors import UserError
 from favae_cli.common.pixels import unit
 from favae_cli.common.random_streams import numpy_generator
@@ -98,10 +98,11 @@ def samples_of(X: Mapping[str, Any], run: TrainedRun) -> Samples:
         if name not in kinds:
             raise UserError(f"X: the model has no view {name!r}; {did_you_mean(name, kinds)}")
     count = len(next(iter(cells.values())))
-    views = {
-        name: as_view(name, cells[name], kind, run.views[name]) if name in cells else empty_view(run.views[name], count)
-        for name, kind in kinds.items()
-    }
+    views: dict[str, ViewData] = {}
+    for name, kind in kinds.items():
+        like = run.views[name]
+        given = name in cells
+        views[name] = as_view(name, as_learned(cells[name], like), kind, like) if given else empty_view(like, count)
     indices = np.arange(count)
     return Samples(Dataset("arrays", indices.astype(str), views, {"test": indices}), indices)
 

@@ -74,6 +74,14 @@ class OneRow(_Columns):
     )
     time: Text | None = Field(description="column that orders the rows of each sample; null: they are in order")
 
+    @model_validator(mode="after")
+    def _repeated_numbers(self) -> OneRow:
+        if self.repeated == "mean" and not isinstance(self, _Rows):
+            raise ValueError("repeated: only numbers have a mean, which no category, level or bit would be; use last")
+        if self.repeated is not None and getattr(self, "array", None) is not None:
+            raise ValueError("repeated: is of columns; rows of an array are a sample each")
+        return self
+
 
 class _Matrix(OneRow):
     columns: Columns | None = Field(
@@ -198,16 +206,9 @@ class SequenceData(_Columns):
         return self
 
 
+_Categories = CategoricalData | OrdinalData
 OwnViewKind = Annotated[
-    ImageData
-    | BinaryData
-    | RealData
-    | CategoricalData
-    | OrdinalData
-    | CountsData
-    | VectorData
-    | SequenceData
-    | TextData,
+    ImageData | BinaryData | RealData | _Categories | CountsData | VectorData | SequenceData | TextData,
     Field(discriminator="kind"),
 ]
 

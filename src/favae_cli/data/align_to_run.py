@@ -24,8 +24,10 @@ def aligned(view: ViewData, like: ViewData, key: str) -> ViewData:
         Categories in the columns of `like`, or sequences with NaN up to its length. What differs otherwise, the names
         of the variables too, stays as it is.
 
+    A category that the run does not know is one of its others where the view has `labels`: where rare ones are merged.
+
     Raises:
-        UserError: a category that the run does not know, or more steps than it has.
+        UserError: another category that the run does not know, or more steps than it has.
     """
     if view.is_sequence and like.is_sequence:
         values = _lengthened(view.values, like.shape[0], key)
@@ -58,7 +60,7 @@ def _variables(columns: tuple[str, ...]) -> dict[str, dict[str, int]]:
 def _block(view: ViewData, own: dict[str, int], known: dict[str, int], name: str, key: str) -> np.ndarray:
     """Columns (R, categories that are known) of a variable; 0 for a category that no sample shows."""
     unknown = [category for category in own if category not in known]
-    if unknown and OTHER not in known:
+    if unknown and (OTHER not in known or name not in view.labels):
         raise UserError(
             f"{key}: column {name} has {unknown[0]!r}, which the run has not seen; it knows {listed(known)}"
         )

@@ -24,7 +24,8 @@ class Cells:
         values: (N, ...) of any type.
         missing: bool, of the same shape.
         columns: their names, of a data frame.
-        dated: whether it were dates and times, in place of which there are now days since the beginning of 1970.
+        dated: by column, whether it was dates and times, in place of which there are now days since the beginning of
+            1970; empty where none was.
         levels: of pandas columns that all are ordered Categoricals, the levels of each, the lowest first.
     """
 
@@ -33,7 +34,7 @@ class Cells:
     missing: np.ndarray
     columns: tuple[str, ...] | None = None
     levels: tuple[tuple[Any, ...], ...] = ()
-    dated: bool = False
+    dated: tuple[bool, ...] = ()
 
     @classmethod
     def of(cls, name: str, given: Any) -> Cells:
@@ -46,9 +47,10 @@ class Cells:
         columns = tuple(map(str, given.columns)) if isinstance(given, pd.DataFrame) else None
         for column in [column for column, times in Counter(columns or ()).items() if times > 1][:1]:
             raise UserError(f"{key}: has column {column!r} more than once; give each a name of its own")
-        dated = False
+        dated: tuple[bool, ...] = ()
         if isinstance(given, pd.DataFrame):
-            dated = any(kind.kind == "M" for kind in given.dtypes)
+            dates = [kind.kind == "M" for kind in given.dtypes]
+            dated = tuple(dates) if any(dates) else ()
             values: np.ndarray = (given.apply(_in_days) if dated else given).to_numpy()
         elif isinstance(given, pd.Series):
             values = given.to_numpy("M8[ns]" if given.dtype.kind == "M" else None)  # of any time zone
@@ -59,7 +61,7 @@ class Cells:
         else:
             values = np.ma.asarray(given)
         if values.dtype.kind == "M":
-            values, dated = _days(values), True
+            values, dated = _days(values), (True,) * (values.shape[-1] if values.ndim > 1 else 1)
         if values.ndim == 0:
             raise UserError(f"{key}: {type(given).__name__} has no samples; give an array, a list or a data frame")
         found = np.ma.getdata(values)

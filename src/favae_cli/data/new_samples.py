@@ -60,7 +60,7 @@ def new_samples(paths: Sequence[Path], config: ManifestConfig, trained: Mapping[
             own = config.model_copy(update={"root": table.path.parent, "views": {name: view}})
             sources[name] = with_columns(source(table, name, own, cache), like)
             continue
-        absent = [column for column in view.reads() if not _has(table, column)]
+        absent = [column for column in _values(view) if not _has(table, column)]
         if absent:
             notes.append(f"{table.path.name} lacks {listed(absent)} of {name}, which are taken as missing")
         if view.kind == "sequence" and view.time is None and view.columns is not None:
@@ -69,7 +69,7 @@ def new_samples(paths: Sequence[Path], config: ManifestConfig, trained: Mapping[
         sources[name] = source(_with_empty(table, absent), name, own, cache)
     if not sources:
         views_read = [_as_trained(config.views[name], like, config.files()[name]) for name, like in trained.items()]
-        read = [column for view in views_read for column in view.reads()]
+        read = [column for view in views_read for column in _values(view)]
         there = [column for table in tables for column in table.names if column != table.key]
         like_it = did_you_mean(there[0], read) if there else f"there are {listed(read)}"
         raise UserError(f"input: {tables[0].path} has no column of the run's views; {like_it}")
@@ -130,6 +130,12 @@ def _variables(view: ViewData) -> list[str]:
     return [*dict.fromkeys(column.partition("=")[0] for column in view.columns)]
 
 
+def _values(view: OwnViewKind) -> list[str]:
+    """What it reads but for the time, which files of other views may have, too."""
+    timeless = view.model_copy(update={"time": None}) if getattr(view, "time", None) else view
+    return timeless.reads()
+
+
 def _has(table: Table, column: str) -> bool:
     """Whether a column, or one that fits if it is a pattern, as the steps of a sequence may be, is there."""
     return column in table.names or any(fnmatchcase(name, column) for name in table.names if name != table.key)
@@ -149,7 +155,7 @@ def _file_of(
     having = [
         table
         for table in tables
-        if any(_has(table, column) for column in view.reads()) or matrix_with(table, config.views[name], like)
+        if any(_has(table, column) for column in _values(view)) or matrix_with(table, config.views[name], like)
     ]
     trained_on = Path(config.files()[name]).name
     alike = [table for table in having if table.path.name == trained_on]

@@ -24,8 +24,8 @@ def read(table: Table, view: CategoricalData | OrdinalData, key: str) -> ViewDat
     """A block of columns for each variable, a column for each category that occurs.
 
     Raises:
-        UserError: a column that is not there, is empty throughout, has too many categories or an = in its name; or
-            levels whose order is not given.
+        UserError: a column that is not there, is empty throughout, has too many categories that are not merged, or an
+            = in its name; or levels whose order is not given.
     """
     columns = table.matching(view.columns, key, view.without or ())
     section, key = key, f"{key}.columns"
@@ -40,7 +40,7 @@ def read(table: Table, view: CategoricalData | OrdinalData, key: str) -> ViewDat
         found = len(set(values) - {""})
         if not (found or table.new):
             raise UserError(f"{key}: column {column!r} is empty in every row of {table.path}")
-        if found > MOST:
+        if found > MOST and not (table.new and column in labels):
             raise UserError(
                 f"{key}: column {column!r} of {table.path} has {found} categories, and {MOST} is the most; "
                 "merge the rarest with most: 20, leave it out, or make it a view of kind text"

@@ -35,7 +35,9 @@ def one_row_each(
     names, sample = np.unique(sample_keys(table), return_inverse=True)
     made: dict[str, object] = {table.key: names}
     if how == "last":
-        order = np.argsort(times(table, time, f"{key}.time"), kind="stable") if time else np.arange(len(table))
+        single = table.new and len(names) == len(table)  # new samples of one row each need no time
+        when = times(table, time, f"{key}.time") if time and not single else np.arange(len(table))
+        order = np.argsort(when, kind="stable")
         for column in columns:
             filled = order[table.values(column, f"{key}.columns")[order] != ""]
             last = np.full(len(names), -1)
@@ -46,4 +48,6 @@ def one_row_each(
             values, _ = column_numbers(table, [column], f"{key}.columns")
             mean = pd.Series(values[:, 0]).groupby(sample).mean().to_numpy()
             made[column] = table.dates[column].texts(mean) if column in table.dates else mean
+        # What says missing has been looked for: a mean of values that are there may look like it.
+        table = replace(table, missing=("",), missing_values={})
     return replace(table, frame=pd.DataFrame(made))

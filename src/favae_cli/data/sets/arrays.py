@@ -120,11 +120,15 @@ def _in_days(cells: Cells, like: ViewData) -> Cells:
         if not isinstance(way, Dates):
             continue
         values = values.astype(object)
-        if cells.dated:
+        if cells.dated and cells.dated[place]:
             values[:, place] = values[:, place].astype(float) - way.first_day
         else:
-            texts = [isinstance(value, str) for value in values[:, place]]
-            values[texts, place] = way.days(values[texts, place])
+            texts = np.array([isinstance(value, str) for value in values[:, place]])
+            said = values[texts, place]
+            values[texts, place] = days = way.days(said)
+            wrong = np.zeros(values.shape, bool)
+            wrong[texts, place] = np.isnan(days) & (said != "")
+            cells.refuse(wrong, f"dates written as {way.format}, or None for missing")
     return replace(cells, values=values)
 
 
@@ -164,6 +168,10 @@ def _categories(name: str, cells: Cells, kind: Kind, like: ViewData | None) -> V
                 raise UserError(
                     f"{cells.key}: {variable} has {size} categories, and {MOST} is the most; is it real, or text?"
                 )
+    elif kind == "categorical":  # a fit does not keep whether rare ones were merged, so an unknown one may be another
+        return replace(
+            found, labels={variable: part[found.present] for variable, part in zip(names, words.T, strict=True)}
+        )
     return found
 
 
@@ -190,4 +198,5 @@ def _ordered(cells: Cells, wanted: tuple[str, ...]) -> Cells:
     if sorted(cells.columns) != sorted(wanted):
         raise UserError(f"{cells.key}: has columns {listed(cells.columns)}; the model was fitted on {listed(wanted)}")
     order = [cells.columns.index(column) for column in wanted]
-    return replace(cells, values=cells.values[:, order], missing=cells.missing[:, order], columns=wanted)
+    dated = tuple(cells.dated[place] for place in order) if cells.dated else ()
+    return replace(cells, values=cells.values[:, order], missing=cells.missing[:, order], columns=wanted, dated=dated)
