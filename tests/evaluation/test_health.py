@@ -128,7 +128,7 @@ def test_validation_samples_of_views_without_epochs_choose_something_else(
     assert told
     assert all("for the choice of the best epoch" in line for line in told)
     for view in model.views.values():
-        monkeypatch.setattr(view, "networks", None)
+        monkeypatch.setattr(view, "trainable", False)
     told = [each.told for each in ailments(model, few, config, ROUNDS)]
     assert told
     assert all("for what is chosen by them" in line for line in told)

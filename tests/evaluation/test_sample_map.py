@@ -11,6 +11,7 @@ from favae_cli.evaluation.presence import presence_table
 from favae_cli.evaluation.sample_map import map_pictures
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.given import Given
+from favae_cli.reporting.table_figures import COUNT
 
 
 def test_labels_colour_samples_that_stand_where_the_other_views_say(
@@ -35,9 +36,20 @@ def test_labels_colour_samples_that_stand_where_the_other_views_say(
 
 def test_combinations_of_views_are_counted_the_most_common_first(planted_data: Callable[..., Dataset]) -> None:
     data = planted_data()
-    table = presence_table(data)
-    assert table["samples"].is_monotonic_decreasing
-    assert table["samples"].sum() == len(data.keys)
-    alone = table.query("face == 1 and attributes == 0")["samples"].item()
-    there = {name: view.present for name, view in data.views.items()}
-    assert alone == (there["face"] & ~there["attributes"]).sum()
+    views = {"samples": data.views["face"], "count": data.views["attributes"]}  # names like what is counted
+    table = presence_table(Dataset(data.name, data.keys, views, data.split))
+    assert table[COUNT].is_monotonic_decreasing
+    assert table[COUNT].sum() == len(data.keys)
+    alone = table.query("samples == 1 and count == 0")[COUNT].item()
+    assert alone == (views["samples"].present & ~views["count"].present).sum()
+
+
+def test_a_sample_of_several_splits_is_one_point(planted: FAVAE, planted_data: Callable[..., Dataset]) -> None:
+    data = planted_data()
+    everyone = np.arange(len(data.keys))
+    again = data.taken(everyone, data.split | {"all": everyone})
+    points = [
+        sorted(len(np.asarray(points.get_offsets())) for axes in figure.axes for points in axes.collections)
+        for figure in (map_pictures(planted, each)["map"] for each in (data, again))
+    ]
+    assert points[0] == points[1]

@@ -41,3 +41,12 @@ def test_what_never_varies_or_is_hardly_known_has_no_row() -> None:
     rare = np.full(80, np.nan)
     rare[:4] = [1, 2, 3, 4]
     assert not len(compared(LATENT, {"constant": np.ones(80), "rare": rare}, 9))
+
+
+def test_a_factor_that_never_varies_goes_with_nothing() -> None:
+    latent = np.column_stack([LATENT[:, 0], np.zeros(80)])
+    found = compared(latent, {"number": LATENT[:, 0], "bit": (LATENT[:, 0] > 0).astype(float)}, 120)
+    still, moving = found[found["factor"] == 1], found[found["factor"] == 0]
+    assert still["value"].tolist() == [0, 0.5]
+    assert still["p"].tolist() == [1, 1]
+    assert moving["p"].tolist() == [1 / 121, 1 / 121]

@@ -89,6 +89,17 @@ def test_the_page_loads_nothing(run: Path) -> None:
     assert all(source.startswith(("data:", "#")) for source in re.findall(r'(?:src|href)="([^"]*)"', page))
 
 
+def test_files_that_somebody_put_there_are_shown_and_do_nothing(run: Path) -> None:
+    add_figure(run, 'a" onerror="x()')
+    (run / "figures" / 'a" onerror="x().svg').write_bytes(b"\xff no text")
+    add_figure(run, "bound")
+    (run / "figures" / "bound.svg").write_text('<svg viewBox="0 0 1 1"><script>x()</script></svg>')
+    page = write_report(run).read_text()
+    assert page.count("data:image/png;base64,") == 2
+    assert 'onerror="' not in page
+    assert "x()</script>" not in page
+
+
 def test_a_run_that_has_nothing_yet_still_has_a_page(tmp_path: Path) -> None:
     page = write_report(tmp_path).read_text()
     assert f"<h1>{tmp_path.name}</h1>" in page

@@ -10,7 +10,7 @@ import pytest
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.reporting.report import write_report
 from favae_cli.reporting.result_tables import result_tables
-from favae_cli.reporting.table_figures import presence, top_weights
+from favae_cli.reporting.table_figures import COUNT, presence, top_weights
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_top_columns_are_shared_out_among_the_views_and_views_have_a_legend() ->
 
 
 def test_views_that_samples_have_are_dots_below_how_many_there_are() -> None:
-    figure = presence(pd.DataFrame({"rna": [1, 1], "age": [1, 0], "samples": [30, 12]}))
+    figure = presence(pd.DataFrame({"rna": [1, 1], "samples": [1, 0], COUNT: [30, 12]}))
     above, below = figure.axes
     assert [bar.get_height() for bar in above.containers[0]] == [30, 12]
-    assert [label.get_text() for label in below.get_yticklabels()] == ["rna  42", "age  30"]
+    assert [label.get_text() for label in below.get_yticklabels()] == ["rna  42", "samples  30"]

@@ -54,3 +54,20 @@ def test_pictures_are_not_made_vectors(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["faces.png"]
     with pytest.raises(ValueError, match="faces: no SVG"):
         inlined("<html>", "faces", 0)
+
+
+def test_what_a_page_would_do_is_no_figure(vectors: str) -> None:
+    for active in ("<script>x()</script>", '<g onload="x()"/>', '<a href="javascript:x()"/>', '<a href="&#106;s"/>'):
+        with pytest.raises(ValueError, match="face: no SVG"):
+            inlined(vectors.replace("</svg>", f"{active}</svg>"), "face", 0)
+
+
+def test_names_with_dollars_are_shown_as_they_are(tmp_path: Path) -> None:
+    names = ["price_$_per_$", "$10k-$25k", "$\\frac$", "a$b"]
+    latent, label = np.arange(8.0).reshape(4, 2), np.arange(4.0)
+    figure = table_figures.sample_map([(names[0], (0, 1), latent, label, names)])
+    figure.axes[0].set_xscale("log")
+    save(figure, tmp_path / "map.png")
+    shown = [text.text for text in ElementTree.parse(tmp_path / "map.svg").iter("{http://www.w3.org/2000/svg}text")]
+    assert {*names} <= {*shown}
+    assert not [text for text in shown if text and "mathdefault" in text]  # powers of ten are still formulas

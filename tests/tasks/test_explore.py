@@ -22,6 +22,7 @@ from favae_cli.data import Dataset
 from favae_cli.explore.commands import command
 from favae_cli.explore.sample_answers import answers
 from favae_cli.explore.seen import Seen
+from favae_cli.factors import EngineError
 from favae_cli.machine.runtime import Runtime
 from favae_cli.queries.factor_scores import neighbours
 from favae_cli.queries.given import Given
@@ -108,6 +109,34 @@ def test_neighbours_are_the_nearest_first() -> None:
     assert distance.tolist() == [0, 1]
 
 
+def test_a_map_takes_two_factors_in_use(seen: Seen) -> None:
+    nicegui = pytest.importorskip("nicegui")
+    from favae_cli.explore.map_tab import MapTab
+    from favae_cli.explore.parts import Mistake
+    from favae_cli.explore.window import Window
+
+    with nicegui.Client(nicegui.ui.page("/map")) as client:
+        window = Window(seen, Mistake())
+        seen._cards = seen.cards[:1]
+        MapTab(window)
+        seen._cards = []
+        MapTab(window)
+        texts = [element.text for element in client.elements.values() if isinstance(element, nicegui.ui.label)]
+    assert texts.count("A map takes two factors in use; this run has fewer.") == 2
+
+
+def test_the_page_tells_what_the_factors_cannot_be_computed_from() -> None:
+    nicegui = pytest.importorskip("nicegui")
+    from favae_cli.explore.parts import Mistake
+
+    with nicegui.Client(nicegui.ui.page("/mistake")) as client:
+        mistake = Mistake()
+        with mistake.told():
+            raise EngineError("view 'face': the moments of z are not finite")
+        (line,) = (element for element in client.elements.values() if isinstance(element, nicegui.ui.label))
+        assert (line.text, line.visible) == ("view 'face': the moments of z are not finite", True)
+
+
 def test_views_taken_from_a_sample_count_as_missing(seen: Seen, loaded: TrainedRun) -> None:
     samples = Samples(seen.data, seen.data.having("test", *seen.data.views)[:3])
     part = with_only(samples, ["face"])
@@ -155,6 +184,21 @@ def test_a_port_that_is_taken_is_a_line() -> None:
         with pytest.raises(UserError, match=rf"^port: cannot listen on 127\.0\.0\.1:{port}: Address already in use$"):
             page.usable_port("127.0.0.1", port)
     assert page.usable_port("127.0.0.1", None) > 0
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed"),
+    [
+        ("localhost", ["127.0.0.1", "localhost"]),
+        ("127.0.0.2", ["127.0.0.1", "localhost", "127.0.0.2"]),
+        ("::1", ["127.0.0.1", "localhost", "[::1]"]),
+        ("0.0.0.0", ["*"]),
+        ("server.example", ["*"]),
+    ],
+)
+def test_a_page_for_this_machine_alone_goes_by_no_other_name(host: str, allowed: list[str]) -> None:
+    page = pytest.importorskip("favae_cli.explore.page")
+    assert {*page.allowed_hosts(host)} == {*allowed}
 
 
 def test_without_nicegui_the_line_says_what_to_install(

@@ -119,7 +119,7 @@ def _few(model: FAVAE | JointVAE, data: Dataset) -> Iterator[Ailment]:
         for name in data.views:
             count = len(data.having(split, name))
             if count < FEWEST:
-                has_epochs = name in model.views and model.views[name].networks is not None
+                has_epochs = name in model.views and model.views[name].trainable
                 chosen = "the choice of the best epoch" if has_epochs else "what is chosen by them"
                 purpose = "its scores" if split == "test" else chosen
                 told = f"only {count} {split} samples have it, too few for {purpose} to say much"

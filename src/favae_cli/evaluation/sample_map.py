@@ -35,7 +35,7 @@ def map_pictures(model: FAVAE, data: Dataset) -> dict[str, Figure]:
     """
     if model.joined.factors < 2:
         return {}
-    every = np.sort(np.concatenate([*data.split.values()]))
+    every = np.unique(np.concatenate([*data.split.values()]))  # splits may overlap
     drawn = np.sort(np.random.default_rng(0).permutation(every)[:SAMPLES])
     shown: list[tuple[str, float, Colours]] = []
     for view in model.views:

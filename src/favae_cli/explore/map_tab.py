@@ -47,9 +47,12 @@ class MapTab:
 
     def __init__(self, window: Window) -> None:
         self.window, seen = window, window.seen
-        self.colourings = colourings(seen)
         axes = {card.factor: called(card) for card in seen.cards}
-        across, up = [*axes, *axes][:2]
+        if len(axes) < 2:
+            ui.label("A map takes two factors in use; this run has fewer.").classes("text-grey-7")
+            return
+        self.colourings = colourings(seen)
+        across, up = [*axes][:2]
         with ui.row().classes("items-center"):
             self.across = ui.select(axes, value=across, label="Across", on_change=self._again).classes("w-64")
             self.up = ui.select(axes, value=up, label="Up", on_change=self._again).classes("w-64")

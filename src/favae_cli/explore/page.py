@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 import socket
 from collections.abc import Callable
@@ -90,13 +91,17 @@ def build(seen: Seen) -> None:
         if name in opened:
             return
         opened.add(name)
-        with panels[name]:
-            if TABS[name].of_many:
-                waiting = ui.spinner(size="lg")
-                await run.io_bound(lambda: seen.cards)
-                waiting.delete()
-            with window.mistake.told():
+        with window.mistake.told(), panels[name]:
+            try:
+                if TABS[name].of_many:
+                    waiting = ui.spinner(size="lg")
+                    await run.io_bound(lambda: seen.cards)
+                    waiting.delete()
                 TABS[name].build(window)
+            except Exception:  # it is tried again when it is looked at again
+                opened.discard(name)
+                panels[name].clear()
+                raise
 
     tabs.on_value_change(open_tab)
     ui.timer(0, open_tab, once=True)
@@ -104,9 +109,7 @@ def build(seen: Seen) -> None:
 
 def serve(seen: Seen, host: str, port: int, path: str, show: bool) -> None:
     """Serve the page at http://host:port/path until the process is told to stop."""
-    # A page elsewhere may give its own name the address of this machine; it does not get in by that name.
-    own = ["127.0.0.1", "localhost"]
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=own if host in own else ["*"])
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts(host))
     ui.page(path, title=f"favae-run {seen.trained.folder.name}")(lambda: build(seen))
     ui.run(
         host=host,
@@ -116,6 +119,24 @@ def serve(seen: Seen, host: str, port: int, path: str, show: bool) -> None:
         show_welcome_message=False,
         reconnect_timeout=30.0,
     )
+
+
+def allowed_hosts(host: str) -> list[str]:
+    """The names by which the page is asked for: any, unless it is for this machine alone.
+
+    A page elsewhere may give its own name the address of this machine; it does not get in by that name.
+    """
+    own = ["127.0.0.1", "localhost"]
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return own if host in own else ["*"]
+    return [*own, in_address(str(address))] if address.is_loopback else ["*"]
+
+
+def in_address(host: str) -> str:
+    """A host as it stands in an address of a page: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def secret_path() -> str:

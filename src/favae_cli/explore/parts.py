@@ -13,6 +13,7 @@ from nicegui import ui
 from PIL import Image
 
 from favae_cli.common.errors import UserError
+from favae_cli.factors import EngineError
 from favae_cli.reporting.grids import as_stored, montage
 from favae_cli.reporting.style import colour
 
@@ -141,11 +142,11 @@ class Mistake:
 
     @contextmanager
     def told(self) -> Iterator[None]:
-        """Tell a user's mistake, and nothing if there is none."""
+        """Tell a user's mistake, or what the factors could not be computed from, and nothing if there is none."""
         self._say("")
         try:
             yield
-        except UserError as error:
+        except (UserError, EngineError) as error:
             self._say(str(error))
 
     def _say(self, text: str) -> None:

@@ -14,6 +14,7 @@ from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.queries.given import Given
 
 FEWEST = 8  # samples with a value, to say anything by
+BLOCK = 50  # permutations at once, which bounds the memory
 COLUMNS = ["view", "column", "factor", "measure", "value", "samples", "p", "q"]
 
 
@@ -86,13 +87,16 @@ def _compared(
     ranks, scores = ranks - ranks.mean(), scores - scores.mean(axis=0)
     along = ranks @ scores
     rng = np.random.default_rng(seed)
-    drawn = np.stack([rng.permutation(ranks) for _ in range(permutations)])
-    as_far = np.sum(np.abs(drawn @ scores) >= np.abs(along) * (1 - 1e-12), axis=0)
+    as_far = np.zeros(len(along), dtype=int)
+    for start in range(0, permutations, BLOCK):
+        drawn = np.stack([rng.permutation(ranks) for _ in range(min(BLOCK, permutations - start))])
+        as_far += np.sum(np.abs(drawn @ scores) >= np.abs(along) * (1 - 1e-12), axis=0)
     if bits:
         ones = int(x.sum())
         value = 0.5 + (x @ scores) / (ones * (len(x) - ones))
     else:
-        value = along / (np.linalg.norm(ranks) * np.linalg.norm(scores, axis=0))
+        size = np.linalg.norm(ranks) * np.linalg.norm(scores, axis=0)
+        value = np.divide(along, size, out=np.zeros(len(along)), where=size > 0)  # 0 of a factor that never varies
     return pd.DataFrame(
         {
             "view": view,

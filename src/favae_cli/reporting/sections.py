@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import html
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -122,9 +124,10 @@ def _title(kind: str, rest: str) -> str:
 
 
 def _element(path: Path, title: str, place: int) -> str:
-    """The figure itself: its vectors, where it has any."""
+    """The figure itself: its vectors, where it has any that matplotlib may have written."""
     vectors = path.with_suffix(".svg")
     if vectors.is_file():
-        return inlined(vectors.read_text(encoding="utf-8"), title, place)
+        with suppress(ValueError):  # some other SVG, or none
+            return inlined(vectors.read_text(encoding="utf-8"), title, place)
     data = base64.b64encode(path.read_bytes()).decode("ascii")
-    return f'<img src="data:image/png;base64,{data}" alt="{title}">'
+    return f'<img src="data:image/png;base64,{data}" alt="{html.escape(title)}">'

@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from favae_cli.common.files import replacing
@@ -112,6 +113,7 @@ def save(figure: Figure, path: Path) -> None:
     Each is replaced at once, so that a reader never sees half a picture. The pixels are those of `Figure.savefig`,
     which draws a figure twice where its axes are to be arranged.
     """
+    _as_written(figure)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba()))  # type: ignore[no-untyped-call]
@@ -125,6 +127,15 @@ def save(figure: Figure, path: Path) -> None:
     with replacing(vectors) as file, rc_context({"svg.fonttype": "none", "svg.hashsalt": "favae-run"}):
         # Text stays text, and the same figure is the same file.
         FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
+
+
+def _as_written(figure: Figure) -> None:
+    """Show names as they are: a `$` in them begins no formula, but in the powers beside an axis of another scale."""
+    axes = [axis for each in figure.axes for axis in (each.xaxis, each.yaxis) if axis.get_scale() != "linear"]
+    powers = {text for axis in axes for text in axis.findobj(Text) if text is not axis.label}
+    for text in figure.findobj(Text):
+        if isinstance(text, Text) and text not in powers:
+            text.set_parse_math(False)
 
 
 def _shows_images(figure: Figure) -> bool:

@@ -31,6 +31,7 @@ Colours = tuple[str, tuple[int, int], np.ndarray, np.ndarray, Sequence[str]]
 the names that its whole numbers stand for; NaN where it is not known."""
 
 _SHADES = ListedColormap(colormaps["viridis"](np.linspace(0.25, 0.95, 128)))  # seen on white and on black
+COUNT = "number of samples"  # column of `presence`; no view has a space in its name
 PATTERNS = 24  # combinations of views, at most
 FACTORS, TOP = 8, 8  # panels, and columns in each, at most
 
@@ -60,17 +61,17 @@ def presence(table: pd.DataFrame) -> Figure:
     """Which views samples have together: a column of dots for each combination, its samples above it.
 
     Args:
-        table: a row a combination, the most common first: `samples`, and for each view whether they have it.
+        table: a row a combination, the most common first: `COUNT`, and for each view whether they have it.
     """
-    views = [column for column in table.columns if column != "samples"]
+    views = [column for column in table.columns if column != COUNT]
     shown = table[:PATTERNS]
     figure = blank(max(4.2, 1.9 + 0.34 * len(shown)), 1.7 + 0.24 * len(views))
     say_which(figure, "the most common", len(shown), len(table), "combinations")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.4, 0.24 * len(views)])
     x = np.arange(len(shown))
     dress(above, "", "", "samples")
-    above.bar(x, shown["samples"], 0.6, color=colour(0))
-    for place, count in enumerate(shown["samples"]):
+    above.bar(x, shown[COUNT], 0.6, color=colour(0))
+    for place, count in enumerate(shown[COUNT]):
         above.annotate(
             f"{count:,}", (place, count), (0, 2), textcoords="offset points", ha="center", fontsize=6, color=INK
         )
@@ -80,7 +81,7 @@ def presence(table: pd.DataFrame) -> Figure:
         there = shown[view].to_numpy(bool)
         below.plot(x[~there], np.full((~there).sum(), row), "o", color=GRID, markersize=6)
         below.plot(x[there], np.full(there.sum(), row), "o", color=colour(0), markersize=6)
-    counts = [int(table.loc[table[view].astype(bool), "samples"].sum()) for view in views]
+    counts = [int(table.loc[table[view].astype(bool), COUNT].sum()) for view in views]
     below.set_yticks(
         range(len(views)), [f"{clipped(view, 24)}  {count:,}" for view, count in zip(views, counts, strict=True)]
     )

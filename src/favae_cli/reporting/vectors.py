@@ -16,6 +16,9 @@ _FONT = re.compile(r" font-family: [^;\"]*;?")
 _HEAD = re.compile(r"^.*?<svg[^>]*viewBox=\"(\S+ \S+ (\S+) \S+)\"[^>]*>\s*(?:<metadata>.*?</metadata>\s*)?", re.DOTALL)
 _STYLE = re.compile(r"<style.*?</style>", re.DOTALL)  # would hold for all the page
 _UNUSED = re.compile(r" id=\"(?!\w*[0-9a-f]{10}\")[^\"]*\"")  # those that are digests are referred to
+_ACTIVE = re.compile(
+    r"<script|<foreignobject|[\s/\"']on\w+\s*=|javascript:|&#", re.IGNORECASE
+)  # a page would act on it
 _USED = re.compile(r"(id=\"|href=\"#|url\(#)")
 
 
@@ -31,10 +34,10 @@ def inlined(svg: str, title: str, place: int) -> str:
         place: among the figures of the page; keeps its marks and clips apart from those of others.
 
     Raises:
-        ValueError: no such file.
+        ValueError: no such file, or something in it that a page would do.
     """
     head = _HEAD.match(svg)
-    if head is None:
+    if head is None or _ACTIVE.search(svg):
         raise ValueError(f"{title}: no SVG as matplotlib writes it")
     body = svg[head.end() :]
     for pattern in (_STYLE, _UNUSED, _FONT):
