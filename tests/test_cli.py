@@ -513,7 +513,10 @@ def test_a_stop_that_another_error_is_made_of_is_a_stop(
     ("argument", "told"),
     [
         ("~trainer=1.5", "~trainer=1.5: names no option; there are default"),
-        ("evaluation.edit.strengths.more=1", "more: stands behind a list, whose places are numbers; give the whole list"),
+        (
+            "evaluation.edit.strengths.more=1",
+            "more: stands behind a list, whose places are numbers; give the whole list",
+        ),
         ("~trainer=[a,b]", "~trainer=[a,b]: names no option; there are default"),
         ("~trainer={a: 1}", "~trainer={a: 1}: names no option; there are default"),
         ("schedule=[[1]]", "schedule=[[1]]: names no option; there are default"),
