@@ -66,7 +66,7 @@ def test_a_run_stopped_in_every_phase_ends_with_the_same_numbers(
         (factor_step, "encode"),
         (prediction, "score"),
         (FigureCanvasAgg, "draw"),
-        (report, "_figures"),
+        (report, "_progress"),
     ):
         told = stopped(signal.SIGTERM, owner, name, *command)
         assert told.startswith("favae-run: stopped and saved; go on with: favae-run resume="), name

@@ -131,7 +131,7 @@ def test_an_attempt_of_each_quick_kind(script: Script, monkeypatch: pytest.Monke
     world = script("world").World.made(tmp_path / "world", ("train",))
     rng = np.random.default_rng(0)
     verdicts = [
-        script("inputs").damaged_input(world, rng, tmp_path / "input"),
+        script("inputs").damaged_input("table.csv", world, rng, tmp_path / "input"),
         script("folders").damaged_run_folder(world, rng, tmp_path / "folder"),
         script("fuzzing").fuzzed_config(world, rng, tmp_path / "config"),
     ]

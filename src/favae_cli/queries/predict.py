@@ -58,14 +58,14 @@ def with_evidence(data: Dataset, view: str, given: Sequence[str], split: str) ->
 def _told(given: Given, view: str) -> tuple[np.ndarray, np.ndarray | None]:
     z, part = given.predicted(view), given.model.views[view]
     assert z.variance is not None
-    if isinstance(part, RealView):
+    if isinstance(part, RealView) and part.is_transformed:
         return part.on_scale(z.mean, z.variance)
     return part.decode(z.mean, z.variance), part.deviation(z.mean, z.variance)
 
 
 def on_scale(view: View, values: np.ndarray) -> np.ndarray:
     """Values of a view as the data set stores them, logarithms or ranks of columns that are modelled by these."""
-    return view.scaled(values) if isinstance(view, RealView) else values
+    return view.scaled(values) if isinstance(view, RealView) and view.is_transformed else values
 
 
 def from_itself(model: FAVAE, data: Dataset, view: str, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

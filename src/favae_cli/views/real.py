@@ -58,13 +58,17 @@ class RealView:
 
     def interval(self, mean: np.ndarray, variance: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
         """The ends (R, D) each between which a column lies with this probability, in its units."""
-        middle, deviation = self.on_scale(mean, variance)
-        reach = ndtri(0.5 + level / 2) * deviation
-        return self._transforms.back(middle - reach), self._transforms.back(middle + reach)
+        reach = ndtri(0.5 + level / 2) * np.sqrt(variance)
+        return self.decode(mean - reach), self.decode(mean + reach)
 
     def titles(self, columns: Sequence[str]) -> tuple[str, ...]:
         """Names of the columns as `scaled` has them: "log income"."""
         return self._transforms.titles(columns)
+
+    @property
+    def is_transformed(self) -> bool:
+        """Whether any column is modelled on a scale other than its own."""
+        return self._transforms.any
 
     def on_scale(self, mean: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation (R, D) of the columns as `scaled` has them."""

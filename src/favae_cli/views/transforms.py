@@ -56,6 +56,11 @@ class Transforms(nn.Module):
         places = {way: sorted(place for place, own in taken.items() if own == way) for way in transform}
         return cls(places, columns)
 
+    @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        return bool(self._places)
+
     def fit(self, values: np.ndarray) -> None:
         """Take what a scale has to know from the training samples, (R, D), NaN where they are missing."""
         for way, places in self._places.items():
