@@ -150,7 +150,7 @@ class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
         # That validation samples are few is no news here: they only say when to stop.
         self.health_ = noted([each for each in found if each.kind != "few samples"], folder)
         self._run = load_run(folder, runtime, trust=True)
-        self.factors_ = self.factor_scores(X)
+        self.factors_ = self._scores(X, data)
         return self
 
     @classmethod

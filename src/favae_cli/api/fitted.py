@@ -14,7 +14,6 @@ from favae_cli.api.samples import filled, kinds_of_run, samples_of
 from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.data_base import Kind
-from favae_cli.data.dataset import blocks
 from favae_cli.evaluation.prediction import prediction_metrics
 from favae_cli.queries.given import Given
 from favae_cli.queries.samples import Samples
@@ -173,10 +172,7 @@ class Fitted(Reading):
     def categories_(self) -> dict[str, list[np.ndarray]]:
         """By view of categories, those of each of its variables, in the order of the columns of `predict`."""
         return {
-            name: [
-                np.array([column.partition("=")[2] for column in view.columns[block]], object)
-                for block in blocks(view.groups)
-            ]
+            name: [np.array(variable.categories, object) for variable in view.variables]
             for name, view in self._trained.views.items()
             if view.groups
         }

@@ -14,7 +14,7 @@ from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.data_base import Kind
 from favae_cli.data.cells import Cells
-from favae_cli.data.dataset import ViewData
+from favae_cli.data.dataset import ViewData, parted
 from favae_cli.data.kinds.categorical import merged
 from favae_cli.data.masked_tables import listed
 from favae_cli.preparation.codes_for_missing import codes_for_missing, words_for_missing
@@ -151,7 +151,7 @@ def as_learned(cells: Cells, like: ViewData) -> Cells:
     """With words for no value taken as missing, as in fitting, unless the model's view has them as categories."""
     if cells.values.dtype.kind not in "OUS" or not (like.groups or like.kind == "binary"):
         return cells
-    known = {column.partition("=")[2] for column in like.columns}
+    known = {parted(column)[1] for column in like.columns}
     words = np.where(cells.missing, "", cells.values).astype(str)
     marks = [word for word in words_for_missing(np.unique(words)) if word not in known]
     return replace(cells, missing=cells.missing | np.isin(words, marks))

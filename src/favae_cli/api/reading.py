@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from favae_cli.api.annotated import is_annotated, put_back, views_of
 from favae_cli.api.samples import names_of, samples_of
 from favae_cli.common.errors import UserError
+from favae_cli.data import Dataset
 from favae_cli.models import fa_vae
 from favae_cli.queries.associations import compared
 from favae_cli.queries.factor_reading import factor_use
@@ -91,8 +92,11 @@ class Reading:
             >>> FAVAE(factors=1, device="cpu").fit(X).factor_scores(X).columns.tolist()
             ['factor_0', 'factor_0_std']
         """
-        samples = samples_of(X, self._trained)
-        scores = all_factor_scores(self._model, samples.data, samples.indices).iloc[:, 1:]
+        return self._scores(X, samples_of(X, self._trained).data)
+
+    def _scores(self, X: Mapping[str, Any], data: Dataset) -> pd.DataFrame:
+        """Of the samples of X, which `data` are."""
+        scores = all_factor_scores(self._model, data, np.arange(len(data.keys))).iloc[:, 1:]
         return scores.set_axis(names_of(X), axis=0)
 
     def associations(self, X: Mapping[str, Any], known: pd.DataFrame, permutations: int = 999) -> pd.DataFrame:

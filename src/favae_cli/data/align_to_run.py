@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from favae_cli.common.errors import UserError
-from favae_cli.data.dataset import ViewData
+from favae_cli.data.dataset import ViewData, parted
 from favae_cli.data.kinds.categorical import OTHER
 from favae_cli.data.masked_tables import listed
 
@@ -52,7 +52,7 @@ def _variables(columns: tuple[str, ...]) -> dict[str, dict[str, int]]:
     """By variable, the place of the column of each of its categories."""
     found: dict[str, dict[str, int]] = {}
     for place, column in enumerate(columns):
-        name, _, category = column.partition("=")
+        name, category = parted(column)
         found.setdefault(name, {})[category] = place
     return found
 

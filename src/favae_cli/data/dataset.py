@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,14 @@ from favae_cli.config.data_base import Kind
 from favae_cli.data.written import Written
 
 SPLITS = ("train", "validation", "test")
+
+
+class OneHot(NamedTuple):
+    """A variable of a table of categories: its name, its categories, and where their columns are."""
+
+    name: str
+    categories: tuple[str, ...]
+    block: slice
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,15 @@ class ViewData:
     kind: Kind | None = None
     written: tuple[Written, ...] = ()
     labels: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def variables(self) -> list[OneHot]:
+        """Those of a table of categories, in the order of its columns."""
+        found = []
+        for block in blocks(self.groups):
+            pairs = [parted(column) for column in self.columns[block]]
+            found.append(OneHot(pairs[0][0], tuple(category for _, category in pairs), block))
+        return found
 
     @property
     def present(self) -> np.ndarray:
@@ -159,6 +176,12 @@ def measured_as(view: ViewData) -> Measured:
     if view.is_sequence:
         return "sequence"
     return "categorical" if view.groups else "real"
+
+
+def parted(column: str) -> tuple[str, str]:
+    """The variable and the category that a column of a table of categories is called after, as "colour=red" is."""
+    name, _, category = column.partition("=")
+    return name, category
 
 
 def blocks(groups: tuple[int, ...]) -> list[slice]:

@@ -42,9 +42,11 @@ def require_categories(view: ViewData, train: np.ndarray, key: str) -> tuple[str
         UserError: names every variable that is missing throughout, or all if they are all constant.
     """
     _, high = _ranges(view, train)
-    parts = np.split(np.arange(len(view.columns)), np.cumsum(view.groups)[:-1])
-    occurring = [[view.columns[i] for i in part if high[i] == 1] for part in parts]
-    names = [view.columns[part[0]].partition("=")[0] for part in parts]
+    names = [variable.name for variable in view.variables]
+    occurring = [
+        [column for column, top in zip(view.columns[block], high[block], strict=True) if top == 1]
+        for _, _, block in view.variables
+    ]
     constant = {
         name: f"always {found[0]}" if found else "always missing"
         for name, found in zip(names, occurring, strict=True)

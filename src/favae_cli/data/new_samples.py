@@ -15,7 +15,7 @@ from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.own_files import ANNOTATED
 from favae_cli.data.align_to_run import aligned
-from favae_cli.data.dataset import SPLITS, Dataset, ViewData
+from favae_cli.data.dataset import SPLITS, Dataset, ViewData, parted
 from favae_cli.data.files.as_config_says import read_as
 from favae_cli.data.files.join_by_key import Source, sample_keys, union
 from favae_cli.data.files.table import Table
@@ -127,7 +127,7 @@ def _as_trained(view: OwnViewKind, like: ViewData, file: str) -> OwnViewKind:
 
 
 def _variables(view: ViewData) -> list[str]:
-    return [*dict.fromkeys(column.partition("=")[0] for column in view.columns)]
+    return [*dict.fromkeys(parted(column)[0] for column in view.columns)]
 
 
 def _values(view: OwnViewKind) -> list[str]:

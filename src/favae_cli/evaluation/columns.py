@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from favae_cli.data import ViewData
-from favae_cli.data.dataset import blocks, measured_as
+from favae_cli.data.dataset import measured_as
 from favae_cli.evaluation.scores import REACH, category_recalls, column_aucs, column_r2
 from favae_cli.reporting.figures import binned
 
@@ -72,11 +72,10 @@ def column_scores(name: str, found: Predicted) -> pd.DataFrame:
 
 def _of_variables(name: str, part: Predicted) -> pd.DataFrame:
     rows = []
-    for variable in blocks(part.view.groups):
-        seen = ~np.isnan(part.truth[:, variable]).any(axis=1)
-        true, made = (values[seen, variable].argmax(axis=1) for values in (part.truth, part.made))
+    for column, _, block in part.view.variables:
+        seen = ~np.isnan(part.truth[:, block]).any(axis=1)
+        true, made = (values[seen, block].argmax(axis=1) for values in (part.truth, part.made))
         if len(np.unique(true)) > 1:
-            column = part.view.columns[variable.start].partition("=")[0]
             usual = np.bincount(true).max() / len(true)
             rows.append((name, column, "accuracy", (true == made).mean(), usual, np.nan, len(true)))
     return pd.DataFrame(rows, columns=["view", "column", "measure", "score", "usual", "coverage", "samples"])
@@ -88,16 +87,16 @@ def category_scores(name: str, found: Predicted) -> pd.DataFrame:
     Chosen is how many samples were taken for it, rightly or not.
     """
     rows = []
-    variables = blocks(found.view.groups) if measured_as(found.view) == "categorical" else []
-    recalls = category_recalls(found.truth, found.made, variables) if variables else np.array([])
-    for variable in variables:
-        seen = ~np.isnan(found.truth[:, variable]).any(axis=1)
-        count = found.truth[seen, variable].sum(axis=0)
-        chosen = np.bincount(found.made[seen, variable].argmax(axis=1), minlength=len(count))
+    variables = found.view.variables if measured_as(found.view) == "categorical" else []
+    each = [block for _, _, block in variables]
+    recalls = category_recalls(found.truth, found.made, each) if variables else np.array([])
+    for column, categories, block in variables:
+        seen = ~np.isnan(found.truth[:, block]).any(axis=1)
+        count = found.truth[seen, block].sum(axis=0)
+        chosen = np.bincount(found.made[seen, block].argmax(axis=1), minlength=len(count))
         for place in np.flatnonzero(count):
-            column, _, category = found.view.columns[variable][place].partition("=")
-            recall = recalls[variable][place]
-            rows.append((name, column, category, int(count[place]), int(chosen[place]), recall))
+            recall = recalls[block][place]
+            rows.append((name, column, categories[place], int(count[place]), int(chosen[place]), recall))
     return pd.DataFrame(rows, columns=["view", "column", "category", "samples", "chosen", "recall"])
 
 

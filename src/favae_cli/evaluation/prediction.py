@@ -33,10 +33,12 @@ class Predictions:
         metrics: flat, as in metrics.json.
         tables: `columns`, `categories` and `calibration` (evaluation.columns), each view from all others; those that
             have a row.
+        of_tables: what all others make of each view that is a table.
     """
 
     metrics: dict[str, float]
     tables: dict[str, pd.DataFrame]
+    of_tables: dict[str, Predicted]
 
 
 def prediction_metrics(model: FAVAE, data: Dataset, split: str, encoded: Mapping[str, Encoded]) -> dict[str, float]:
@@ -63,6 +65,7 @@ def predictions(model: FAVAE, data: Dataset, split: str, encoded: Mapping[str, E
     metrics: dict[str, float] = {}
     first: dict[str, list[float]] = {}
     shares: list[float] = []
+    of_tables: dict[str, Predicted] = {}
     tables: dict[str, list[pd.DataFrame]] = {"columns": [], "categories": [], "calibration": []}
     pace = Pace()
     for view in model.views:
@@ -72,6 +75,8 @@ def predictions(model: FAVAE, data: Dataset, split: str, encoded: Mapping[str, E
             truth, made, deviation = (
                 predicted(model, data, view, given, split, encoded) if given else from_itself(model, data, view, split)
             )
+            if way == view and given and data.views[view].is_table:
+                of_tables[view] = Predicted(data.views[view], truth, made, deviation)
             found = score(data.views[view], truth, made) if len(truth) else {}
             if not found:
                 logger.info(
@@ -91,7 +96,7 @@ def predictions(model: FAVAE, data: Dataset, split: str, encoded: Mapping[str, E
     if shares:
         metrics["predict/mean"] = float(np.mean(shares))
     metrics |= {f"predict/{name}": float(np.mean(values)) for name, values in first.items()}
-    return Predictions(metrics, by_name(tables))
+    return Predictions(metrics, by_name(tables), of_tables)
 
 
 def ways(view: str, views: Sequence[str]) -> dict[str, list[str]]:
@@ -123,28 +128,39 @@ def _recalls(name: str, view: ViewData, truth: np.ndarray, made: np.ndarray) -> 
     found = category_recalls(truth, made, parts) if parts else np.array([])
     columns = [column.replace("/", "_") for column in view.columns]
     scores = {f"{column}/recall": value for column, value in zip(columns, found, strict=False)}
-    for part in parts:
-        if np.isfinite(found[part]).any():
-            scores[f"{columns[part.start].partition('=')[0]}/balanced_accuracy"] = np.nanmean(found[part])
+    for variable in view.variables:
+        if np.isfinite(own := found[variable.block]).any():
+            scores[f"{variable.name.replace('/', '_')}/balanced_accuracy"] = np.nanmean(own)
     return {f"predict/{name}/{key}": float(value) for key, value in scores.items() if np.isfinite(value)}
 
 
 def prediction_pictures(
-    model: FAVAE, data: Dataset, split: str, encoded: Mapping[str, Encoded], show: int
+    model: FAVAE,
+    data: Dataset,
+    split: str,
+    encoded: Mapping[str, Encoded],
+    show: int,
+    of_tables: Mapping[str, Predicted] | None = None,
 ) -> dict[str, Figure]:
     """`prediction_<view>`: what all other views predict against the truth; `show` images or sequences, all of a table.
 
     Texts have no figure.
+
+    Args:
+        model, data, split, encoded: as of `predictions`.
+        show: samples of what is no table.
+        of_tables: what `predictions` found, if it was asked; it is not predicted again.
     """
     pictures = {}
     for view in model.views:
         part = data.views[view]
         others = [name for name in model.views if name != view]
         most = None if part.is_table else show
-        truth, made, deviation = predicted(model, data, view, others, split, encoded, most)
+        found = (of_tables or {}).get(view)
+        if found is None:
+            found = Predicted(part, *predicted(model, data, view, others, split, encoded, most))
         columns = seen.titles(part.columns) if isinstance(seen := model.views[view], RealView) else part.columns
-        shown = Predicted(replace(part, columns=columns), truth, made, deviation)
-        figure = comparison(shown) if len(truth) else None
+        figure = comparison(found._replace(view=replace(part, columns=columns))) if len(found.truth) else None
         if figure is not None:
             pictures[f"prediction_{view}"] = figure
     return pictures

@@ -105,25 +105,23 @@ def ranked(truth: np.ndarray, made: np.ndarray, columns: Sequence[str]) -> Figur
 
 def confusions(truth: np.ndarray, made: np.ndarray, view: ViewData) -> Figure | None:
     """A panel a variable: how many samples of each true category (rows) were taken for which (columns)."""
-    variables, recalls = blocks(view.groups), category_recalls(truth, made, blocks(view.groups))
-    known = [variable for variable in variables if not np.isnan(recalls[variable]).all()]
+    recalls = category_recalls(truth, made, blocks(view.groups))
+    known = [variable for variable in view.variables if not np.isnan(recalls[variable.block]).all()]
     if not known:
         return None
-    chosen = notable(np.array([np.nanmean(recalls[variable]) for variable in known]), ACROSS)
+    chosen = notable(np.array([np.nanmean(recalls[variable.block]) for variable in known]), ACROSS)
     figure, grid = panels(len(chosen))
     say_notable(figure, len(chosen), len(known), "variables")
-    for axes, variable in zip(grid, [known[place] for place in chosen], strict=True):
-        seen = ~np.isnan(truth[:, variable]).any(axis=1)
-        pair = truth[seen, variable].argmax(axis=1), made[seen, variable].argmax(axis=1)
-        size = variable.stop - variable.start
+    for axes, (name, categories, block) in zip(grid, [known[place] for place in chosen], strict=True):
+        seen = ~np.isnan(truth[:, block]).any(axis=1)
+        pair = truth[seen, block].argmax(axis=1), made[seen, block].argmax(axis=1)
+        size = len(categories)
         counts = np.bincount(pair[0] * size + pair[1], minlength=size * size).reshape(size, size)
-        names = [column.partition("=") for column in view.columns[variable]]
-        labels = [category for _, _, category in names]
         ordinal = view.kind == "ordinal"
-        order = np.arange(size) if ordinal else _as_they_come(labels, view.values[:, variable])
-        counts, labels = counts[np.ix_(order, order)], [labels[category] for category in order]
-        recall = number(np.nanmean(recalls[variable]), 2)
-        dress(axes, f"{clipped(names[0][0], 18)}: mean recall {recall}", "predicted", "true")
+        order = np.arange(size) if ordinal else _as_they_come(categories, view.values[:, block])
+        counts, labels = counts[np.ix_(order, order)], [categories[place] for place in order]
+        recall = number(np.nanmean(recalls[block]), 2)
+        dress(axes, f"{clipped(name, 18)}: mean recall {recall}", "predicted", "true")
         axes.grid(False)
         share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         cells(axes, share, Normalize(0, 1))

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from favae_cli.data import Dataset
-from favae_cli.data.dataset import blocks, measured_as
+from favae_cli.data import Dataset, ViewData
+from favae_cli.data.dataset import measured_as
 from favae_cli.evaluation.cards import correlations
 from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.queries.given import Given
@@ -22,7 +22,6 @@ SAMPLES, LABELS, PER_VIEW, CATEGORIES = 1500, 6, 2, 12  # at most
 class Label(NamedTuple):
     """A variable that samples are coloured by: (N,), NaN where it is not known; categories are whole numbers."""
 
-    view: str
     name: str
     values: np.ndarray
     categories: tuple[str, ...]
@@ -40,7 +39,8 @@ def map_pictures(model: FAVAE, data: Dataset) -> dict[str, Figure]:
     shown: list[tuple[str, float, Colours]] = []
     for view in model.views:
         others = [name for name in model.views if name != view] or [view]
-        labels = list(_labels(data, view, drawn))
+        labels = list(labels_of(data, view, drawn)) if _tell_by_themselves(data.views[view]) else []
+        labels = [label for label in labels if len(label.categories) <= CATEGORIES]
         if not labels:
             continue
         here = np.any([data.views[name].present[drawn] for name in others], axis=0)
@@ -69,26 +69,20 @@ def _chosen(shown: list[tuple[str, float, Colours]]) -> list[Colours]:
     return chosen[:LABELS]
 
 
-def _labels(data: Dataset, name: str, indices: np.ndarray) -> Iterator[Label]:
-    """What the samples can be coloured by: categories, bits, and numbers."""
-    view = data.views[name]
-    if not view.is_table:
-        return
-    table = observed_table(data, name, indices)
-    match measured_as(view):
-        case "categorical":
-            for variable in blocks(view.groups):
-                names = [column.partition("=") for column in view.columns[variable]]
-                if len(names) <= CATEGORIES:
-                    known = ~np.isnan(table[:, variable]).any(axis=1)
-                    values = np.where(known, np.nan_to_num(table[:, variable]).argmax(axis=1), np.nan)
-                    yield Label(name, names[0][0], values, tuple(category for _, _, category in names))
-        case "binary":
-            for column, title in enumerate(view.columns):
-                yield Label(name, title, table[:, column], ("no", "yes"))
-        case "real" if view.kind == "real":  # those that have a meaning by themselves
-            for column, title in enumerate(view.columns):
-                yield Label(name, title, table[:, column], ())
+def _tell_by_themselves(view: ViewData) -> bool:
+    """Whether each of its variables has a meaning of its own, as a bin of a spectrum has not."""
+    return view.is_table and (measured_as(view) != "real" or view.kind == "real")
+
+
+def labels_of(data: Dataset, name: str, indices: np.ndarray) -> Iterator[Label]:
+    """What some samples can be coloured by: the categories, bits or numbers of a table."""
+    view, table = data.views[name], observed_table(data, name, indices)
+    for variable, categories, block in view.variables:
+        known = ~np.isnan(table[:, block]).any(axis=1)
+        yield Label(variable, np.where(known, np.nan_to_num(table[:, block]).argmax(axis=1), np.nan), categories)
+    if not view.groups:
+        categories = ("no", "yes") if measured_as(view) == "binary" else ()
+        yield from (Label(title, table[:, place], categories) for place, title in enumerate(view.columns))
 
 
 def _told(label: Label, latent: np.ndarray, here: np.ndarray) -> np.ndarray:

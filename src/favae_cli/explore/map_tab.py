@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from nicegui import events, ui
 
-from favae_cli.data.dataset import blocks
+from favae_cli.evaluation.sample_map import labels_of
 from favae_cli.explore.parts import address, csv, saving
 from favae_cli.explore.seen import Seen, called
 from favae_cli.explore.window import Window
-from favae_cli.models.fa_vae import observed_table
 from favae_cli.queries.factor_scores import all_factor_scores
 from favae_cli.reporting.style import PALETTE
 
@@ -24,21 +23,10 @@ def colourings(seen: Seen) -> dict[str, np.ndarray]:
     for name, view in reading.data.views.items():
         if not view.is_table or not view.present.any():
             continue
-        values = observed_table(reading.data, name, reading.indices)
-        if not view.groups:
-            words = {0.0: "no", 1.0: "yes"} if view.kind == "binary" else None
-            for place, column in enumerate(view.columns):
-                own = values[:, place]
-                found[f"{name}: {column}"] = own if words is None else np.array([words.get(x) for x in own], object)
-            continue
-        for block in blocks(view.groups):
-            variable = view.columns[block][0].partition("=")[0]
-            categories = [column.partition("=")[2] for column in view.columns[block]]
-            known = ~np.isnan(values[:, block]).any(axis=1)
-            chosen = np.nan_to_num(values[:, block]).argmax(axis=1)
-            found[f"{name}: {variable}"] = np.array(
-                [categories[place] if seen_ else None for place, seen_ in zip(chosen, known, strict=True)], object
-            )
+        for variable, values, categories in labels_of(reading.data, name, reading.indices):
+            if categories:
+                values = np.array([None if np.isnan(value) else categories[int(value)] for value in values], object)
+            found[f"{name}: {variable}"] = values
     return found
 
 

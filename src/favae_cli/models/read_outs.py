@@ -23,6 +23,9 @@ SETS = 32  # of given views, for a target, at most
 WIDEST = 4.0  # variance of a logit, past which its mean would grow endlessly along
 FEW = 4  # views, up to which every set of them has its read-out
 
+Linked = BernoulliView | CategoricalView | OrdinalView
+"""Tables of which a read-out foretells logits."""
+
 
 def learn_read_outs(model: FAVAE, data: Dataset) -> None:
     """Give a joined model its read-outs: of every table of numbers, bits, categories or levels from other views.
@@ -36,7 +39,7 @@ def learn_read_outs(model: FAVAE, data: Dataset) -> None:
     """
     model.read_outs = {}
     for target, view in model.views.items():
-        if not isinstance(view, RealView | BernoulliView | CategoricalView | OrdinalView):
+        if not isinstance(view, RealView | Linked):
             continue
         for given in _sets(model, data, target):
             size = sum(model.views[name].size for name in given)
@@ -73,7 +76,7 @@ def foretold(model: FAVAE, evidence: Embeddings, encoded: Mapping[str, Encoded],
             x = _beside([columns[name][rows] for name in given])
             made = known.foretold(x, _expected(model.views[target], found.at(rows)))
             view, spread = model.views[target], np.minimum(found.variance[rows], WIDEST)
-            if isinstance(view, BernoulliView | CategoricalView | OrdinalView):
+            if isinstance(view, Linked):
                 found.mean[rows], found.variance[rows] = view.at_logits(made, spread), spread
             else:
                 found.mean[rows], found.variance[rows] = made, known.variance

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from favae_cli.config.own_files import ManifestConfig
 from favae_cli.data import Dataset, ViewData
+from favae_cli.data.dataset import parted
 from favae_cli.preparation.codes_for_missing import codes_for_missing, words_for_missing
 
 NUMERIC = ("real", "counts", "vector")
@@ -33,6 +34,6 @@ def _numbers(view: ViewData, dates: Mapping[str, object]) -> Iterator[tuple[str,
 
 
 def _categories(view: ViewData) -> Iterator[tuple[str, str]]:
-    pairs: Sequence[tuple[str, str]] = [(name, said) for name, _, said in (col.partition("=") for col in view.columns)]
+    pairs = [parted(column) for column in view.columns]
     words = {*words_for_missing(np.array([said for _, said in pairs]))}
     return ((name, said) for name, said in pairs if said in words)

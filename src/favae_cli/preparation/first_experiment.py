@@ -39,14 +39,15 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
     rows = max(int(TRAINED * found.rows), 1)
     few = rows < FEW_ROWS
     views = tuple(_without_network(view) if few and view.kind == "counts" else view for view in found.views)
-    networks = [view for view in views if view.kind in NETWORKS and not view.settings]
+    presets = {view.name: "real" if view.settings else PRESETS.get(view.kind, view.kind) for view in views}
+    networks = [view for view in views if presets[view.name] in NETWORKS]
     latents = {view.name: _latent(view, rows) for view in networks}
     alone = min(max(round(STEPS / max(rows // BATCH, 1)), 10), 150)
     text = _template().render(
         found=replace(found, views=views),
         name=name,
         files=[" ".join(str(file).split()) for file in files],
-        presets={view.name: "real" if view.settings else PRESETS.get(view.kind, view.kind) for view in views},
+        presets=presets,
         archs={view.name: _arch(view, rows) for view in networks},
         latents=latents,
         networks=networks,

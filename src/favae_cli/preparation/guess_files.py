@@ -169,23 +169,20 @@ def guess_files(
     kept = {name: guess for file in files for name, guess in file.guesses.items() if _is_read(name, guess, used)}
     marks = {name: [*guess.missing] for name, guess in kept.items() if guess.missing}
     dates = {name: guess.date for name, guess in kept.items() if guess.date}
-    views_found = _distinct(views)
     return Found(
-        *(
-            root,
-            main,
-            rows,
-            key,
-            split,
-            group,
-            across,
-            views_found,
-            tuple(left_out),
-            marks,
-            dates,
-            written,
-            tuple(notes),
-        )
+        root=root,
+        table=main,
+        rows=rows,
+        key=key,
+        split=split,
+        group=group,
+        transposed=across,
+        views=_distinct(views),
+        left_out=tuple(left_out),
+        missing_values=marks,
+        dates=dates,
+        written=written,
+        notes=tuple(notes),
     )
 
 

@@ -27,12 +27,7 @@ LISTED = 30  # columns that are named one by one, at most, where a pattern says 
 ENOUGH = 4  # columns of counts that are worth a network of their own
 
 NUMERIC = ("real", "counts", "date")  # kinds of columns of numbers
-CODED = {
-    "binary",
-    "categorical",
-    "ordinal",
-    "none",
-}  # kinds of columns that make no vector
+CODED = {"binary", "categorical", "ordinal", "none"}  # kinds of columns that make no vector
 
 Cells = Mapping[str, np.ndarray]  # a column's name to its cells, (N,) of str
 Guesses = Mapping[str, Guess]

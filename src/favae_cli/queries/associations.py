@@ -9,7 +9,6 @@ import pandas as pd
 from scipy import stats
 
 from favae_cli.data import Dataset
-from favae_cli.data.dataset import blocks
 from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.queries.given import Given
 
@@ -70,8 +69,8 @@ def _columns(data: Dataset, name: str, rows: np.ndarray) -> Iterator[tuple[str, 
     if view.kind != "ordinal":
         yield from zip(view.columns, values.T, strict=True)
         return
-    for own in blocks(view.groups):
-        yield view.columns[own.start].partition("=")[0], values[:, own] @ np.arange(own.stop - own.start)
+    for variable, levels, block in view.variables:
+        yield variable, values[:, block] @ np.arange(len(levels))
 
 
 def _compared(

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from favae_cli.data import ViewData
-from favae_cli.data.dataset import blocks
+from favae_cli.data.dataset import OneHot
 from favae_cli.data.dates import Dates
 from favae_cli.data.written import Written
 from favae_cli.queries.impute import Made
@@ -53,8 +53,8 @@ def variables(made: Made, data: ViewData, level: float | None = None) -> Iterato
         filled = np.where(made.missing, made.value, made.known)
         yield Variable(made.view, made.view, made.missing, {"text": made.value}, filled, {})
     elif data.groups:
-        for block in blocks(data.groups):
-            yield _category(made, data.columns[block], block, level is not None)
+        for variable in data.variables:
+            yield _category(made, variable, level is not None)
     else:
         ways = data.written or (None,) * len(data.columns)
         bounds = None if level is None or data.kind == "binary" else made.interval(level)
@@ -65,9 +65,9 @@ def variables(made: Made, data: ViewData, level: float | None = None) -> Iterato
                 yield _number(made, name, column, way, bounds)
 
 
-def _category(made: Made, columns: Sequence[str], block: slice, each: bool) -> Variable:
-    pairs = [column.partition("=") for column in columns]
-    categories = np.array([category for _, _, category in pairs], dtype=object)
+def _category(made: Made, variable: OneHot, each: bool) -> Variable:
+    name, block = variable.name, variable.block
+    categories = np.array(variable.categories, dtype=object)
     missing = np.any(made.missing[:, block], axis=1)
     probability = np.where(missing[:, None], made.value[:, block], made.known[:, block])
     chosen, sure = categories[probability.argmax(axis=1)], probability.max(axis=1)
@@ -75,7 +75,6 @@ def _category(made: Made, columns: Sequence[str], block: slice, each: bool) -> V
     beside = {"_probability": sure}
     if each:
         beside |= {f"={category}": probability[:, place] for place, category in enumerate(categories)}
-    name = pairs[0][0]
     filled = np.where(missing, chosen, made.labels.get(name, chosen))
     return Variable(made.view, name, missing, said, filled, beside)
 

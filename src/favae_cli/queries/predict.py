@@ -65,7 +65,7 @@ def _told(given: Given, view: str) -> tuple[np.ndarray, np.ndarray | None]:
 
 def on_scale(view: View, values: np.ndarray) -> np.ndarray:
     """Values of a view as the data set stores them, logarithms or ranks of columns that are modelled by these."""
-    return view.scaled(values) if isinstance(view, RealView) and view.is_transformed else values
+    return view.scaled(values) if isinstance(view, RealView) else values
 
 
 def from_itself(model: FAVAE, data: Dataset, view: str, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

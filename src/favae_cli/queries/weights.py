@@ -62,7 +62,7 @@ def weights_of(view: View, factors: ViewFactors, data: ViewData) -> Weights | No
             _standardised(factors.weights, factors.noise_variance),
         )
     if isinstance(view, BernoulliView | OrdinalView):
-        names = data.columns if isinstance(view, BernoulliView) else _variables(data)
+        names = data.columns if isinstance(view, BernoulliView) else tuple(variable.name for variable in data.variables)
         spread = np.broadcast_to(doubt, factors.weights.shape)
         return Weights(names, factors.weights, spread, _standardised(factors.weights, LOGISTIC))
     if isinstance(view, CategoricalView):
@@ -109,10 +109,6 @@ def weights_table(model: FAVAE, views: Mapping[str, ViewData]) -> pd.DataFrame:
 def _standardised(weight: np.ndarray, noise: float) -> np.ndarray:
     total = np.sum(weight**2, axis=1, keepdims=True) + noise
     return weight / np.sqrt(total)
-
-
-def _variables(data: ViewData) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(column.partition("=")[0] for column in data.columns))
 
 
 def _of_categories(view: CategoricalView, factors: ViewFactors) -> tuple[np.ndarray, np.ndarray]:

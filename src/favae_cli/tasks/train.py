@@ -57,7 +57,7 @@ def evaluate(session: Session, split: str) -> None:
         reading = Reading.of(model, data, split)
         session.keep(found.tables | {"presence": presence_table(session.data)} | factor_tables(reading))
     session.draw(reconstruction_pictures, model, data, split, show)
-    session.draw(prediction_pictures, model, data, split, encoded[split], show)
+    session.draw(prediction_pictures, model, data, split, encoded[split], show, found.of_tables)
     for name in attributes:
         session.draw(_reliability, session, name, split, encoded[split])
     session.draw(result_pictures, session.results)

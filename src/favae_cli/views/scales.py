@@ -16,13 +16,12 @@ class Log(nn.Module):
     """x -> log(offset + x).
 
     Args:
-        columns: P, how many have it.
         offset: all x are greater than its negative.
     """
 
-    def __init__(self, columns: int, offset: float = 0.0) -> None:
+    def __init__(self, offset: float = 0.0) -> None:
         super().__init__()
-        self.columns, self.offset = columns, offset
+        self.offset = offset
 
     def fit(self, values: np.ndarray) -> None:
         """Nothing."""
@@ -50,7 +49,7 @@ class Counts(Log):
     lost: Tensor
 
     def __init__(self, columns: int) -> None:
-        super().__init__(columns, HALF)
+        super().__init__(HALF)
         self.register_buffer("lost", torch.zeros(columns, dtype=torch.bool))
 
     def fit(self, values: np.ndarray) -> None:
@@ -77,7 +76,6 @@ class Rank(nn.Module):
 
     def __init__(self, columns: int) -> None:
         super().__init__()
-        self.columns = columns
         self.register_buffer("knots", torch.zeros(columns, KNOTS, dtype=torch.float64))
 
     def fit(self, values: np.ndarray) -> None:

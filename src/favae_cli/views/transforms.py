@@ -14,8 +14,8 @@ from favae_cli.views.scales import Counts, Log, Rank
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
 SCALES: dict[str, Callable[[int], Log | Rank]] = {
-    "log": Log,
-    "log1p": lambda columns: Log(columns, offset=1.0),
+    "log": lambda columns: Log(),
+    "log1p": lambda columns: Log(offset=1.0),
     "rank": Rank,
     "counts": Counts,
 }

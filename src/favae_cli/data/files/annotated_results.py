@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from favae_cli.common.errors import UserError
-from favae_cli.data.dataset import Dataset, ViewData, blocks
+from favae_cli.data.dataset import Dataset, ViewData
 from favae_cli.data.files.annotated import modalities_of, opened, read_annotated
 from favae_cli.data.files.hdf5_frames import frame_of
 from favae_cli.data.files.join_by_key import sample_keys
@@ -168,12 +168,10 @@ def _observations(data: Dataset) -> Iterator[tuple[str, Any]]:
 
 def _categories(view: ViewData) -> Iterator[tuple[str, Any]]:
     values = np.concatenate([view.values, np.full((1, len(view.columns)), np.nan)])[view.row]
-    for own in blocks(view.groups):
-        known = ~np.isnan(values[:, own]).all(axis=1)
-        codes = np.where(known, np.nan_to_num(values[:, own]).argmax(axis=1), -1).astype(np.int64)
-        labels = pd.Index([column.partition("=")[2] for column in view.columns[own]])
-        variable = view.columns[own.start].partition("=")[0]
-        yield variable, pd.Categorical.from_codes(codes, labels, ordered=view.kind == "ordinal")
+    for name, categories, block in view.variables:
+        known = ~np.isnan(values[:, block]).all(axis=1)
+        codes = np.where(known, np.nan_to_num(values[:, block]).argmax(axis=1), -1).astype(np.int64)
+        yield name, pd.Categorical.from_codes(codes, pd.Index(categories), ordered=view.kind == "ordinal")
 
 
 def _encoded_as(kind: str, version: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ import numpy as np
 from favae_cli.common.errors import UserError
 from favae_cli.data.align_to_run import aligned
 from favae_cli.data.cells import Cells
-from favae_cli.data.dataset import ViewData
+from favae_cli.data.dataset import ViewData, parted
 from favae_cli.data.dates import Dates
 from favae_cli.data.kinds.binary import BINARY
 from favae_cli.data.kinds.categorical import MOST, is_number, one_hot
@@ -149,7 +149,7 @@ def _sequences(name: str, cells: Cells) -> ViewData:
 
 def _categories(name: str, cells: Cells, kind: Kind, like: ViewData | None) -> ViewData:
     """One-hot; of a model's view its variables, with the categories that are there."""
-    variables = like and dict.fromkeys(column.partition("=")[0] for column in like.columns)
+    variables = like and dict.fromkeys(parted(column)[0] for column in like.columns)
     levels = [[_word(level) for level in own] for own in cells.levels] if kind == "ordinal" and like is None else []
     cells = _ordered(cells.two_dimensional(), tuple(variables or ()))
     words = np.vectorize(_word, otypes=[object])(cells.values)

@@ -13,6 +13,7 @@ from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.own_files import ANNOTATED
 from favae_cli.config.trained_run_tasks import PredictConfig, require_place
+from favae_cli.data.dataset import parted
 from favae_cli.queries.factor_scores import AT_A_TIME, factor_scores
 from favae_cli.queries.filled_tables import Variable, filled_table, variables
 from favae_cli.queries.given import Given
@@ -58,7 +59,7 @@ def use(config: PredictConfig, trained: TrainedRun, directory: Path) -> None:
 
 def _wanted(to: Sequence[str] | None, trained: TrainedRun) -> dict[str, set[str] | None]:
     """By view, the columns to predict; None: all of it."""
-    variables = {name: {column.partition("=")[0] for column in view.columns} for name, view in trained.views.items()}
+    variables = {name: {parted(column)[0] for column in view.columns} for name, view in trained.views.items()}
     wanted: dict[str, set[str] | None] = {}
     for name in trained.views if to is None else to:
         if name in trained.views:
