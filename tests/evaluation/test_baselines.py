@@ -94,3 +94,7 @@ def test_a_score_below_what_is_usual_is_said(caplog: pytest.LogCaptureFixture) -
     assert [record.getMessage() for record in caplog.records] == [
         "rna: predicted worse than by what is usual in the training samples: r2 is -0.300, not -0.010"
     ]
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        warn_of_losses({"predict/rna/r2": -0.0162, "predict/rna/r2_usual": -0.0161})
+    assert caplog.records[0].getMessage().endswith("r2 is -0.016200, not -0.016100")

@@ -106,11 +106,14 @@ def warn_of_losses(metrics: Mapping[str, float]) -> None:
         if key.startswith("predict/") and usual is not None and (way := key.split("/")[1]) not in told:
             told.add(way)
             if own < usual:
+                digits = 3 if f"{own:.3f}" != f"{usual:.3f}" else 6  # or nobody would see a difference
                 logger.warning(
-                    "%s: predicted worse than by what is usual in the training samples: %s is %.3f, not %.3f",
+                    "%s: predicted worse than by what is usual in the training samples: %s is %.*f, not %.*f",
                     way.replace("-", " to "),
                     key.rpartition("/")[2],
+                    digits,
                     own,
+                    digits,
                     usual,
                 )
 
