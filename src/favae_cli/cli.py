@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from favae_cli import __version__
 from favae_cli.command_line.help_text import help_text
-from favae_cli.common.disk import written_to
+from favae_cli.common.disk import threads_told, written_to
 from favae_cli.common.errors import Interrupted, PastHydra, UserError, printable
 from favae_cli.config.folders import config_folders, shipped_configs
 from favae_cli.machine.launcher_environment import Place, find_place
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     open_streams()
     try:
         # A run has a stop of its own, which knows what is to be saved.
-        with written_to(None, _ROOM), stop.handling(), memory_told():
+        with written_to(None, _ROOM), threads_told(), stop.handling(), memory_told():
             require_folder()
             code = _answer(arguments)
             sys.stdout.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 
 from favae_cli.common import log_lines
-from favae_cli.common.disk import of_system, written_to
+from favae_cli.common.disk import of_system, threads_told, written_to
 from favae_cli.common.errors import UserError
 from favae_cli.common.log_lines import logging_to
 from favae_cli.training import checkpoint
@@ -89,3 +90,20 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(
     assert checkpoint.load(tmp_path / "last")[1] == {"epoch": 1}
     checkpoint.recover(tmp_path / "last")
     assert [path.name for path in tmp_path.iterdir()] == ["last"]
+
+
+@pytest.mark.parametrize(("error", "traceback"), [(failing(errno.ENOSPC), False), (ValueError("a bug"), True)])
+def test_a_thread_that_a_full_disk_ends_is_a_line_and_a_bug_in_one_is_a_traceback(
+    error: Exception, traceback: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise error
+
+    shown: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", lambda ending: shown.append(ending.exc_value))
+    with threads_told():
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join()
+    assert bool(shown) is traceback
+    assert ("No space left on device" in caplog.text) is not traceback

@@ -45,8 +45,17 @@ def test_seconds_hold_the_rounds_and_what_came_before(tmp_path: Path) -> None:
     ]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     read = Course.read(tmp_path, "large", start=10.0)
+    assert read is not None
     assert read.seconds.tolist() == [15.0, 18.0]
     assert read.log_likelihood.tolist() == [7.0, 8.0]
+
+
+@pytest.mark.parametrize("first", [None, 2])
+def test_a_record_without_its_beginning_says_nothing_of_when(first: int | None, tmp_path: Path) -> None:
+    record = {"kind": "epoch", "epoch": first, "phase": "alone", "view": "large", "seconds": 3.0}
+    line = json.dumps({**record, "test/log_likelihood": 7.0, "test/kl": 1.0}) + "\n"
+    (tmp_path / "metrics.jsonl").write_text("" if first is None else line)
+    assert Course.read(tmp_path, "large") is None
 
 
 @pytest.mark.parametrize("likelihoods", [(1.0, 2.0, 3.0), (-1e6, 2.0, 3.0, 3.5)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -82,6 +83,21 @@ def test_an_interrupted_race_ends_with_the_numbers_of_one_that_was_not(
         for folder in (race, Path("parted"))
     ]
     assert ends[0] == ends[1]
+
+
+@pytest.mark.slow
+def test_a_racer_whose_record_is_lost_is_left_out_and_all_else_is_scored(
+    race: Path, undrawn: Run, metrics_of: MetricsOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    again = Path(shutil.copytree(race, "again"))
+    (again / "metrics.jsonl").unlink()
+    assert undrawn("resume=again") == 0
+    assert "transfer is left out of the race" in caplog.text
+    found, before = metrics_of(again), metrics_of(race)
+    assert found["transfer/r2_mean"] == before["transfer/r2_mean"]
+    assert found["rival/log_likelihood"] == before["rival/log_likelihood"]
+    assert "transfer/reached" in before
+    assert "transfer/reached" not in found
 
 
 @pytest.mark.slow

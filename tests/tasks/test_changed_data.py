@@ -164,3 +164,8 @@ def test_what_a_run_goes_on_with_is_written_down(run: Path) -> None:
     report = (run / "report.html").read_text()
     assert report.count("It went on with") == 2
     assert "<pre>trainer.batch_size=32 trainer.clip_norm=50.0</pre>" in report
+
+
+def test_a_change_of_another_kind_is_judged_by_the_schema(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["task=impute", f"run={run}", "output=filled.csv", "data.views.numbers.columns={a: 1}"]) == 2
+    assert "data.views.numbers.columns" in capsys.readouterr().err

@@ -49,6 +49,9 @@ def test_what_the_run_did_not_write_is_refused_and_may_be_removed(
     for _ in range(2):  # whoever goes on leaves no empty one
         RunLog(tmp_path, written, digest).close()
         assert f"{path} is gone; the run goes on without its record of what was" in caplog.text
+    path.mkdir()
+    with pytest.raises(UserError, match=r"metrics\.jsonl: is no file; remove it to go on"):
+        RunLog(tmp_path, written, digest)
 
 
 def test_records_are_lines_of_json_and_scalars(tmp_path: Path) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from favae_cli.common.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _FORBIDDEN = (errno.EACCES, errno.EPERM)  # of a file of ours, or one yet to be made; else it was to be read
@@ -34,6 +38,24 @@ def written_to(folder: Path | None, advice: str) -> Iterator[None]:
             raise
         place = next((name for name in (error.filename2, error.filename) if isinstance(name, str | Path)), folder)
         raise UserError(f"{place or 'a file'}: cannot be written ({reason}); {advice}") from error
+
+
+@contextmanager
+def threads_told() -> Iterator[None]:
+    """One line for a thread that a full disk ends, as TensorBoard's writer; who waits for it meets the error too."""
+    usual = threading.excepthook
+
+    def hook(ending: threading.ExceptHookArgs) -> None:
+        if isinstance(ending.exc_value, OSError) and _reason(ending.exc_value, None) is not None:
+            logger.warning("in the background: %s", ending.exc_value)
+        else:
+            usual(ending)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = usual
 
 
 def of_system(error: Exception, path: Path) -> OSError:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from favae_cli.common.errors import UserError
@@ -260,6 +260,13 @@ class _DataSection(Section):
     data: DataConfig
 
 
+def merged(base: Any, changes: Any) -> Any:
+    """`base` with `changes`: mappings key by key, all else replaced, by whatever kind; a schema judges that."""
+    if not (isinstance(base, dict) and isinstance(changes, dict)):
+        return changes
+    return base | {key: merged(base.get(key), value) for key, value in changes.items()}
+
+
 def changed_data(own: DataConfig, changes: dict[str, Any]) -> DataConfig:
     """The data section of a trained run with these changes, or the changes alone if they name a data set.
 
@@ -267,7 +274,7 @@ def changed_data(own: DataConfig, changes: dict[str, Any]) -> DataConfig:
         UserError: what they make is not valid; a line for each mistake.
     """
     base = {} if "name" in changes else own.model_dump(mode="json")
-    data = {"data": OmegaConf.to_container(OmegaConf.merge(base, changes))}
+    data = {"data": merged(base, changes)}
     try:
         config = _DataSection.model_validate(data).data
     except ValidationError as error:

@@ -34,19 +34,25 @@ class Course:
     seconds: np.ndarray
 
     @classmethod
-    def read(cls, directory: Path, view: str, start: float = 0.0) -> Course:
+    def read(cls, directory: Path, view: str, start: float = 0.0) -> Course | None:
         """From the folder of a training whose test split was watched.
 
         Args:
             start: seconds spent before its first epoch.
+
+        Returns:
+            None where the record lacks the first epochs: when the others were reached cannot be said.
         """
-        spent, rows = start, []
+        spent, rows, epochs = start, [], []
         for record in read_records(directory):
             if record["kind"] == "round":
                 spent += record["seconds"]
             elif record["view"] == view:
                 spent += record["seconds"]
                 rows.append((record["test/log_likelihood"], record["test/kl"], spent))
+                epochs.append(record["epoch"])
+        if not epochs or epochs[0] != 1:
+            return None
         return cls(*np.array(rows, dtype=float).reshape(-1, 3).T)
 
     @property

@@ -143,7 +143,6 @@ class _Contest:
     def score(self) -> None:
         """Add the numbers of every way to learn."""
         session, data, seed = self.session, self.session.judged, self.config.seed
-        rival = self.courses[RIVAL]
         for name, model in self.models.items():
             if model.joins:
                 encoded = model.encode(data, data.split["test"])
@@ -152,7 +151,8 @@ class _Contest:
                 found = reconstruction_metrics(model, data, "test", {self.target: Prior()}, seed)
             key = name if name in (RIVAL, MAIN) else f"{MAIN}/{name}"
             measures = {f"{key}/{what}": found[f"test/{self.target}/{what}"] for what in ("r2_mean", "r2_std", "r2")}
-            session.add(measures | {f"{key}/{what}": v for what, v in race_metrics(self.courses[name], rival).items()})
+            raced = race_metrics(self.courses[name], self.courses[RIVAL]) if {name, RIVAL} <= set(self.courses) else {}
+            session.add(measures | {f"{key}/{what}": value for what, value in raced.items()})
             if name == MAIN:
                 session.add(found)
         session.add(disentanglement(self.models[MAIN], self.models[RIVAL], data, self.target, seed))
@@ -162,7 +162,7 @@ class _Contest:
         settings, data = self.config.evaluation, self.session.judged
         main, rival = self.models[MAIN], self.models[RIVAL]
         return {
-            "race": race(self.courses),
+            **({"race": race(self.courses)} if self.courses else {}),
             "reconstructions": side_by_side(self.models, self.small, data, self.target, settings.reconstructions),
             **traversals(main, rival, data, self.target, settings.traverse),
             **factor_pictures(main, data),
@@ -232,8 +232,11 @@ class _Contest:
         start = training.progress.seconds.setdefault("warm_start", begun)  # a resumed run has it in its checkpoint
         training.run(self.stop)
         self.models[name] = model
-        if world.is_main:  # the log is its own
-            self.courses[name] = Course.read(directory, self.target, start)
+        course = Course.read(directory, self.target, start) if world.is_main else None  # the log is its own
+        if course is not None:
+            self.courses[name] = course
+        elif world.is_main:
+            logger.warning("%s is left out of the race: its record lacks the first epochs", name)
         if name != MAIN:  # its log stays open for the figures
             training.log.close()
         return training

@@ -39,7 +39,9 @@ class RunLog:
     def __init__(self, directory: Path, written: int = 0, digest: str | None = None) -> None:
         directory.mkdir(exist_ok=True)
         self._path = RunFolder(directory).records
-        there = self._path.exists()
+        there = os.path.lexists(self._path)
+        if there and not self._path.is_file():
+            raise UserError(f"{self._path}: is no file; remove it to go on without its record of what was")
         if there:
             os.truncate(self._path, min(written, self.written))
         self._digest = sha256(self._path.read_bytes() if there else b"")

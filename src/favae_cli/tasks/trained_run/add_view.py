@@ -19,7 +19,7 @@ from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.contradictions import validate
 from favae_cli.config.models import FaVaeConfig
 from favae_cli.config.run import Config
-from favae_cli.config.trained_run_tasks import AddViewConfig, changed_data
+from favae_cli.config.trained_run_tasks import AddViewConfig, changed_data, merged
 from favae_cli.data import SPLITS, Dataset
 from favae_cli.data.loading import loaded
 from favae_cli.factors import FactorModel
@@ -99,7 +99,7 @@ def _whole(config: AddViewConfig, trained: TrainedRun) -> Config:
     one = {"devices": 1, "nodes": 1}  # process, whatever the run had
     changes["trainer"] = config.trainer.model_dump() | one | {"final_learning_rate": final_rate}
     changes["resume"] = changes["pretrained"] = None
-    return validate(OmegaConf.merge(base, changes))  # type: ignore[arg-type]
+    return validate(OmegaConf.create(merged(base, changes)))
 
 
 def _split_as_it_was(config: AddViewConfig, trained: TrainedRun, data: Dataset) -> dict[str, np.ndarray]:
