@@ -175,6 +175,18 @@ def test_new_samples_may_have_many_categories_of_which_the_rare_are_merged(tmp_p
         categorical.read(new, view.model_copy(update={"most": None}), "x")
 
 
+@pytest.mark.parametrize("missing", [("",), ("", "-1")])
+@pytest.mark.parametrize("values", [[1.5, NAN, -1.0, 0.1], [3, 1, -1, 2], np.float32([0.1, 2, NAN, -1])])
+def test_numbers_of_a_file_are_those_of_its_cells(values: Any, missing: tuple[str, ...], tmp_path: Path) -> None:
+    table = Table(tmp_path / "x.parquet", pd.DataFrame({"a": values}), missing=missing)
+    (found,), (written,) = column_numbers(table, ["a"], "x")[0].T, column_numbers(table, ["a"], "x")[1]
+    as_text = replace(table, frame=table.frame.astype(str).replace("nan", ""))
+    np.testing.assert_array_equal(found, column_numbers(as_text, ["a"], "x")[0][:, 0])
+    assert written == np.asarray(values).dtype
+    with pytest.raises(UserError, match=r"column 'a' holds 'inf' in row 2"):
+        column_numbers(Table(tmp_path / "x.parquet", pd.DataFrame({"a": [1.0, np.inf]})), ["a"], "x")
+
+
 def test_a_mean_of_repeated_rows_that_looks_like_a_code_for_missing_stays(tmp_path: Path) -> None:
     frame = pd.DataFrame({"id": ["a", "a", "b", "b"], "score": ["8", "10", "9", "7"]})
     table = Table(tmp_path / "visits.csv", frame, key="id", missing_values={"score": ["9"]})
