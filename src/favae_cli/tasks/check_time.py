@@ -22,7 +22,7 @@ ENOUGH = 0.5  # seconds of a phase, from which the rest of it is told
 SWEEPS = 5  # at a time, with a rotation: the first few, which have the most factors, tell nothing of the others
 LONG, WIDE = 600.0, 1000  # seconds, and columns, from which a network may be worth its own
 FEW = 20  # columns, which cost as much as the work that there is for any view
-FIGURE = 0.25  # of the time that starting takes, which is that of as much Python, for a figure
+FIGURE = 0.15  # of the time that starting takes, which is that of as much Python, for a figure
 FIGURES = 7  # that any run of tables has, beside those of views, attributes and factors
 
 Part = tuple[float, Callable[[], object]]
