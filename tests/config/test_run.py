@@ -259,6 +259,11 @@ def test_mistakes_name_the_key_and_what_would_be_right(values: dict[str, Any], l
     assert any(told.startswith(line) for told in complaints(values))
 
 
+def test_a_network_takes_no_transform() -> None:
+    (line,) = complaints({"views.face.transform": {"log": ["a"]}})
+    assert line == "views.face: transform is for views without a network: type real sees vectors and counts too"
+
+
 def test_a_manifest_view_is_known_by_its_name() -> None:
     overrides = ("experiment=emoji_condition", "data.root=somewhere")
     assert complaints({"data.views.noto.sise": 3}, *overrides)[0].startswith(

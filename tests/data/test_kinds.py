@@ -18,6 +18,7 @@ from favae_cli.config.choices import DataConfig
 from favae_cli.config.own_files import CategoricalData
 from favae_cli.data import Dataset, ViewData
 from favae_cli.data.align_to_run import aligned
+from favae_cli.data.cells import Cells
 from favae_cli.data.files.table import Table
 from favae_cli.data.images.cache import cached_images
 from favae_cli.data.kinds import categorical
@@ -26,6 +27,7 @@ from favae_cli.data.kinds.numbers import column_numbers
 from favae_cli.data.kinds.repeated import one_row_each
 from favae_cli.data.masked_tables import masked_view
 from favae_cli.data.new_samples import new_samples
+from favae_cli.data.sets.arrays import as_view
 
 savez: Callable[..., None] = np.savez  # its own type takes any array for `allow_pickle`
 
@@ -136,6 +138,21 @@ def test_levels_stand_in_the_order_that_is_given(run: Callable[..., ViewData]) -
         run({"kind": "ordinal", "columns": ["colour"], "levels": ["red", "blue"]})
 
 
+@pytest.mark.parametrize(
+    ("said", "order"),
+    [
+        (["Oct", "Apr", "Feb", "Dec"], ["Feb", "Apr", "Oct", "Dec"]),
+        (["Sun", "Fri", "Mon"], ["Mon", "Fri", "Sun"]),
+        (["May", "June", "April"], ["April", "June", "May"]),
+        (["b", "10", "9", "a"], ["9", "10", "a", "b"]),
+    ],
+)
+def test_categories_stand_in_the_order_of_the_calendar_or_of_numbers_and_words(
+    said: list[str], order: list[str]
+) -> None:
+    assert one_hot({"x": np.array(said, object)}).columns == tuple(f"x={category}" for category in order)
+
+
 def test_unknown_categories_are_others_only_where_rare_ones_are_merged() -> None:
     like = one_hot({"sex": np.array(["female", "male", "other"], object)})
     new = one_hot({"sex": np.array(["Male", "female"], object)})
@@ -143,6 +160,10 @@ def test_unknown_categories_are_others_only_where_rare_ones_are_merged() -> None
         aligned(new, like, "x")
     new = replace(new, labels={"sex": np.array(["Male", "female"], object)})
     assert aligned(new, like, "x").values.tolist() == [[0, 0, 1], [1, 0, 0]]
+    cells = Cells.of("sex", np.array(["Male", "female"], object))
+    assert as_view("sex", cells, "categorical", like).values.tolist() == [[0, 0, 1], [1, 0, 0]]
+    with pytest.raises(UserError, match="column sex has 'Male', which the run has not seen"):
+        as_view("sex", cells, "categorical", like, merges=False)
 
 
 def test_new_samples_may_have_many_categories_of_which_the_rare_are_merged(tmp_path: Path) -> None:
@@ -152,6 +173,18 @@ def test_new_samples_may_have_many_categories_of_which_the_rare_are_merged(tmp_p
     assert categorical.read(new, view, "x").groups == (MOST + 1,)
     with pytest.raises(UserError, match=f"{MOST + 1} categories"):
         categorical.read(new, view.model_copy(update={"most": None}), "x")
+
+
+@pytest.mark.parametrize("missing", [("",), ("", "-1")])
+@pytest.mark.parametrize("values", [[1.5, NAN, -1.0, 0.1], [3, 1, -1, 2], np.float32([0.1, 2, NAN, -1])])
+def test_numbers_of_a_file_are_those_of_its_cells(values: Any, missing: tuple[str, ...], tmp_path: Path) -> None:
+    table = Table(tmp_path / "x.parquet", pd.DataFrame({"a": values}), missing=missing)
+    (found,), (written,) = column_numbers(table, ["a"], "x")[0].T, column_numbers(table, ["a"], "x")[1]
+    as_text = replace(table, frame=table.frame.astype(str).replace("nan", ""))
+    np.testing.assert_array_equal(found, column_numbers(as_text, ["a"], "x")[0][:, 0])
+    assert written == np.asarray(values).dtype
+    with pytest.raises(UserError, match=r"column 'a' holds 'inf' in row 2"):
+        column_numbers(Table(tmp_path / "x.parquet", pd.DataFrame({"a": [1.0, np.inf]})), ["a"], "x")
 
 
 def test_a_mean_of_repeated_rows_that_looks_like_a_code_for_missing_stays(tmp_path: Path) -> None:

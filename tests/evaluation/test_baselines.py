@@ -76,6 +76,13 @@ def test_gaps_on_both_sides_are_borne(data: Dataset) -> None:
         assert r2_score(REAL[indices], made) > 0.6
 
 
+def test_a_column_that_no_training_sample_has_is_not_regressed(data: Dataset) -> None:
+    holes = REAL.copy()
+    holes[TRAIN, 1] = np.nan
+    lacking = Dataset("lacking", data.keys, {**data.views, "real": view(holes, "real")}, data.split)
+    assert regressed(lacking, "real", ["x"], TRAIN, TEST, "linear") is None
+
+
 def test_what_is_no_table_is_not_regressed_on(data: Dataset) -> None:
     assert regressed(data, "real", ["x", "text"], TRAIN, TEST, "linear") is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,16 @@ def test_a_mudata_file_goes_in_and_its_factors_come_back(tmp_path: Path, monkeyp
         np.testing.assert_allclose(
             file["mod/protein/varm/favae"][2], weights.query("view == 'protein' and column == 'CD2'")["weight"]
         )
+
+    elsewhere = Path("elsewhere/cells.h5mu")
+    elsewhere.parent.mkdir()
+    shutil.copy("cells.h5mu", elsewhere)
+    with h5py.File(elsewhere, "r+") as file:
+        file.attrs["place"] = "elsewhere"
+    again = ["task=factors", f"run={run}", "cards=1", "count=20", "permutations=99", "data.root=elsewhere"]
+    assert favae_run(*again, "output=again.h5mu") == 0
+    with h5py.File("again.h5mu") as file:  # a copy of what was read
+        assert file.attrs["place"] == "elsewhere"
 
     truth = planted(Path("whole.h5mu"), slice(COUNT, None))
     with h5py.File("whole.h5mu") as whole, h5py.File("new.h5ad", "w") as new:

@@ -17,6 +17,7 @@ from PIL import Image
 from favae_cli.cli import main
 from favae_cli.common.errors import UserError
 from favae_cli.config.folders import shipped_configs
+from favae_cli.tasks import check_time
 from favae_cli.tasks.check import check
 
 ROWS = 120
@@ -51,6 +52,12 @@ def base() -> DictConfig:
         )
     OmegaConf.set_struct(composed, False)
     return composed
+
+
+@pytest.fixture(autouse=True)
+def in_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Costs are tried as shortly as can be."""
+    monkeypatch.setattr(check_time, "ENOUGH", 0.0)
 
 
 @pytest.fixture
@@ -111,6 +118,7 @@ def test_sound_data_have_no_findings_but_tables(checked: Check, caplog: pytest.L
     assert "mine: 120 samples (60 train, 30 validation, 30 test)" in text
     assert re.search(r"numbers +real +2 +100\.0% +0\.0%", text)
     assert re.search(r"flags +60 +60 +60", text)
+    assert re.search(r"evaluation +[0-9.]+ s\n +figures +[0-9.]+ s\n +in all +[0-9.]+", text)
 
 
 def test_values_that_seem_to_stand_for_none_are_told(checked: Check, table: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 from pydantic import TypeAdapter
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator
 
 from favae_cli.api.fitted import Fitted, new_folder
 from favae_cli.api.samples import training_data, views_to_fit
@@ -32,7 +32,7 @@ from favae_cli.training.schedule import Training
 from favae_cli.training.trained_run import load_run
 
 
-class FAVAE(TransformerMixin, Fitted, BaseEstimator):  # type: ignore[misc]
+class FAVAE(Fitted, BaseEstimator):  # type: ignore[misc]
     """Factor analysis over the embeddings of several views of the same samples, any of which may be missing.
 
     `X` is a dict of views of the same N samples, in the same order: NumPy arrays, lists, sparse matrices, or pandas

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 import numpy as np
+import pandas as pd
+from sklearn import get_config
+from sklearn.base import TransformerMixin
 
 from favae_cli.api.reading import Reading
-from favae_cli.api.samples import filled, kinds_of_run, samples_of
+from favae_cli.api.samples import filled, kinds_of_run, names_of, samples_of
 from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
 from favae_cli.config.data_base import Kind
@@ -21,7 +24,7 @@ from favae_cli.queries.samples import Samples
 Arrays = dict[str, np.ndarray]
 
 
-class Fitted(Reading):
+class Fitted(TransformerMixin, Reading):  # type: ignore[misc]
     """Predictions of a trained run for arrays, and what can be read of its factors."""
 
     def transform(self, X: Mapping[str, Any]) -> np.ndarray:
@@ -31,7 +34,8 @@ class Fitted(Reading):
             X: any of the views.
 
         Returns:
-            (N, K), a column for each factor, by relevance, in the order of `uses_`.
+            (N, K), a column for each factor, by relevance, in the order of `uses_`. After `set_output(transform=
+            "pandas")` a table with the names of `get_feature_names_out`, and of the samples where X has some.
 
         Raises:
             UserError: a mistake in X.
@@ -45,7 +49,18 @@ class Fitted(Reading):
             (1, 1)
         """
         _, given = self._given(X)
-        return given.latents()
+        latent = given.latents()
+        # scikit-learn makes the tables, but of a dict of views it finds no names for the rows.
+        wanted = getattr(self, "_sklearn_output_config", {}).get("transform", get_config()["transform_output"])
+        return pd.DataFrame(latent, names_of(X)) if wanted == "pandas" else latent
+
+    def get_feature_names_out(self, input_features: None = None) -> np.ndarray:
+        """(K,) names of the columns of `transform`: "factor_0" and so on.
+
+        Args:
+            input_features: not used.
+        """
+        return np.array([f"factor_{factor}" for factor in range(self.n_factors_)], object)
 
     @overload
     def predict(

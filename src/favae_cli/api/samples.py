@@ -16,7 +16,9 @@ from favae_cli.common.errors import UserError
 from favae_cli.common.pixels import unit
 from favae_cli.common.random_streams import numpy_generator
 from favae_cli.common.suggestions import did_you_mean
+from favae_cli.config.choices import DataConfig
 from favae_cli.config.data_base import Kind
+from favae_cli.config.own_files import CategoricalData, ManifestConfig
 from favae_cli.data import Dataset, ViewData
 from favae_cli.data.cells import Cells
 from favae_cli.data.kinds import judge
@@ -101,10 +103,19 @@ def samples_of(X: Mapping[str, Any], run: TrainedRun) -> Samples:
     views: dict[str, ViewData] = {}
     for name, kind in kinds.items():
         like = run.views[name]
-        given = name in cells
-        views[name] = as_view(name, as_learned(cells[name], like), kind, like) if given else empty_view(like, count)
+        if name in cells:
+            part, merges = as_learned(cells[name], like), _merges(run.config.data, run.config.sources[name])
+            views[name] = as_view(name, part, kind, like, merges=merges)
+        else:
+            views[name] = empty_view(like, count)
     indices = np.arange(count)
     return Samples(Dataset("arrays", indices.astype(str), views, {"test": indices}), indices)
+
+
+def _merges(section: DataConfig, source: str) -> bool:
+    """Whether a run may have made one category of rare ones; a fit on arrays does not keep whether it did."""
+    view = section.views[source] if isinstance(section, ManifestConfig) else None
+    return not isinstance(view, CategoricalData) or view.most is not None
 
 
 def _cells(X: Mapping[str, Any]) -> dict[str, Cells]:

@@ -23,6 +23,7 @@ from favae_cli.config.section import Count, Folder, Name, Seed, Text
 
 NPY = ".npy"  # suffix of the files that hold one array
 ANNOTATED = (".h5ad", ".h5mu")  # suffixes of AnnData and MuData files
+MOFA = ".hdf5"  # of files that MOFA's tools read
 
 
 class OwnView(MayBeLeftOut):

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from favae_cli.common.errors import UserError
 from favae_cli.config.choices import DataConfig, ViewConfig
 from favae_cli.config.folders import config_of_run
-from favae_cli.config.own_files import ANNOTATED
+from favae_cli.config.own_files import ANNOTATED, MOFA
 from favae_cli.config.run import MachineConfig
 from favae_cli.config.section import (
     Count,
@@ -48,9 +48,9 @@ def _table_or_annotated(path: Path) -> Path:
     return path
 
 
-def _annotated_file(path: Path) -> Path:
-    if path.suffix not in ANNOTATED:
-        raise ValueError(f"must end in {' or '.join(ANNOTATED)}, got {path}")
+def _file_of_factors(path: Path) -> Path:
+    if path.suffix not in (*ANNOTATED, MOFA):
+        raise ValueError(f"must end in {', '.join(ANNOTATED)} or {MOFA}, got {path}")
     return path
 
 
@@ -58,7 +58,7 @@ Asked = dict[Text, Literal[0, 1]]
 Format = Literal["csv", "parquet"]
 TableFile = Annotated[Folder, AfterValidator(_table_file)]
 PredictedFile = Annotated[Folder, AfterValidator(_table_or_annotated)]
-AnnotatedFile = Annotated[Folder, AfterValidator(_annotated_file)]
+FactorsFile = Annotated[Folder, AfterValidator(_file_of_factors)]
 Steps = Annotated[int, Field(ge=3)]
 
 
@@ -126,7 +126,7 @@ class FactorsConfig(OnDataConfig):
     permutations: Count = Field(description="of samples, by which the p of an association is found")
     columns: int = Field(ge=0, description="columns of a view that are compared with the factors, at most")
     format: Format
-    output: AnnotatedFile | None = Field(description="AnnData or MuData file with the factors in it; null: none")
+    output: FactorsFile | None = Field(description="AnnData, MuData or MOFA file with the factors in it; null: none")
     overwrite: bool = Field(description="replace an output that is there")
 
 

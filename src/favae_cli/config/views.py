@@ -16,6 +16,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
     model_serializer,
+    model_validator,
 )
 
 from favae_cli.config.data_base import Kind
@@ -105,6 +106,13 @@ class BaseViewConfig(Section):
     """Kinds of data that it can see."""
 
     data: Name | None = Field(description="view of the data that it sees; null: the one of its own name")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_transform(cls, section: Any) -> Any:
+        if isinstance(section, dict) and "transform" in section and "transform" not in cls.model_fields:
+            raise ValueError("transform is for views without a network: type real sees vectors and counts too")
+        return section
 
     @property
     def copies(self) -> float:

@@ -91,7 +91,7 @@ def regressed(
     of_numbers = _ridge if way == "linear" else _nearest
     if (kind in ("image", "real") or way == "knn") and not holes:
         return of_numbers(x, y, x_asked).reshape(-1, *view.shape)
-    if x.size * y.shape[1] > FITTED:
+    if x.size * y.shape[1] > FITTED or np.isnan(y).all(axis=0).any():
         return None
     parts = blocks(view.groups) if view.groups else [slice(column, column + 1) for column in range(y.shape[1])]
     regress = _logistic if way == "linear" and kind != "real" else of_numbers

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from favae_cli.common.pace import Pace
 from favae_cli.config.scores import APART
-from favae_cli.data import Dataset, ViewData
+from favae_cli.data import Dataset
 from favae_cli.data.dataset import blocks
 from favae_cli.evaluation.baselines import baseline_metrics
 from favae_cli.evaluation.columns import Predicted, by_name, calibration, category_scores, column_scores
@@ -72,31 +72,41 @@ def predictions(model: FAVAE, data: Dataset, split: str, encoded: Mapping[str, E
         for way, given in ways(view, [*model.views]).items():
             if pace.due():
                 logger.info("evaluation: predicting %s", way.replace("-", " to "))
-            truth, made, deviation = (
-                predicted(model, data, view, given, split, encoded) if given else from_itself(model, data, view, split)
-            )
+            part, found = scored(model, data, view, given, split, encoded)
             if way == view and given and data.views[view].is_table:
-                of_tables[view] = Predicted(data.views[view], truth, made, deviation)
-            found = score(data.views[view], truth, made) if len(truth) else {}
+                of_tables[view] = part
             if not found:
                 logger.info(
                     "%s: no score: the %s samples that have both do not differ", way.replace("-", " to "), split
                 )
-            elif deviation is not None and np.isfinite(covered := coverage(truth, made, deviation)):
-                found["coverage"] = covered
             metrics |= {f"predict/{way}/{name}": value for name, value in found.items()}
             if way == view and found:
                 name, value = next(iter(found.items()))
                 first.setdefault(name, []).append(value)
                 shares += [found[name] for name in ("r2", "brier_skill") if name in found]
-                metrics |= _recalls(view, data.views[view], truth, made)
+                metrics |= _recalls(view, part)
                 for name, table in zip(tables, (column_scores, category_scores, calibration), strict=True):
-                    tables[name].append(table(view, Predicted(data.views[view], truth, made, deviation)))
+                    tables[name].append(table(view, part))
     shares = shares or [value for values in first.values() for value in values]
     if shares:
         metrics["predict/mean"] = float(np.mean(shares))
     metrics |= {f"predict/{name}": float(np.mean(values)) for name, values in first.items()}
     return Predictions(metrics, by_name(tables), of_tables)
+
+
+def scored(
+    model: FAVAE, data: Dataset, view: str, given: Sequence[str], split: str, encoded: Mapping[str, Encoded]
+) -> tuple[Predicted, dict[str, float]]:
+    """A view as others foretell it, or its own entries where none is given, and its scores, if it has any."""
+    part = Predicted(
+        data.views[view],
+        *(predicted(model, data, view, given, split, encoded) if given else from_itself(model, data, view, split)),
+    )
+    found = score(part.view, part.truth, part.made) if len(part.truth) else {}
+    if found and part.deviation is not None:
+        covered = coverage(part.truth, part.made, part.deviation)
+        found |= {"coverage": covered} if np.isfinite(covered) else {}
+    return part, found
 
 
 def ways(view: str, views: Sequence[str]) -> dict[str, list[str]]:
@@ -106,10 +116,17 @@ def ways(view: str, views: Sequence[str]) -> dict[str, list[str]]:
     return {view: others} | each
 
 
-def prediction_baselines(model: FAVAE, data: Dataset, split: str) -> dict[str, float]:
-    """Beside each of `prediction_metrics` what could be said without the model, as `baseline_metrics` has it."""
-    found = {way: (view, given) for view in model.views for way, given in ways(view, [*model.views]).items()}
-    return baseline_metrics(_on_scale(model, data), found, split)
+def prediction_baselines(
+    model: FAVAE, data: Dataset, split: str, only: Mapping[str, tuple[str, Sequence[str]]] | None = None
+) -> dict[str, float]:
+    """Beside each of `prediction_metrics` what could be said without the model, as `baseline_metrics` has it.
+
+    Args:
+        model, data, split: as of `prediction_metrics`.
+        only: ways, by name the view and those that are given; all when None.
+    """
+    every = {way: (view, given) for view in model.views for way, given in ways(view, [*model.views]).items()}
+    return baseline_metrics(_on_scale(model, data), every if only is None else only, split)
 
 
 def _on_scale(model: FAVAE, data: Dataset) -> Dataset:
@@ -122,10 +139,10 @@ def _on_scale(model: FAVAE, data: Dataset) -> Dataset:
     return replace(data, views={**data.views, **views})
 
 
-def _recalls(name: str, view: ViewData, truth: np.ndarray, made: np.ndarray) -> dict[str, float]:
+def _recalls(name: str, part: Predicted) -> dict[str, float]:
     """Of each category that occurs, and their mean of each variable; a slash would split the name of the metric."""
-    parts = blocks(view.groups)
-    found = category_recalls(truth, made, parts) if parts else np.array([])
+    view, parts = part.view, blocks(part.view.groups)
+    found = category_recalls(part.truth, part.made, parts) if parts else np.array([])
     columns = [column.replace("/", "_") for column in view.columns]
     scores = {f"{column}/recall": value for column, value in zip(columns, found, strict=False)}
     for variable in view.variables:

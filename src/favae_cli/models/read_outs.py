@@ -38,22 +38,31 @@ def learn_read_outs(model: FAVAE, data: Dataset) -> None:
         data: with its split.
     """
     model.read_outs = {}
-    for target, view in model.views.items():
-        if not isinstance(view, RealView | Linked):
-            continue
-        for given in _sets(model, data, target):
-            size = sum(model.views[name].size for name in given)
-            rows = _some(_able(data, "train", target, given), size)
-            if len(rows) < FEWEST:
-                continue
-            x, _ = _seen_by(model, data, rows, given)
-            found = read_out(x, _wanted(model, data, target, rows), _groups(view))
-            rows = _some(data.having("validation", target, *given), size)
-            if len(rows) >= JUDGES:
-                x, evidence = _seen_by(model, data, rows, given)
-                expected = _expected(view, Encoded(*evidence.predict(model.joined, target)))
-                found = found.balanced(x, expected, _wanted(model, data, target, rows))
-            model.read_outs[target, given] = found
+    for target, given in read_out_of(model, data):
+        learn_read_out(model, data, target, given)
+
+
+def read_out_of(model: FAVAE, data: Dataset) -> list[tuple[str, Pattern]]:
+    """The tables, each with every set of other views that it is to be read out of."""
+    targets = [name for name, view in model.views.items() if isinstance(view, RealView | Linked)]
+    return [(target, given) for target in targets for given in _sets(model, data, target)]
+
+
+def learn_read_out(model: FAVAE, data: Dataset, target: str, given: Pattern) -> None:
+    """One of those of `learn_read_outs`; none where there are too few samples."""
+    view = model.views[target]
+    size = sum(model.views[name].size for name in given)
+    rows = _some(_able(data, "train", target, given), size)
+    if len(rows) < FEWEST:
+        return
+    x, _ = _seen_by(model, data, rows, given)
+    found = read_out(x, _wanted(model, data, target, rows), _groups(view))
+    rows = _some(data.having("validation", target, *given), size)
+    if len(rows) >= JUDGES:
+        x, evidence = _seen_by(model, data, rows, given)
+        expected = _expected(view, Encoded(*evidence.predict(model.joined, target)))
+        found = found.balanced(x, expected, _wanted(model, data, target, rows))
+    model.read_outs[target, given] = found
 
 
 def foretold(model: FAVAE, evidence: Embeddings, encoded: Mapping[str, Encoded], target: str) -> Encoded:

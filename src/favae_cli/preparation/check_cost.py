@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset
-from favae_cli.machine.runtime import prepare
-from favae_cli.training.build import build_model, make_trainers
+from favae_cli.models import JointVAE
+from favae_cli.models.fa_vae import FAVAE
+from favae_cli.training.build import make_trainers
 from favae_cli.training.epoch_state import Position, Prior
 from favae_cli.training.trainer import Trainer
 from favae_cli.views.objective import KLTerm
@@ -34,17 +35,17 @@ class Cost:
     epochs: int
 
 
-def costs(config: Config, data: Dataset) -> dict[str, Cost]:
+def costs(model: FAVAE | JointVAE, data: Dataset, config: Config) -> dict[str, Cost]:
     """What the networks of each view, or of a joint model, cost; nothing of views without networks.
 
     Args:
-        config: of the run.
+        model: of the run.
         data: seen as its views.
+        config: of the run.
 
     Raises:
         UserError: networks that do not fit the data or the machine.
     """
-    model = build_model(config, data, prepare(config.trainer))
     found = {}
     for name, trainer in make_trainers(model, data, config.trainer, config.seed).items():
         size = sum(parameter.numel() for parameter in trainer.parameters)

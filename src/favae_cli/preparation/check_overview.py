@@ -55,7 +55,7 @@ def cost_table(costs: Mapping[str, Cost]) -> Table:
             number(cost.bytes / MIB, 1),
             number(cost.seconds, 2),
             str(cost.epochs),
-            _time(cost),
+            _lasting(cost.seconds * cost.epochs),
         ]
         for name, cost in costs.items()
     ]
@@ -63,6 +63,18 @@ def cost_table(costs: Mapping[str, Cost]) -> Table:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return Table(
         f"Time and memory, roughly: {number(peak, 0)} MiB in use after a training step of each", "", header, rows
+    )
+
+
+def time_table(seconds: Mapping[str, float]) -> Table:
+    """What each phase of a run without networks takes; memory is that of this process after a trial of each."""
+    rows = [[phase, _lasting(spent)] for phase, spent in seconds.items()]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Table(
+        f"Time and memory, roughly: {number(peak, 0)} MiB in use after a trial of each phase",
+        "",
+        ["phase", "time"],
+        [*rows, ["in all", _lasting(sum(seconds.values()))]],
     )
 
 
@@ -77,8 +89,7 @@ def _shares(data: Dataset, name: str) -> tuple[str, str]:
     return f"{view.present.mean():.1%}", f"{entries:.1%}"
 
 
-def _time(cost: Cost) -> str:
-    seconds = cost.seconds * cost.epochs
+def _lasting(seconds: float) -> str:
     for unit, size in (("h", 3600.0), ("min", 60.0)):
         if seconds >= size:
             return f"{number(seconds / size, 1)} {unit}"

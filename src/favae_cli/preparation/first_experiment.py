@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from favae_cli.common.errors import printable
 from favae_cli.config.data_base import Kind
 from favae_cli.data.dates import Dates
+from favae_cli.preparation.check_presence import FEW_FOR_NETWORK
 from favae_cli.preparation.guess_files import Found
 from favae_cli.preparation.guess_views import GuessedView
 
@@ -37,8 +38,7 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
         files: that it was made from.
     """
     rows = max(int(TRAINED * found.rows), 1)
-    few = rows < FEW_ROWS
-    views = tuple(_without_network(view) if few and view.kind == "counts" else view for view in found.views)
+    views = tuple(_without_network(view) if _too_few(view.kind, rows) else view for view in found.views)
     presets = {view.name: "real" if view.settings else PRESETS.get(view.kind, view.kind) for view in views}
     networks = [view for view in views if presets[view.name] in NETWORKS]
     latents = {view.name: _latent(view, rows) for view in networks}
@@ -72,9 +72,15 @@ def _template() -> Template:
     return environment.get_template("first_experiment.yaml.j2")
 
 
-def _without_network(counts: GuessedView) -> GuessedView:
-    """So few samples teach a network less than their logarithms tell."""
-    return replace(counts, settings={"transform": {"counts": ["*"]}})
+def _too_few(kind: Kind, rows: int) -> bool:
+    """Whether so few samples teach a network of numbers less than factors of the columns, or their logarithms, tell."""
+    return (kind == "counts" and rows < FEW_ROWS) or (kind == "vector" and rows < FEW_FOR_NETWORK)
+
+
+def _without_network(view: GuessedView) -> GuessedView:
+    if view.kind == "counts":
+        return replace(view, settings={"transform": {"counts": ["*"]}})
+    return replace(view, source={**view.source, "kind": "real"})
 
 
 def image_arch(side: int) -> str:

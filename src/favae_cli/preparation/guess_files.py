@@ -137,9 +137,12 @@ def guess_files(
     read = {path.relative_to(root).as_posix(): read_table(path, missing=every) for path in paths}
     tables = {name: replace(table, missing=missing) for name, table in read.items()}
     asked = [path.relative_to(root).as_posix() for path in paths if path.absolute() in transposed]
-    key, across = named_samples(tables, asked)
-    tables = {name: _named(table, key, name in across) for name, table in tables.items()}
     cells = {name: _cells(table) for name, table in tables.items()}
+    key, across = named_samples(tables, cells, asked)
+    for name, table in tables.items():
+        tables[name] = named = _named(table, key, name in across)
+        if named is not table:
+            cells[name] = _cells(named)
     if key is None:
         key = find_key(*cells.values()) if len(paths) == 1 else _shared_key(cells)
     files = [_file(name, table, cells[name], key, root) for name, table in tables.items()]

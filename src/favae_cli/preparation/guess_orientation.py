@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
+import numpy as np
+
 from favae_cli.data.files.table import Table
 from favae_cli.data.files.turned import SAMPLE
 from favae_cli.preparation.guess_columns import is_unique
@@ -18,11 +20,14 @@ FEATURES = re.compile(
 ENOUGH = 0.3  # share of a header that other files know as samples
 
 
-def named_samples(tables: Mapping[str, Table], asked: Collection[str]) -> tuple[str | None, tuple[str, ...]]:
+def named_samples(
+    tables: Mapping[str, Table], cells: Mapping[str, Mapping[str, np.ndarray]], asked: Collection[str]
+) -> tuple[str | None, tuple[str, ...]]:
     """The column that names the samples of several files, and which of these have features in their rows.
 
     Args:
         tables: by name, as they lie.
+        cells: of each of them.
         asked: names of files that have, as the user says.
 
     Returns:
@@ -31,12 +36,8 @@ def named_samples(tables: Mapping[str, Table], asked: Collection[str]) -> tuple[
     """
     plain = {name: table for name, table in tables.items() if not (table.matrices or table.arrays)}
     values = {
-        name: {
-            str(column): set(cells.tolist())
-            for column in table.frame.columns
-            if is_unique(cells := table.values(str(column), "input"))
-        }
-        for name, table in plain.items()
+        name: {column: {*values.tolist()} for column, values in cells[name].items() if is_unique(values)}
+        for name in plain
     }
     across = [name for name, table in plain.items() if name in asked or _is_turned(name, table, values)]
     turned = {name: {str(column) for column in tables[name].frame.columns[1:]} for name in across}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable
 
 from omegaconf import DictConfig, OmegaConf
@@ -19,16 +20,20 @@ from favae_cli.config.scores import require_score
 from favae_cli.config.section import Folder, Section, Seed
 from favae_cli.config.views import NetworkViewConfig
 from favae_cli.data import Dataset
+from favae_cli.machine.runtime import prepare
+from favae_cli.models.fa_vae import FAVAE
 from favae_cli.preparation.check_codes import codes
 from favae_cli.preparation.check_cost import costs
 from favae_cli.preparation.check_findings import Findings
 from favae_cli.preparation.check_image_sizes import mixed_sizes
 from favae_cli.preparation.check_leakage import copies, groups_in_two_splits, keys_in_two_splits
 from favae_cli.preparation.check_loading import load_sound
-from favae_cli.preparation.check_overview import cost_table, data_tables
+from favae_cli.preparation.check_overview import cost_table, data_tables, time_table
 from favae_cli.preparation.check_presence import check_presence
 from favae_cli.reporting.table import Table
 from favae_cli.reporting.terminal import tables_as_text
+from favae_cli.tasks.check_time import long_factors, phases
+from favae_cli.training.build import build_model
 
 logger = logging.getLogger(__name__)
 
@@ -49,9 +54,9 @@ def check(composed: DictConfig) -> None:
     Raises:
         UserError: with every error found, one a line; warnings are no reason.
     """
-    findings = Findings()
+    findings, start = Findings(), time.process_time()
     with logging_to(None):
-        tables = _look(composed, findings)
+        tables = _look(composed, findings, start)
         logger.info("%s", tables_as_text(tables))
         for line in findings.notes:
             logger.info("note: %s", line)
@@ -63,13 +68,15 @@ def check(composed: DictConfig) -> None:
         raise UserError("\n".join(findings.errors))
 
 
-def _look(composed: DictConfig, findings: Findings) -> list[Table]:
-    """Everything there is to see; what can still be looked at beside a mistake is."""
+def _look(composed: DictConfig, findings: Findings, start: float) -> list[Table]:
+    """Everything there is to see; what can still be looked at beside a mistake is. `start`: as of `phases`."""
     config = _config(composed, findings)
     part = config or _data_part(composed)
     if part is None:
         return []
+    begun = time.perf_counter()
     data = load_sound(part.data, part.cache, part.seed, findings)
+    reading = time.perf_counter() - begun
     if isinstance(part.data, ManifestConfig):
         findings.refuse(_found(keys_in_two_splits(part.data), findings))
         findings.warn(_found(mixed_sizes(part.data), findings))
@@ -87,7 +94,7 @@ def _look(composed: DictConfig, findings: Findings) -> list[Table]:
     findings.warn(copies(data))
     weights = {name: config.views[name].copies for name in data.views} if config else None
     tables = data_tables(data, kinds, weights)
-    return tables + _cost(config, data, findings) if config and not findings.errors else tables
+    return tables + _cost(config, data, findings, start, reading) if config and not findings.errors else tables
 
 
 def _config(composed: DictConfig, findings: Findings) -> Config | None:
@@ -117,10 +124,16 @@ def _found(lines: Iterable[str], findings: Findings) -> list[str]:
         return []
 
 
-def _cost(config: Config, data: Dataset, findings: Findings) -> list[Table]:
+def _cost(config: Config, data: Dataset, findings: Findings, start: float, reading: float) -> list[Table]:
     try:
-        needed = costs(config, data)
+        model = build_model(config, data, prepare(config.trainer))
+        if needed := costs(model, data, config):
+            return [cost_table(needed)]
+        if config.task.name != "train" or not isinstance(model, FAVAE) or not model.joins:
+            return []
+        seconds = phases(config, model, data, start, reading)
     except UserError as error:
         findings.refuse(str(error).splitlines())
         return []
-    return [cost_table(needed)] if needed else []
+    findings.warn(long_factors(model, seconds["factors"]))
+    return [time_table(seconds)]

@@ -182,7 +182,7 @@ def join(
 
     Args:
         model: is given its factors.
-        factors: K to start with; None: a tenth of the training samples, from 2 to `MOST_FACTORS`.
+        factors: K to start with; None: as `first_factors` has it.
         copies: by view, as how many of itself it counts.
         schedule: of the run.
         seed: of the run.
@@ -196,7 +196,7 @@ def join(
     evidence = model.embeddings(data, indices, encodings.encoded, moments=encodings.moments, gather=world.gather)
     fitted = fit(
         evidence.moments(),
-        factors or min(max(len(train) // 10, 2), MOST_FACTORS),
+        first_factors(factors, len(train)),
         seed,
         copies=copies,
         sweeps=schedule.sweeps,
@@ -206,6 +206,11 @@ def join(
     )
     model.factors = in_order(fitted)
     keep_units(model.views, evidence.local)
+
+
+def first_factors(asked: int | None, count: int) -> int:
+    """K to start with; of `count` training samples a tenth, from 2 to `MOST_FACTORS`, if none is asked for."""
+    return asked or min(max(count // 10, 2), MOST_FACTORS)
 
 
 def keep_units(views: Mapping[str, View], local: Mapping[str, LocalEmbedding]) -> None:

@@ -128,7 +128,7 @@ def new_file(path: Path, data: Dataset) -> None:
         file.attrs["encoder-version"] = version("favae-run")
         mod = file.create_group("mod")
         mod.attrs["mod-order"] = [*modalities]
-        obs = dict(_observations(data))
+        obs = dict(observations(data))
         _dataframe(file, "obs", data.keys, obs)
         variables: list[str] = []
         for name, view in modalities.items():
@@ -157,8 +157,8 @@ def new_file(path: Path, data: Dataset) -> None:
         )
 
 
-def _observations(data: Dataset) -> Iterator[tuple[str, Any]]:
-    """Columns of what is no number: categories of each variable, and texts."""
+def observations(data: Dataset) -> Iterator[tuple[str, Any]]:
+    """Name and cells (N,) of what is no number: categories of each variable, and texts."""
     for name, view in data.views.items():
         if view.is_text:
             yield name, np.append(view.values, "")[view.row].astype(object)

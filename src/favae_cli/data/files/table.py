@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -99,6 +100,13 @@ class Table:
         """What a column's cells are in the file: a NumPy type of numbers or bool; None of text."""
         dtype = self.frame[name].dtype
         return dtype if isinstance(dtype, np.dtype) and dtype.kind in "biuf" else None
+
+    def numbers(self, name: str) -> np.ndarray | None:
+        """float64 (N,) of a column that is there as such, NaN where a cell is missing; None where its text may tell."""
+        told = name in self.missing_values or name in self.dates or any(map(_is_number, self.missing))
+        if name not in self.frame.columns or told or self.dtype(name) not in (np.float64, np.int64):
+            return None
+        return self.frame[name].to_numpy(np.float64)
 
     def values(self, name: str, key: str) -> np.ndarray:
         """As `column`, "" also where the cell says that a value is missing."""
@@ -218,6 +226,13 @@ def _say_one_of(cells: np.ndarray, values: Collection[str]) -> np.ndarray:
     numbers = pd.to_numeric(np.array([*values], object), errors="coerce")
     same = np.isin(pd.to_numeric(cells, errors="coerce"), numbers[~np.isnan(numbers)])
     return same | np.isin(cells.astype(str), list(values))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def with_array(table: Table, name: str, path: Path) -> Table:

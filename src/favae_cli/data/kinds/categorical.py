@@ -10,6 +10,7 @@ import numpy as np
 
 from favae_cli.common.errors import UserError
 from favae_cli.data.dataset import ViewData
+from favae_cli.data.dates import NAMES
 from favae_cli.data.files.table import Table
 from favae_cli.data.masked_tables import masked_view
 
@@ -87,13 +88,19 @@ def one_hot(variables: Mapping[str, np.ndarray], levels: Mapping[str, Sequence[s
     """
     blocks, columns, groups = [], [], []
     for name, cells in variables.items():
-        categories = list((levels or {}).get(name) or sorted(set(cells) - {""}, key=_rank))
+        categories = list((levels or {}).get(name) or _in_order(set(cells) - {""}))
         block = (cells[:, None] == np.array(categories, dtype=object)).astype(np.float64)
         block[cells == ""] = np.nan
         blocks.append(block)
         columns += [f"{name}={category}" for category in categories]
         groups.append(len(categories))
     return masked_view(np.concatenate(blocks, axis=1), columns, groups)
+
+
+def _in_order(categories: set[str]) -> list[str]:
+    """Weekdays and months as in the calendar; others as numbers, then words."""
+    calendar = next((names for names in NAMES.values() if categories <= {*names}), None)
+    return sorted(categories, key=_rank if calendar is None else calendar.index)
 
 
 def is_number(category: str) -> bool:

@@ -32,7 +32,7 @@ def load(config: ArraysConfig, cache: Path, seed: int) -> NoReturn:
     raise UserError("data: this run was fitted on arrays in memory; name others, as data=manifest ...")
 
 
-def as_view(name: str, cells: Cells, kind: Kind, like: ViewData | None = None) -> ViewData:
+def as_view(name: str, cells: Cells, kind: Kind, like: ViewData | None = None, *, merges: bool = True) -> ViewData:
     """The view that a model can be fitted on, or one of the same form as that of a model.
 
     Args:
@@ -41,6 +41,7 @@ def as_view(name: str, cells: Cells, kind: Kind, like: ViewData | None = None) -
             kinds (N,) or (N, D).
         kind: what they are.
         like: the view of a model, whose shape, columns and categories these must have.
+        merges: whether that view may have made one category of rare ones, called other, which an unknown one is then.
 
     Raises:
         UserError: values that are not of this kind, or not like those.
@@ -51,7 +52,7 @@ def as_view(name: str, cells: Cells, kind: Kind, like: ViewData | None = None) -
         case "text":
             view = _texts(cells)
         case "categorical" | "ordinal":
-            view = _categories(name, cells, kind, like)
+            view = _categories(name, cells, kind, like, merges)
         case "sequence":
             view = _sequences(name, cells)
         case "real" | "vector" | "counts" | "binary":
@@ -147,7 +148,7 @@ def _sequences(name: str, cells: Cells) -> ViewData:
     return masked_view(values, [name] if channels == 1 else [f"{name}_{index}" for index in range(channels)])
 
 
-def _categories(name: str, cells: Cells, kind: Kind, like: ViewData | None) -> ViewData:
+def _categories(name: str, cells: Cells, kind: Kind, like: ViewData | None, merges: bool) -> ViewData:
     """One-hot; of a model's view its variables, with the categories that are there."""
     variables = like and dict.fromkeys(parted(column)[0] for column in like.columns)
     levels = [[_word(level) for level in own] for own in cells.levels] if kind == "ordinal" and like is None else []
@@ -168,7 +169,7 @@ def _categories(name: str, cells: Cells, kind: Kind, like: ViewData | None) -> V
                 raise UserError(
                     f"{cells.key}: {variable} has {size} categories, and {MOST} is the most; is it real, or text?"
                 )
-    elif kind == "categorical":  # a fit does not keep whether rare ones were merged, so an unknown one may be another
+    elif kind == "categorical" and merges:
         return replace(
             found, labels={variable: part[found.present] for variable, part in zip(names, words.T, strict=True)}
         )

@@ -1,4 +1,4 @@
-"""The factors of samples in a copy of the AnnData or MuData file that they are of, or in a new one."""
+"""The factors of samples in a copy of the AnnData or MuData file that they are of, or in a new one, or one for MOFA."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import pandas as pd
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
-from favae_cli.config.own_files import ANNOTATED, ManifestConfig
+from favae_cli.config.choices import DataConfig
+from favae_cli.config.own_files import ANNOTATED, MOFA, ManifestConfig
 from favae_cli.config.trained_run_tasks import require_place
 from favae_cli.data import Dataset
 from favae_cli.data.files.annotated_results import Results, annotate_file, new_file
+from favae_cli.data.files.mofa_results import write_mofa
 from favae_cli.queries.factor_reading import factor_use
 from favae_cli.queries.weights import weights_of
 from favae_cli.training.trained_run import TrainedRun
@@ -29,9 +31,8 @@ def annotated_among(files: Sequence[Path]) -> Path | None:
     return found[0] if len(found) == 1 else None
 
 
-def files_of_run(trained: TrainedRun) -> list[Path]:
-    """The files that the views of a run were read from."""
-    section = trained.config.data
+def files_of(section: DataConfig) -> list[Path]:
+    """The files that the views are read from."""
     return [section.root / file for file in section.files().values()] if isinstance(section, ManifestConfig) else []
 
 
@@ -39,7 +40,7 @@ def file_to_copy(output: Path, files: Sequence[Path]) -> Path | None:
     """The file of which `output` is to be a copy, the only AnnData or MuData file among some; None: it is to be new.
 
     Args:
-        output: of the suffix of that file, or .h5mu.
+        output: of the suffix of that file, .h5mu or that of MOFA.
         files: that the samples are from.
 
     Raises:
@@ -48,7 +49,7 @@ def file_to_copy(output: Path, files: Sequence[Path]) -> Path | None:
     source, suffix = annotated_among(files), output.suffix.lower()
     if source is not None and source.suffix.lower() == suffix:
         return source
-    if suffix != ".h5mu":
+    if suffix not in (".h5mu", MOFA):
         raise UserError(
             f"output: a {output.suffix} file is made as a copy of one, and the data are no such file; name it .h5mu"
         )
@@ -56,26 +57,35 @@ def file_to_copy(output: Path, files: Sequence[Path]) -> Path | None:
 
 
 def write_annotated(
-    output: Path, overwrite: bool, trained: TrainedRun, data: Dataset, scores: pd.DataFrame, copied: Path | None
+    output: Path,
+    overwrite: bool,
+    trained: TrainedRun,
+    data: Dataset,
+    section: DataConfig,
+    scores: pd.DataFrame,
+    copied: Path | None,
 ) -> None:
     """Write `output`.
 
     Args:
-        output: an AnnData or MuData file.
+        output: an AnnData, MuData or MOFA file.
         overwrite: whether it may be there.
         trained: with factors.
         data: of the samples.
+        section: that they were read by.
         scores: of the samples, as `factor_scores` gives them.
         copied: as `file_to_copy` has it.
 
     Raises:
         UserError: there is no place for it, or no sample in the file.
     """
-    section, results = trained.config.data, results_of(trained, scores)
+    results = results_of(trained, scores)
     require_place(output, overwrite)  # it may have come there meanwhile
     output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as unfinished:
-        if copied is None:
+        if output.suffix == MOFA:
+            write_mofa(unfinished, data, results)
+        elif copied is None:
             new_file(unfinished, data)
             annotate_file(unfinished, replace(results, places={}))  # its modalities are called as the views
         else:

@@ -11,7 +11,8 @@ import numpy as np
 from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
 from favae_cli.common.run_folder import RunFolder
-from favae_cli.config.trained_run_tasks import FactorsConfig
+from favae_cli.config.choices import DataConfig
+from favae_cli.config.trained_run_tasks import FactorsConfig, changed_data
 from favae_cli.data import Dataset
 from favae_cli.evaluation.cards import card_name, card_picture, card_record, factor_cards, panels_of
 from favae_cli.evaluation.explained import explained_picture, explained_table
@@ -23,7 +24,7 @@ from favae_cli.queries.traverse import most_relevant
 from favae_cli.queries.weights import weights_table
 from favae_cli.reporting.report import write_report
 from favae_cli.reporting.style import save
-from favae_cli.tasks.trained_run.annotated_output import file_to_copy, files_of_run, write_annotated
+from favae_cli.tasks.trained_run.annotated_output import file_to_copy, files_of, write_annotated
 from favae_cli.tasks.trained_run.written_files import save_table
 from favae_cli.training.trained_run import TrainedRun
 
@@ -36,14 +37,15 @@ def use(config: FactorsConfig, trained: TrainedRun, directory: Path) -> None:
     Raises:
         UserError: a model without factors, data that do not fit the run, a split without a sample, or no such output.
     """
-    copied = None if config.output is None else file_to_copy(config.output, files_of_run(trained))
+    section = changed_data(trained.config.data, config.data)
+    copied = None if config.output is None else file_to_copy(config.output, files_of(section))
     model, data = trained.factors, load_data(config, trained)
     if not any(len(data.having(config.split, name)) for name in model.views):
         raise UserError(f"split: no {config.split} sample has any of the views {', '.join(model.views)}")
     reading = Reading.of(model, data, config.split)
 
     table = explained_table(reading, most_relevant(model.joined, None, model.joined.factors), config.count)
-    write_tables(config, trained, data, directory, copied)
+    write_tables(config, trained, data, section, directory, copied)
     save_table(directory, "explained", table, config.format)
     folder = RunFolder(directory)
     folder.figures.mkdir(exist_ok=True)
@@ -60,7 +62,12 @@ def use(config: FactorsConfig, trained: TrainedRun, directory: Path) -> None:
 
 
 def write_tables(
-    config: FactorsConfig, trained: TrainedRun, data: Dataset, directory: Path, copied: Path | None
+    config: FactorsConfig,
+    trained: TrainedRun,
+    data: Dataset,
+    section: DataConfig,
+    directory: Path,
+    copied: Path | None,
 ) -> None:
     """Of the samples the factors, of the columns the weights, and which of them go along; and `output`."""
     model = trained.factors
@@ -71,4 +78,4 @@ def write_tables(
     found = associations(model, data, shown, config.permutations, config.columns)
     save_table(directory, "associations", found, config.format)
     if config.output is not None:
-        write_annotated(config.output, config.overwrite, trained, data, scores, copied)
+        write_annotated(config.output, config.overwrite, trained, data, section, scores, copied)

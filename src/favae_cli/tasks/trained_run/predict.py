@@ -54,7 +54,7 @@ def use(config: PredictConfig, trained: TrainedRun, directory: Path) -> None:
             require_place(config.output, config.overwrite)  # it may have come there meanwhile
             write_table(config.output, table)
     if annotated is not None:
-        write_annotated(annotated, config.overwrite, trained, data, factors, copied)
+        write_annotated(annotated, config.overwrite, trained, data, trained.config.data, factors, copied)
 
 
 def _wanted(to: Sequence[str] | None, trained: TrainedRun) -> dict[str, set[str] | None]:
