@@ -7,6 +7,7 @@ import os
 import pickle
 import re
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,6 +15,7 @@ from dataclasses import replace
 from functools import cache
 from glob import glob
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,7 @@ from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import DictConfig, OmegaConf
+from PIL import Image
 from torch import nn
 
 from favae_cli.command_line.user_configs import SoundFiles
@@ -194,17 +197,77 @@ def no_sweep_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("favae_cli.sweeps.recorder.save", lambda figure, path: None)
 
 
+SHOWS_IMAGES = style._shows_images
+
+
 @contextmanager
 def unarranged_axes() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(style.blank.__kwdefaults__, "constrained", False)
+        patch.setattr(style, "_shows_images", SHOWS_IMAGES)
         yield
 
 
 @pytest.fixture(scope="session")
 def unarranged() -> Callable[[], AbstractContextManager[None]]:
-    """Leaves the axes of figures where they are: to arrange them takes longer than most of what a tiny run does."""
+    """Leaves the axes of figures where they are: to arrange them takes longer than most of what a tiny run does.
+
+    They are drawn as pixels and as vectors, also within `quick_figures`.
+    """
     return unarranged_axes
+
+
+@contextmanager
+def quickly_drawn() -> Iterator[None]:
+    with unarranged_axes(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(style, "_shows_images", lambda figure: True)
+        yield
+
+
+@pytest.fixture(scope="session")
+def quick_figures() -> Callable[[], AbstractContextManager[None]]:
+    """As `unarranged`, and draws figures once, as pixels, where nobody looks at them as vectors too."""
+    return quickly_drawn
+
+
+@contextmanager
+def unlooked_at() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("favae_cli.tasks.session.save", lambda figure, path: Image.new("RGB", (1, 1)).save(path))
+        yield
+
+
+@pytest.fixture(scope="session")
+def empty_figures() -> Callable[[], AbstractContextManager[None]]:
+    """Has runs of which only numbers matter leave empty pictures in the place of figures."""
+    return unlooked_at
+
+
+@contextmanager
+def signal_at(
+    owner: ModuleType | type, name: str, call: int = 1, number: int = signal.SIGTERM
+) -> Iterator[Callable[[], int]]:
+    calls, work = 0, getattr(owner, name)
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            signal.raise_signal(number)
+        return work(*arguments, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, name, counted)
+        yield lambda: calls
+
+
+@pytest.fixture(scope="session")
+def signalled_at() -> Callable[..., AbstractContextManager[Callable[[], int]]]:
+    """Has a signal arrive at that call of a function: `signalled_at(owner, name, call=1, number=SIGTERM)`.
+
+    The context gives the number of calls so far.
+    """
+    return signal_at
 
 
 @cache

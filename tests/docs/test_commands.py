@@ -227,7 +227,7 @@ def test_python_runs(page: Path) -> None:
 
 @pytest.mark.slow
 def test_getting_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unarranged: Callable[[], AbstractContextManager[None]]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_figures: Callable[[], AbstractContextManager[None]]
 ) -> None:
     """A table, an experiment for it, a run, its holes filled, its factors read: word for word, but for fewer sweeps."""
     monkeypatch.chdir(tmp_path)
@@ -238,7 +238,7 @@ def test_getting_started(
     for words in Block(DOCS, 0, *shell).commands():
         newest = max(tmp_path.glob("outputs/wine/*"), default=tmp_path)
         given = [word.replace("outputs/wine/...", str(newest)) for word in words[1:]]
-        with unarranged():
+        with quick_figures():
             assert favae_run(*given, *TINY.get(given[0], [])) == 0, words
     filled = (tmp_path / "filled.csv").read_text().splitlines()
     assert len(filled) == 1 + 178
@@ -248,7 +248,7 @@ def test_getting_started(
 
 @pytest.mark.slow
 def test_from_omics_tables_to_answers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unarranged: Callable[[], AbstractContextManager[None]]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_figures: Callable[[], AbstractContextManager[None]]
 ) -> None:
     """Three assays with patients missing, a label, new patients with one assay: word for word, but for fewer sweeps."""
     monkeypatch.chdir(tmp_path)
@@ -261,7 +261,7 @@ def test_from_omics_tables_to_answers(
                 continue
             newest = max(tmp_path.glob("outputs/study/*"), default=tmp_path)
             given = [word.replace("outputs/study/2026-...", str(newest)) for word in words[1:]]
-            with unarranged():
+            with quick_figures():
                 assert favae_run(*given, *TINY.get(given[0], [])) == 0, words
     clinic = names["clinic"].set_index("patient")
     told = pd.read_csv("subtypes.csv").set_index("patient")

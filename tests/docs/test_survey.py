@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,10 @@ MORE = {"experiment=survey": QUICK, "task=factors": ["cards=1", "count=20"]}
 
 @pytest.mark.slow
 def test_a_survey_with_everything_is_answered_as_the_guide_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    quick_figures: Callable[[], AbstractContextManager[None]],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     blocks = [text for language, text in FENCE.findall(GUIDE.read_text()) if language in ("python", "sh")]
@@ -31,7 +36,8 @@ def test_a_survey_with_everything_is_answered_as_the_guide_says(
     exec(make, names)
     for line in ask.splitlines():
         words = [word.replace("outputs/survey/...", "run") for word in shlex.split(line, comments=True)[1:]]
-        assert main(words + MORE.get(words[0], [])) == 0, line
+        with quick_figures():
+            assert main(words + MORE.get(words[0], [])) == 0, line
         said = capsys.readouterr().err
         assert "warning: data" not in said, said
     exec(read, names)

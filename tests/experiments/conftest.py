@@ -20,7 +20,6 @@ from PIL import Image
 import favae_cli
 from favae_cli.cli import main
 from favae_cli.command_line import start_processes
-from favae_cli.tasks import session
 
 EMOJI = Path(__file__).parents[3] / "shared" / "data" / "emoji"
 
@@ -140,9 +139,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
 
 
-@pytest.fixture(autouse=True, scope="session")
-def plain_figures(unarranged: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
-    with unarranged():
+@pytest.fixture(autouse=True, scope="module")
+def plain_figures(quick_figures: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    with quick_figures():
         yield
 
 
@@ -158,12 +157,11 @@ def favae_run_anywhere() -> Run:
 
 
 @pytest.fixture
-def undrawn() -> Run:
-    """As `favae_run`, with empty pictures in the place of figures, for runs of which only numbers matter."""
+def undrawn(empty_figures: Callable[[], AbstractContextManager[None]]) -> Run:
+    """As `favae_run`, for runs of which only numbers matter."""
 
     def run(*arguments: str) -> int:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(session, "save", lambda figure, path: Image.new("RGB", (1, 1)).save(path))
+        with empty_figures():
             return favae_run(*arguments)
 
     return run
@@ -187,12 +185,12 @@ def adapt() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def run_once(made_once: MadeOnce) -> Callable[..., Path]:
+def run_once(made_once: MadeOnce, unarranged: Callable[[], AbstractContextManager[None]]) -> Callable[..., Path]:
     """The folder that a command line leaves, never interrupted; for looking at, not for writing to."""
 
     def run(name: str, *arguments: str) -> Path:
         def work(place: Path) -> None:
-            with pytest.MonkeyPatch.context() as patch:
+            with pytest.MonkeyPatch.context() as patch, unarranged():
                 patch.chdir(place)
                 patch.setenv("HYDRA_FULL_ERROR", "0")
                 assert favae_run(*arguments, "hydra.run.dir=run") == 0
@@ -297,7 +295,9 @@ for number, path in enumerate({told!r}, start=1):
     os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
 sys.argv = ["favae-run"]
 from favae_cli.cli import main
-from favae_cli.tasks import session
+from favae_cli.reporting import style
+style.blank.__kwdefaults__["constrained"] = False
+style._shows_images = lambda figure: True
 """
 
 

@@ -86,6 +86,7 @@ def only(folder: Path) -> Path:
 @pytest.mark.slow
 def test_avatars(finished: Path, metrics_of: MetricsOf, check_folder: Check) -> None:
     check_folder(finished, metrics_of(finished), "face", ["Smiling", "Eyeglasses", "Male"])
+    assert {"curves", "bound"} <= {path.stem for path in finished.glob("figures/*.svg")}
 
 
 @pytest.mark.slow

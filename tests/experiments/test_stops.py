@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -33,7 +34,7 @@ TABLE = [
 
 
 def half_written(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob(".*") if path.name not in (".hydra", ".lock")]
+    return [path for path in folder.rglob(".*") if path.name not in (".hydra", ".lock", ".sweep.csv.lock")]
 
 
 @pytest.fixture
@@ -78,6 +79,17 @@ def test_a_run_stopped_in_every_phase_ends_with_the_same_numbers(
     told = stopped(signal.SIGINT, FigureCanvasAgg, "draw", "task=factors", "run=run", "hydra.run.dir=used")
     assert told.startswith("favae-run: stopped; what was made until then is in")
     assert not half_written(Path("used"))
+
+
+@pytest.mark.slow
+def test_a_sweep_stops_with_its_run_and_goes_on_with_it(stopped: Callable[..., str], favae_run: Run) -> None:
+    sweep = ["-m", *TABLE, "seed=0,1", "hydra.sweep.dir=sweep"]
+    told = stopped(signal.SIGTERM, factor_step, "encode", *sweep)
+    assert "stopped and saved; go on with: favae-run resume=" in told
+    assert not Path("sweep/1").exists()
+    assert not half_written(Path("sweep"))
+    assert favae_run(*sweep, "sweep.resume=true") == 0
+    assert pd.read_csv("sweep/sweep.csv")["status"].tolist() == ["finished", "finished"]
 
 
 @pytest.mark.parametrize(

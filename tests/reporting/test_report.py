@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from favae_cli.common.errors import UserError
 from favae_cli.reporting.report import write_report
 from favae_cli.reporting.sections import CAPTIONS
 from favae_cli.reporting.table import Table, number
@@ -105,6 +106,30 @@ def test_a_run_that_has_nothing_yet_still_has_a_page(tmp_path: Path) -> None:
     assert f"<h1>{tmp_path.name}</h1>" in page
     assert "<table" not in page
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [
+        *(
+            (".hydra/hydra.yaml", held)
+            for held in (b"[", b"[1]", b"hydra: 3", b"hydra: {runtime: {choices: [a]}}", b"\xff")
+        ),
+        *(
+            (name, held)
+            for name in (".hydra/overrides.yaml", ".hydra/resumed.yaml")
+            for held in (b"{", b"a: 1", b"\xff")
+        ),
+        *(("metrics.jsonl", held) for held in (b"{]}\n", b'{"kind": 3}\n', b'{"kind": "round"}\n', b"\xff}\n")),
+        *((name, held) for name in ("metrics.json", "health.json") for held in (b"{", b"3", b"\xff")),
+    ],
+)
+def test_a_damaged_file_of_the_run_is_a_line_that_names_it(name: str, held: bytes, run: Path) -> None:
+    (run / name).write_bytes(held)
+    with pytest.raises(UserError) as refused:
+        write_report(run)
+    (line,) = str(refused.value).splitlines()
+    assert line.startswith(str(run / name))
 
 
 def test_reconstruction_is_compared_before_and_after() -> None:

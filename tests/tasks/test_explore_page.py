@@ -35,6 +35,7 @@ PATIENCE = 20_000  # milliseconds that anything may take on a busy machine
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.together,
     pytest.mark.skipif(CHROMIUM is None, reason="tests of the page need Chromium, as by apt-get install chromium"),
 ]
 
@@ -50,20 +51,22 @@ def browser() -> Iterator[Any]:
         started.close()
 
 
-def serve(run: Path, folder: Path, common: Path) -> tuple[subprocess.Popen[str], str]:
-    """A process that shows the page, and its address."""
+def serve(run: Path, folder: Path, common: Path) -> subprocess.Popen[str]:
+    """A process that shows the page."""
     asked = ["task=explore", f"run={run}", "open=false", "trainer.device=cpu", f"hydra.run.dir={folder}"]
     plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}  # NiceGUI looks
     command = [sys.executable, "-m", "favae_cli", *asked]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=plain, cwd=common
-    )
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=plain, cwd=common)
+
+
+def address(process: subprocess.Popen[str]) -> str:
+    """Where it shows the page, as soon as it says so."""
     told = []
     assert process.stdout is not None
     for line in process.stdout:
         told.append(line)
         if found := re.search(r"http://\S+", line):
-            return process, found[0]
+            return found[0]
     raise AssertionError("".join(told))
 
 
@@ -81,8 +84,8 @@ def pages(
     """Addresses of the pages of a run of images and of one of all other kinds."""
     folder = tmp_path_factory.mktemp("explore")
     processes = {name: serve(each, folder / name, common) for name, each in (("images", run), ("tables", mixed_run))}
-    yield {name: url for name, (_, url) in processes.items()}
-    assert [ended(process) for process, _ in processes.values()] == [0, 0]
+    yield {name: address(process) for name, process in processes.items()}
+    assert [ended(process) for process in processes.values()] == [0, 0]
 
 
 class Page:
@@ -159,8 +162,9 @@ def made_by(elsewhere: None, tmp_path: Path, common: Path, monkeypatch: pytest.M
     monkeypatch.chdir(common)
 
     def make(arguments: list[str]) -> Path:
+        quick = ["cards=1", "permutations=1"] if "task=factors" in arguments else []  # the page shows neither
         folder = tmp_path / f"made-{len([*tmp_path.glob('made-*')])}"
-        assert main([*arguments, "trainer.device=cpu", f"hydra.run.dir={folder}"]) == 0
+        assert main([*arguments, *quick, "trainer.device=cpu", f"hydra.run.dir={folder}"]) == 0
         return folder
 
     return make

@@ -107,6 +107,15 @@ def test_a_stored_config_with_something_else_in_the_place_of_a_section(
     assert f"{key}{'.face' if value == {'face': 3} else ''} must be a section" in refusal("task=generate", run=copied)
 
 
+def test_a_stored_latent_that_was_changed(refusal: Callable[..., str], mixed_run: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(mixed_run, tmp_path / "copied"))
+    stored = read_config(copied / ".hydra" / "config.yaml")
+    stored.views.course.latent += 1
+    OmegaConf.save(stored, copied / ".hydra" / "config.yaml")
+    told = refusal("task=generate", run=copied)
+    assert "was trained by another config than it holds now (views.course.latent is 5, was 4); put that back" in told
+
+
 def test_the_checkpoint_of_a_run_of_other_views(refusal: Callable[..., str], copied: Path, mixed_run: Path) -> None:
     shutil.rmtree(copied / "checkpoints")
     shutil.copytree(mixed_run / "checkpoints", copied / "checkpoints")

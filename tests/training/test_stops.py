@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,12 +15,13 @@ from favae_cli.common.errors import Interrupted
 from favae_cli.factors import inference, pseudo_data, rotation, spectral_start
 from favae_cli.machine import runtime
 from favae_cli.machine.stop_signals import StopRequest
-from favae_cli.training import encodings, factor_step, priors, schedule, vae_trainer
+from favae_cli.training import encodings, factor_step, joined_trainer, priors, schedule, vae_trainer
 from favae_cli.training.schedule import Training
 from favae_cli.views import VaeView
 
 Tensors = dict[str, torch.Tensor]
 Finish = Callable[[Training], tuple[Tensors, list[dict[str, Any]], dict[str, Any]]]
+SignalledAt = Callable[..., AbstractContextManager[Callable[[], int]]]
 
 # In the order in which a run comes through them: what is at work, and whose which call is the one that hears it.
 PHASES: dict[str, tuple[ModuleType | type, str, int]] = {
@@ -34,24 +34,10 @@ PHASES: dict[str, tuple[ModuleType | type, str, int]] = {
     "a rotation": (rotation, "_negative_gain", 4),
     "settling": (inference.Evidence, "settle", 2),
     "the bound of a round": (factor_step.FactorStep, "record", 1),
+    "a step of all views together": (joined_trainer.JoinedTrainer, "loss", 2),
+    "the test after an epoch of theirs": (joined_trainer, "add_up", 1),
+    "the read-outs": (factor_step, "learn_read_outs", 1),
 }
-
-
-@contextmanager
-def signalled_at(owner: ModuleType | type, name: str, call: int) -> Iterator[Callable[[], int]]:
-    """Have SIGTERM arrive at that call of a function; gives the number of calls so far."""
-    calls, work = 0, getattr(owner, name)
-
-    def counted(*arguments: Any, **named: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == call:
-            signal.raise_signal(signal.SIGTERM)
-        return work(*arguments, **named)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(owner, name, counted)
-        yield lambda: calls
 
 
 def half_written(folder: Path) -> list[Path]:
@@ -68,7 +54,11 @@ def several_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 def test_stopped_in_every_phase_it_ends_with_the_same_numbers(
-    start: Callable[..., Training], identical: Callable[[Tensors, Tensors], bool], finish: Finish, tmp_path: Path
+    start: Callable[..., Training],
+    identical: Callable[[Tensors, Tensors], bool],
+    finish: Finish,
+    signalled_at: SignalledAt,
+    tmp_path: Path,
 ) -> None:
     tensors, records, state = finish(start("whole"))
     for phase, (owner, name, call) in PHASES.items():
@@ -77,8 +67,9 @@ def test_stopped_in_every_phase_it_ends_with_the_same_numbers(
             training.run(stop)
         assert calls() == call, f"{phase} goes on"
         assert not half_written(tmp_path / "stopped"), phase
-        if owner is vae_trainer:
-            assert training.progress.position.step == training.trainers["face"].steps, "the epoch is not lost"
+        if phase.startswith("the test after"):
+            (trainer,) = training.trainers.values()
+            assert training.progress.position.step == trainer.steps, "the epoch is not lost"
     its_tensors, its_records, its_state = finish(start("stopped"))
     assert identical(its_tensors, tensors)
     assert its_records == records

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -84,8 +84,7 @@ def read_delimited(path: Path, given: TextFormat, missing: Collection[str] = (""
         UserError: text in another encoding, no header, or rows longer or shorter than it.
     """
     try:
-        _require_within_reason(path)
-        encoding = given.encoding or _encoding(path)
+        encoding = _encoding(path, given.encoding)
         sep = given.sep or _separator(path, encoding)
         header = _records(path, encoding, sep, 1)
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding=encoding, sep=sep)
@@ -158,28 +157,43 @@ def _records(path: Path, encoding: str, sep: str, most: int) -> list[list[str]]:
         return [*islice((row for row in csv.reader(file, delimiter=sep) if row), most)]
 
 
-def _encoding(path: Path) -> str:
-    """As a mark at its beginning says, else UTF-8 where all of it is, else what the west of Europe wrote before.
+def _encoding(path: Path, given: str | None) -> str:
+    """What is given, or a mark at its beginning says, else UTF-8 where all of it is, else what the west wrote before.
 
     Raises:
         UserError: there are bytes of zero in it, as no text has them.
+        ValueError: as `_unpacked`, of which all is looked at once.
     """
+    chunks = _unpacked(path)
+    beginning = next(chunks, b"")
+    found = given or next((name for mark, name in MARKS.items() if beginning.startswith(mark)), None)
+    if found is None and b"\0" in beginning:
+        raise UserError(f"{path}: holds bytes that no text has; is it what its name says? Else set data.encoding")
     decoder = codecs.getincrementaldecoder("utf-8")()
-    with _open(path)(path, "rb") as file:
-        beginning = file.read(CHUNK)
-        for mark, encoding in MARKS.items():
-            if beginning.startswith(mark):
-                return encoding
-        if b"\0" in beginning:
-            raise UserError(f"{path}: holds bytes that no text has; is it what its name says? Else set data.encoding")
+    for chunk in chain([beginning], chunks, [b""]):
         try:
-            while beginning:
-                decoder.decode(beginning)
-                beginning = file.read(CHUNK)
-            decoder.decode(b"", final=True)
+            if found is None:
+                decoder.decode(chunk, final=not chunk)
         except UnicodeDecodeError:
-            return WESTERN
-    return "utf-8"
+            found = WESTERN
+    return found or "utf-8"
+
+
+def _unpacked(path: Path) -> Iterator[bytes]:
+    """What a file holds, a part at a time.
+
+    Raises:
+        ValueError: it is packed, and more than `ROOM` and `RATIO` times its size: a few bytes can stand for any number
+            of lines.
+    """
+    size, unfolded = path.stat().st_size, 0
+    most = max(ROOM, RATIO * size)
+    with _open(path)(path, "rb") as file:
+        while chunk := file.read(CHUNK):
+            unfolded += len(chunk)
+            if unfolded > most:
+                raise ValueError(f"its {size} bytes unfold to more than {most}; unpack it if that is meant")
+            yield chunk
 
 
 def _separator(path: Path, encoding: str) -> str:
@@ -228,22 +242,6 @@ def _require_whole_rows(path: Path, encoding: str, sep: str, columns: int) -> No
                     raise UserError(f"{path}: {lacks}; is the file whole? An empty cell needs its {between}")
     except TEXT_ERRORS as error:
         raise UserError(f"{path}: cannot be read as a table of text: {first_line(error)}") from error
-
-
-def _require_within_reason(path: Path) -> None:
-    """Refuse a packed file that is far larger unpacked: a few bytes can stand for any number of lines.
-
-    Raises:
-        ValueError: it is more than `ROOM` and `RATIO` times its size.
-    """
-    if path.suffix.lower() != GZ:
-        return
-    size, most, unfolded = path.stat().st_size, max(ROOM, RATIO * path.stat().st_size), 0
-    with gzip.open(path, "rb") as file:
-        while chunk := file.read(CHUNK):
-            unfolded += len(chunk)
-            if unfolded > most:
-                raise ValueError(f"its {size} bytes unfold to more than {most}; unpack it if that is meant")
 
 
 def _require_header(frame: pd.DataFrame, names: Sequence[str], path: Path) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import IO
+from xml.parsers import expat
+from zipfile import BadZipFile, ZipFile
 
 import pandas as pd
 import pyarrow as pa
@@ -14,7 +18,7 @@ from pandas.io.stata import StataReader
 from pyarrow import feather
 
 from favae_cli.common.errors import UserError
-from favae_cli.data.files.packed import first_line, require_whole_archive, require_within_reason
+from favae_cli.data.files.packed import RATIO, first_line, require_whole_archive, require_within_reason
 from favae_cli.data.files.parquet import plain_columns, read_parquet
 from favae_cli.data.files.spss import read_spss
 
@@ -23,7 +27,11 @@ Read = Callable[[Path], tuple[pd.DataFrame, dict[str, str]]]
 DAMAGED = (
     *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, OSError, EOFError),
     *(SyntaxError, MemoryError, struct.error, BadZipFile, zlib.error, pa.ArrowException),  # XML says that it is syntax
+    expat.ExpatError,
 )
+SHEETS = "xl/worksheets/"  # what their files begin with, in an Excel file
+CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")  # by which one is called
+PLACES = 10_000_000  # that a sheet may have in any case, and `RATIO` for each cell beyond that
 STATA = (b"<stata_dta>", b"</stata_dta>")  # around what a file holds, since version 13
 EXTRA = "pip install 'favae-run[formats]'"
 
@@ -73,8 +81,43 @@ def _excel(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     Raises:
         BadZipFile, ValueError: it is no whole archive, or unfolds beyond reason.
     """
-    require_within_reason(require_whole_archive(path), "packed sheets", "save them as .csv")
+    members = require_whole_archive(path)
+    require_within_reason(members, "packed sheets", "save them as .csv")
+    with ZipFile(path) as archive:
+        for member in members:
+            if member.filename.startswith(SHEETS):
+                with archive.open(member) as sheet:
+                    _require_filled(sheet)
     return pd.read_excel(path, keep_default_na=False, na_values=[""]), {}
+
+
+def _require_filled(sheet: IO[bytes]) -> None:
+    """Refuse a sheet with a cell far from all others: each place between them would be taken for an empty cell.
+
+    Args:
+        sheet: its XML.
+
+    Raises:
+        ValueError: there is such a cell.
+    """
+    cells = rows = columns = 0
+    last = ""
+
+    def begun(name: str, attributes: dict[str, str]) -> None:
+        nonlocal cells, rows, columns, last
+        if name.rpartition(":")[2] != "c" or (found := CELL.fullmatch(attributes.get("r", ""))) is None:
+            return
+        cells += 1
+        row, column = int(found[2]), reduce(lambda place, letter: 26 * place + ord(letter) - 64, found[1], 0)
+        if row > rows or column > columns:
+            rows, columns, last = max(row, rows), max(column, columns), found[0]
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = begun
+    parser.ParseFile(sheet)
+    if rows * columns > max(PLACES, RATIO * cells):
+        told = f"its {cells} cells reach to {last}, so that {rows} rows of {columns} columns would be read"
+        raise ValueError(f"{told}; clear what stands there, or save the sheet as .csv")
 
 
 # By suffix, the program whose files have it, and how they are read.
