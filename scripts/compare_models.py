@@ -24,7 +24,7 @@ import steps
 
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.reporting.table import Metrics, number, unique
-from favae_cli.training.run_log import read_records
+from favae_cli.training.records import read_records
 
 MODELS = (
     "fa_vae",

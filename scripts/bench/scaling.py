@@ -23,7 +23,7 @@ from measure import interleaved, ratio
 from page import Page, table, write
 
 from favae_cli.reporting.style import INK, blank, colour, dress
-from favae_cli.training.run_log import read_records
+from favae_cli.training.records import read_records
 
 QUICK = (
     *("experiment=avatars_condition", "data.samples=1000", "evaluation.judge.epochs=1"),

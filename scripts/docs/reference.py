@@ -15,8 +15,8 @@ from json_schema import Node, Schema
 from options import Key, Option, option, options
 from pydantic import TypeAdapter
 
+from favae_cli.config.aside_tasks import AsideConfig
 from favae_cli.config.folders import shipped_configs
-from favae_cli.config.init_task import InitConfig
 from favae_cli.config.run import Config
 from favae_cli.config.trained_run_tasks import UseConfig
 
@@ -38,8 +38,8 @@ MODELS = """\
 Keys of the section `model`: `model=NAME` picks a file of `configs/model`. How they compare is on the page of
 [results](../../results.md#all-models-on-one-data-set)."""
 TASKS = """\
-Keys of `favae-run task=NAME run=FOLDER`, and of `task=init`. The tasks that train have those of [a run](run.md), and so
-has `task=check`."""
+Keys of `favae-run task=NAME run=FOLDER`, and of the tasks that need no model, from `task=init` on. The tasks that train
+have those of [a run](run.md), and so has `task=check`."""
 SWEEPS = """\
 Keys of Hydra's that a sweep (`favae-run -m`) looks at; the schema leaves them to Hydra and its plugins. Beside them,
 `hydra.run.dir` and `hydra.sweep.dir` say where results are written, and `sweep.resume=true` goes on with a sweep."""
@@ -113,7 +113,7 @@ def of_union(schema: Schema, node: Node, tag: str, group: str, call: str, prefix
 
 def pages() -> dict[str, str]:
     """By file, its text."""
-    run, use, init = Schema(TypeAdapter(Config)), Schema(TypeAdapter(UseConfig)), Schema(TypeAdapter(InitConfig))
+    run, use, aside = Schema(TypeAdapter(Config)), Schema(TypeAdapter(UseConfig)), Schema(TypeAdapter(AsideConfig))
     return {
         "run.md": page("A run", RUN, *_run(run)),
         "data.md": page(
@@ -125,10 +125,10 @@ def pages() -> dict[str, str]:
         "views.md": page("Views and networks", VIEWS, *_views(run)),
         "models.md": page("Models", MODELS, *of_union(run, run.at("model"), "name", "model", "model={}", "model.")),
         "tasks.md": page(
-            "Tasks on a trained run, and init",
+            "Tasks on a trained run, and beside runs",
             TASKS,
             *(_task(use, use.at(kind), kind, option(shipped_configs() / "use.yaml")) for kind in use.kinds(use.root)),
-            _task(init, init.at(), "init", Option("")),
+            *(_task(aside, aside.at(kind), kind, Option("")) for kind in aside.kinds(aside.root)),
         ),
         "sweeps.md": page(
             "Sweeps and launchers",

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from hydra.conf import HydraConf
     from omegaconf import DictConfig
 
-    from favae_cli.config.init_task import InitConfig
+    from favae_cli.config.aside_tasks import AsideConfig
     from favae_cli.config.run import Config
     from favae_cli.config.trained_run_tasks import UseConfig
 
@@ -93,7 +94,13 @@ def _in_company(arguments: list[str], place: Place) -> int:
 
 def _dispatch(arguments: list[str], place: Place | None = None) -> None:
     # Hydra and the schema take most of a second to import: --help does without them.
-    from favae_cli.command_line.compose import checked_overrides, checked_run, parse_arguments, primary_config
+    from favae_cli.command_line.compose import (
+        asked_demo,
+        checked_overrides,
+        checked_run,
+        parse_arguments,
+        primary_config,
+    )
     from favae_cli.command_line.resume_run import resume, resumed_folder
     from favae_cli.config.composition import CHECK, TRAINING, composition_mistakes
 
@@ -117,6 +124,11 @@ def _dispatch(arguments: list[str], place: Place | None = None) -> None:
         from favae_cli.tasks.check_run import check_run
 
         check_run(*checked)
+        return
+    if (asked := asked_demo(parsed)) is not None:
+        from favae_cli.command_line.demo import demo
+
+        demo(asked, lambda command: _dispatch([*command]))
         return
     primary = primary_config(parsed)
     if primary == CHECK:  # which task the experiment has is part of what is checked
@@ -151,9 +163,9 @@ def _job(composed: DictConfig) -> float | None:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from favae_cli.config.composition import CHECK, INIT, USE
+    from favae_cli.config.aside_tasks import validate_aside
+    from favae_cli.config.composition import ASIDE, CHECK, USE
     from favae_cli.config.contradictions import validate
-    from favae_cli.config.init_task import validate_init
     from favae_cli.config.trained_run_tasks import validate_use
 
     settings = HydraConfig.get()
@@ -161,8 +173,8 @@ def _job(composed: DictConfig) -> float | None:
     try:
         with memory_told():
             primary = settings.job.config_name
-            if primary == INIT:
-                _init(validate_init(composed))
+            if primary == ASIDE:
+                _aside(validate_aside(composed))
             elif primary == CHECK:
                 _check(composed)
             elif primary == USE:
@@ -207,10 +219,9 @@ def _use(config: UseConfig, directory: Path) -> None:
     use_run(config, directory)
 
 
-def _init(config: InitConfig) -> None:
-    from favae_cli.tasks.init import init
-
-    init(config)
+def _aside(config: AsideConfig) -> None:
+    task = import_module(f"favae_cli.tasks.{config.task}")
+    getattr(task, config.task)(config)
 
 
 def _check(composed: DictConfig) -> None:

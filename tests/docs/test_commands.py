@@ -24,10 +24,10 @@ from sklearn.linear_model import LinearRegression
 from favae_cli.cli import main
 from favae_cli.command_line import compose as composing
 from favae_cli.command_line.resume_run import resume, resumed_folder
-from favae_cli.config.composition import CHECK, INIT, TRAINING, USE, composition_mistakes
+from favae_cli.config.aside_tasks import validate_aside
+from favae_cli.config.composition import ASIDE, CHECK, TRAINING, USE, composition_mistakes
 from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import shipped_configs
-from favae_cli.config.init_task import validate_init
 from favae_cli.config.overrides import combinations, parse_overrides
 from favae_cli.config.trained_run_tasks import validate_use
 from favae_cli.data.files.table import read_table
@@ -156,7 +156,7 @@ def check(words: list[str]) -> None:
     lines = [KEY.sub(r"++\g<0>", line) for line in parsed.overrides]  # composed once, where the program does so twice
     with initialize_config_dir(str(shipped_configs()), version_base="1.3"), composition_mistakes():
         composed = compose(primary, lines)
-    {USE: validate_use, INIT: validate_init}.get(primary, validate)(composed)
+    {USE: validate_use, ASIDE: validate_aside}.get(primary, validate)(composed)
 
 
 @pytest.mark.parametrize("line", marked(commands("favae-run")))

@@ -24,7 +24,7 @@ from favae_cli.machine.runtime import Runtime
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
-from favae_cli.training.run_log import read_records
+from favae_cli.training.records import read_records
 from favae_cli.training.schedule import Training
 from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import BernoulliView, VaeView

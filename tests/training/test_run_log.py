@@ -14,7 +14,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.log_lines import logging_to, silent
-from favae_cli.training.run_log import RunLog, SilentLog, read_records
+from favae_cli.training.records import read_records
+from favae_cli.training.run_log import RunLog, SilentLog
 
 
 def epoch(number: int, elbo: float) -> dict[str, object]:

@@ -20,7 +20,8 @@ from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.given import Given
 from favae_cli.training import checkpoint
 from favae_cli.training.epoch_state import Position, Prior, Priors, Totals
-from favae_cli.training.run_state import Progress, described, pack, pack_means, unpack
+from favae_cli.training.progress import Progress
+from favae_cli.training.run_state import described, pack, pack_means, unpack
 from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import FrozenView
 from favae_cli.views.objective import KLTerm

@@ -19,7 +19,7 @@ from favae_cli.data import Dataset
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint, factor_step, schedule
-from favae_cli.training.run_log import read_records
+from favae_cli.training.records import read_records
 from favae_cli.training.run_state import under
 from favae_cli.training.schedule import Training
 from favae_cli.views import VaeView

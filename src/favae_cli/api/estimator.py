@@ -27,7 +27,7 @@ from favae_cli.machine.runtime import prepare
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.models import fa_vae
 from favae_cli.training.build import build_model
-from favae_cli.training.run_log import read_records
+from favae_cli.training.records import read_records
 from favae_cli.training.schedule import Training
 from favae_cli.training.trained_run import load_run
 

@@ -19,10 +19,11 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from favae_cli.command_line.user_configs import search_user_folders
 from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
-from favae_cli.config.composition import CHECK, INIT, PLUGINS, TRAINING, USE, composition_mistakes, not_installed
+from favae_cli.config.aside_tasks import TASKS as ASIDE_TASKS
+from favae_cli.config.aside_tasks import DemoConfig, validate_aside
+from favae_cli.config.composition import ASIDE, CHECK, PLUGINS, TRAINING, USE, composition_mistakes, not_installed
 from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import shipped_configs
-from favae_cli.config.init_task import validate_init
 from favae_cli.config.overrides import (
     changes_a_value,
     combinations,
@@ -67,10 +68,10 @@ def primary_config(parsed: argparse.Namespace) -> str:
     # Not parsed as overrides: what the grammar makes of them depends on the primary config.
     values = dict(line.split("=", 1) for line in parsed.overrides if "=" in line)
     task = values.get("task")
-    if task in (*TASKS, INIT, CHECK):
+    if task in (*TASKS, *ASIDE_TASKS, CHECK):
         if parsed.multirun:
             raise UserError(f"task={task}: is done once; leave out -m")
-        return parsed.config_name or {INIT: INIT, CHECK: CHECK}.get(task, USE)
+        return parsed.config_name or (USE if task in TASKS else ASIDE if task in ASIDE_TASKS else CHECK)
     if "run" in values:
         told = "run: say what to do with it, as task=translate" if task is None else f"task={task}: takes no run"
         raise UserError(f"{told}; {did_you_mean(task or '', TASKS)}")
@@ -91,6 +92,21 @@ def checked_run(parsed: argparse.Namespace) -> tuple[Path, bool] | None:
     if values.get("trust", "false") not in ("true", "false"):
         raise UserError(f"trust={values['trust']}: must be true or false")
     return Path(values["run"]).expanduser().resolve(), values.get("trust") == "true"
+
+
+def asked_demo(parsed: argparse.Namespace) -> DemoConfig | None:
+    """What `task=demo` is to do, which gives command lines of its own; None for any other command.
+
+    Raises:
+        UserError: keys that it does not take.
+    """
+    if "task=demo" not in parsed.overrides or parsed.cfg or parsed.info or parsed.hydra_help:
+        return None
+    overrides = checked_overrides(parsed, primary_config(parsed))
+    with initialize_config_dir(str(shipped_configs()), version_base="1.3"):
+        config = validate_aside(compose(ASIDE, overrides))
+    assert isinstance(config, DemoConfig)
+    return config
 
 
 def checked_overrides(parsed: argparse.Namespace, primary: str) -> list[str]:
@@ -139,7 +155,7 @@ def _configs(primary: str, overrides: list[Override], base: DictConfig, multirun
 
 def _mistakes(composed: DictConfig, primary: str) -> list[str]:
     try:
-        config = {USE: validate_use, INIT: validate_init}.get(primary, validate)(composed)
+        config = {USE: validate_use, ASIDE: validate_aside}.get(primary, validate)(composed)
     except UserError as error:
         return str(error).splitlines()
     resumed = isinstance(config, Config) and config.resume is not None

@@ -22,6 +22,8 @@ favae-run: factor analysis over the latent spaces of variational autoencoders
 
 Usage: favae-run [KEY=VALUE ...]
 
+  favae-run task=demo                            first steps: a small run, and a page to look into it
+
   favae-run task=init input=DIR/mine.csv         looks at own data and writes configs/experiment/mine.yaml
   favae-run task=check experiment=mine           looks for everything wrong with it, before anything is computed
   favae-run experiment=mine                      trains, evaluates, writes the report
@@ -33,6 +35,7 @@ Usage: favae-run [KEY=VALUE ...]
                                                  a run for every combination; sweep.csv compares them
   favae-run -m ... sweep.resume=true             goes on with the newest sweep of that kind: only what is missing
   favae-run resume=outputs/EXPERIMENT/TIME       goes on as if the run had never stopped
+  favae-run task=status                          how far runs are, and whether they still live
   favae-run task=translate run=outputs/EXPERIMENT/TIME input=me.jpg
                                                  uses a finished run
   favae-run task=check run=outputs/EXPERIMENT/TIME

@@ -6,9 +6,13 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from favae_cli.common.errors import printable
+from favae_cli.common.live_line import LiveLine
 from favae_cli.common.run_folder import RunFolder
+
+PASSING = "passing"  # attribute of a record that only says how far it is, by `extra`
 
 
 class _Printable(logging.Formatter):
@@ -16,6 +20,20 @@ class _Printable(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return printable(super().format(record))
+
+
+class _Screen(logging.StreamHandler[TextIO]):
+    """Standard error; beside a live line without the lines that only say the same."""
+
+    def __init__(self, live: LiveLine | None) -> None:
+        super().__init__()
+        self._live = live
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._live is None:
+            super().emit(record)
+        elif not getattr(record, PASSING, False):
+            self._live.print(self.format(record))
 
 
 class _File(logging.FileHandler):
@@ -27,10 +45,14 @@ class _File(logging.FileHandler):
 
 
 @contextmanager
-def logging_to(directory: Path | None) -> Iterator[None]:
-    """Send the program's log lines to standard error and, where there is a directory, to its run.log."""
+def logging_to(directory: Path | None, live: LiveLine | None = None) -> Iterator[None]:
+    """Send the program's log lines to standard error and, where there is a directory, to its run.log.
+
+    Args:
+        live: the line that there is on the terminal meanwhile, if there is one.
+    """
     package = logging.getLogger("favae_cli")
-    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    handlers: list[logging.Handler] = [_Screen(live)]
     handlers[0].setFormatter(_Printable("%(message)s"))
     if directory is not None:
         handlers.append(_File(RunFolder(directory).log))

@@ -87,6 +87,11 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     @property
+    def progress(self) -> Path:
+        """What the run is at, JSON, for those who look from elsewhere."""
+        return self.path / "progress.json"
+
+    @property
     def tensorboard(self) -> Path:
         """Folder of TensorBoard's events, made anew of the records whenever the run goes on."""
         return self.path / "tensorboard"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -14,6 +17,7 @@ from favae_cli.common.errors import UserError
 from favae_cli.common.files import clear_unfinished
 from favae_cli.common.run_folder import RunFolder
 
+_HOLDER = r"process (\d+) on (.+)"
 PATIENCE = 1.0  # seconds: others may have it for a moment, to see whether it is held
 
 
@@ -46,14 +50,38 @@ def holding(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a process holds the lock of the run in `folder`."""
+    """Whether a process holds the lock of the run in `folder`, in which nothing is written to see that."""
     try:
-        with FileLock(RunFolder(folder).lock).acquire(timeout=0):
-            return False
-    except Timeout:
-        return True
-    except OSError:  # of an archive that nobody can write to
+        lock = os.open(RunFolder(folder).lock, os.O_RDONLY)
+    except OSError:  # there is none
         return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # several can look at a time
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks
+        return False
+    finally:
+        os.close(lock)
+    return False
+
+
+class Holder(NamedTuple):
+    """Who holds the lock of a run: number and machine of the process, and since when, in seconds since 1970."""
+
+    process: int
+    machine: str
+    since: float
+
+
+def holder_of(folder: Path) -> Holder | None:
+    """Who holds the lock of the run in `folder`, or died while it did; None where nobody does."""
+    file = RunFolder(folder).holder
+    try:
+        found, since = re.fullmatch(_HOLDER, file.read_text(errors="replace")), file.stat().st_mtime
+    except FileNotFoundError:
+        return None
+    return Holder(int(found[1]), found[2], since) if found else None
 
 
 def _told(holder: Path) -> str:

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
 
-TRAINING, USE, INIT, CHECK = "run", "use", "init", "check"  # the primary configs
+TRAINING, USE, ASIDE, CHECK = "run", "use", "aside", "check"  # the primary configs
 PLUGINS = {  # the package that each needs, and the extra that brings it
     "hydra/sweeper=optuna": ("optuna", "optuna"),
     "hydra/launcher=joblib": ("hydra_plugins.hydra_joblib_launcher", "joblib"),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from omegaconf import DictConfig
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
-from favae_cli.config.section import Name, Section, validated
+from favae_cli.config.section import Name, Section
 from favae_cli.config.trained_run_base import Paths
 
 
@@ -26,12 +25,3 @@ class InitConfig(Section):
         description="of several rows of a sample: sequence, or what counts; null: mean of few samples, else sequence"
     )
     overwrite: bool = Field(description="replace an experiment that is there")
-
-
-def validate_init(composed: DictConfig) -> InitConfig:
-    """Check a composed config (without its `hydra` node) of task init.
-
-    Raises:
-        UserError: with every mistake found, one a line, each beginning with its key.
-    """
-    return validated(composed, TypeAdapter(InitConfig))

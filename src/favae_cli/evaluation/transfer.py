@@ -16,7 +16,7 @@ from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.traverse import factor_name, most_relevant, most_used, traversed
 from favae_cli.reporting.grids import image_grid, traversal
 from favae_cli.reporting.style import INK, blank, colour, dress
-from favae_cli.training.run_log import read_records
+from favae_cli.training.records import read_records
 from favae_cli.views import VaeView
 
 

@@ -17,7 +17,7 @@ from favae_cli.config.stored import CHANGES
 from favae_cli.reporting.result_tables import result_tables
 from favae_cli.reporting.sections import sections
 from favae_cli.reporting.tables import headline, tables
-from favae_cli.training.run_log import final_numbers, read_records
+from favae_cli.training.records import final_numbers, read_records
 
 AILMENTS = TypeAdapter(list[dict[Literal["kind", "view", "told", "advice"], str | None]])  # health.json
 TEMPLATES = Environment(

@@ -28,7 +28,7 @@ from favae_cli.config.overrides import parse_overrides, plain_key, sweep_overrid
 from favae_cli.reporting.style import save
 from favae_cli.sweeps.figure import sweep_figure
 from favae_cli.sweeps.table import RESULTS, SweepTable, lock
-from favae_cli.training.run_log import final_numbers
+from favae_cli.training.records import final_numbers
 
 logger = logging.getLogger(__name__)
 

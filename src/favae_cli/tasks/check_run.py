@@ -23,7 +23,7 @@ from favae_cli.preparation.check_findings import Findings
 from favae_cli.queries.samples import load_data
 from favae_cli.reporting.report import AILMENTS
 from favae_cli.training import checkpoint
-from favae_cli.training.run_log import final_numbers, read_records
+from favae_cli.training.records import final_numbers, read_records
 from favae_cli.training.trained_run import TrainedRun, load_run
 
 logger = logging.getLogger(__name__)

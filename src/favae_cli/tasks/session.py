@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from favae_cli.common.files import replacing
 from favae_cli.common.run_folder import RunFolder
+from favae_cli.common.watch import doing
 from favae_cli.config.models import FactorModelConfig
 from favae_cli.config.run import Config
 from favae_cli.config.stored import record_changes
@@ -36,7 +37,8 @@ from favae_cli.training.build import build_model
 from favae_cli.training.epoch_state import Prior
 from favae_cli.training.identity import Identity, known_again, standing_identity
 from favae_cli.training.priors import expected_priors
-from favae_cli.training.run_log import RunLog, read_records
+from favae_cli.training.records import read_records
+from favae_cli.training.run_log import RunLog
 from favae_cli.training.schedule import Training
 from favae_cli.views import Encoded
 
@@ -80,6 +82,7 @@ class Session:
                 here with another config or other data.
         """
         runtime = prepare(config.trainer, World.here())
+        doing("data")
         begun = time.perf_counter()
         data = loaded(config.data, config.cache, config.seed)
         data = data.seen_as(config.sources)
@@ -161,6 +164,7 @@ class Session:
     def timed(self, phase: str) -> Iterator[None]:
         """Report how long the context took as `seconds/<phase>`."""
         begun = time.perf_counter()
+        doing(phase)
         logger.info("%s begins", phase)
         yield
         self.add({f"seconds/{phase}": time.perf_counter() - begun})
@@ -171,6 +175,7 @@ class Session:
             return
         if not self._drawing:
             self._drawing = True
+            doing("figures")
             logger.info("figures begin")
         pictures = make(*args, **kwargs)
         folder = RunFolder(self.directory)
@@ -200,6 +205,7 @@ class Session:
         log.numbers(self.metrics, len(epochs))
         log.close()
         noted(ailments(self.model, self.data, self.config, rounds), self.directory)
+        doing("report")
         logger.info("report begins")
         write_report(self.directory)
         logger.info("\n%s", as_text(self.metrics))

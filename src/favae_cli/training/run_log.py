@@ -9,16 +9,16 @@ import shutil
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from PIL import Image
-from pydantic import AfterValidator, TypeAdapter
 from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard import SummaryWriter
 
 from favae_cli.common.errors import UserError
+from favae_cli.common.log_lines import PASSING
 from favae_cli.common.run_folder import RunFolder
-from favae_cli.common.stored_files import read_json, read_json_lines
+from favae_cli.training.records import read_records
 
 logger = logging.getLogger(__name__)
 
@@ -168,8 +168,8 @@ def epoch_record(
     }
 
 
-def tell_epoch(record: Mapping[str, Any]) -> None:
-    """The same, in short, for people."""
+def tell_epoch(record: Mapping[str, Any], passing: bool = False) -> None:
+    """The same, in short, for people; `passing` where a line that lives says it as well."""
     foretold = record.get("validation/predictive")
     logger.info(
         "%s  epoch %d  ELBO %.1f train, %.1f validation  KL %.1f%s  %.0f samples/s",
@@ -180,41 +180,5 @@ def tell_epoch(record: Mapping[str, Any]) -> None:
         record["validation/kl"],
         "" if foretold is None else f"  predicted {foretold:.1f}",
         record["images_per_second"],
+        extra={PASSING: passing},
     )
-
-
-def final_numbers(directory: Path) -> dict[str, float]:
-    """What metrics.json holds; nothing where there is none.
-
-    Raises:
-        UserError: the file is damaged.
-    """
-    path = RunFolder(directory).metrics
-    return read_json(path, _NUMBERS) if path.is_file() else {}
-
-
-def _as_recorded(line: dict[str, Any]) -> dict[str, Any]:
-    kind = str(line.get("kind"))
-    needed = _NEEDED.get(kind, {})
-    if not needed or any(not isinstance(line.get(name), of) for name, of in needed.items()):
-        raise ValueError("must be the record of an epoch or of a round")
-    return line
-
-
-_NEEDED: dict[str, dict[str, Any]] = {  # what readers of a record count on
-    "epoch": {"epoch": int, "view": str, "phase": str},
-    "round": {"round": int, "bound": int | float, "factors/active": int},
-}
-_NUMBERS = TypeAdapter(dict[str, int | float])
-_RECORD = TypeAdapter(Annotated[dict[str, int | float | str | None], AfterValidator(_as_recorded)])
-
-
-def read_records(directory: Path, kind: str | None = None) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl, those of one kind or all.
-
-    Raises:
-        UserError: the file is damaged.
-    """
-    path = RunFolder(directory).records
-    records = read_json_lines(path, _RECORD) if path.is_file() else []
-    return [record for record in records if kind in (None, record["kind"])]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from torch import Tensor
@@ -13,6 +12,7 @@ from torch import Tensor
 from favae_cli.common.errors import Interrupted
 from favae_cli.common.pace import Pace
 from favae_cli.common.run_folder import RunFolder
+from favae_cli.common.watch import doing
 from favae_cli.config.models import FactorModelConfig
 from favae_cli.config.run import Config, ScheduleConfig
 from favae_cli.data import Dataset
@@ -26,8 +26,10 @@ from favae_cli.training.encodings import Encodings, Tables
 from favae_cli.training.epoch_state import Position, Prior, Priors
 from favae_cli.training.factor_step import FactorStep, Tie, join
 from favae_cli.training.identity import Identity
+from favae_cli.training.outlook import Outlook
+from favae_cli.training.progress import Progress, score
 from favae_cli.training.run_log import RunLog, SilentLog, epoch_record, tell_epoch
-from favae_cli.training.run_state import Progress, described, pack, pack_means, score, unpack
+from favae_cli.training.run_state import described, pack, pack_means, unpack
 from favae_cli.training.trainer import Trainer
 from favae_cli.views.vae import VaeView
 
@@ -81,6 +83,8 @@ class Training:
         self._factor_step = self._tying(model, tie) if isinstance(model, FAVAE) else None
         self.identity = identity or Identity.of(config, data)
         self.progress, self._pace = Progress(), Pace()
+        plan = self.schedule if config.pretrained is None else self.schedule.model_copy(update={"alone_epochs": 0})
+        self._outlook = Outlook(plan, self._alone_trainers, self._joined, model.joins, lambda: self.progress)
         self.priors: Priors = {}
         self._saved: Priors | None = None  # those whose means the last checkpoint holds
         if world.is_main:
@@ -135,6 +139,7 @@ class Training:
         Raises:
             Interrupted: as `stop` asked, after saving.
         """
+        doing(self._outlook)
         try:
             with stop.patiently():
                 while not self.progress.finished:
@@ -204,7 +209,7 @@ class Training:
         """End a stage: the first by judging the VAEs alone, the last by the factors that stay."""
         progress = self.progress
         if progress.stage == 0:
-            with self._timed("before"):
+            with self.progress.timed("before"):
                 progress.before = self._alone() if self.world.is_main else {}
         # Without a network to train in them, rounds would only fit the same factors again.
         over = progress.stage >= self.schedule.rounds or not self.trainers or self._stopped()
@@ -246,7 +251,7 @@ class Training:
         phase = "alone" if alone else "rounds"
         epochs = schedule.alone_epochs if alone else schedule.rounds * schedule.round_epochs
         epoch = progress.epoch if alone else progress.epoch + (progress.stage - 1) * schedule.round_epochs
-        with self._timed(phase):
+        with self.progress.timed(phase):
             complete = trainer.epoch(
                 # Without a time alone the rounds see the data in the order in which a VAE alone would.
                 0 if alone or not schedule.alone_epochs else 1,
@@ -267,7 +272,9 @@ class Training:
         except Interrupted:
             return  # whoever goes on stands at the end of the epoch and tests anew
         found, scores = {"train": position.parts} | tested, []
-        told = epoch in (0, epochs - 1) or self._pace.due()  # a small table has hundreds a minute
+        self._outlook.tested(found["validation"])
+        edge = epoch in (0, epochs - 1)
+        told = edge or self._pace.due()  # a small table has hundreds a minute
         rate = float(trainer.optimizer.param_groups[0]["lr"])
         progress.epoch, progress.position = progress.epoch + 1, Position()
         for view in trainer.parts:
@@ -277,24 +284,17 @@ class Training:
             record = epoch_record(view, progress.epochs[view], progress.stage, means, rate, seconds, trained)
             self.log.record("epoch", record)
             if told:
-                tell_epoch(record)
+                tell_epoch(record, passing=not edge)
         progress.remember(name, sum(scores))
 
     def _fit_factors(self, stage: int, last: bool = False) -> Priors:
         """The factors of a round and the priors that they give; logs the round."""
         assert self._factor_step is not None  # a joint VAE has neither rounds nor factors
         begun = time.perf_counter()
-        with self._timed("factors"):
+        with self.progress.timed("factors"):
             priors = self._factor_step.take(stage, last)
         seconds = time.perf_counter() - begun
         record = self._factor_step.record(stage, priors)
         self.progress.bounds.append(record["bound"])
         self.log.record("round", record | {"seconds": seconds})
         return priors
-
-    @contextmanager
-    def _timed(self, phase: str) -> Iterator[None]:
-        begun = time.perf_counter()
-        yield
-        spent = time.perf_counter() - begun
-        self.progress.seconds[phase] = self.progress.seconds.get(phase, 0.0) + spent

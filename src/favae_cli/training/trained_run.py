@@ -27,7 +27,7 @@ from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint
 from favae_cli.training.build import build_model
 from favae_cli.training.identity import Identity
-from favae_cli.training.run_log import final_numbers
+from favae_cli.training.records import final_numbers
 from favae_cli.training.run_state import keep_sizes, unpack
 from favae_cli.views import FrozenView, LinearView, View, build_view
 

@@ -1,0 +1,75 @@
+"""Whoever watches a run: looks several times a second at what it is at, and tells it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+from favae_cli.common.errors import Interrupted
+from favae_cli.common.pace import Pace
+from favae_cli.common.standing import Ending, Sign, Standing
+
+LOOK = 0.25  # seconds between two looks
+
+Look = Callable[[], Standing]
+
+
+class _Process:
+    """What this process is at, whoever asks; of several runs side by side in threads, what the last one said."""
+
+    def __init__(self) -> None:
+        self.look: Look = lambda: Standing("begins")
+
+
+_PROCESS = _Process()
+
+
+def doing(what: str | Look) -> None:
+    """Say what this process is at from now on: a phase by its name, or what tells it whenever it is asked."""
+    if not isinstance(what, str):
+        _PROCESS.look = what
+        return
+    phase, begun = what, time.monotonic()
+    _PROCESS.look = lambda: Standing(phase, spent=time.monotonic() - begun)
+
+
+@contextmanager
+def watched(folder: Path, show: Callable[[Standing], None] | None) -> Iterator[None]:
+    """Keep progress.json of the run in `folder` up to date, at a pace, and tell `show` a few times a second.
+
+    A thread looks, so that no loop need know of it and a long step does not look like the end.
+    """
+    doing("begins")
+    begun, over, pace = time.time(), Event(), Pace()
+
+    def leave(ending: Ending | None = None, error: str = "") -> None:
+        Sign(_PROCESS.look(), time.time(), begun, ending, error).write(folder)
+
+    def look() -> None:
+        while not over.wait(LOOK):
+            if show is not None:
+                show(_PROCESS.look())
+            if pace.due():
+                leave()
+
+    watcher = Thread(target=look, name="watch", daemon=True)
+    ending: Ending = "finished"
+    error = ""
+    try:
+        leave()
+        watcher.start()
+        yield
+    except Interrupted:
+        ending = "stopped"
+        raise
+    except BaseException as failure:
+        ending, error = "failed", str(failure) or type(failure).__name__
+        raise
+    finally:
+        over.set()
+        if watcher.is_alive():
+            watcher.join()
+        leave(ending, error)
