@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from omegaconf import DictConfig
-from pydantic import Field, TypeAdapter
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from favae_cli.config.init_task import InitConfig
 from favae_cli.config.section import Count, Folder, Section, validated
+from favae_cli.config.trained_run_base import Paths
+from favae_cli.config.trained_run_tasks import require_place
+
+
+def _page(path: Path) -> Path:
+    if path.suffix != ".html":
+        raise ValueError(f"must end in .html, got {path}")
+    return path
 
 
 class StatusConfig(Section):
@@ -19,6 +28,15 @@ class StatusConfig(Section):
     count: Count = Field(description="runs and sweeps of such a folder that are told, those that were heard of last")
 
 
+class CompareConfig(Section):
+    """Several runs on one page."""
+
+    task: Literal["compare"]
+    runs: Paths = Field(description="folders of runs, or of sweeps")
+    output: Annotated[Folder, AfterValidator(_page)] = Field(description="the page, .html")
+    overwrite: bool = Field(description="replace a page that is there")
+
+
 class DemoConfig(Section):
     """First steps."""
 
@@ -26,7 +44,7 @@ class DemoConfig(Section):
     open: bool = Field(description="whether to open what came of it in a browser")
 
 
-AsideConfig = Annotated[InitConfig | StatusConfig | DemoConfig, Field(discriminator="task")]
+AsideConfig = Annotated[InitConfig | StatusConfig | CompareConfig | DemoConfig, Field(discriminator="task")]
 TASKS: tuple[str, ...] = tuple(
     get_args(task.model_fields["task"].annotation)[0] for task in get_args(get_args(AsideConfig)[0])
 )
@@ -36,7 +54,10 @@ def validate_aside(composed: DictConfig) -> AsideConfig:
     """Check a composed config (without its `hydra` node) of one of `TASKS`.
 
     Raises:
-        UserError: with every mistake found, one a line, each beginning with its key.
+        UserError: with every mistake found, one a line, each beginning with its key; or an output that may not be
+            written.
     """
     config: AsideConfig = validated(composed, TypeAdapter(AsideConfig))
+    if isinstance(config, CompareConfig):
+        require_place(config.output, config.overwrite)
     return config

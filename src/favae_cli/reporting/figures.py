@@ -62,11 +62,11 @@ def _epoch_lines(axes: Axes, records: Sequence[Mapping[str, Any]], key: str, sha
             axes.plot(x, y, line, color=ink, linewidth=1.3, label=split, marker="." if len(x) < 3 else None)
             shown.append(y)
     if shown:
-        _limit(axes, np.concatenate(shown))
+        limit(axes, np.concatenate(shown))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _limit(axes: Axes, values: np.ndarray) -> None:
+def limit(axes: Axes, values: np.ndarray) -> None:
     """Limit the y axis to where most values are, so that the first epochs do not squash the others."""
     values = values[np.isfinite(values)]
     if values.size == 0 or values.min() == values.max():

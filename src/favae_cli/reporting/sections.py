@@ -103,17 +103,24 @@ def sections(tables: Sequence[Table], figures: Path) -> list[Section]:
         found[title].tables.append(table)
     homes = {kind: title for title, (_, kinds) in _SECTIONS.items() for kind in kinds}
     order = [*homes]
-    paths = [(_kind(path.stem), path) for path in sorted(figures.glob("*.png"), key=lambda path: path.stem)]
+    paths = [(kind_of(path.stem), path) for path in sorted(figures.glob("*.png"), key=lambda path: path.stem)]
     paths.sort(key=lambda each: len(order) if each[0] is None else order.index(each[0]))
     for place, (kind, path) in enumerate(paths):
-        title = path.name if kind is None else _title(kind, path.stem.removeprefix(kind).lstrip("_"))
-        shown = Shown(title, CAPTIONS[kind] if kind else "", _element(path, title, place))
+        title = title_of(path.stem)
+        shown = Shown(title, CAPTIONS[kind] if kind else "", element(path, title, place))
         found[homes[kind] if kind else OTHERS].figures.append(shown)
     return [section for section in found.values() if section.tables or section.figures]
 
 
-def _kind(stem: str) -> str | None:
+def kind_of(stem: str) -> str | None:
+    """Which of `CAPTIONS` is that of a figure, by the name of its file."""
     return next((kind for kind in CAPTIONS if stem == kind or stem.startswith(f"{kind}_")), None)
+
+
+def title_of(stem: str) -> str:
+    """What a figure is called, by the name of its file."""
+    kind = kind_of(stem)
+    return f"{stem}.png" if kind is None else _title(kind, stem.removeprefix(kind).lstrip("_"))
 
 
 def _title(kind: str, rest: str) -> str:
@@ -123,7 +130,7 @@ def _title(kind: str, rest: str) -> str:
     return f"{name}: {rest}" if rest else name
 
 
-def _element(path: Path, title: str, place: int) -> str:
+def element(path: Path, title: str, place: int) -> str:
     """The figure itself: its vectors, where it has any that matplotlib may have written."""
     vectors = path.with_suffix(".svg")
     if vectors.is_file():

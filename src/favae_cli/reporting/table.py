@@ -17,7 +17,7 @@ _NUMERIC = re.compile(r"[-+\d.,% ]*( \(!\))?")
 class Table:
     """A table as it is shown: every cell is text already; `sortable` where each row stands for itself.
 
-    `aside` is what only some look for, and opens when it is asked.
+    `aside` is what only some look for, and opens when it is asked; `best` are row and column of cells to mark.
     """
 
     title: str
@@ -26,6 +26,7 @@ class Table:
     rows: list[list[str]]
     sortable: bool = True
     aside: bool = False
+    best: frozenset[tuple[int, int]] = frozenset()
 
     @property
     def styles(self) -> list[str]:

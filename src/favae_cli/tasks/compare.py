@@ -1,0 +1,54 @@
+"""Several runs side by side on one page."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from favae_cli.common.errors import UserError, printable
+from favae_cli.common.run_folder import SweepFolder
+from favae_cli.config.aside_tasks import CompareConfig
+from favae_cli.config.folders import config_of_run
+from favae_cli.reporting.comparison import write_comparison
+from favae_cli.sweeps.table import SweepTable
+
+
+def compare(config: CompareConfig) -> None:
+    """Write the page, and say where it is.
+
+    Raises:
+        UserError: a folder that holds neither a run nor a sweep, or fewer than two runs in all.
+    """
+    found = dict.fromkeys(run.resolve() for folder in config.runs for run in _runs(folder))
+    if len(found) < 2:
+        raise UserError(f"runs: {len(found)} run to compare; name two, or a sweep")
+    for folder in found:
+        config_of_run(folder, "runs")
+    write_comparison(_named(list(found)), config.output)
+    sys.stdout.write(printable(f"{len(found)} runs: {config.output}\n"))
+
+
+def _runs(folder: Path) -> Iterator[Path]:
+    """A run, or those that a sweep has begun."""
+    sweep = SweepFolder(folder)
+    if sweep.table.is_file():
+        yield from (sweep.run(job).path for job in SweepTable.read(folder).rows)
+    else:
+        yield folder
+
+
+def _named(folders: list[Path]) -> dict[str, Path]:
+    """The runs by what tells them apart: the rest of their path; of a sweep's, with the values that were swept."""
+    common = os.path.commonpath(folders)
+    return {_name(folder, common): folder for folder in folders}
+
+
+def _name(folder: Path, common: str) -> str:
+    name, above = os.path.relpath(folder, common), folder.parent
+    if not SweepFolder(above).table.is_file():
+        return name
+    table = SweepTable.read(above)
+    row = table.rows.get(folder.name, {})
+    return ", ".join([name, *(f"{key}={row[key]}" for key in table.swept if row.get(key))])
