@@ -176,7 +176,7 @@ def test_new_samples_may_have_many_categories_of_which_the_rare_are_merged(tmp_p
 
 
 @pytest.mark.parametrize("missing", [("",), ("", "-1")])
-@pytest.mark.parametrize("values", [[1.5, NAN, -1.0, 0.1], [3, 1, -1, 2], np.float32([0.1, 2, NAN, -1])])
+@pytest.mark.parametrize("values", [[1.5, NAN, -1.0, 0.1], [3, 1, -1, 2], np.array([0.1, 2, NAN, -1], np.float32)])
 def test_numbers_of_a_file_are_those_of_its_cells(values: Any, missing: tuple[str, ...], tmp_path: Path) -> None:
     table = Table(tmp_path / "x.parquet", pd.DataFrame({"a": values}), missing=missing)
     (found,), (written,) = column_numbers(table, ["a"], "x")[0].T, column_numbers(table, ["a"], "x")[1]

@@ -45,6 +45,12 @@ def test_factors_are_told_by_what_they_explain_and_their_columns(folder: RunFold
     assert factors.rows == [["3", "shared", "rna 25.0 %, age -1.5 %", "rna: +gene 1, -gene 2"]]
 
 
+def test_a_run_in_which_no_view_uses_a_factor_has_its_page(folder: RunFolder) -> None:
+    unused = pd.read_csv(folder.result("explained")).assign(use="unused", active=False)
+    unused.to_csv(folder.result("explained"), index=False)
+    assert "Factors, one by one" not in write_report(folder.path).read_text()
+
+
 def test_the_page_has_them_in_sections_that_links_reach_and_that_sort(folder: RunFolder) -> None:
     page = write_report(folder.path).read_text()
     assert '<a href="#prediction">Prediction</a>' in page

@@ -25,7 +25,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.done = 0.0, list[float]()
-        monkeypatch.setattr(check_time.time, "perf_counter", lambda: self.now)
+        monkeypatch.setattr("favae_cli.tasks.check_time.time.perf_counter", lambda: self.now)
 
     def work(self, seconds: float) -> Callable[[], None]:
         def work() -> None:

@@ -20,7 +20,7 @@ TOP = 4  # columns of a view that are named for a factor
 
 
 def result_tables(folder: RunFolder) -> list[Table]:
-    """`Predicted columns`, `Predicted categories` and `Factors, one by one`: those of which there is a table."""
+    """`Predicted columns`, `Predicted categories` and `Factors, one by one`: those that have a row."""
     found = {path.stem: _read(path) for path in folder.results.glob("*.csv")}
     made = []
     if "columns" in found:
@@ -29,7 +29,7 @@ def result_tables(folder: RunFolder) -> list[Table]:
         made.append(_categories(found["categories"]))
     if "explained" in found and "top_columns" in found:
         made.append(_factors(found["explained"], found["top_columns"]))
-    return made
+    return [table for table in made if table.rows]
 
 
 def _read(path: Path) -> pd.DataFrame:

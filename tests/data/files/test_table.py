@@ -86,6 +86,14 @@ def test_an_index_is_a_column_if_it_has_a_name_and_whole_numbers_keep_their_digi
         assert table.column("count", "data").tolist() == [str(2**60 + 1), ""]
 
 
+def test_numbers_are_written_with_all_their_digits_and_no_more(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": [0.1, 1e-7, 2.0, float("nan"), -1e16], "whole": [1.0, float("nan"), 3, 4, 1e15]})
+    frame.to_parquet(tmp_path / "shop.parquet")
+    table = read_table(tmp_path / "shop.parquet")
+    assert table.column("a", "data").tolist() == ["0.1", "1e-07", "2.0", "", "-1e+16"]
+    assert table.column("whole", "data").tolist() == ["1", "", "3", "4", "1000000000000000"]
+
+
 def test_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "shop.parquet"
     pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["id", "id"]), path)

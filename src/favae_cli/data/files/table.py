@@ -93,7 +93,10 @@ class Table:
         """
         if name not in self.frame.columns:
             raise self._lacks("column", name, key)
-        cells = self.frame[name].convert_dtypes()
+        held = self.frame[name]
+        if held.dtype == np.float64 and np.any(held.to_numpy()[np.isfinite(held)] % 1):  # as below, but quickly
+            return np.array(["" if value != value else repr(value) for value in held.tolist()], object)
+        cells = held.convert_dtypes()
         return cells.astype("string").fillna("").str.strip().to_numpy(dtype=object)
 
     def dtype(self, name: str) -> np.dtype | None:
@@ -102,11 +105,11 @@ class Table:
         return dtype if isinstance(dtype, np.dtype) and dtype.kind in "biuf" else None
 
     def numbers(self, name: str) -> np.ndarray | None:
-        """float64 (N,) of a column that is there as such, NaN where a cell is missing; None where its text may tell."""
+        """float64 or int64 (N,) of a column that is there as such, NaN is missing; None where its text may tell."""
         told = name in self.missing_values or name in self.dates or any(map(_is_number, self.missing))
         if name not in self.frame.columns or told or self.dtype(name) not in (np.float64, np.int64):
             return None
-        return self.frame[name].to_numpy(np.float64)
+        return self.frame[name].to_numpy()
 
     def values(self, name: str, key: str) -> np.ndarray:
         """As `column`, "" also where the cell says that a value is missing."""

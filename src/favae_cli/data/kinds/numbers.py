@@ -137,7 +137,7 @@ def refuse_cells(table: Table, column: str, cells: np.ndarray, wrong: np.ndarray
 def _parsed(table: Table, column: str, key: str, counts: bool) -> tuple[np.ndarray, Written]:
     stored = table.numbers(column)
     if stored is not None and (np.isnan(stored) | _right(stored, counts)).all():
-        return stored, table.dtype(column)
+        return stored.astype(np.float64), stored.dtype
     cells = table.values(column, key)
     there = cells != ""
     if column in table.dates:
