@@ -79,7 +79,15 @@ def test_a_mudata_file_goes_in_and_its_factors_come_back(tmp_path: Path, monkeyp
     shutil.copy("cells.h5mu", elsewhere)
     with h5py.File(elsewhere, "r+") as file:
         file.attrs["place"] = "elsewhere"
-    again = ["task=factors", f"run={run}", "cards=1", "count=20", "permutations=99", "data.root=elsewhere"]
+    again = [
+        "task=factors",
+        f"run={run}",
+        "cards=1",
+        "count=20",
+        "permutations=99",
+        "data.root=elsewhere",
+        "hydra.run.dir=again",
+    ]
     assert favae_run(*again, "output=again.h5mu") == 0
     with h5py.File("again.h5mu") as file:  # a copy of what was read
         assert file.attrs["place"] == "elsewhere"
