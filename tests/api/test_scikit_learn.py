@@ -57,7 +57,7 @@ def test_factors_come_as_a_table_if_that_is_asked_for(fitted: FAVAE, frame: pd.D
     assert table.columns.tolist() == fitted.get_feature_names_out().tolist() == ["factor_0", "factor_1"]
     np.testing.assert_array_equal(table, plain)
     with config_context(transform_output="pandas"):
-        pd.testing.assert_frame_equal(fitted.transform(views(frame)), table)
+        pd.testing.assert_frame_equal(pd.DataFrame(fitted.transform(views(frame))), table)
     assert clone(fitted).set_output(transform="pandas").fit_transform(views(frame)).index.equals(frame.index)
 
 

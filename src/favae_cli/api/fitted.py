@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, cast, overload
 
 import numpy as np
 import pandas as pd
@@ -52,7 +52,7 @@ class Fitted(TransformerMixin, Reading):  # type: ignore[misc]
         latent = given.latents()
         # scikit-learn makes the tables, but of a dict of views it finds no names for the rows.
         wanted = getattr(self, "_sklearn_output_config", {}).get("transform", get_config()["transform_output"])
-        return pd.DataFrame(latent, names_of(X)) if wanted == "pandas" else latent
+        return cast(np.ndarray, pd.DataFrame(latent, names_of(X))) if wanted == "pandas" else latent
 
     def get_feature_names_out(self, input_features: None = None) -> np.ndarray:
         """(K,) names of the columns of `transform`: "factor_0" and so on.
