@@ -119,7 +119,7 @@ def _curves(runs: Runs) -> list[Shown]:
         "epoch": ("Curves", f"The validation samples, epoch by epoch.{some}", overlaid_epochs),
         "round": ("Bound", f"The evidence lower bound and the factors in use, round by round.{some}", overlaid_rounds),
     }
-    made = []
+    made: list[Shown] = []
     with TemporaryDirectory() as folder:
         for kind, (title, caption, draw) in captions.items():
             records = {name: read_records(path, kind) for name, path in shown.items()}

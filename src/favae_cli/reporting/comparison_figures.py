@@ -61,7 +61,7 @@ def overlaid_rounds(runs: Mapping[str, Records]) -> Figure:
 
 
 def _lines(axes: Axes, runs: Mapping[str, Records], along: str, key: str) -> None:
-    values = []
+    values: list[float] = []
     for place, records in enumerate(runs.values()):
         points = sorted((r[along], r[key]) for r in records if r.get(key) is not None)
         if points:
