@@ -79,7 +79,8 @@ def test_digits_in_four_views(favae_run: Run, check: Callable[..., Metrics], met
     first = {"image": "r2", "fourier": "r2", "profile": "r2", "label": "accuracy"}
     metrics = check(Path("run"), first)
     assert metrics["predict/image-label/accuracy"] > 0.5  # by chance 0.1
-    assert favae_run("task=factors", "run=run", "trainer.threads=1", "hydra.run.dir=read") == 0
+    read = "task=factors", "run=run", "cards=1", "count=20", "permutations=9"
+    assert favae_run(*read, "trainer.threads=1", "hydra.run.dir=read") == 0
     assert len(pd.read_csv("read/explained.csv"))
 
 

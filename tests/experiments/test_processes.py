@@ -91,7 +91,7 @@ def under_torchrun(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_torchrun_starts_them_and_one_folder_is_left(command: list[str]) -> None:
-    ended = under_torchrun(*command, TWO)
+    ended = under_torchrun(*command, TWO, "evaluation.figures=false")
     assert ended.returncode == 0, ended.stderr
     (folder,) = Path("outputs/avatars_condition").iterdir()
     assert [path.name for path in Path().iterdir()] == ["outputs"]

@@ -78,9 +78,9 @@ def test_a_translation_of_two_views_that_was_killed_ends_the_same(
 
 @pytest.mark.slow
 def test_terminated_it_saves_says_how_to_go_on_and_ends_the_same(
-    avatars: list[str], finished: Path, begin: Begin, undrawn: Run, metrics_of: MetricsOf, untimed: Untimed
+    avatars: list[str], finished: Path, fork: Begin, undrawn: Run, metrics_of: MetricsOf, untimed: Untimed
 ) -> None:
-    process = begin(*avatars, f"hydra.run.dir={RUN}")
+    process = fork(*avatars, f"hydra.run.dir={RUN}")
     once(process, lines(1))
     process.send_signal(signal.SIGTERM)
     _, told = process.communicate(timeout=PATIENCE)

@@ -55,11 +55,11 @@ def stopped(favae_run: Run, capfd: pytest.CaptureFixture[str]) -> Callable[..., 
 @pytest.mark.slow
 def test_a_run_stopped_in_every_phase_ends_with_the_same_numbers(
     stopped: Callable[..., str],
-    favae_run: Run,
+    undrawn: Run,
     metrics_of: Callable[[Path], Metrics],
     untimed: Callable[[Metrics], Metrics],
 ) -> None:
-    assert favae_run(*TABLE, "hydra.run.dir=whole") == 0
+    assert undrawn(*TABLE, "hydra.run.dir=whole") == 0
     command = [*TABLE, "hydra.run.dir=run"]
     for owner, name in (
         (loading, "load"),
@@ -73,7 +73,7 @@ def test_a_run_stopped_in_every_phase_ends_with_the_same_numbers(
         assert told.startswith("favae-run: stopped and saved; go on with: favae-run resume="), name
         assert not half_written(Path("run")), name
         command = ["resume=run"]
-    assert favae_run(*command) == 0
+    assert undrawn(*command) == 0
     assert untimed(metrics_of(Path("run"))) == untimed(metrics_of(Path("whole")))
 
     told = stopped(signal.SIGINT, FigureCanvasAgg, "draw", "task=factors", "run=run", "hydra.run.dir=used")
