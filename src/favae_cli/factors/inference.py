@@ -287,9 +287,9 @@ class Evidence:
 
 
 def _ahead(first: np.ndarray, second: np.ndarray, third: np.ndarray) -> np.ndarray:
-    """Where (R, K) points seem to go, of which each step is near to a share of the one before (Varadhan and Roland, 2008).
+    """Where (R, K) points seem to go, whose steps shrink by a share that each sample has (Varadhan and Roland, 2008).
 
-    The steps to pseudo-data are short where the bound on their curvature is loose; each sample has its own length.
+    The steps to pseudo-data are short where the bound on their curvature is loose.
     """
     step, turn = second - first, third - 2 * second + first
     length = np.sqrt(np.sum(step**2, axis=1) / np.maximum(np.sum(turn**2, axis=1), 1e-300))
