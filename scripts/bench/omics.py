@@ -7,7 +7,8 @@
 Views are rna.csv, mirna.csv, the 400 most varying columns of methylation.csv, and PAM50 of target.csv. The seed draws a
 split of 65 % to learn from, 10 % to choose by and 25 % to be judged on, and hides mirna of a fifth of all patients and
 methylation of a third. Ours, a model of all four views, chooses by the 10 %; all others have their own
-cross-validation and only the 65 %. mofapy2 takes part where it is installed.
+cross-validation and only the 65 %. mofapy2 and imml (of which DFMFImputer serves; its MOFAImputer is mofapy2, and
+JNMFImputer wants numbers that are not negative) take part where they are installed, the `bench` extra.
 
 Tables are R2 of each view from one and from two others, of the test patients who have all; R2 of the views that were
 hidden, from what the patient has left; and what is foretold of PAM50 from all three views. All are means over the
@@ -17,21 +18,17 @@ columns, then over the seeds; the coverage is that of our 90 % intervals.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from importlib.util import find_spec
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.experimental import enable_iterative_imputer  # noqa: F401
-from sklearn.impute import IterativeImputer, KNNImputer
-from sklearn.linear_model import LogisticRegressionCV, RidgeCV
+from omics_rivals import OMICS, Question, Row, Tables, rivals, side_by_side
+from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
@@ -49,19 +46,11 @@ from favae_cli.training.build import build_model
 from favae_cli.training.schedule import Training
 from favae_cli.training.trained_run import TrainedRun
 
-OMICS = ("rna", "mirna", "methylation")
 LABEL = "pam50"
 HIDDEN = {"mirna": 1 / 5, "methylation": 1 / 3}
 SPLIT = (0.65, 0.10)
-OURS, RIDGE, KNN, ITERATIVE, MEAN = "FA-VAE", "ridge", "KNNImputer", "IterativeImputer", "column mean"
-MOFA, FACTORS = "mofapy2", 40
-ALONE = "factors alone"
-PENALTIES = np.logspace(-1, 5, 13)
+OURS, MEAN, ALONE = "FA-VAE", "column mean", "factors alone"
 STRENGTHS = np.logspace(-4, 0, 5)  # of logistic regression, the larger the less it is held down
-NEAREST = 50  # columns that IterativeImputer looks at for each
-
-Tables = dict[str, np.ndarray]
-Row = dict[str, float]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -109,16 +98,6 @@ def read(folder: Path, columns: int) -> tuple[Tables, np.ndarray]:
     return tables, np.array([f"class {value:g}" for value in label], object)
 
 
-@dataclass(frozen=True)
-class Question:
-    """A view that is foretold of some patients, and what is given of them: tables with NaN where it is not."""
-
-    name: str
-    target: str
-    given: Tables
-    truth: np.ndarray
-
-
 def score(tables: Tables, label: np.ndarray, seed: int, overrides: Sequence[str] = ()) -> dict[str, Row]:
     """By table and row what each method has for one split."""
     rng = np.random.default_rng(seed)
@@ -133,15 +112,9 @@ def score(tables: Tables, label: np.ndarray, seed: int, overrides: Sequence[str]
         ours = fitted(seen, label, {"train": train, "validation": validation}, seed, Path(folder), overrides)
         found = {"seconds of processor time/fit": {OURS: time.process_time() - begun}}
     learned = {name: table[train] for name, table in seen.items()}
-    rivals = [ridges(learned, asked), imputed(KNNImputer(), learned, asked)]
-    nearest = IterativeImputer(max_iter=5, n_nearest_features=NEAREST, random_state=seed)
-    rivals.append(imputed(nearest, learned, asked))
-    names = [RIDGE, KNN, ITERATIVE]
-    if find_spec("mofapy2"):
-        rivals.append(mofa(learned, asked, seed))
-        names.append(MOFA)
+    every = rivals(learned, asked, seed)
     for place, question in enumerate(asked):
-        made = {name: rival[place] for name, rival in zip(names, rivals, strict=True)}
+        made = {name: found[place] for name, found in every.items()}
         made[MEAN] = np.broadcast_to(np.nanmean(learned[question.target], axis=0), question.truth.shape)
         found[question.name] = judged(ours, question, made)
     for name, values in labelled(ours, seen, label, train, test).items():
@@ -215,60 +188,6 @@ def r2(truth: np.ndarray, made: np.ndarray) -> float:
     varies = truth.std(axis=0) > 0
     errors = np.mean(np.square(truth - made), axis=0)[varies] / truth.var(axis=0)[varies]
     return float(1 - errors.mean())
-
-
-def side_by_side(tables: Tables) -> np.ndarray:
-    return np.hstack([tables[name] for name in OMICS])
-
-
-def ridges(learned: Tables, asked: Sequence[Question]) -> list[np.ndarray]:
-    """From the columns of the given views, gaps filled with the mean, learned from patients who have the target."""
-    found = []
-    for question in asked:
-        given = [name for name, table in question.given.items() if not np.isnan(table).all()]
-        there = ~np.isnan(learned[question.target]).any(axis=1)
-        x = np.hstack([learned[name][there] for name in given])
-        scaler = StandardScaler().fit(x)
-        regression = RidgeCV(PENALTIES).fit(np.nan_to_num(scaler.transform(x)), learned[question.target][there])
-        new = scaler.transform(np.hstack([question.given[name] for name in given]))
-        found.append(regression.predict(np.nan_to_num(new)))
-    return found
-
-
-def imputed(imputer: KNNImputer | IterativeImputer, learned: Tables, asked: Sequence[Question]) -> list[np.ndarray]:
-    """By one of scikit-learn's, on standardised columns."""
-    scaler = StandardScaler().fit(side_by_side(learned))
-    imputer.fit(scaler.transform(side_by_side(learned)))
-    ends = np.cumsum([learned[name].shape[1] for name in OMICS])[:-1]
-    found = []
-    for question in asked:
-        filled = scaler.inverse_transform(imputer.transform(scaler.transform(side_by_side(question.given))))
-        found.append(np.split(filled, ends, axis=1)[OMICS.index(question.target)])
-    return found
-
-
-def mofa(learned: Tables, asked: Sequence[Question], seed: int) -> list[np.ndarray]:
-    """By mofapy2, which knows no new samples: it is fitted to the training patients and to all questions at once."""
-    from mofapy2.run.entry_point import entry_point
-
-    scaler = StandardScaler().fit(side_by_side(learned))
-    ends = np.cumsum([learned[name].shape[1] for name in OMICS])[:-1]
-    tables = [learned, *(question.given for question in asked)]
-    stacked = scaler.transform(np.vstack([side_by_side(part) for part in tables]))
-    with contextlib.redirect_stdout(io.StringIO()):
-        model = entry_point()
-        model.set_data_options(scale_views=False)
-        model.set_data_matrix([[view] for view in np.split(stacked, ends, axis=1)])
-        model.set_model_options(factors=FACTORS, spikeslab_weights=False)
-        model.set_train_options(iter=1000, convergence_mode="fast", dropR2=None, seed=seed, quiet=True)
-        model.build()
-        model.run()
-    nodes = model.model.nodes
-    latent, weights = nodes["Z"].getExpectation(), np.vstack(nodes["W"].getExpectation())
-    centre = np.nanmean(stacked, axis=0)  # which it takes off
-    made = np.split(scaler.inverse_transform(latent @ weights.T + centre), ends, axis=1)
-    places = np.cumsum([len(part[OMICS[0]]) for part in tables])[:-1]
-    return [np.split(made[OMICS.index(question.target)], places)[place + 1] for place, question in enumerate(asked)]
 
 
 def labelled(run: TrainedRun, seen: Tables, label: np.ndarray, train: np.ndarray, test: np.ndarray) -> dict[str, Row]:

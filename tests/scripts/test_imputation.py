@@ -26,11 +26,14 @@ def test_both_tables_are_printed_and_the_figure_is_drawn(
     bench.main([*small, "--figure", str(figure)])
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     tables = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    sets, planted = tables[:3], tables[3:]
+    sets, views, planted = tables[:3], tables[3:6], tables[6:]
     assert [row[0] for row in sets] == ["data", "---", "iris"]
     assert [row[0] for row in planted] == ["share hidden", "---", "0.2", "0.5"]
     iris = dict(zip(sets[0], sets[2], strict=True))
     assert float(iris["FA-VAE"]) < 0.8 * float(iris["column means"])
+    halves = dict(zip(views[0], views[2], strict=True))
+    assert float(halves["FA-VAE"]) < 0.8 * float(halves["column means"])
+    assert 0.75 < float(halves["coverage"]) <= 1
     for row in planted[2:]:
         found = dict(zip(planted[0], row, strict=True))
         assert float(found["best possible"]) < float(found["FA-VAE"]) < float(found["column means"])

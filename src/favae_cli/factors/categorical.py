@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 import numpy as np
 from scipy.linalg import helmert
-from scipy.special import log_softmax, softmax
 
 from favae_cli.factors.moments import Total
 
@@ -18,6 +17,14 @@ def contrasts(categories: int) -> np.ndarray:
     found = helmert(categories).T
     found.flags.writeable = False
     return found
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Over the first axis, of few categories: (C, ...) probabilities of (C, ...) finite logits, which become them."""
+    logits -= logits.max(axis=0)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(axis=0)
+    return logits
 
 
 class Softmax:
@@ -39,28 +46,32 @@ class Softmax:
         ends, sizes = np.cumsum([size - 1 for size in groups]), np.array(self.groups)
         self._alike = []
         for size in sorted(set(self.groups)):
-            self._alike.append((np.arange(1 - size, 0) + ends[sizes == size][:, None], contrasts(size)))
+            self._alike.append((np.arange(1 - size, 0)[:, None] + ends[sizes == size], contrasts(size)))
 
     def log_density(self, x: np.ndarray, eta: np.ndarray) -> float:
         """As the protocol has it; a variable has all of its columns or none."""
         total = 0.0
-        for place, basis, p in self._by_size(eta, log_softmax):
-            own = x[:, place] @ basis.T  # the one-hot vector less 1/C, of which the sum below takes no notice
-            total += float(np.nansum(np.sum((own + 1 / len(basis)) * p, axis=2)))
+        for place, basis, own in self._by_size(eta):
+            logits = np.tensordot(basis, own, 1)
+            most = logits.max(axis=0)
+            logits -= most
+            whole = most + np.log(np.exp(logits, out=logits).sum(axis=0))
+            total += float(np.nansum(np.sum(x.T[place] * own, axis=0) - whole))
         return total
 
     def gradient(self, x: np.ndarray, eta: np.ndarray) -> np.ndarray:
         """U^T times the one-hot vector less the probabilities."""
         found = np.empty_like(eta)
-        for place, basis, p in self._by_size(eta, softmax):
-            found[:, place] = x[:, place] - p @ basis
+        for place, basis, own in self._by_size(eta):
+            found.T[place] = x.T[place] - np.tensordot(basis.T, softmax(np.tensordot(basis, own, 1)), 1)
         return found
 
     def curving(self, x: np.ndarray, eta: np.ndarray) -> np.ndarray:
         """The variances of U^T times the one-hot vector."""
         found = np.empty_like(eta)
-        for place, basis, p in self._by_size(eta, softmax):
-            found[:, place] = p @ basis**2 - (p @ basis) ** 2
+        for place, basis, own in self._by_size(eta):
+            p = softmax(np.tensordot(basis, own, 1))
+            found.T[place] = np.tensordot(basis.T**2, p, 1) - np.tensordot(basis.T, p, 1) ** 2
         return np.where(np.isnan(x), np.nan, found)
 
     def improve(self, x: np.ndarray, eta: np.ndarray, total: Total) -> None:
@@ -70,9 +81,8 @@ class Softmax:
         """There is none."""
         return 0.0
 
-    def _by_size(
-        self, eta: np.ndarray, of: Callable[..., np.ndarray]
-    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Of the V variables with as many categories: (V, C - 1) columns of eta, U, and (R, V, C) `of` their logits."""
+    def _by_size(self, eta: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Of the V variables with as many categories: (C - 1, V) columns of eta, U, and (C - 1, V, R) centre + eta."""
+        whole = (self.centre + eta).T
         for place, basis in self._alike:
-            yield place, basis, of((self.centre + eta)[:, place] @ basis.T, axis=2)
+            yield place, basis, whole[place]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +15,9 @@ from favae_cli.factors.linalg import few_threads
 from favae_cli.factors.missing_entries import Holes, Spread
 from favae_cli.factors.model import FactorModel, ViewFactors
 from favae_cli.factors.moments import CHUNK, Joint, Pattern, Total, group_by_pattern, offsets
+
+LONGEST = 16.0  # how many steps ahead a sample is taken at once, at most
+HELD = 1 << 20  # numbers of U, of samples that are settled together
 
 
 class LocalEmbedding(Protocol):
@@ -79,23 +84,28 @@ class Opened:
         rows: (R,).
         loadings: (D_p, K) <tau><W>.
         bias: (D_p,).
-        spread: Sigma of g, (K, K), or of each sample where entries of z are missing, of which nothing is known.
+        spread: Sigma of g, (K, K), or of each sample where entries of z are missing, of which nothing is known; of some
+            of the samples at a time, one after the other.
     """
 
     pattern: Pattern
     rows: np.ndarray
     loadings: np.ndarray
     bias: np.ndarray
-    spread: np.ndarray | Spread
+    spread: np.ndarray | list[Spread]
 
     @property
     def joint(self) -> Joint | None:
         """Of these samples, where entries are missing."""
-        return self.spread.joint if isinstance(self.spread, Spread) else None
+        return reduce(operator.add, (part.joint for part in self.spread)) if isinstance(self.spread, list) else None
 
     def latent(self, pulls: np.ndarray) -> np.ndarray:
         """(R, K) <g>, where these are the sums over d of <tau> w_d (z_d - b_d)."""
-        return self.spread.times(pulls) if isinstance(self.spread, Spread) else pulls @ self.spread
+        if not isinstance(self.spread, list):
+            return pulls @ self.spread
+        ends = np.cumsum([len(part.samples) for part in self.spread])[:-1]
+        parts = zip(self.spread, np.split(pulls, ends), strict=True)
+        return np.concatenate([part.times(own) for part, own in parts])
 
 
 class Evidence:
@@ -137,13 +147,20 @@ class Evidence:
     def settle(self, model: FactorModel, tolerance: float = 1e-6, steps: int = 200) -> None:
         """Iterate local q(z) and q(g) to their fixed point with the model's parameters held as they are."""
         for opened in self._opened(model):
-            locals_ = [self.local[view] for view in self._local_views(opened.pattern)]
-            for _ in range(steps):
-                before = [local.mean[opened.rows] for local in locals_]
-                self._follow(model, opened)
-                pairs = zip(locals_, before, strict=True)
-                if all(np.abs(local.mean[opened.rows] - old).max(initial=0.0) <= tolerance for local, old in pairs):
+            inferred = self._local_views(opened.pattern)
+            weights = np.concatenate([model.views[view].weights for view in inferred])
+            # Columns that are z where they are seen are settled by the first step.
+            most = 1 if all(self.local[view].noise is None for view in inferred) else steps
+            points: list[np.ndarray] = []  # where the last steps led
+            for _ in range(most):
+                if len(points) == 3:
+                    points = [_ahead(*points)]
+                    self._renew(model, opened, points[0])
+                latent = self._latent(model, opened)
+                self._renew(model, opened, latent)
+                if points and np.abs((latent - points[-1]) @ weights.T).max(initial=0.0) <= tolerance:
                     break
+                points.append(latent)
 
     def _opened(self, model: FactorModel) -> Iterator[Opened]:
         """The samples that are open, some of one pattern at a time."""
@@ -156,24 +173,28 @@ class Evidence:
                 for rows in chunks(group.open):
                     yield Opened(pattern, rows, *told, covariance)
             else:
-                for spread in group.holes.spreads(model, pattern):
-                    yield Opened(pattern, group.open[spread.samples], *told, spread)
+                for some in _together(group.holes.spreads(model, pattern)):
+                    rows = group.open[np.concatenate([spread.samples for spread in some])]
+                    yield Opened(pattern, rows, *told, some)
 
     def _follow(self, model: FactorModel, opened: Opened) -> None:
-        """Renew the local q(z) of samples that are open, with <g> as the entries of z that are not missing have it.
+        """Renew the local q(z) of samples that are open, with <g> as the entries of z that are not missing have it."""
+        self._renew(model, opened, self._latent(model, opened))
 
-        <g_n> = Sigma_n sum over d seen of <tau> w_d (<z_nd> - b_d): the optimum over q(g) and all missing z at once.
-        """
-        rows, where = opened.rows, offsets(self.sizes, opened.pattern)
-        inferred = self._local_views(opened.pattern)
-        seen = self._stacked(opened.pattern, rows) - opened.bias
-        for view in inferred:
-            seen[:, where[view]][self.local[view].missing[rows]] = 0.0
-        latent = opened.latent(seen @ opened.loadings)
-        for view in inferred:
-            if self.local[view].open[rows].any():
+    def _latent(self, model: FactorModel, opened: Opened) -> np.ndarray:
+        """(R, K) <g_n> = Sigma_n sum over d seen of <tau> w_d (<z_nd> - b_d): the optimum over q(g) and missing z."""
+        where = offsets(self.sizes, opened.pattern)
+        seen = self._stacked(opened.pattern, opened.rows) - opened.bias
+        for view in self._local_views(opened.pattern):
+            seen[:, where[view]][self.local[view].missing[opened.rows]] = 0.0
+        return opened.latent(seen @ opened.loadings)
+
+    def _renew(self, model: FactorModel, opened: Opened, latent: np.ndarray) -> None:
+        """The local q(z) of samples that are open, given (R, K) <g>."""
+        for view in self._local_views(opened.pattern):
+            if self.local[view].open[opened.rows].any():
                 part = model.views[view]
-                self.local[view].update(rows, latent @ part.weights.T + part.bias, part.tau)
+                self.local[view].update(opened.rows, latent @ part.weights.T + part.bias, part.tau)
 
     @few_threads()
     def latents(self, model: FactorModel) -> np.ndarray:
@@ -263,6 +284,29 @@ class Evidence:
         for view in inferred:
             missing[:, where[view]] = self.local[view].missing[rows]
         return Holes.of(missing) if missing.any() else None
+
+
+def _ahead(first: np.ndarray, second: np.ndarray, third: np.ndarray) -> np.ndarray:
+    """Where (R, K) points seem to go, whose steps shrink by a share that each sample has (Varadhan and Roland, 2008).
+
+    The steps to pseudo-data are short where the bound on their curvature is loose.
+    """
+    step, turn = second - first, third - 2 * second + first
+    length = np.sqrt(np.sum(step**2, axis=1) / np.maximum(np.sum(turn**2, axis=1), 1e-300))
+    length = np.clip(length, 1.0, LONGEST)[:, None]
+    return first + 2 * length * step + length**2 * turn
+
+
+def _together(spreads: Iterator[Spread]) -> Iterator[list[Spread]]:
+    """Several at a time."""
+    some: list[Spread] = []
+    for spread in spreads:
+        if some and sum(part.left.size for part in [*some, spread]) > HELD:
+            yield some
+            some = []
+        some.append(spread)
+    if some:
+        yield some
 
 
 def chunks(rows: np.ndarray) -> Iterator[np.ndarray]:

@@ -17,7 +17,7 @@ from favae_cli.factors.linalg import psd_solve, symmetrize
 from favae_cli.factors.model import FactorModel
 from favae_cli.factors.moments import Joint, Pattern
 
-CHUNK = 1 << 20  # numbers of the largest temporary array
+CHUNK = 1 << 16  # numbers of the largest temporary array: those of a part of the samples lie in the cache
 MANY = 4  # samples by set, from which they are worth a product of their own
 WHAT = "the precision of g where entries are missing"
 

@@ -66,7 +66,7 @@ class PseudoData(RealEmbedding):
         self.likelihood = likelihood
         self.open = np.ones(len(self.x), bool)
         self.touch = np.zeros_like(self.x)
-        self._renew(np.arange(len(self.x)))
+        self.mean = self._step(self.x, self.touch)
 
     @property
     def noise(self) -> Curvature:
@@ -75,9 +75,9 @@ class PseudoData(RealEmbedding):
 
     def update(self, rows: np.ndarray, expected: np.ndarray, precision: float) -> None:
         """New pseudo-data of the samples `rows`, at <eta>; arguments as ever."""
-        super().update(rows, expected, precision)
         self.touch[rows] = expected
-        self._renew(rows)
+        self.variance[rows] = self.missing[rows] / precision
+        self.mean[rows] = expected + self._step(self.x[rows], expected)
 
     def shares(self, rows: np.ndarray, precision: float) -> np.ndarray:
         """How much less than the bound has it the likelihood curves at <eta>, (R, D) in 0 to 1; 1 where x is missing.
@@ -87,10 +87,9 @@ class PseudoData(RealEmbedding):
         curved = self.likelihood.curving(self.x[rows], self.touch[rows])
         return 1.0 - np.nan_to_num(curved) / precision
 
-    def _renew(self, rows: np.ndarray) -> None:
-        x, touch = self.x[rows], self.touch[rows]
-        step = self.likelihood.gradient(x, touch) / self.likelihood.curvature
-        self.mean[rows] = np.where(np.isnan(x), self.mean[rows], touch + step)
+    def _step(self, x: np.ndarray, touch: np.ndarray) -> np.ndarray:
+        """How far z lies from where the bound touches; nowhere where x is missing."""
+        return np.nan_to_num(self.likelihood.gradient(x, touch) / self.likelihood.curvature, copy=False)
 
     def log_likelihood(self) -> float:
         """What the bound has beyond log N(z | eta, 1 / kappa), and the likelihood's prior; nats."""
@@ -105,5 +104,5 @@ class PseudoData(RealEmbedding):
         """The scale of eta is the likelihood's; what that has of parameters gets its best values at `expected`."""
         self.touch[:] = expected
         self.likelihood.improve(self.x, self.touch, total)
-        self._renew(np.arange(len(self.x)))
+        self.mean[:] = np.where(self.missing, self.mean, self.touch + self._step(self.x, self.touch))
         return view

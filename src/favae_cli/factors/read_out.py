@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import expit, log_softmax, logit, softmax
+from scipy.special import expit, log_softmax, logit
 
+from favae_cli.factors.categorical import softmax
 from favae_cli.factors.linalg import few_threads
 
 STRENGTHS = np.logspace(-3, 4, 29)  # of the ridge, in mean squares of a direction
@@ -75,7 +76,7 @@ class ReadOut:
         if not self.groups:
             varies = self.variance > TINY  # else any error at all would be endless
             return np.asarray(np.nansum(np.square(y - mean)[:, varies] / self.variance[varies], axis=1))
-        sure = _by_variable(mean, self.groups, lambda z: z, lambda z: log_softmax(z, axis=1))
+        sure = _by_variable(mean, self.groups, lambda z: z, lambda z: log_softmax(z, axis=0))
         ones = np.repeat(np.array(self.groups) == 1, self.groups)
         return -np.asarray(np.nansum(np.where(ones, y * sure - np.logaddexp(0, sure), y * sure), axis=1))
 
@@ -181,7 +182,7 @@ def _logistic(
     found[0] = _by_variable(rate[None], groups, logit, np.log)[0]
     ahead, before = found, design @ found
     for step in range(STEPS):
-        error = y - _by_variable(design @ ahead, groups, expit, lambda z: softmax(z, axis=1))
+        error = y - _by_variable(design @ ahead, groups, expit, softmax)
         last, found = found, ahead + (design.T @ np.where(seen, error, 0) - weight * ahead) / (curvature + weight)
         made = design @ found
         if np.max(np.abs(made - before)) < NEAR:
@@ -197,8 +198,12 @@ def _by_variable(
     binary: Callable[[np.ndarray], np.ndarray],
     several: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    """(N, D) with the columns of each variable changed: those of one column by `binary`, others by `several`."""
-    if all(size == 1 for size in groups):
-        return binary(values)
-    parts = np.split(values, np.cumsum(groups)[:-1], axis=1)
-    return np.concatenate([(binary if part.shape[1] == 1 else several)(part) for part in parts], axis=1)
+    """(N, D) with the columns of each variable changed: those of one column by `binary`, others by `several`.
+
+    They are given (C, V, N) of the V variables of C columns.
+    """
+    found, ends, sizes = np.empty(values.shape), np.cumsum(groups), np.array(groups)
+    for size in sorted(set(groups)):
+        place = np.arange(-size, 0)[:, None] + ends[sizes == size]
+        found.T[place] = (binary if size == 1 else several)(values.T[place])
+    return found

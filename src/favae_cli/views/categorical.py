@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from scipy.special import softmax
 from scipy.stats import norm, qmc
 from torch import Tensor, nn
 
 from favae_cli.data.dataset import blocks
-from favae_cli.factors.categorical import Softmax, contrasts
+from favae_cli.factors.categorical import Softmax, contrasts, softmax
 from favae_cli.factors.pseudo_data import PseudoData
 from favae_cli.views.predictor import Intercepts
 
@@ -62,7 +61,7 @@ class CategoricalView:
         eta = mean + self._intercepts.array()
         for own, place, basis in self._variables():
             if variance is None or len(basis) == 1:
-                found[:, own] = softmax(eta[:, place] @ basis.T, axis=1)
+                found[:, own] = softmax(basis @ eta[:, place].T).T
             else:
                 found[:, own] = _averaged(eta[:, place], np.sqrt(variance[:, place]), basis)
         return found
@@ -103,6 +102,6 @@ def _averaged(mean: np.ndarray, deviation: np.ndarray, basis: np.ndarray) -> np.
     step = max(1, CHUNK // (POINTS * len(basis)))
     for start in range(0, len(mean), step):
         part = slice(start, start + step)
-        eta = mean[part, None] + deviation[part, None] * points
-        found[part] = softmax(eta @ basis.T, axis=2).mean(axis=1)
+        eta = mean.T[:, part, None] + deviation.T[:, part, None] * points.T[:, None]
+        found[part] = softmax(np.tensordot(basis, eta, 1)).mean(axis=2).T
     return found
