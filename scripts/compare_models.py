@@ -32,6 +32,8 @@ MODELS = (
     "vae",
     "beta_vae",
     "multi_vae",
+    "amvae",
+    "jva2e",
     "fa",
     "mvae",
     "mmvae",

@@ -328,7 +328,7 @@ def joint() -> Callable[..., JointVAE]:
             for view in ("face", "cartoon")
             for key in (f"arch@views.{view}.arch=mlp", f"views.{view}.arch.hidden=[24]", f"views.{view}.latent=6")
         ]
-        sizes = {"multi_vae": ["model.classes=4"]} | {name: ["model.private=2"] for name in PRIVATE}
+        sizes = {"multi_vae": ["model.classes=4"]} | {name: ["model.private=2"] for name in (*PRIVATE, "amvae")}
         config = composed("experiment=avatars_adapt", f"model={model}", *networks, *sizes.get(model, []), *overrides)
         assert isinstance(config.model, JointModelConfig)
         runtime = Runtime(torch.device("cpu"), bf16)

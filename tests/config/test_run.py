@@ -245,7 +245,7 @@ def test_what_only_the_user_knows_is_asked_for() -> None:
         ({"model.feed_rounds": 1.5}, "model.feed_rounds: must be a valid integer"),
         (
             {"model": {"name": "vea"}},
-            "model.name: must be one of 'fa_vae', 'vae', 'beta_vae', 'fa', 'multi_vae', 'mvae'",
+            "model.name: must be one of 'fa_vae', 'vae', 'beta_vae', 'fa', 'multi_vae', 'amvae', 'jva2e', 'mvae'",
         ),
         ({"data.size": 8}, "views.face.arch.channels: 4 convolutions leave nothing of images of 8 pixels"),
         ({"cache": "${nothing}"}, "cache: Interpolation key 'nothing' not found"),

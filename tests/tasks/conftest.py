@@ -5,6 +5,7 @@ One knows what it does: factor analysis of small drawn faces, no network. One ha
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -30,14 +31,15 @@ from favae_cli.training.schedule import Training
 
 Using = Callable[..., Path]
 MadeOnce = Callable[[str, Callable[[Path], object]], Path]
-SIZE = 16
+DRAWN = bool(os.environ.get("FAVAE_SCREENSHOTS"))  # for pictures of the page, in which faces are to be seen
+SIZE = 64 if DRAWN else 16
 RUN = [
     "experiment=avatars_adapt",
     "model=fa",
-    "model.factors=20",
-    "model.components=40",
+    f"model.factors={30 if DRAWN else 20}",
+    f"model.components={300 if DRAWN else 40}",
     "schedule.sweeps=30",
-    "data.samples=240",
+    f"data.samples={1000 if DRAWN else 240}",
     f"data.size={SIZE}",
     "+data.missing.cartoon=0.2",
     "+data.missing.attributes=0.1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import socket
@@ -12,22 +13,27 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from favae_cli import FAVAE
+from favae_cli.command_line.compose import checked_overrides, parse_arguments
 from favae_cli.common.errors import UserError
+from favae_cli.config.folders import shipped_configs
+from favae_cli.config.trained_run_tasks import EditConfig, validate_use
 from favae_cli.data import Dataset
-from favae_cli.explore.commands import command
+from favae_cli.explore.commands import Value, command
 from favae_cli.explore.sample_answers import answers
 from favae_cli.explore.seen import Seen
 from favae_cli.factors import EngineError
 from favae_cli.machine.runtime import Runtime
-from favae_cli.queries.factor_scores import neighbours
+from favae_cli.queries.factor_scores import neighbour_table
 from favae_cli.queries.given import Given
 from favae_cli.queries.samples import Samples
 from favae_cli.queries.told import Place, with_only
+from favae_cli.queries.umap_layout import umap_layout
 from favae_cli.training.trained_run import TrainedRun, load_run
 
 Using = Callable[..., Path]
@@ -56,6 +62,52 @@ def test_every_key_comes_through_shell_and_hydra_as_it_is(key: str) -> None:
     assert [str(value) for value in keys.value()] == [key]
     assert views.value() == []
     assert seed.value() == 3
+
+
+NAMES = ["Wavy Hair", "5 o'Clock Shadow", "a.b", "2010", "true", "über", 'so "called"', r"C:\\ ${x} \$", "no: {1, 2}"]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "Smiling"])
+def test_attributes_of_any_name_come_through_shell_hydra_and_schema(name: str, run: Path) -> None:
+    keys: dict[str, Value | None] = {"attributes": {name: 1, "Male": 0}, "strengths": {name: 1.25}, "from": "face"}
+    program, *words = shlex.split(command(run, "edit", keys))
+    assert program == "favae-run"
+    overrides = checked_overrides(parse_arguments(words), "use")
+    with initialize_config_dir(str(shipped_configs()), version_base="1.3"):
+        config = validate_use(compose("use", overrides))
+    assert isinstance(config, EditConfig)
+    assert config.attributes == {name: 1, "Male": 0}
+    assert config.strengths == {name: 1.25}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12), st.just(1), min_size=1)
+)
+def test_every_mapping_comes_through_shell_and_hydra_as_it_is(asked: dict[str, int]) -> None:
+    words = shlex.split(command(Path("/runs/a"), "edit", {"attributes": asked}))[3:]
+    found: dict[str, object] = {}
+    for override in OverridesParser.create().parse_overrides(words):
+        value = override.value()
+        if override.key_or_group != "attributes":
+            found[override.key_or_group.removeprefix("attributes.")] = value
+        else:
+            found |= value if isinstance(value, dict) else json.loads(str(value))
+    assert found == asked
+
+
+def test_a_command_with_plain_names_reads_as_one_writes_it() -> None:
+    plain = command(Path("/r"), "edit", {"attributes": {"Smiling": 1, "Male": 0}, "strengths": {"Smiling": 1.5}})
+    assert plain.endswith("attributes.Smiling=1 attributes.Male=0 strengths.Smiling=1.5")
+    spaced = command(Path("/r"), "edit", {"attributes": {"Wavy Hair": 1, "Male": 0}})
+    assert spaced.endswith("'attributes={Wavy Hair: 1, Male: 0}'")
+    assert command(Path("/r"), "edit", {"attributes": {}}) == "favae-run task=edit run=/r"
+
+
+def test_what_is_no_mapping_is_a_line(using: Using) -> None:
+    line = r"^attributes: must be a mapping, as \{Smiling: 1\} or '\{\"Smiling\": 1\}', got Smiling$"
+    with pytest.raises(UserError, match=line):
+        using("task=edit", "attributes=Smiling")
 
 
 def test_what_is_not_given_is_foretold_by_the_rest(seen: Seen, loaded: TrainedRun, run: Path) -> None:
@@ -103,10 +155,56 @@ def test_factors_are_read_from_some_samples_and_called_by_what_they_go_with(seen
     assert {card.factor for card in seen.cards} == set(np.flatnonzero(used))
 
 
-def test_neighbours_are_the_nearest_first() -> None:
-    nearest, distance = neighbours(np.array([[3.0, 4.0], [0.0, 1.0], [0.0, 0.0]]), np.zeros(2), 2)
-    assert nearest.tolist() == [2, 1]
-    assert distance.tolist() == [0, 1]
+def test_neighbours_are_the_nearest_first_and_nobody_is_its_own() -> None:
+    latent, keys = np.array([[3.0, 4.0], [0.0, 1.0], [0.0, 0.0]]), ["far", "near", "here"]
+    asked = np.zeros((1, 2)), ["here"]
+    own = neighbour_table(latent, keys, *asked, 2, themselves=False)
+    assert own["neighbour"].tolist() == ["near", "far"]
+    assert own["distance"].tolist() == [1, 5]
+    other = neighbour_table(latent, keys, *asked, 2, themselves=True)  # another sample that is called the same
+    assert other["neighbour"].tolist() == ["here", "near"]
+
+
+def test_neighbours_of_asked_samples(using: Using, seen: Seen) -> None:
+    keys = seen.data.keys[seen.data.having("test", *seen.data.views)[:2]].astype(str).tolist()
+    made = pd.read_csv(
+        using("task=neighbours", f"keys=[{','.join(keys)}]", "among=train", "nearest=3") / "neighbours.csv"
+    )
+    assert made["key"].tolist() == [key for key in keys for _ in range(3)]
+    data, train = seen.data, seen.data.having_any("train")
+    latent = Given.of_samples(seen.model, data, np.arange(len(data.keys))).latents()
+    for key, rows in made.groupby("key"):
+        distance = np.linalg.norm(latent[train] - latent[data.keys == key], axis=1)
+        nearest = np.argsort(distance)[:3]
+        assert rows["neighbour"].tolist() == data.keys[train][nearest].tolist()
+        np.testing.assert_allclose(rows["distance"], distance[nearest], rtol=1e-6)
+    everybody = pd.read_csv(using("task=neighbours", "count=2", "nearest=1") / "neighbours.csv")
+    assert (everybody["key"] != everybody["neighbour"]).all()
+
+
+def test_neighbours_of_a_picture_from_elsewhere(using: Using, photos: Path) -> None:
+    made = pd.read_csv(using("task=neighbours", f"input={photos}", "from=face", "nearest=2") / "neighbours.csv")
+    assert made["key"].tolist() == ["a.png", "a.png", "b.png", "b.png", "c.png", "c.png"]
+
+
+def test_samples_are_laid_out_by_umap_and_the_same_each_time(using: Using, seen: Seen) -> None:
+    pytest.importorskip("umap")
+    layout = umap_layout(seen.reading.latent)
+    np.testing.assert_array_equal(layout, seen.umap)
+    near = np.argsort(np.linalg.norm(seen.reading.latent - seen.reading.latent[0], axis=1))
+    away = np.linalg.norm(layout - layout[0], axis=1)
+    assert away[near[1:6]].mean() < away[near[-20:]].mean()
+    made = pd.read_csv(using("task=factors", "umap=true", "cards=1", "permutations=1", "count=5") / "factors.csv")
+    assert made[["umap_0", "umap_1"]].notna().all().all()
+
+
+def test_without_umap_the_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch, using: Using) -> None:
+    monkeypatch.setattr("favae_cli.queries.umap_layout.find_spec", lambda name: name)
+    with pytest.raises(UserError, match=r"^umap: takes 4 samples at least, got 3$"):
+        umap_layout(np.zeros((3, 2)))
+    monkeypatch.setattr("favae_cli.queries.umap_layout.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"^umap: umap-learn is not installed; pip install 'favae-run\[umap\]'$"):
+        using("task=factors", "umap=true")
 
 
 def test_a_map_takes_two_factors_in_use(seen: Seen) -> None:

@@ -12,6 +12,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
+from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +21,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from favae_cli import FAVAE
 from favae_cli.cli import main
@@ -31,7 +33,7 @@ sync = pytest.importorskip("playwright.sync_api", reason="tests of the page need
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PICTURES = os.environ.get("FAVAE_SCREENSHOTS")  # a folder that keeps a picture of every tab
-PATIENCE = 20_000  # milliseconds that anything may take on a busy machine
+PATIENCE = 90_000 if PICTURES else 20_000  # milliseconds that anything may take on a busy machine
 
 pytestmark = [
     pytest.mark.slow,
@@ -131,10 +133,17 @@ class Page:
         assert words[0] == "favae-run"
         return words[1:]
 
-    def picture(self, name: str) -> None:
-        """Keep a picture of the page, if anybody wants one."""
+    def picture(self, name: str, whole: bool = False) -> None:
+        """Keep a picture of the page, if anybody wants one; with `whole` of what is below the window's end, too."""
         if PICTURES:
-            self.page.screenshot(path=Path(PICTURES) / f"explore_{name}.png")
+            if whole:
+                self.page.evaluate("scrollTo(0, 0)")
+            self.page.wait_for_timeout(800)  # until nothing fades any more
+            shot = Image.open(BytesIO(self.page.screenshot(full_page=whole))).convert("RGB")
+            _, _, _, end = ImageOps.invert(shot.convert("L")).getbbox() or (0, 0, 0, shot.height)
+            shot.crop((0, 0, shot.width, min(end + 20, shot.height))).quantize(256).save(
+                Path(PICTURES) / f"explore_{name}.png", optimize=True
+            )
 
 
 @pytest.fixture
@@ -301,7 +310,7 @@ def test_translation_interpolation_and_generation(opened: Callable[[str], Page],
     page.page.locator(".attribute").first.get_by_role("button", name="yes", exact=True).click()
     page.page.get_by_role("button", name="Generate", exact=True).click()
     page.page.locator(".generated-face").wait_for()
-    page.picture("ways")
+    page.picture("ways", whole=True)
     strip = pixels(page.saved(".generate", "face"))
     made = made_by(page.command(".generate")) / "images" / "face"
     first = pixels(made / "0000.png")
@@ -336,7 +345,7 @@ def test_a_point_of_the_map_opens_its_sample(opened: Callable[[str], Page], data
 def test_factors_and_views(opened: Callable[[str], Page], run: Path, made_by: Made) -> None:
     page = opened("images")
     page.tab("Factors and views", ".table-neighbours")
-    page.picture("views")
+    page.picture("views", whole=True)
     made = made_by(page.command(PANEL))
     table = pd.read_csv(page.saved(PANEL, "table"))
     pd.testing.assert_frame_equal(table, pd.read_csv(made / "explained.csv"))
@@ -413,3 +422,43 @@ def test_nobody_else_gets_in(opened: Callable[[str], Page], pages: dict[str, str
     assert status(address.path, "elsewhere.example") == 400
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.2", address.port), timeout=20).close()
+
+
+def test_an_edit_goes_as_far_as_its_slider_says(opened: Callable[[str], Page], data: Dataset, made_by: Made) -> None:
+    page, key = opened("images"), whole(data)
+    page.choose(key)
+    smiles = bool(arrays(data, key)["attributes"][0, 0])
+    page.tab("Edit", ".attribute")
+    page.page.locator(".attribute").first.get_by_role("button", name="no" if smiles else "yes", exact=True).click()
+    page.page.locator(".strength").first.click(position={"x": 80, "y": 10})
+    page.page.get_by_role("button", name="Edit", exact=True).click()
+    page.page.locator(".command", has_text=re.compile(r"strengths\.Smiling=2\.\d+$")).wait_for()
+    shown = pixels(page.saved(PANEL, "picture"))
+    assert np.array_equal(shown, pixels(made_by(page.command(PANEL)) / "images" / f"{key}.png"))
+    plain = made_by([word for word in page.command(PANEL) if not word.startswith("strengths")])
+    assert np.abs(shown - pixels(plain / "images" / f"{key}.png")).max() > 20
+
+
+def test_neighbours_are_those_of_their_command(opened: Callable[[str], Page], made_by: Made) -> None:
+    page = opened("images")
+    page.tab("Factors and views", ".table-neighbours")
+    table = pd.read_csv(page.saved(".neighbours", "table"))
+    made = pd.read_csv(made_by(page.command(".neighbours")) / "neighbours.csv")
+    pd.testing.assert_frame_equal(table, made, rtol=1e-4)
+
+
+def test_the_map_by_umap(opened: Callable[[str], Page], made_by: Made) -> None:
+    page = opened("images")
+    page.tab("Map", ".map canvas")
+    page.page.get_by_role("button", name="UMAP", exact=True).click()
+    if find_spec("umap") is None:
+        page.page.get_by_text("umap: umap-learn is not installed; pip install 'favae-run[umap]'", exact=True).wait_for()
+        assert "umap" not in " ".join(page.command(PANEL))
+        return
+    page.page.locator(".command", has_text="umap=true").wait_for(timeout=6 * PATIENCE)  # it compiles
+    page.picture("umap")
+    table = pd.read_csv(page.saved(PANEL, "table"))
+    made = pd.read_csv(made_by(page.command(PANEL)) / "factors.csv")
+    pd.testing.assert_frame_equal(table, made, rtol=1e-3)
+    page.page.get_by_role("button", name="two factors", exact=True).click()
+    page.page.locator(".command", has_text=re.compile("^((?!umap).)*$")).wait_for()

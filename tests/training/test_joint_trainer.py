@@ -19,7 +19,7 @@ from favae_cli.training.epoch_state import Position, Prior, Totals
 from favae_cli.training.joint_trainer import JointTrainer, gathered
 from favae_cli.views.objective import KLTerm
 
-MODELS = ("multi_vae", "mvae", "jmvae")
+MODELS = ("multi_vae", "amvae", "jva2e", "mvae", "jmvae")
 MakeJointTrainer = Callable[..., JointTrainer]
 Identical = Callable[[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]], bool]
 

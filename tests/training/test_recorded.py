@@ -124,7 +124,7 @@ def test_a_recorded_epoch_is_the_plain_one(make_trainer: MakeTrainer, monkeypatc
     assert len({id(step) for step in steps}) == 2  # one for each term
 
 
-@pytest.mark.parametrize("model", ["multi_vae", "mopoe"])
+@pytest.mark.parametrize("model", ["multi_vae", "amvae", "jva2e", "mopoe"])
 def test_a_recorded_epoch_of_a_joint_model_is_the_plain_one(
     model: str, make_joint: Callable[[str], JointTrainer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,7 +207,7 @@ def test_the_step_of_a_vae_looks_at_no_value(bf16: bool, make_trainer: MakeTrain
     step_without_looks(make_trainer(bf16=bf16))
 
 
-@pytest.mark.parametrize("model", ["multi_vae", "jmvae", "dmvae"])
+@pytest.mark.parametrize("model", ["multi_vae", "amvae", "jva2e", "jmvae", "dmvae"])
 def test_the_step_of_a_joint_model_looks_at_no_value(model: str, make_joint: Callable[[str], JointTrainer]) -> None:
     step_without_looks(make_joint(model))
 

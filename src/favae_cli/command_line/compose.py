@@ -173,7 +173,12 @@ def _added_where_new(primary: str, overrides: list[Override]) -> tuple[list[Over
         known = base = _base(primary, overrides)  # Hydra refuses new keys: mostly there are none
     except ConfigCompositionException:
         known, base = _base(primary, [override for override in overrides if override not in plain]), None
-    new = [override for override in plain if OmegaConf.select(known, override.key_or_group, default=_NEW) is _NEW]
+    new = [
+        override
+        for override in plain
+        if isinstance(override.value(), dict)  # which may hold keys that are new
+        or OmegaConf.select(known, override.key_or_group, default=_NEW) is _NEW
+    ]
     parser = OverridesParser.create()
     added = [parser.parse_override(f"++{o.input_line}") if o in new else o for o in overrides]
     return added, _base(primary, added) if base is None else base

@@ -18,6 +18,7 @@ from favae_cli.config.data_sets import (
     PairsConfig,
 )
 from favae_cli.config.models import (
+    AmvaeConfig,
     BetaVaeConfig,
     CmvaeConfig,
     CrmvaeConfig,
@@ -25,6 +26,7 @@ from favae_cli.config.models import (
     FaConfig,
     FaVaeConfig,
     JmvaeConfig,
+    Jva2eConfig,
     MmvaeConfig,
     MmvaePlusConfig,
     MopoeConfig,
@@ -63,6 +65,8 @@ _Models = (
     | BetaVaeConfig
     | FaConfig
     | MultiVaeConfig
+    | AmvaeConfig
+    | Jva2eConfig
     | MvaeConfig
     | MmvaeConfig
     | MmvaePlusConfig

@@ -66,6 +66,23 @@ class MultiVaeConfig(JointModelConfig):
     growth: Count = Field(description="epochs in which both capacities grow from 0, linearly")
 
 
+class AmvaeConfig(JointModelConfig):
+    """A z that all views share, from a layer over all encoders, and one of each view's own (Youpeng et al., 2021)."""
+
+    name: Literal["amvae"]
+    beta: NotNegative = Field(description="weight of the KL terms")
+    private: Count = Field(description="dimensions of each view's own part; the shared one has the rest")
+
+
+class Jva2eConfig(JointModelConfig):
+    """Each view's z decodes all views, and an adversary aligns them (Li et al., 2022)."""
+
+    name: Literal["jva2e"]
+    beta: NotNegative = Field(description="weight of the KL term")
+    adversary: NotNegative = Field(description="weight of leaving the adversary undecided")
+    hidden: Count = Field(description="units of the adversary's layer")
+
+
 class LibraryModelConfig(JointModelConfig):
     """A joint VAE of the package multivae, its keys called as they are there."""
 

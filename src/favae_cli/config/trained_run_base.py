@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
 from favae_cli.config.run import MachineConfig
-from favae_cli.config.section import Count, Folder, Name, Names, Section
+from favae_cli.config.section import Count, Folder, Name, Names, Section, Strength, Text
 
 
 def _listed(value: Any) -> Any:
@@ -21,8 +22,20 @@ def _as_texts(value: Any) -> Any:
     return value
 
 
+def _from_json(value: Any) -> Any:
+    """A mapping that came as a text, JSON: Hydra's grammar cannot take every name as a key."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"must be a mapping, as {{Smiling: 1}} or '{{\"Smiling\": 1}}', got {value}") from error
+
+
 Paths = Annotated[list[Folder], Field(min_length=1), BeforeValidator(_listed)]
 Keys = Annotated[Names, BeforeValidator(_as_texts), BeforeValidator(_listed)]
+Asked = Annotated[dict[Text, Literal[0, 1]], BeforeValidator(_from_json)]
+Strengths = Annotated[dict[Text, Strength], BeforeValidator(_from_json)]
 
 
 class UsingConfig(Section):

@@ -27,7 +27,15 @@ from favae_cli.config.section import (
     problems,
     validated,
 )
-from favae_cli.config.trained_run_base import OnDataConfig, OnInputConfig, OnSamplesConfig, Paths, UsingConfig
+from favae_cli.config.trained_run_base import (
+    Asked,
+    OnDataConfig,
+    OnInputConfig,
+    OnSamplesConfig,
+    Paths,
+    Strengths,
+    UsingConfig,
+)
 
 
 def _something(asked: dict[str, int]) -> dict[str, int]:
@@ -36,29 +44,19 @@ def _something(asked: dict[str, int]) -> dict[str, int]:
     return asked
 
 
-def _table_file(path: Path) -> Path:
-    if path.suffix not in (".csv", ".parquet"):
-        raise ValueError(f"must end in .csv or .parquet, got {path}")
-    return path
+def _ends_in(*endings: str) -> AfterValidator:
+    def checked(path: Path) -> Path:
+        if path.suffix not in endings:
+            raise ValueError(f"must end in {', '.join(endings[:-1])} or {endings[-1]}, got {path}")
+        return path
+
+    return AfterValidator(checked)
 
 
-def _table_or_annotated(path: Path) -> Path:
-    if path.suffix not in (".csv", ".parquet", *ANNOTATED):
-        raise ValueError(f"must end in .csv, .parquet, {' or '.join(ANNOTATED)}, got {path}")
-    return path
-
-
-def _file_of_factors(path: Path) -> Path:
-    if path.suffix not in (*ANNOTATED, MOFA):
-        raise ValueError(f"must end in {', '.join(ANNOTATED)} or {MOFA}, got {path}")
-    return path
-
-
-Asked = dict[Text, Literal[0, 1]]
 Format = Literal["csv", "parquet"]
-TableFile = Annotated[Folder, AfterValidator(_table_file)]
-PredictedFile = Annotated[Folder, AfterValidator(_table_or_annotated)]
-FactorsFile = Annotated[Folder, AfterValidator(_file_of_factors)]
+TableFile = Annotated[Folder, _ends_in(".csv", ".parquet")]
+PredictedFile = Annotated[Folder, _ends_in(".csv", ".parquet", *ANNOTATED)]
+FactorsFile = Annotated[Folder, _ends_in(*ANNOTATED, MOFA)]
 Steps = Annotated[int, Field(ge=3)]
 
 
@@ -82,6 +80,7 @@ class EditConfig(OnSamplesConfig):
     attributes: Annotated[Asked, AfterValidator(_something)]
     of: Name | None = Field(description="binary view of the attributes; null: the only one that has all of them")
     strength: Strength | None = Field(description="how far, 1: where it is expected; null: what the run found best")
+    strengths: Strengths = Field(description="the same for some of the attributes")
     format: Format
 
 
@@ -123,11 +122,21 @@ class FactorsConfig(OnDataConfig):
     cards: Count = Field(description="factors that have a card")
     reach: Strength = Field(description="how far each way, in standard deviations")
     steps: Steps = Field(description="places along the factor")
+    umap: bool = Field(description="whether to lay the samples out in a plane by UMAP, too")
     permutations: Count = Field(description="of samples, by which the p of an association is found")
     columns: int = Field(ge=0, description="columns of a view that are compared with the factors, at most")
     format: Format
     output: FactorsFile | None = Field(description="AnnData, MuData or MOFA file with the factors in it; null: none")
     overwrite: bool = Field(description="replace an output that is there")
+
+
+class NeighboursConfig(OnSamplesConfig):
+    """Find the samples nearest to some in the factors."""
+
+    task: Literal["neighbours"]
+    among: Literal["train", "validation", "test", "all"] = Field(description="split of the samples that may be near")
+    nearest: Count = Field(description="neighbours of each sample")
+    format: Format
 
 
 class ImputeConfig(OnSamplesConfig):
@@ -212,6 +221,7 @@ UseConfig = Annotated[
     | InterpolateConfig
     | TraverseConfig
     | FactorsConfig
+    | NeighboursConfig
     | ImputeConfig
     | PredictConfig
     | DecodeConfig

@@ -148,6 +148,11 @@ class Dataset:
         count = np.sum([view.present[indices] for view in self.views.values()], axis=0)
         return indices[count >= min(2, len(self.views))]
 
+    def having_any(self, split: str) -> np.ndarray:
+        """Indices of the samples in `split` that have a view at all."""
+        indices = self.split[split]
+        return indices[np.any([view.present[indices] for view in self.views.values()], axis=0)]
+
     def having(self, split: str, *views: str) -> np.ndarray:
         """Sorted indices of the samples in `split` that have every one of `views`."""
         indices = self.split[split]

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-Value = str | bool | int | float | Sequence[str]
+Value = str | bool | int | float | Sequence[str] | Mapping[str, float]
 
 _PLAIN = re.compile(r"[A-Za-z_/][\w./-]*", re.ASCII)  # what Hydra takes as a text without quotes
 _NO_TEXT = {"null", "true", "false", "nan", "inf"}
+_KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)  # what Hydra takes as a part of a key
+_WORDS = re.compile(r"[A-Za-z_]\w*( [A-Za-z_]\w*)*", re.ASCII)  # what it takes as a key in a mapping
 
 
 def command(run: Path, task: str, keys: Mapping[str, Value | None]) -> str:
     """`favae-run task=... run=...` with these keys, for a POSIX shell; those that are None are left out."""
     words = ["favae-run", f"task={task}", f"run={_text(str(run))}"]
-    words += [f"{key}={_value(value)}" for key, value in keys.items() if value is not None]
+    words += [word for key, value in keys.items() if value is not None for word in _words(key, value)]
     return shlex.join(words)
 
 
-def _value(value: Value) -> str:
+def _words(key: str, value: Value) -> list[str]:
+    """One argument; of a mapping one for each of its names, unless they are no keys for Hydra."""
+    if not isinstance(value, Mapping):
+        return [f"{key}={_value(value)}"]
+    names = [name for name in value if name.lower() not in _NO_TEXT]
+    if len(names) == len(value) and all(map(_KEY.fullmatch, names)):
+        return [f"{key}.{name}={_value(value[name])}" for name in names]
+    if len(names) == len(value) and all(map(_WORDS.fullmatch, names)):
+        return [f"{key}={{{', '.join(f'{name}: {_value(value[name])}' for name in names)}}}"]
+    # As JSON; nothing in it that would be more than a letter to OmegaConf.
+    told = ", ".join(f"{json.dumps(name).replace('$', chr(92) + 'u0024')}: {_value(value[name])}" for name in value)
+    return [f"{key}={_text(f'{{{told}}}')}"]
+
+
+def _value(value: str | bool | int | float | Sequence[str]) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):

@@ -8,26 +8,39 @@ from nicegui import ui
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.pixels import unit
+from favae_cli.explore.commands import Value
 from favae_cli.explore.parts import csv, picture, png, saving, table
 from favae_cli.explore.window import Window
 from favae_cli.models.fa_vae import observed_table
 from favae_cli.queries.generate_and_edit import Edited, Editor, best_strengths
 
 AS_IT_IS = "as it is"
-ASKED = {AS_IT_IS: np.nan, "no": 0.0, "yes": 1.0}
+FARTHEST, STEP = 3.0, 0.05  # of a strength
 
 
 class AttributeSwitches:
-    """A switch for each attribute of one binary view."""
+    """A switch for each attribute of one binary view, and how far an edit by it goes.
 
-    def __init__(self, columns: tuple[str, ...], left: str) -> None:
+    Args:
+        columns: the attributes.
+        left: what a switch is at that asks for nothing.
+        strengths: (D,) how far edits go before anybody says so; None where nothing is edited.
+    """
+
+    def __init__(self, columns: tuple[str, ...], left: str, strengths: np.ndarray | None = None) -> None:
         self.columns, self.left = columns, left
         self.switches: dict[str, ui.toggle] = {}
-        with ui.grid(columns=2).classes("items-center gap-1"):
+        self.sliders: dict[str, ui.slider] = {}
+        self.found = {} if strengths is None else dict(zip(columns, strengths.tolist(), strict=True))
+        with ui.grid(columns="auto auto 6rem" if self.found else "auto auto").classes("items-center gap-x-4 gap-y-1"):
             for column in columns:
                 ui.label(column)
                 switch = ui.toggle([left, "no", "yes"], value=left).props("dense no-caps size=sm")
                 self.switches[column] = switch.classes("attribute")
+                if self.found:
+                    best = self.found[column]
+                    slider = ui.slider(min=STEP, max=max(FARTHEST, best), step=STEP, value=best)
+                    self.sliders[column] = slider.props("label").classes("strength")
 
     @property
     def asked(self) -> np.ndarray:
@@ -36,10 +49,16 @@ class AttributeSwitches:
         return np.array([np.nan if value == self.left else float(value == "yes") for value in values])
 
     @property
-    def keys(self) -> dict[str, int]:
-        """The same as keys of a command line."""
+    def told(self) -> dict[str, int]:
+        """The attributes that are asked for: 0 or 1, by name."""
         pairs = zip(self.columns, self.asked.tolist(), strict=True)
-        return {f"attributes.{name}": int(value) for name, value in pairs if not np.isnan(value)}
+        return {name: int(value) for name, value in pairs if not np.isnan(value)}
+
+    @property
+    def moved(self) -> dict[str, float]:
+        """Of these, how far the edit goes, where that was changed."""
+        values = {name: round(float(self.sliders[name].value), 2) for name in self.told}
+        return {name: value for name, value in values.items() if value != round(self.found[name], 2)}
 
 
 class EditTab:
@@ -55,8 +74,7 @@ class EditTab:
                 self.view = ui.select([*attributes], value=next(iter(attributes)), label="Attributes")
                 self.view.classes("w-48").on_value_change(lambda: self.choices.refresh())
                 self.choices()
-                ui.label("Strength; 0: as the run found best").classes("text-xs")
-                self.strength = ui.slider(min=0, max=3, step=0.1, value=0).props("label").classes("w-48 strength")
+                ui.label("The sliders: how far each goes, from what the run found best").classes("text-xs")
                 ui.button("Edit", on_click=self._edit).props("no-caps")
             with ui.column():
                 self.result()
@@ -65,8 +83,9 @@ class EditTab:
     @ui.refreshable_method
     def choices(self) -> None:
         """The switches of the attributes."""
-        columns = self.window.seen.trained.views[self.view.value].columns
-        self.switches = AttributeSwitches(columns, AS_IT_IS)
+        trained = self.window.seen.trained
+        columns = trained.views[self.view.value].columns
+        self.switches = AttributeSwitches(columns, AS_IT_IS, best_strengths(trained.metrics, columns))
 
     def _forget(self) -> None:
         self.made = None
@@ -77,16 +96,15 @@ class EditTab:
         trained, sample = window.seen.trained, window.sample
         with window.mistake.told():
             self.shows = self.image.value
-            self.asked: dict[str, float] = {**self.switches.keys}
+            attributes, moved = self.switches.told, self.switches.moved
+            self.asked: dict[str, Value | None] = {"attributes": attributes, "strengths": moved}
             if self.shows not in window.views:
                 raise UserError(f"sample {window.key} has no {self.shows} to edit; choose another in the tab Sample")
-            if not self.asked:
+            if not attributes:
                 raise UserError("say what to change: set an attribute to yes or no")
             columns = trained.views[name].columns
-            strengths = best_strengths(trained.metrics, columns)
-            if self.strength.value:
-                strengths = np.full(len(columns), float(self.strength.value))
-                self.asked["strength"] = float(self.strength.value)
+            found = dict(zip(columns, best_strengths(trained.metrics, columns).tolist(), strict=True))
+            strengths = np.array([*(found | moved).values()])
             known = observed_table(sample.data, name, sample.indices)
             editor = Editor(trained.factors, self.shows, name)
             self.made, self.of = editor.edited(sample.stored(self.shows), known, self.switches.asked, strengths), name
@@ -107,7 +125,7 @@ class EditTab:
         rows = pd.DataFrame(
             {"attribute": trained.views[self.of].columns, "before": made.before[0], "after": made.after[0]}
         )
-        table(rows, "attributes")
+        table(rows.round(4), "attributes")
         given = {"keys": window.keys} if window.keys else {"input": "FILE"}
         command = window.seen.command(
             "edit", {"split": "all", **given, "from": self.shows, "of": self.of, **self.asked}

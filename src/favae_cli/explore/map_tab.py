@@ -1,11 +1,11 @@
-"""Tab Map: all samples in two factors, coloured by what is known of them."""
+"""Tab Map: all samples in two factors, or laid out by UMAP, coloured by what is known of them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from nicegui import events, ui
+from nicegui import events, run, ui
 
 from favae_cli.evaluation.sample_map import labels_of
 from favae_cli.explore.parts import address, csv, saving
@@ -15,6 +15,7 @@ from favae_cli.queries.factor_scores import all_factor_scores
 from favae_cli.reporting.style import PALETTE
 
 NOTHING = "nothing"
+FACTORS, UMAP = "two factors", "UMAP"
 
 
 def colourings(seen: Seen) -> dict[str, np.ndarray]:
@@ -41,7 +42,9 @@ class MapTab:
             return
         self.colourings = colourings(seen)
         across, up = [*axes][:2]
+        self.placed: np.ndarray | None = None  # by UMAP, where that is shown
         with ui.row().classes("items-center"):
+            self.layout = ui.toggle([FACTORS, UMAP], value=FACTORS, on_change=self._lay_out).props("no-caps")
             self.across = ui.select(axes, value=across, label="Across", on_change=self._again).classes("w-64")
             self.up = ui.select(axes, value=up, label="Up", on_change=self._again).classes("w-64")
             choices = [NOTHING, *self.colourings]
@@ -54,10 +57,36 @@ class MapTab:
             with ui.column().classes("w-48 hovered"):
                 self.key = ui.label("A sample that you point at is shown here; a click opens it").classes("text-xs")
                 self.thumbnails = {
-                    name: ui.image().classes("w-40").props("no-transition no-spinner") for name in seen.trained.images
+                    name: ui.image()
+                    .classes("w-40")
+                    .props("no-transition no-spinner")
+                    .style("image-rendering: pixelated")
+                    for name in seen.trained.images
                 }
-        command = seen.command("factors", {"split": None if seen.split == "test" else seen.split})
-        saving(command, table=self._file)
+        self.saved()
+
+    async def _lay_out(self) -> None:
+        """By what is chosen; UMAP takes its time, away from the page's own thread."""
+        self.placed = None
+        if self.layout.value == UMAP:
+            waiting = ui.spinner()
+            with self.window.mistake.told():
+                self.placed = await run.io_bound(lambda: self.window.seen.umap)
+            waiting.delete()
+            if self.placed is None:
+                self.layout.set_value(FACTORS)
+                return
+        for choice in (self.across, self.up):
+            choice.set_enabled(self.placed is None)
+        self._again()
+        self.saved.refresh()
+
+    @ui.refreshable_method
+    def saved(self) -> None:
+        """What saves the table, and the command line."""
+        seen = self.window.seen
+        asked = {"split": None if seen.split == "test" else seen.split, "umap": None if self.placed is None else True}
+        saving(seen.command("factors", asked), table=self._file)
 
     def _again(self) -> None:
         self.chart.options.clear()
@@ -65,14 +94,16 @@ class MapTab:
 
     def _options(self) -> dict[str, Any]:
         reading = self.window.seen.reading
-        x, y = reading.latent[:, self.across.value], reading.latent[:, self.up.value]
+        factors = self.across.value, self.up.value
+        x, y = (reading.latent[:, factors] if self.placed is None else self.placed).T
+        across, up = (f"factor {k}" for k in factors) if self.placed is None else ("UMAP 0", "UMAP 1")
         colour = self.colourings.get(self.by.value)
         number = colour is not None and colour.dtype != object
         points = [[float(a), float(b), place] for place, (a, b) in enumerate(zip(x, y, strict=True))]
         options: dict[str, Any] = {
             "animation": False,
-            "xAxis": {"name": f"factor {self.across.value}", "nameLocation": "middle", "nameGap": 25, "scale": True},
-            "yAxis": {"name": f"factor {self.up.value}", "nameLocation": "middle", "nameGap": 35, "scale": True},
+            "xAxis": {"name": across, "nameLocation": "middle", "nameGap": 25, "scale": True},
+            "yAxis": {"name": up, "nameLocation": "middle", "nameGap": 35, "scale": True},
             "dataZoom": [{"type": "inside"}, {"type": "inside", "orient": "vertical"}],
         }
         if number:
@@ -125,4 +156,7 @@ class MapTab:
 
     def _file(self) -> tuple[str, bytes]:
         reading = self.window.seen.reading
-        return "factors.csv", csv(all_factor_scores(reading.model, reading.data, reading.indices))
+        table = all_factor_scores(reading.model, reading.data, reading.indices)
+        if self.placed is not None:
+            table = table.assign(umap_0=self.placed[:, 0], umap_1=self.placed[:, 1])
+        return "factors.csv", csv(table)

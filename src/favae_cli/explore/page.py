@@ -24,10 +24,10 @@ from favae_cli.explore.window import Window
 
 
 class Tab(NamedTuple):
-    """What fills a tab, and whether that looks at many samples."""
+    """What fills a tab, and what takes its time before, away from the page's own thread."""
 
     build: Callable[[Window], object]
-    of_many: bool = False
+    before: Callable[[Seen], object] | None = None
 
 
 def _ways(window: Window) -> None:
@@ -62,11 +62,11 @@ def _has_attributes(window: Window) -> bool:
 
 TABS = {
     "Sample": Tab(SampleTab),
-    "Factors": Tab(FactorsTab, of_many=True),
+    "Factors": Tab(FactorsTab, lambda seen: seen.cards),
     "Edit": Tab(_edit),
     "Translate, interpolate, generate": Tab(_ways),
-    "Map": Tab(MapTab, of_many=True),
-    "Factors and views": Tab(ViewsTab, of_many=True),
+    "Map": Tab(MapTab, lambda seen: seen.cards),
+    "Factors and views": Tab(ViewsTab, lambda seen: seen.explained),
 }
 
 
@@ -93,9 +93,9 @@ def build(seen: Seen) -> None:
         opened.add(name)
         with window.mistake.told(), panels[name]:
             try:
-                if TABS[name].of_many:
+                if (before := TABS[name].before) is not None:
                     waiting = ui.spinner(size="lg")
-                    await run.io_bound(lambda: seen.cards)
+                    await run.io_bound(before, seen)
                     waiting.delete()
                 TABS[name].build(window)
             except Exception:  # it is tried again when it is looked at again

@@ -41,7 +41,9 @@ class SampleTab:
             "w-full"
         )
         images = self.window.seen.trained.images
-        self.view = ui.select(images, value=images[0], label="A dropped image shows") if len(images) > 1 else None
+        self.view: ui.select | None = None
+        if len(images) > 1:
+            self.view = ui.select(images, value=images[0], label="A dropped image shows").classes("w-full")
         ui.upload(
             label="Drop an image or a table", auto_upload=True, max_file_size=LARGEST, on_upload=self._uploaded
         ).classes("w-full")

@@ -8,17 +8,22 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
+import pandas as pd
 
 from favae_cli.data import Dataset
 from favae_cli.evaluation.cards import Card, factor_cards
+from favae_cli.evaluation.explained import explained_table
 from favae_cli.explore.commands import Value, command
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.factor_reading import Reading
 from favae_cli.queries.samples import Samples
+from favae_cli.queries.traverse import most_relevant
+from favae_cli.queries.umap_layout import umap_layout
 from favae_cli.training.trained_run import TrainedRun
 
 MOST_FOUND = 50  # samples that a search offers
 ENDS = 2.0  # standard deviations at which a card looks
+DECODED = 200  # samples of each view that are decoded to tell what factors explain, as of task=factors
 
 
 class Seen:
@@ -44,8 +49,7 @@ class Seen:
     @property
     def indices(self) -> np.ndarray:
         """(N,) of the samples to look at that have any view."""
-        indices = self.data.split[self.split]
-        return indices[np.any([view.present[indices] for view in self.data.views.values()], axis=0)]
+        return self.data.having_any(self.split)
 
     @property
     def reading(self) -> Reading:
@@ -61,11 +65,37 @@ class Seen:
     @property
     def cards(self) -> list[Card]:
         """Of every factor in use, the most relevant first."""
-        reading = self.reading
         with self._lock:
-            if "_cards" not in self.__dict__:
-                self._cards = factor_cards(reading, self.model.joined.factors, ENDS, 2)
             return self._cards
+
+    @cached_property
+    def _cards(self) -> list[Card]:
+        return factor_cards(self._reading, self.model.joined.factors, ENDS, 2)
+
+    @property
+    def explained(self) -> pd.DataFrame:
+        """What each factor explains of each view, the most relevant first, as task=factors has it."""
+        with self._lock:
+            return self._explained
+
+    @cached_property
+    def _explained(self) -> pd.DataFrame:
+        joined = self.model.joined
+        return explained_table(self._reading, most_relevant(joined, None, joined.factors), DECODED)
+
+    @property
+    def umap(self) -> np.ndarray:
+        """(N, 2), where the samples of the reading lie in a plane by UMAP.
+
+        Raises:
+            UserError: umap-learn is not installed, or there are too few samples.
+        """
+        with self._lock:
+            return self._umap
+
+    @cached_property
+    def _umap(self) -> np.ndarray:
+        return umap_layout(self._reading.latent)
 
     def sample(self, index: int) -> Samples:
         """One of the samples by its index in the data."""

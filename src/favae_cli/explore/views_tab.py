@@ -8,15 +8,14 @@ import numpy as np
 import pandas as pd
 from nicegui import ui
 
-from favae_cli.evaluation.explained import QUANTITIES, explained_table
+from favae_cli.evaluation.explained import QUANTITIES
 from favae_cli.explore.parts import csv, saving, table
 from favae_cli.explore.window import Window
-from favae_cli.queries.factor_scores import neighbours
+from favae_cli.queries.factor_scores import neighbour_table
 from favae_cli.queries.given import Given
 from favae_cli.queries.traverse import most_relevant
 from favae_cli.queries.weights import weights_of
 
-DECODED = 200  # samples of each view that are decoded, as of task=factors
 NEAR = 10
 FIRST = 12  # factors whose weights are seen at once
 
@@ -26,15 +25,12 @@ class ViewsTab:
 
     def __init__(self, window: Window) -> None:
         self.window, seen = window, window.seen
-        joined = seen.model.joined
-        order = most_relevant(joined, None, joined.factors)
-        self.explained = explained_table(seen.reading, order, DECODED)
-        self.order = order
+        self.explained, self.order = seen.explained, seen.explained["factor"].unique()
         self.command = seen.command("factors", {"split": None if seen.split == "test" else seen.split})
         ui.label("Explained by each factor, %").classes("text-md")
         self.quantity = ui.select(QUANTITIES, value="embedding_unique", on_change=self._again).classes("w-64")
         self.chart = ui.echart(self._options()).classes("w-full explained")
-        self.chart.style(f"height: {120 + 18 * len(order)}px")
+        self.chart.style(f"height: {120 + 18 * len(self.order)}px")
         saving(self.command, table=lambda: ("explained.csv", csv(self.explained)))
         tables = [name for name in seen.model.views if seen.trained.views[name].is_table]
         if tables:
@@ -84,12 +80,12 @@ class ViewsTab:
         """The samples of the map that are nearest in g to the one that is looked at."""
         window, reading = self.window, self.window.seen.reading
         sample = window.sample
-        g = Given.of_samples(window.seen.model, sample.data, sample.indices).latents()[0]
-        nearest, distance = neighbours(reading.latent, g, NEAR + 1)
-        keys = [str(key) for key in reading.data.keys[reading.indices[nearest]]]
-        rows = pd.DataFrame({"sample": keys, "distance in g": distance})
-        if window.own is not None:
-            rows = rows[rows["sample"] != window.key]
+        g = Given.of_samples(window.seen.model, sample.data, sample.indices).latents()
+        keys = [str(key) for key in reading.data.keys[reading.indices]]
+        rows = neighbour_table(reading.latent, keys, g, [window.key], NEAR, themselves=window.own is None)
         ui.label(f"Sample {window.key}").classes("text-xs")
-        table(rows[:NEAR], "neighbours")
-        saving(self.command, table=lambda: (f"{window.key}-neighbours.csv", csv(rows[:NEAR])))
+        table(rows.drop(columns="key"), "neighbours")
+        given = {"keys": window.keys} if window.keys else {"input": "FILE"}
+        command = window.seen.command("neighbours", {**given, "among": window.seen.split, "nearest": NEAR})
+        with ui.column().classes("neighbours"):
+            saving(command, table=lambda: (f"{window.key}-neighbours.csv", csv(rows)))

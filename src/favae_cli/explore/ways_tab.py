@@ -173,7 +173,7 @@ class GenerateTab:
                 )
                 for name in trained.images
             }
-            self.asked = {"of": self.view.value, "count": count, "seed": seed, **self.switches.keys}
+            self.asked = {"of": self.view.value, "count": count, "seed": seed, "attributes": self.switches.told}
             self.result.refresh()
 
     @ui.refreshable_method

@@ -13,11 +13,13 @@ from favae_cli.common.errors import UserError
 from favae_cli.common.random_streams import torch_generator
 from favae_cli.common.vision import torchvision
 from favae_cli.config.choices import ViewConfig
-from favae_cli.config.models import JointModelConfig, LibraryModelConfig, MultiVaeConfig
+from favae_cli.config.models import AmvaeConfig, JointModelConfig, Jva2eConfig, LibraryModelConfig, MultiVaeConfig
 from favae_cli.config.views import VaeViewConfig
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import Runtime
+from favae_cli.models.amvae import AMVAE
 from favae_cli.models.joint_vae import JointVAE
+from favae_cli.models.jva2e import JVA2E
 from favae_cli.models.multi_vae import MultiVAE
 from favae_cli.views import VaeView
 
@@ -59,6 +61,10 @@ def _begun(section: VaeViewConfig) -> VaeViewConfig:
 def _made(settings: JointModelConfig, views: dict[str, VaeView], generator: torch.Generator) -> JointVAE:
     if isinstance(settings, MultiVaeConfig):
         return MultiVAE(settings, views)
+    if isinstance(settings, AmvaeConfig):
+        return AMVAE(settings, views, generator)
+    if isinstance(settings, Jva2eConfig):
+        return JVA2E(settings, views, generator)
     if isinstance(settings, LibraryModelConfig):
         return _from_library(settings, views, generator)
     model: JointVAE = extensions.added("models", settings.name)(settings, views, generator)

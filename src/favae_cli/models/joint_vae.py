@@ -5,14 +5,35 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from favae_cli.common.errors import UserError
 from favae_cli.machine.runtime import send
-from favae_cli.views.objective import Loss
+from favae_cli.views.objective import KLTerm, Loss
 from favae_cli.views.vae import VaeView
+
+
+@dataclass(frozen=True)
+class JointLoss:
+    """What a model minimises, and the ELBO of all views together that is in it; (B,) in nats a sample.
+
+    Attributes:
+        log_likelihood: log p(x | z) of the views that a sample has, z from its joint posterior.
+        kl: what the model takes off for it: KL(q(z | x) || p(z)).
+        cost: the model's own objective.
+    """
+
+    log_likelihood: Tensor
+    kl: Tensor
+    cost: Tensor
+
+    def objective(self, term: KLTerm, epochs: Tensor | float) -> Tensor:
+        """The model's own, whatever the schedule says of the KL."""
+        return self.cost
 
 
 class JointVAE(ABC):
@@ -68,3 +89,31 @@ class JointVAE(ABC):
     @abstractmethod
     def translate(self, source: str, target: str, stored: np.ndarray) -> np.ndarray:
         """`target`, (R, H, W, C) in [0, 1], of samples whose `source` is `stored`; the same view reconstructs."""
+
+
+def common_size(model: str, views: Mapping[str, VaeView]) -> int:
+    """The latent size of all views of a model with one latent space.
+
+    Raises:
+        UserError: they differ.
+    """
+    first, *others = views
+    for name in others:
+        if views[name].size != views[first].size:
+            raise UserError(
+                f"views.{name}.latent: must be {views[first].size}, as views.{first}.latent; "
+                f"model={model} has one latent space, got {views[name].size}"
+            )
+    return views[first].size
+
+
+def shared_size(model: str, private: int, views: Mapping[str, VaeView]) -> int:
+    """What `private` dimensions of each view's own leave of the latent size, for all to share.
+
+    Raises:
+        UserError: nothing, or the latent sizes differ.
+    """
+    size = common_size(model, views)
+    if private >= size:
+        raise UserError(f"model.private: must be less than the latent size of the views ({size}), got {private}")
+    return size - private

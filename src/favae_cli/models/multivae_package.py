@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,8 +39,7 @@ from torch.distributions import Distribution
 
 from favae_cli.common.errors import UserError
 from favae_cli.config.models import LibraryModelConfig, PrivateModelConfig
-from favae_cli.models.joint_vae import JointVAE
-from favae_cli.views.objective import KLTerm
+from favae_cli.models.joint_vae import JointLoss, JointVAE, common_size, shared_size
 from favae_cli.views.vae import VaeView
 
 MODELS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
@@ -90,26 +88,6 @@ class _Decoder(BaseDecoder):  # type: ignore[misc]
         return ModelOutput(reconstruction=self._generate(z))
 
 
-@dataclass(frozen=True)
-class LibraryLoss:
-    """What the library minimises, and the ELBO of all views together that is in it; (B,) in nats a sample.
-
-    Attributes:
-        log_likelihood: log p(x | z) of the views that a sample has, z from its joint posterior.
-        kl: mean over the batch of what the model takes off for it: KL(q(z | x) || p(z)); for jmvae and dmvae times
-            beta, for mmvae at one draw.
-        cost: the library's objective.
-    """
-
-    log_likelihood: Tensor
-    kl: Tensor
-    cost: Tensor
-
-    def objective(self, term: KLTerm, epochs: Tensor | float) -> Tensor:
-        """The library's own, whatever the schedule says of the KL."""
-        return self.cost
-
-
 class LibraryVAE(JointVAE):
     """One model of the package.
 
@@ -127,16 +105,12 @@ class LibraryVAE(JointVAE):
         self.name = settings.name
         self.complete = self.name == "jmvae"
         model, config, fixed = MODELS[self.name]
-        size = _common_size(self.name, views)
+        size = common_size(self.name, views)
         arguments = {**settings.model_dump(exclude={"name", "private"}), **fixed}
         if isinstance(settings, PrivateModelConfig):
-            if settings.private >= size:
-                raise UserError(
-                    f"model.private: must be less than the latent size of the views ({size}), got {settings.private}"
-                )
+            size = shared_size(self.name, settings.private, views)
             private = dict.fromkeys(map(_key, views), settings.private)
             arguments["modalities_specific_dim"] = private if self.name == "dmvae" else settings.private
-            size -= settings.private
         with _seeded(int(torch.randint(2**63 - 1, (), generator=generator)), torch.device("cpu")):
             self.net = model(
                 config(n_modalities=len(views), latent_dim=size, **arguments),
@@ -174,7 +148,7 @@ class LibraryVAE(JointVAE):
 
     def loss_of(
         self, batch: Mapping[str, Tensor], present: Mapping[str, Tensor], drawn: Mapping[str, Tensor]
-    ) -> LibraryLoss:
+    ) -> JointLoss:
         """Of all views; what each of them says is kept aside, so that the log has a log-likelihood and a KL of its own.
 
         Raises:
@@ -192,7 +166,7 @@ class LibraryVAE(JointVAE):
         kl = self._divergence(output, log_likelihood).detach().expand(len(log_likelihood))
         summed = self.name in (*MIXTURES, "crmvae")
         cost = output.loss / len(log_likelihood) if summed else output.loss
-        return LibraryLoss(log_likelihood, kl, cost)
+        return JointLoss(log_likelihood, kl, cost)
 
     def _log_likelihood(self, present: Mapping[str, Tensor]) -> Tensor:
         """(B,) of the last batch: at the first draw of z, which is joint; in a mixture, the mean over its experts."""
@@ -254,17 +228,6 @@ def _nothing(view: VaeView, count: int) -> Tensor:
     """A batch of `count` black images, or of zeros, in the memory of one."""
     blank = np.zeros((1, *view.shape), np.uint8 if len(view.shape) == 3 else np.float32)
     return view.batch(blank).expand(count, *[-1] * len(view.shape))
-
-
-def _common_size(model: str, views: dict[str, VaeView]) -> int:
-    first, *others = views
-    for name in others:
-        if views[name].size != views[first].size:
-            raise UserError(
-                f"views.{name}.latent: must be {views[first].size}, as views.{first}.latent; "
-                f"model={model} has one latent space, got {views[name].size}"
-            )
-    return views[first].size
 
 
 @contextmanager

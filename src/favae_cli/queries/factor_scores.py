@@ -41,8 +41,26 @@ def all_factor_scores(model: FAVAE, data: Dataset, indices: np.ndarray) -> pd.Da
     return pd.concat(tables, ignore_index=True)
 
 
-def neighbours(latent: np.ndarray, of: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The rows of latent (N, K) that are nearest to a point (K,), the nearest first, and how far they are."""
-    distance = np.linalg.norm(latent - of, axis=1)
-    nearest = np.argsort(distance, kind="stable")[:count]
-    return nearest, distance[nearest]
+def neighbour_table(
+    latent: np.ndarray, keys: Sequence[str], of: np.ndarray, of_keys: Sequence[str], count: int, themselves: bool
+) -> pd.DataFrame:
+    """For each of the samples `of` a row for each of those that are nearest to it in g, the nearest first.
+
+    Args:
+        latent: (N, K) <g> of the samples that may be near.
+        keys: (N,) what they are called.
+        of: (R, K) <g> of those whose neighbours are asked for.
+        of_keys: (R,) what these are called.
+        count: neighbours of each, at most.
+        themselves: whether one of the same key may be near, as it is another.
+
+    Returns:
+        Columns `key`, `neighbour` and `distance`, Euclidean, in standard deviations of the prior of g.
+    """
+    names, tables = np.array(keys, dtype=object), []
+    for key, point in zip(of_keys, of, strict=True):
+        distance = np.linalg.norm(latent - point, axis=1)
+        order = np.argsort(distance, kind="stable")
+        nearest = (order if themselves else order[names[order] != key])[:count]
+        tables.append(pd.DataFrame({"key": key, "neighbour": names[nearest], "distance": distance[nearest]}))
+    return pd.concat(tables, ignore_index=True)

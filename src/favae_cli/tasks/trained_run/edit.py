@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from favae_cli.common.errors import UserError
 from favae_cli.common.pixels import unit
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.trained_run_tasks import EditConfig
@@ -27,7 +28,7 @@ def use(config: EditConfig, trained: TrainedRun, directory: Path) -> None:
     What is known of a sample's attributes counts as it is, what is not as the image shows it (P > 1/2).
 
     Raises:
-        UserError: no such attribute or view, or a mistake in the samples.
+        UserError: no such attribute or view, a strength of none that is asked, or a mistake in the samples.
     """
     model = trained.factors
     attributes = chosen_attributes(config.of, config.attributes, trained.attributes)
@@ -41,6 +42,10 @@ def use(config: EditConfig, trained: TrainedRun, directory: Path) -> None:
     strengths = best_strengths(trained.metrics, columns)
     if config.strength is not None:
         strengths = np.full(len(columns), config.strength)
+    for name, strength in config.strengths.items():
+        if name not in config.attributes:
+            raise UserError(f"strengths.{name}: is not among the attributes that are asked")
+        strengths[columns.index(name)] = strength
     made = Editor(model, view, attributes).edited(stored, known, asked, strengths)
     already = int((made.labels == made.wanted).all(axis=1).sum())
     if already:

@@ -21,6 +21,7 @@ from favae_cli.queries.factor_reading import Reading
 from favae_cli.queries.factor_scores import all_factor_scores
 from favae_cli.queries.samples import load_data
 from favae_cli.queries.traverse import most_relevant
+from favae_cli.queries.umap_layout import umap_layout
 from favae_cli.queries.weights import weights_table
 from favae_cli.reporting.report import write_report
 from favae_cli.reporting.style import save
@@ -73,7 +74,11 @@ def write_tables(
     model = trained.factors
     shown = data.split[config.split]
     scores = all_factor_scores(model, data, shown if config.output is None else np.arange(len(data.keys)))
-    save_table(directory, "factors", scores if config.output is None else scores.iloc[shown], config.format)
+    told = scores if config.output is None else scores.iloc[shown]
+    if config.umap:
+        placed = umap_layout(told.filter(regex=r"^factor_\d+$").to_numpy())
+        told = told.assign(umap_0=placed[:, 0], umap_1=placed[:, 1])
+    save_table(directory, "factors", told, config.format)
     save_table(directory, "weights", weights_table(model, trained.views), config.format)
     found = associations(model, data, shown, config.permutations, config.columns)
     save_table(directory, "associations", found, config.format)
