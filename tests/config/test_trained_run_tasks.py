@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from favae_cli.cli import main
 from favae_cli.common.errors import UserError
@@ -194,7 +194,8 @@ def test_changes_keep_what_they_do_not_name_and_other_data_keep_nothing() -> Non
     changed = changed_data(own, {"root": "there", "split": {"official": False}}).model_dump(mode="json")
     kept = own.model_dump(mode="json")
     assert changed == kept | {"root": "there", "split": kept["split"] | {"official": False}}
-    other = changed_data(own, dict(composed("task=evaluate", f"run={RUN}", "data=avatars").data))
+    avatars = yaml.safe_load(OmegaConf.to_yaml(composed("task=evaluate", f"run={RUN}", "data=avatars").data))
+    other = changed_data(own, avatars)
     assert other.name == "avatars"
 
 
