@@ -121,17 +121,17 @@ def test_a_stronger_edit_goes_further(using: Using, photos: Path) -> None:
 
 
 def test_each_attribute_may_have_a_strength_of_its_own(using: Using, photos: Path) -> None:
-    asked = ["task=edit", f"input={photos}", "from=face", "++attributes.Smiling=1", "++attributes.Male=1"]
+    asked = ["task=edit", f"input={photos}", "from=face", "++attributes.Smiling=1", "++attributes.Eyeglasses=1"]
     # Two that are switched on go by the mean of theirs.
     one, other = (
         stacked(using(*asked, *more) / "images")
-        for more in (("++strengths.Smiling=0.5", "++strengths.Male=1.5"), ("strength=1.0",))
+        for more in (("++strengths.Smiling=0.5", "++strengths.Eyeglasses=1.5"), ("strength=1.0",))
     )
     np.testing.assert_array_equal(one, other)
-    stronger = stacked(using(*asked, "strength=1.0", "++strengths.Male=2.0") / "images")
+    stronger = stacked(using(*asked, "strength=1.0", "++strengths.Eyeglasses=2.0") / "images")
     assert np.abs(stronger - other).max() > 0.05
-    with pytest.raises(UserError, match=r"^strengths\.Eyeglasses: is not among the attributes that are asked$"):
-        using(*asked, "++strengths.Eyeglasses=2.0")
+    with pytest.raises(UserError, match=r"^strengths\.Male: is not among the attributes that are asked$"):
+        using(*asked, "++strengths.Male=2.0")
 
 
 def test_what_is_known_of_a_sample_counts_more_than_what_its_image_shows(
