@@ -21,7 +21,7 @@ from favae_cli.evaluation.explained import (
 from favae_cli.factors import FactorModel, ViewFactors
 from favae_cli.factors.updates import ViewSums
 from favae_cli.models.fa_vae import FAVAE
-from favae_cli.queries.factor_reading import Reading
+from favae_cli.queries.factor_reading import Reading, factor_use
 from favae_cli.views import Encoded, View
 
 Known = Callable[[np.ndarray, np.ndarray, float], ViewFactors]
@@ -245,6 +245,6 @@ def test_the_heat_map_shows_the_first_40_factors_and_says_how_many_more(known_fa
     figure = explained_picture(table)
     assert len(figure.axes) == len(QUANTITIES)
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert labels == [f"{factor}  shared" for factor in range(56, 16, -1)]
+    assert labels == [f"{factor}  {factor_use(model, factor).split()[0]}" for factor in range(56, 16, -1)]
     assert "17 more" in figure.get_suptitle()
     assert "more" not in explained_picture(table[table["factor"] > 30]).get_suptitle()

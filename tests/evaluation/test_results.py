@@ -19,7 +19,7 @@ def test_top_columns_are_those_of_the_largest_weights_of_factors_in_use(
     top = tables["top_columns"]
     factors = planted.joined.views["attributes"]
     assert set(top["view"]) == {"attributes"}  # pixels have no names
-    assert set(top["factor"]) == set(np.flatnonzero(factors.active))
+    assert set(top["factor"]) == set(np.flatnonzero(planted.joined.active["attributes"]))
     for factor, part in top.groupby("factor"):
         own = factors.weights[:, int(str(factor))]
         order = np.argsort(-np.abs(own))[:TOP]

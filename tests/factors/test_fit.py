@@ -150,6 +150,9 @@ class Renewed:
     def refresh(self, model: FactorModel) -> tuple[Moments, dict[str, float]]:
         return next(self.answers)
 
+    def begin(self, moments: Moments) -> Moments:
+        return moments
+
     def stretch(self, model: FactorModel) -> FactorModel:
         return model
 

@@ -191,9 +191,10 @@ def test_views_are_joined_by_the_schedule_and_as_so_many_copies(
     make_model: MakeModel, data: Dataset, tiny_config: TinyConfig
 ) -> None:
     model = make_model()
-    schedule = tiny_config("schedule.prune=false").schedule.model_copy(update={"sweeps": 4})
+    config = tiny_config("schedule.prune=false", "model.factors=4")
+    schedule = config.schedule.model_copy(update={"sweeps": 4})
     encodings = as_encodings(model, data, "train", model.encode(data, data.split["train"]))
-    join(model, data, 4, {"face": 1.0, "attributes": 7.0}, schedule, 0, encodings)
+    join(model, data, model_section(config), {"face": 1.0, "attributes": 7.0}, schedule, 0, encodings)
     assert len(model.joined.bound) == 4
     assert model.joined.factors == 4
     assert {name: view.copies for name, view in model.joined.views.items()} == {"face": 1.0, "attributes": 7.0}

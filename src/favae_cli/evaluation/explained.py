@@ -97,13 +97,13 @@ def in_data(view: View, factors: ViewFactors, stored: np.ndarray, latent: np.nda
         z = g @ factors.weights.T + factors.bias
         full = decoded(z)
         whole += apart(full, origin)
-        for factor in np.flatnonzero(factors.active):
+        for factor in np.flatnonzero(factors.stands_out):
             part = np.outer(g[:, factor], factors.weights[:, factor])
             shares[:, factor] += apart(full, decoded(factors.bias + part)), apart(full, decoded(z - part))
     if not whole:
         return Explained(*np.full_like(shares, np.nan))
     shares /= whole
-    return Explained(np.where(factors.active, 1 - shares[0], 0.0), shares[1])
+    return Explained(np.where(factors.stands_out, 1 - shares[0], 0.0), shares[1])
 
 
 def numbers(values: np.ndarray) -> np.ndarray:

@@ -44,7 +44,7 @@ def top_columns(reading: Reading) -> pd.DataFrame:
         else:
             share = np.divide(weight, found.weight, out=np.zeros(weight.shape), where=found.weight != 0)
             deviation = np.abs(share) * found.deviation
-        for factor in np.flatnonzero(factors.active).tolist():
+        for factor in np.flatnonzero(reading.model.joined.active[name]).tolist():
             for place in np.argsort(-np.abs(weight[:, factor]), kind="stable")[:TOP]:
                 rows.append((name, found.columns[place], factor, weight[place, factor], deviation[place, factor]))
     return pd.DataFrame(rows, columns=["view", "column", "factor", "weight", "deviation"])

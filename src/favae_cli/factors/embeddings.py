@@ -24,7 +24,9 @@ from favae_cli.factors.moments import (
     offsets,
     sums,
 )
+from favae_cli.factors.real import RealEmbedding
 from favae_cli.factors.second_moment import Square, fewer
+from favae_cli.factors.spectral_start import unique_variances
 
 
 class Embeddings(Evidence):
@@ -71,6 +73,19 @@ class Embeddings(Evidence):
     def noise(self) -> dict[str, Curvature]:
         """By local view whose noise is not inferred, what it is."""
         return {view: noise for view, local in self.local.items() if (noise := local.noise) is not None}
+
+    def begin(self, moments: Moments) -> Moments:
+        """Choose the scales that real columns start with, by what is unique to each; returns the moments from then on.
+
+        Args:
+            moments: of these embeddings.
+        """
+        for view, local in self.local.items():
+            unique = unique_variances(moments, view) if isinstance(local, RealEmbedding) else None
+            if isinstance(local, RealEmbedding) and unique is not None:
+                local.begin(unique, self._total)
+        self._settled.clear()
+        return self.moments() if self.local else moments
 
     def _total(self, part: np.ndarray) -> np.ndarray:
         """Over all processes."""

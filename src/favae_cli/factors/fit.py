@@ -16,6 +16,7 @@ from favae_cli.factors.linalg import EngineError, few_threads
 from favae_cli.factors.model import FactorModel
 from favae_cli.factors.moments import Moments
 from favae_cli.factors.rotation import rotate
+from favae_cli.factors.spare import spare_factors
 from favae_cli.factors.spectral_start import spectral_start
 from favae_cli.factors.updates import LatentSums, update_latents, update_view
 
@@ -37,6 +38,10 @@ class LocalEmbeddings(Protocol):
         """Renew q(z); returns the moments and the terms E log p(x | z) by name."""
         ...
 
+    def begin(self, moments: Moments) -> Moments:
+        """Choose the scale of z before there is a model, by the moments; returns those that it then has."""
+        ...
+
     def stretch(self, model: FactorModel) -> FactorModel:
         """Change the scale of z, and the model with it, such that the bound does not fall."""
         ...
@@ -53,6 +58,7 @@ def fit(
     rotate_every: int = 10,
     stretch_every: int = 10,
     prune: bool = True,
+    spare: bool = True,
     tolerance: float = 1e-8,
     local: LocalEmbeddings | None = None,
 ) -> FactorModel:
@@ -71,6 +77,7 @@ def fit(
         stretch_every: sweeps between two choices of what local embeddings leave open, which each rotation brings too;
             real columns of unequal noise settle sooner with 5.
         prune: drop factors that no view uses, at each rotation.
+        spare: once the bound has settled, drop the factors of one view without which it is higher, and go on.
         tolerance: stop once the bound has changed by less than this share between two rotations.
         local: where some embeddings are themselves inferred from g (a bernoulli view): renews them before each
             sweep, from then on instead of `moments`.
@@ -85,18 +92,15 @@ def fit(
     if factors < 1:
         raise ValueError(f"factors must be at least 1, got {factors}")
     with few_threads():
+        if start is None and local is not None:
+            moments = local.begin(moments)
         model = start or spectral_start(moments, factors, seed, copies, local.noise if local else None)
         bounds: list[float] = []
         terms: dict[str, float] = {}
         period, pace = rotate_every or 10, Pace()
         for sweep in range(sweeps):
             try:
-                observed: dict[str, float] = {}
-                if local is not None:
-                    moments, observed = local.refresh(model)
-                latents = update_latents(model, moments)
-                terms = bound_terms(model, latents)
-                terms |= {f"x/{name}": model.views[name].copies * value for name, value in observed.items()}
+                latents, terms = _evaluated(model, moments, local)
                 bounds.append(_checked(terms, _slack(model, latents, terms), bounds))
                 model = replace(
                     model,
@@ -111,13 +115,43 @@ def fit(
                     if prune:
                         model = _pruned(model)
                     if len(bounds) > 2 * period and _settled(bounds[-1], bounds[-1 - period], tolerance):
-                        break
+                        lighter = _without_spare(model, bounds[-1], moments, local) if prune and spare else None
+                        if lighter is None:
+                            break
+                        model = lighter
             except EngineError as error:
                 raise EngineError(f"sweep {sweep}: {error}") from error
             if pace.due():
                 told = "factors: sweep %d of at most %d, bound %.6g, %d factors"
                 logger.info(told, sweep + 1, sweeps, bounds[-1], model.factors)
     return replace(model, bound=tuple(bounds), terms=terms)
+
+
+def _evaluated(
+    model: FactorModel, moments: Moments, local: LocalEmbeddings | None
+) -> tuple[LatentSums, dict[str, float]]:
+    """q(g), with the moments of embeddings that have their own updates made anew, and the terms of the bound."""
+    observed: dict[str, float] = {}
+    if local is not None:
+        moments, observed = local.refresh(model)
+    latents = update_latents(model, moments)
+    terms = bound_terms(model, latents)
+    return latents, terms | {f"x/{name}": model.views[name].copies * value for name, value in observed.items()}
+
+
+def _without_spare(
+    model: FactorModel, bound: float, moments: Moments, local: LocalEmbeddings | None
+) -> FactorModel | None:
+    """The model without its spare factors, if it has any, and if the bound is higher without them."""
+    keep = ~spare_factors(model)
+    if keep.all() or not keep.any():
+        return None
+    lighter = model.select(keep)
+    if sum(_evaluated(lighter, moments, local)[1].values()) > bound:
+        return lighter
+    if local is not None:
+        local.refresh(model)
+    return None
 
 
 def _checked(terms: dict[str, float], slack: float, before: list[float]) -> float:

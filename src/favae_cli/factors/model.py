@@ -12,6 +12,7 @@ from scipy.special import digamma, gammaln
 from favae_cli.factors.curvature import PREDICTOR_BIAS, Curvature
 from favae_cli.factors.linalg import few_threads, psd_inverse
 from favae_cli.factors.moments import Pattern, group_by_pattern
+from favae_cli.factors.use import used
 
 PRIOR_SHAPE = PRIOR_RATE = 1e-6  # a0, b0 of every Gamma prior: as good as flat on a log scale
 
@@ -61,6 +62,7 @@ class ViewFactors:
         usage: (K,) sum of <g_k^2> over those samples, times the copies.
         variance: mean variance of an embedding dimension around the bias, over those samples.
         copies: as how many copies of itself the view counts.
+        chance: (K,) of as much agreement with what others say of each factor (factors.use); None: not asked for.
     """
 
     weights: np.ndarray
@@ -73,6 +75,7 @@ class ViewFactors:
     usage: np.ndarray
     variance: float
     copies: float = 1.0
+    chance: np.ndarray | None = None
 
     @property
     def size(self) -> int:
@@ -111,10 +114,10 @@ class ViewFactors:
         return explained / (self.size * self.variance)
 
     @property
-    def active(self) -> np.ndarray:
+    def stands_out(self) -> np.ndarray:
         """(K,) bool: the factor's weight stands out of the noise.
 
-        A column of W estimated from noise alone has squared length D / (tau N <g^2>); a factor is active where its
+        A column of W estimated from noise alone has squared length D / (tau N <g^2>); a factor stands out where its
         own is larger. A column that automatic relevance determination holds down falls to zero geometrically, so
         the two sides soon lie orders of magnitude apart.
         """
@@ -132,6 +135,7 @@ class ViewFactors:
             weights_cov=self.weights_cov[keep][:, keep],
             ard=Gamma(self.ard.shape, self.ard.rate[keep]),
             usage=self.usage[keep],
+            chance=None if self.chance is None else self.chance[keep],
         )
 
 
@@ -176,8 +180,11 @@ class FactorModel:
 
     @property
     def active(self) -> dict[str, np.ndarray]:
-        """By view, (K,) bool: whether the view uses the factor (`ViewFactors.active`)."""
-        return {name: view.active for name, view in self.views.items()}
+        """By view, (K,) bool: whether the view uses the factor, by the rule of `factors.use`."""
+        views = self.views.values()
+        chance = [np.zeros(self.factors) if view.chance is None else view.chance for view in views]
+        tables = ([view.stands_out for view in views], [view.relevance for view in views], chance)
+        return dict(zip(self.views, used(*map(np.stack, tables)), strict=True))
 
     def shared(self) -> np.ndarray:
         """(K,) bool: active in at least two views."""

@@ -51,6 +51,23 @@ class RealEmbedding:
         """log |dz / dx|, summed over the entries that are seen, which `stretch` keeps at 0: z says all else of them."""
         return 0.0
 
+    def begin(self, unique: np.ndarray, total: Total = np.asarray) -> None:
+        """Start with scales that make the noise of all columns alike, as far as it is known before there are factors.
+
+        From a common scale, factors of one noisy column each are what the sweeps find first, and they do not let go.
+
+        Args:
+            unique: (D,) variance of each column that others do not tell; 0 where a column does not vary.
+            total: as for `stretch`.
+        """
+        free = unique > 0
+        best = np.where(free, -0.5 * np.log(np.where(free, unique, 1.0)), 0.0)
+        seen = free * total(np.sum(~self.missing, axis=0))
+        if seen.any():
+            within = np.clip(best - seen @ best / seen.sum(), -np.log(REACH), np.log(REACH))
+            scale = np.exp(np.where(free, within - seen @ within / seen.sum(), 0.0))
+            self.scale, self.mean = self.scale * scale, self.mean * scale
+
     def stretch(
         self, view: ViewFactors, expected: np.ndarray, squares: np.ndarray, total: Total = np.asarray
     ) -> ViewFactors:

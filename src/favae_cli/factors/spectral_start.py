@@ -15,6 +15,7 @@ from favae_cli.factors.moments import Moments, Pattern, PatternMoments, offsets
 from favae_cli.factors.second_moment import Rows, Square
 
 WEAKEST_FACTOR = 1e-3  # of the leading eigenvalue's share by dimension: no factor starts at nothing
+LEAST_UNIQUE = 1e-4  # share of its variance, of a column that is all told by others
 SMALLEST_NOISE = 0.5  # share of a view's variance; from a start without noise, sweeps hardly find any
 
 
@@ -159,6 +160,29 @@ def _basis(moments: Moments, views: list[str], scale: np.ndarray) -> np.ndarray 
     if sum(map(len, tables)) >= len(scale):
         return None
     return np.linalg.qr((np.concatenate(tables) / scale).T)[0]
+
+
+def unique_variances(moments: Moments, view: str) -> np.ndarray | None:
+    """(D,) variance of each dimension of a view that a regression on all other dimensions leaves (Guttman, 1953).
+
+    Those of the other views too, of the largest group of samples that have them together; 0 where one does not vary.
+
+    Returns:
+        None where samples are fewer than twice the dimensions, and such a regression would explain what it should not.
+    """
+    patterns = {pattern: part for pattern, part in moments.patterns.items() if view in pattern}
+    pattern = max(patterns, key=lambda pattern: patterns[pattern].count, default=())
+    part = patterns.get(pattern)
+    if part is None or part.count < 2 * len(part.total) or not isinstance(part.outer, Square):
+        return None
+    mean = part.total / part.count
+    covariance = symmetrize(part.outer.table / part.count - np.outer(mean, mean)) + np.diag(part.variance / part.count)
+    deviation = np.sqrt(np.maximum(covariance.diagonal(), 0.0))
+    varies = deviation > 0
+    scaled = covariance[np.ix_(varies, varies)] / np.outer(deviation[varies], deviation[varies])
+    left = np.zeros(len(mean))
+    left[varies] = 1 / np.linalg.inv(scaled + LEAST_UNIQUE * np.eye(len(scaled))).diagonal()
+    return (left * deviation**2)[offsets(moments.sizes, pattern)[view]]
 
 
 def pooled_covariance(moments: Moments, mean: np.ndarray, scale: np.ndarray, blocks: list[Block]) -> np.ndarray:

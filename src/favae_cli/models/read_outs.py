@@ -56,12 +56,12 @@ def learn_read_out(model: FAVAE, data: Dataset, target: str, given: Pattern) -> 
     if len(rows) < FEWEST:
         return
     x, _ = _seen_by(model, data, rows, given)
-    found = read_out(x, _wanted(model, data, target, rows), _groups(view))
+    found = read_out(x, wanted(model, data, target, rows), _groups(view))
     rows = _some(data.having("validation", target, *given), size)
     if len(rows) >= JUDGES:
         x, evidence = _seen_by(model, data, rows, given)
         expected = _expected(view, Encoded(*evidence.predict(model.joined, target)))
-        found = found.balanced(x, expected, _wanted(model, data, target, rows))
+        found = found.balanced(x, expected, wanted(model, data, target, rows))
     model.read_outs[target, given] = found
 
 
@@ -143,7 +143,7 @@ def _expected(view: View, z: Encoded) -> np.ndarray:
     return view.decode(z.mean, z.variance) if _groups(view) else z.mean
 
 
-def _wanted(model: FAVAE, data: Dataset, target: str, indices: np.ndarray) -> np.ndarray:
+def wanted(model: FAVAE, data: Dataset, target: str, indices: np.ndarray) -> np.ndarray:
     """(N, D) z of real columns, and bits as they are; NaN where they are missing."""
     view, values = model.views[target], observed_table(data, target, indices)
     if isinstance(view, RealView):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from favae_cli.config.models import FactorModelConfig
+from favae_cli.config.models import FactorModelConfig, FaVaeConfig
 from favae_cli.config.run import ScheduleConfig
 from favae_cli.data import Dataset
 from favae_cli.factors import fit
@@ -21,6 +21,7 @@ from favae_cli.factors.real import RealEmbedding
 from favae_cli.machine.world import ALONE, World
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.models.read_outs import learn_read_outs
+from favae_cli.models.used_by_chance import told_apart
 from favae_cli.training.encodings import Encodings, Tables, encode
 from favae_cli.training.epoch_state import Priors
 from favae_cli.training.priors import prior_of, write_prior_means
@@ -67,7 +68,7 @@ class FactorStep:
         self._still: dict[str, dict[str, Encoded]] = {}
 
     def take(self, stage: int, last: bool = False) -> Priors:
-        """The model gets its factors, the last ones with their read-outs; returns the priors of the round.
+        """The model gets its factors, the last ones with read-outs and who uses them; returns the priors of the round.
 
         Raises:
             EngineError: as `factors.fit`.
@@ -81,6 +82,7 @@ class FactorStep:
         if not self.world.same(pack_factors(self.model.joined)):
             raise RuntimeError("the processes found different factors; they need the same hardware and libraries")
         if last and self.world.is_main:  # which alone saves and evaluates
+            self.model.factors = told_apart(self.model, self.data)
             learn_read_outs(self.model, self.data)
         priors: Priors = {name: {} for name in self.model.trainable}
         for split, part in encodings.items():
@@ -171,7 +173,7 @@ def rescale(
 def join(
     model: FAVAE,
     data: Dataset,
-    factors: int | None,
+    settings: FactorModelConfig,
     copies: Mapping[str, float],
     schedule: ScheduleConfig,
     seed: int,
@@ -182,11 +184,12 @@ def join(
 
     Args:
         model: is given its factors.
-        factors: K to start with; None: as `first_factors` has it.
+        settings: of the model. Its K null: as `first_factors` has it.
         copies: by view, as how many of itself it counts.
         schedule: of the run.
         seed: of the run.
         encodings: of the training samples.
+        world: the processes that have them.
 
     Raises:
         EngineError: as `fit`.
@@ -196,12 +199,13 @@ def join(
     evidence = model.embeddings(data, indices, encodings.encoded, moments=encodings.moments, gather=world.gather)
     fitted = fit(
         evidence.moments(),
-        first_factors(factors, len(train)),
+        first_factors(settings.factors, len(train)),
         seed,
         copies=copies,
         sweeps=schedule.sweeps,
         rotate_every=schedule.rotate_every,
         prune=schedule.prune,
+        spare=not (isinstance(settings, FaVaeConfig) and not settings.gamma),  # the published algorithm keeps them
         local=evidence if evidence.local else None,
     )
     model.factors = in_order(fitted)

@@ -173,6 +173,8 @@ def pack_factors(model: FactorModel) -> dict[str, np.ndarray]:
         prefix = f"factors/{name}/"
         arrays |= {prefix + part: getattr(view, part) for part in _ARRAYS}
         arrays |= {prefix + stored: np.asarray(getattr(view, part), np.float64) for part, stored in _NUMBERS.items()}
+        if view.chance is not None:
+            arrays[f"{prefix}chance"] = view.chance
         for part in _GAMMAS:
             belief: Gamma | Curvature = getattr(view, part)
             if isinstance(belief, Curvature):
@@ -201,5 +203,5 @@ def unpack_factors(arrays: Mapping[str, np.ndarray], views: tuple[str, ...]) -> 
                 parts[part] = Curvature(curvature.item())
             else:
                 parts[part] = Gamma(arrays[f"{prefix}{part}/shape"].item(), arrays[f"{prefix}{part}/rate"])
-        posteriors[name] = ViewFactors(**parts)
+        posteriors[name] = ViewFactors(**parts, chance=arrays.get(f"{prefix}chance"))
     return FactorModel(posteriors)

@@ -129,7 +129,7 @@ class Training:
         copies = {name: config.views[name].copies for name in model.views}
 
         def fit(encodings: Encodings) -> None:
-            join(model, data, settings.factors, copies, self.schedule, config.seed, encodings, world)
+            join(model, data, settings, copies, self.schedule, config.seed, encodings, world)
 
         return FactorStep(model, data, settings, self._scale, self.splits, self._tables, tie or fit, config.seed)
 

@@ -1,0 +1,68 @@
+"""Factors that are there by noise alone: one that the bound is higher without, and those of single noisy columns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from favae_cli.factors import FactorModel, Moments, fit
+from favae_cli.factors.embeddings import Embeddings
+from favae_cli.factors.real import RealEmbedding
+from favae_cli.factors.spare import spare_factors
+
+IN_BOTH, IN_A, IN_B = (1, 1), (1, 0), (0, 1)
+
+
+def planted(
+    seed: int, count: int, sizes: dict[str, int], use: list[tuple[int, int]], noise: float, spread: float
+) -> dict[str, np.ndarray]:
+    """Two views of factors that each uses or not, the noise of their columns log-normal around `noise`."""
+    rng = np.random.default_rng(seed)
+    latent, tables = rng.standard_normal((count, len(use))), {}
+    for place, (name, size) in enumerate(sizes.items()):
+        weights = rng.standard_normal((len(use), size)) * np.array(use)[:, [place]]
+        deviation = noise * np.exp(spread * rng.standard_normal(size))
+        tables[name] = latent @ weights + deviation * rng.standard_normal((count, size))
+    return tables
+
+
+def used(model: FactorModel) -> list[tuple[int, int]]:
+    return sorted(zip(*(np.asarray(part, int).tolist() for part in model.active.values()), strict=True))
+
+
+def test_a_direction_of_noise_is_no_factor_as_the_bound_is_higher_without_it() -> None:
+    use = [IN_BOTH, IN_A, IN_B]
+    moments = Moments.from_arrays(planted(1, 4000, {"a": 20, "b": 25}, use, 3.0, 0.0))
+    stuck, free = (fit(moments, 8, 1, spare=spare) for spare in (False, True))
+    assert stuck.factors == 4
+    assert spare_factors(stuck).sum() == 1
+    assert used(free) == sorted(use)
+    assert not spare_factors(free).any()
+    assert free.bound[-1] > stuck.bound[-1] + 10
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_noisy_columns_are_no_factors(seed: int) -> None:
+    use = [IN_BOTH, IN_BOTH, IN_A, IN_B]
+    tables = planted(seed, 1500, {"a": 30, "b": 20}, use, 1.0, 1.0)
+    local = {name: RealEmbedding((x - x.mean(axis=0)) / x.std(axis=0)) for name, x in tables.items()}
+    embeddings = Embeddings({}, {}, local, tuple(local))
+    model = fit(embeddings.moments(), 10, seed, local=embeddings, sweeps=300)
+    assert model.factors == len(use)
+    assert used(model) == sorted(use)
+
+
+def test_the_first_scales_are_those_of_the_noise_and_change_no_unit() -> None:
+    rng = np.random.default_rng(0)
+    latent, deviation = rng.standard_normal((4000, 2)), np.repeat([0.3, 3.0], 20)
+    x = latent @ rng.standard_normal((2, 40)) + deviation * rng.standard_normal((4000, 40))
+    x = np.where(np.arange(40) == 7, 0.0, x)  # a constant column
+    local = RealEmbedding(x)
+    embeddings = Embeddings({}, {}, {"a": local}, ("a",))
+    moments = embeddings.begin(embeddings.moments())
+    free = np.arange(40) != 7
+    assert local.scale[7] == 1
+    assert np.log(local.scale[free]).sum() == pytest.approx(0, abs=1e-9)
+    assert np.log((local.scale * deviation)[free]).std() < 0.25 * np.log(deviation[free]).std()
+    np.testing.assert_allclose(local.mean, local.scale * x)
+    np.testing.assert_allclose(moments.of_view("a")[1], (local.scale * x).sum(axis=0), atol=1e-9)
