@@ -137,7 +137,7 @@ def test_a_sweep_runs_every_combination(runs: Runs, capsys: pytest.CaptureFixtur
         ),
         (["arch@views.face.arch=conv3"], ["arch=conv3: no such option; did you mean conv32?"]),
         (["experiment=null"], ["experiment=null: names no option; there are avatars_adapt, avatars_condition"]),
-        (["-m", "seed=1,2", "model=vae,null"], ["model=vae,null: names no option; there are beta_vae"]),
+        (["-m", "seed=1,2", "model=vae,null"], ["model=vae,null: names no option; there are amvae, beta_vae"]),
         (
             ["arch@views.fase.arch=mlp"],
             ["Could not override 'arch@views.fase.arch'. Did you mean to override"],

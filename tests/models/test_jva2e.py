@@ -83,7 +83,7 @@ def test_views_that_lie_apart_come_together(joint: Joint) -> None:
     optimiser = torch.optim.Adam([z, *model.adversary.parameters()], 0.02)
     distances = []
     for _ in range(400):
-        distances.append(float((z[50:].mean(0) - z[:50].mean(0)).norm()))
+        distances.append((z[50:].mean(0) - z[:50].mean(0)).norm().item())
         learned, undone = model.told_apart(z)
         optimiser.zero_grad()
         (learned.mean() + 10 * undone.mean()).backward()
