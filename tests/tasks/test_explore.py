@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shlex
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -26,7 +29,7 @@ from favae_cli.config.trained_run_tasks import EditConfig, validate_use
 from favae_cli.data import Dataset
 from favae_cli.explore.commands import Value, command
 from favae_cli.explore.sample_answers import answers
-from favae_cli.explore.seen import Seen
+from favae_cli.explore.seen import Once, Seen
 from favae_cli.factors import EngineError
 from favae_cli.machine.runtime import Runtime
 from favae_cli.queries.factor_scores import neighbour_table
@@ -62,6 +65,36 @@ def test_every_key_comes_through_shell_and_hydra_as_it_is(key: str) -> None:
     assert [str(value) for value in keys.value()] == [key]
     assert views.value() == []
     assert seed.value() == 3
+
+
+def test_commands_look_at_the_data_that_the_page_was_started_with() -> None:
+    started = [
+        "task=explore",
+        "run=r",
+        "data.root=/moved",
+        "+data.missing.face=0.1",
+        "trust=true",
+        "cache=/c",
+        "port=1",
+    ]
+    ground = "data.root=/moved +data.missing.face=0.1 trust=true cache=/c"
+    assert command(Path("r"), "impute", {"count": 1}, started) == f"favae-run task=impute run=r {ground} count=1"
+    generate = command(Path("r"), "generate", {"seed": 1234567}, started)
+    assert generate == "favae-run task=generate run=r trust=true seed=1234567"
+
+
+def test_a_sample_from_elsewhere_is_asked_for_as_it_came(seen: Seen) -> None:
+    pytest.importorskip("nicegui")
+    from favae_cli.explore.window import Window
+
+    window = Window(seen, None)
+    assert window.asked == {"keys": [window.key]}
+    window.take(window.sample, "face")
+    assert window.asked == {"input": "FILE", "from": "face"}
+    window.take(window.sample, None)
+    assert window.asked is None
+    window.choose(window.seen.indices[1])
+    assert window.asked == {"keys": [window.key]}
 
 
 NAMES = ["Wavy Hair", "5 o'Clock Shadow", "a.b", "2010", "true", "über", 'so "called"', r"C:\\ ${x} \$", "no: {1, 2}"]
@@ -182,6 +215,21 @@ def test_neighbours_of_asked_samples(using: Using, seen: Seen) -> None:
     assert (everybody["key"] != everybody["neighbour"]).all()
 
 
+def test_the_page_finds_neighbours_among_all_samples(seen: Seen, using: Using) -> None:
+    nicegui = pytest.importorskip("nicegui")
+    from favae_cli.explore.parts import Mistake
+    from favae_cli.explore.views_tab import NEAR, ViewsTab
+    from favae_cli.explore.window import Window
+
+    assert len(seen.indices) > seen.count
+    with nicegui.Client(nicegui.ui.page("/near")) as client:
+        window = Window(seen, Mistake())
+        ViewsTab(window)
+        (shown,) = (element for element in client.elements.values() if "table-neighbours" in element.classes)
+    made = pd.read_csv(using("task=neighbours", f"keys=[{window.key}]", f"nearest={NEAR}") / "neighbours.csv")
+    assert [row["0"] for row in shown.rows] == made["neighbour"].tolist()
+
+
 def test_neighbours_of_a_picture_from_elsewhere(using: Using, photos: Path) -> None:
     made = pd.read_csv(using("task=neighbours", f"input={photos}", "from=face", "nearest=2") / "neighbours.csv")
     assert made["key"].tolist() == ["a.png", "a.png", "b.png", "b.png", "c.png", "c.png"]
@@ -199,12 +247,13 @@ def test_samples_are_laid_out_by_umap_and_the_same_each_time(using: Using, seen:
 
 
 def test_without_umap_the_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch, using: Using) -> None:
-    monkeypatch.setattr("favae_cli.queries.umap_layout.find_spec", lambda name: name)
     with pytest.raises(UserError, match=r"^umap: takes 4 samples at least, got 3$"):
         umap_layout(np.zeros((3, 2)))
-    monkeypatch.setattr("favae_cli.queries.umap_layout.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"^umap: umap-learn is not installed; pip install 'favae-run\[umap\]'$"):
-        using("task=factors", "umap=true")
+    monkeypatch.setattr("favae_cli.tasks.trained_run.factors.load_data", None)  # it is asked for first
+    for other in (None, ModuleType("umap")):  # nothing of this name, and another package
+        monkeypatch.setitem(sys.modules, "umap", other)
+        with pytest.raises(UserError, match=r"^umap: umap-learn cannot be .*; pip install 'favae-run\[umap\]'$"):
+            using("task=factors", "umap=true")
 
 
 def test_a_map_takes_two_factors_in_use(seen: Seen) -> None:
@@ -215,12 +264,41 @@ def test_a_map_takes_two_factors_in_use(seen: Seen) -> None:
 
     with nicegui.Client(nicegui.ui.page("/map")) as client:
         window = Window(seen, Mistake())
-        seen._cards = seen.cards[:1]
+        few = seen.cards[:1]
+        seen._cards = Once(lambda: few)
         MapTab(window)
-        seen._cards = []
+        seen._cards = Once(list)
         MapTab(window)
         texts = [element.text for element in client.elements.values() if isinstance(element, nicegui.ui.label)]
     assert texts.count("A map takes two factors in use; this run has fewer.") == 2
+
+
+def test_a_layout_that_comes_after_another_choice_is_not_shown(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    nicegui = pytest.importorskip("nicegui")
+    from favae_cli.explore import map_tab
+    from favae_cli.explore.parts import Mistake
+    from favae_cli.explore.window import Window
+
+    with nicegui.Client(nicegui.ui.page("/later")) as client:
+        tab = map_tab.MapTab(Window(seen, Mistake()))
+
+    async def lay_out(then: str) -> np.ndarray | None:
+        async def waited(make: object) -> np.ndarray:
+            tab.layout.value = then
+            return np.zeros((50, 2))
+
+        monkeypatch.setattr(map_tab.run, "io_bound", waited)
+        monkeypatch.setattr("nicegui.core.loop", asyncio.get_running_loop())
+        monkeypatch.setattr(tab, "layout", SimpleNamespace(value=map_tab.UMAP))
+        with client:
+            await tab._lay_out()
+            await asyncio.sleep(0)  # what is refreshed
+        return tab.placed
+
+    assert asyncio.run(lay_out(map_tab.FACTORS)) is None
+    assert asyncio.run(lay_out(map_tab.UMAP)) is not None
+    # Of 50 samples alone; no command lays out the same.
+    assert not any("command" in element.classes for element in client.elements.values())
 
 
 def test_the_page_tells_what_the_factors_cannot_be_computed_from() -> None:

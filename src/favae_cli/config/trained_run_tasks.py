@@ -229,9 +229,10 @@ UseConfig = Annotated[
     | AddViewConfig,
     Field(discriminator="task"),
 ]
-TASKS: tuple[str, ...] = tuple(
-    get_args(use.model_fields["task"].annotation)[0] for use in get_args(get_args(UseConfig)[0])
-)
+USES: dict[str, type[UsingConfig]] = {
+    get_args(use.model_fields["task"].annotation)[0]: use for use in get_args(get_args(UseConfig)[0])
+}
+TASKS = tuple(USES)
 
 
 def validate_use(composed: DictConfig) -> UseConfig:

@@ -8,17 +8,24 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from favae_cli.config.trained_run_tasks import USES
+
 Value = str | bool | int | float | Sequence[str] | Mapping[str, float]
 
 _PLAIN = re.compile(r"[A-Za-z_/][\w./-]*", re.ASCII)  # what Hydra takes as a text without quotes
 _NO_TEXT = {"null", "true", "false", "nan", "inf"}
 _KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)  # what Hydra takes as a part of a key
 _WORDS = re.compile(r"[A-Za-z_]\w*( [A-Za-z_]\w*)*", re.ASCII)  # what it takes as a key in a mapping
+_GROUND = re.compile(r"[+~]*(data|trust|cache)\b")  # overrides that say what a run is looked at with
 
 
-def command(run: Path, task: str, keys: Mapping[str, Value | None]) -> str:
-    """`favae-run task=... run=...` with these keys, for a POSIX shell; those that are None are left out."""
+def command(run: Path, task: str, keys: Mapping[str, Value | None], overrides: Sequence[str] = ()) -> str:
+    """`favae-run task=... run=...` with these keys, for a POSIX shell; those that are None are left out.
+
+    Of the overrides, those of the data, the trust and the cache go along where the task has these keys.
+    """
     words = ["favae-run", f"task={task}", f"run={_text(str(run))}"]
+    words += [word for word in overrides if (key := _GROUND.match(word)) and key[1] in USES[task].model_fields]
     words += [word for key, value in keys.items() if value is not None for word in _words(key, value)]
     return shlex.join(words)
 
@@ -42,7 +49,9 @@ def _value(value: str | bool | int | float | Sequence[str]) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return _text(value)
-    return f"{value:g}" if isinstance(value, int | float) else f"[{','.join(map(_text, value))}]"
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:g}" if isinstance(value, float) else f"[{','.join(map(_text, value))}]"
 
 
 def _text(text: str) -> str:

@@ -126,10 +126,10 @@ class EditTab:
             {"attribute": trained.views[self.of].columns, "before": made.before[0], "after": made.after[0]}
         )
         table(rows.round(4), "attributes")
-        given = {"keys": window.keys} if window.keys else {"input": "FILE"}
-        command = window.seen.command(
-            "edit", {"split": "all", **given, "from": self.shows, "of": self.of, **self.asked}
-        )
+        command = ""
+        if window.asked is not None:
+            asked = {"split": "all", **window.asked, "from": self.shows, "of": self.of, **self.asked}
+            command = window.seen.command("edit", asked)
         saving(
             command,
             picture=lambda: (f"{window.key}-edited.png", png(edited)),

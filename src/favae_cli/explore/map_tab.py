@@ -67,15 +67,20 @@ class MapTab:
 
     async def _lay_out(self) -> None:
         """By what is chosen; UMAP takes its time, away from the page's own thread."""
-        self.placed = None
+        placed = None
         if self.layout.value == UMAP:
             waiting = ui.spinner()
-            with self.window.mistake.told():
-                self.placed = await run.io_bound(lambda: self.window.seen.umap)
-            waiting.delete()
-            if self.placed is None:
+            try:
+                with self.window.mistake.told():
+                    placed = await run.io_bound(lambda: self.window.seen.umap)
+            finally:
+                waiting.delete()
+            if self.layout.value != UMAP:  # another was chosen meanwhile, and is shown
+                return
+            if placed is None:
                 self.layout.set_value(FACTORS)
                 return
+        self.placed = placed
         for choice in (self.across, self.up):
             choice.set_enabled(self.placed is None)
         self._again()
@@ -83,10 +88,10 @@ class MapTab:
 
     @ui.refreshable_method
     def saved(self) -> None:
-        """What saves the table, and the command line."""
-        seen = self.window.seen
-        asked = {"split": None if seen.split == "test" else seen.split, "umap": None if self.placed is None else True}
-        saving(seen.command("factors", asked), table=self._file)
+        """What saves the table, and the command line; some of the samples alone lie in another plane than all."""
+        seen, by_umap = self.window.seen, self.placed is not None
+        asked = {"split": None if seen.split == "test" else seen.split, "umap": True if by_umap else None}
+        saving(seen.command("factors", asked) if seen.read_in_full or not by_umap else "", table=self._file)
 
     def _again(self) -> None:
         self.chart.options.clear()

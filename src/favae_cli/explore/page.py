@@ -66,7 +66,7 @@ TABS = {
     "Edit": Tab(_edit),
     "Translate, interpolate, generate": Tab(_ways),
     "Map": Tab(MapTab, lambda seen: seen.cards),
-    "Factors and views": Tab(ViewsTab, lambda seen: seen.explained),
+    "Factors and views": Tab(ViewsTab, lambda seen: (seen.explained, seen.latents)),
 }
 
 

@@ -73,16 +73,18 @@ class SampleTab:
                 raise UserError(f"{name}: has more than {LARGEST >> 20} MiB")
             file = Path(folder) / f"input{Path(name).suffix.lower()}"
             file.write_bytes(content)
+            shows = None
             try:
                 if file.suffix in TABLES:
                     data = read_tables([file], seen.trained, seen.cache)
                 elif seen.trained.images:
-                    data = read_images([file], seen.trained, self.view.value if self.view else seen.trained.images[0])
+                    shows = str(self.view.value) if self.view else seen.trained.images[0]
+                    data = read_images([file], seen.trained, shows)
                 else:
                     raise UserError(f"{name}: the run has no view of images; drop a table ({', '.join(TABLES)})")
             except UserError as error:
                 raise UserError(str(error).replace(str(file), name)) from error
-            self.window.take(Samples(data, np.array([0])))
+            self.window.take(Samples(data, np.array([0])), shows)
 
     def _sample_changed(self) -> None:
         self.given = set(self.window.views)
@@ -160,8 +162,8 @@ class SampleTab:
         saving(self._command(), table=lambda: (f"{self.window.key}-{name}.csv", csv(rows)))
 
     def _command(self) -> str:
-        """All that is told of the sample; its factors are beside it where it came in a file."""
-        seen, keys = self.window.seen, self.window.keys
-        if keys is None:
+        """All that is told of the sample; of a row, which is of a run of own files, as it came."""
+        seen, asked = self.window.seen, self.window.asked
+        if asked is None:
             return seen.command("predict", {"input": "FILE"})
-        return seen.command("impute", {"keys": keys, "given": sorted(self.given), "reconstruct": True})
+        return seen.command("impute", {**asked, "given": sorted(self.given), "reconstruct": True})

@@ -77,15 +77,16 @@ class ViewsTab:
 
     @ui.refreshable_method
     def near(self) -> None:
-        """The samples of the map that are nearest in g to the one that is looked at."""
-        window, reading = self.window, self.window.seen.reading
+        """The samples that are nearest in g to the one that is looked at."""
+        window, seen = self.window, self.window.seen
         sample = window.sample
-        g = Given.of_samples(window.seen.model, sample.data, sample.indices).latents()
-        keys = [str(key) for key in reading.data.keys[reading.indices]]
-        rows = neighbour_table(reading.latent, keys, g, [window.key], NEAR, themselves=window.own is None)
+        g = Given.of_samples(seen.model, sample.data, sample.indices).latents()
+        keys = [str(key) for key in seen.data.keys[seen.indices]]
+        rows = neighbour_table(seen.latents, keys, g, [window.key], NEAR, themselves=window.own is None)
         ui.label(f"Sample {window.key}").classes("text-xs")
         table(rows.drop(columns="key"), "neighbours")
-        given = {"keys": window.keys} if window.keys else {"input": "FILE"}
-        command = window.seen.command("neighbours", {**given, "among": window.seen.split, "nearest": NEAR})
+        command = ""
+        if window.asked is not None:
+            command = seen.command("neighbours", {**window.asked, "among": seen.split, "nearest": NEAR})
         with ui.column().classes("neighbours"):
             saving(command, table=lambda: (f"{window.key}-neighbours.csv", csv(rows)))

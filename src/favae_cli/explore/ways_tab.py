@@ -48,8 +48,10 @@ class TranslateTab:
             picture(made, f"{source} to {target}")
             if target in window.views:
                 picture(window.sample.stored(target)[0], f"{target}, as it is")
-        given = {"keys": window.keys} if window.keys else {"input": "FILE"}
-        command = window.seen.command("translate", {"split": "all", **given, "from": source, "to": target})
+        command = ""
+        if window.asked is not None:
+            asked = {"split": "all", **window.asked, "from": source, "to": target}
+            command = window.seen.command("translate", asked)
         saving(command, picture=lambda: (f"{window.key}-{target}.png", png(made)))
 
 
@@ -123,7 +125,7 @@ class InterpolateTab:
         if not seen.trained.images:
             at = self.points[self.step]
             command = seen.command("decode", {f"factors.{factor}": float(value) for factor, value in enumerate(at)})
-        elif window.keys is None:
+        elif window.own is None:
             command = ""
         else:
             pair = [window.key, str(seen.data.keys[self.other.value])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from favae_cli.explore.commands import Value
 from favae_cli.explore.parts import Mistake
 from favae_cli.explore.seen import Seen
 from favae_cli.queries.samples import Samples
@@ -19,11 +20,13 @@ class Window:
     Attributes:
         sample: one.
         own: the index of the sample in the run's data; None if it came from elsewhere.
+        shows: the view that it is an image of, if it came from elsewhere as one.
     """
 
     def __init__(self, seen: Seen, mistake: Mistake) -> None:
         self.seen, self.mistake = seen, mistake
         self.own: int | None = int(seen.indices[0])
+        self.shows: str | None = None
         self.sample = seen.sample(self.own)
         self._listeners: list[Callable[[], object]] = []
         self.go_to_sample: Callable[[], object] = lambda: None
@@ -40,18 +43,20 @@ class Window:
         return [name for name, view in self.sample.data.views.items() if view.present[index]]
 
     @property
-    def keys(self) -> list[str] | None:
-        """The key that a command line takes; None if the sample is no one of the run's data."""
-        return None if self.own is None else [self.key]
+    def asked(self) -> dict[str, Value | None] | None:
+        """How a command line asks for the sample; None if it came as a row, which only task=predict takes."""
+        if self.own is not None:
+            return {"keys": [self.key]}
+        return None if self.shows is None else {"input": "FILE", "from": self.shows}
 
     def choose(self, index: int) -> None:
         """Look at a sample of the run's data."""
         self.own = index
         self._take(self.seen.sample(index))
 
-    def take(self, sample: Samples) -> None:
-        """Look at a sample from elsewhere."""
-        self.own = None
+    def take(self, sample: Samples, shows: str | None) -> None:
+        """Look at a sample from elsewhere: a row, or an image of the view that it shows."""
+        self.own, self.shows = None, shows
         self._take(sample)
 
     def on_sample(self, listener: Callable[[], object]) -> None:

@@ -6,7 +6,11 @@ import logging
 from importlib.util import find_spec
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from favae_cli.common.errors import Interrupted, UserError
+from favae_cli.common.run_folder import RunFolder
+from favae_cli.common.stored_files import read_yaml
 from favae_cli.config.trained_run_tasks import ExploreConfig
 from favae_cli.queries.samples import load_data
 from favae_cli.training.trained_run import TrainedRun
@@ -28,7 +32,9 @@ def use(config: ExploreConfig, trained: TrainedRun, directory: Path) -> None:
     _ = trained.factors  # or there is nothing to look into
     port, path = usable_port(config.host, config.port), secret_path()
     data = load_data(config, trained)
-    seen = Seen(trained, data, config.split, config.count, config.cache.expanduser())
+    kept = RunFolder(directory).overrides
+    overrides = read_yaml(kept, TypeAdapter(list[str])) if kept.is_file() else []
+    seen = Seen(trained, data, config.split, config.count, config.cache.expanduser(), overrides)
     if not len(seen.indices):
         raise UserError(f"split: no {config.split} sample has any of the views {', '.join(trained.views)}")
     logger.info("%-10s http://%s:%d%s (Ctrl-C ends it)", "page", in_address(config.host), port, path)

@@ -21,7 +21,7 @@ from favae_cli.queries.factor_reading import Reading
 from favae_cli.queries.factor_scores import all_factor_scores
 from favae_cli.queries.samples import load_data
 from favae_cli.queries.traverse import most_relevant
-from favae_cli.queries.umap_layout import umap_layout
+from favae_cli.queries.umap_layout import require_enough, require_umap, umap_layout
 from favae_cli.queries.weights import weights_table
 from favae_cli.reporting.report import write_report
 from favae_cli.reporting.style import save
@@ -36,13 +36,18 @@ def use(config: FactorsConfig, trained: TrainedRun, directory: Path) -> None:
     """Write tables of factors, weights, explained variance and associations, cards and report.html; and `output`.
 
     Raises:
-        UserError: a model without factors, data that do not fit the run, a split without a sample, or no such output.
+        UserError: a model without factors, data that do not fit the run, a split without a sample, no such output, or
+            UMAP is not installed.
     """
+    if config.umap:
+        require_umap()
     section = changed_data(trained.config.data, config.data)
     copied = None if config.output is None else file_to_copy(config.output, files_of(section))
     model, data = trained.factors, load_data(config, trained)
     if not any(len(data.having(config.split, name)) for name in model.views):
         raise UserError(f"split: no {config.split} sample has any of the views {', '.join(model.views)}")
+    if config.umap:
+        require_enough(len(data.split[config.split]))
     reading = Reading.of(model, data, config.split)
 
     table = explained_table(reading, most_relevant(model.joined, None, model.joined.factors), config.count)
