@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import Protocol
 
 import numpy as np
@@ -15,8 +15,8 @@ from favae_cli.factors.linalg import few_threads
 from favae_cli.factors.missing_entries import Holes, Spread
 from favae_cli.factors.model import FactorModel, ViewFactors
 from favae_cli.factors.moments import CHUNK, Joint, Pattern, Total, group_by_pattern, offsets
+from favae_cli.factors.settling import iterate
 
-LONGEST = 16.0  # how many steps ahead a sample is taken at once, at most
 HELD = 1 << 20  # numbers of U, of samples that are settled together
 
 
@@ -151,16 +151,8 @@ class Evidence:
             weights = np.concatenate([model.views[view].weights for view in inferred])
             # Columns that are z where they are seen are settled by the first step.
             most = 1 if all(self.local[view].noise is None for view in inferred) else steps
-            points: list[np.ndarray] = []  # where the last steps led
-            for _ in range(most):
-                if len(points) == 3:
-                    points = [_ahead(*points)]
-                    self._renew(model, opened, points[0])
-                latent = self._latent(model, opened)
-                self._renew(model, opened, latent)
-                if points and np.abs((latent - points[-1]) @ weights.T).max(initial=0.0) <= tolerance:
-                    break
-                points.append(latent)
+            find, renew = partial(self._latent, model, opened), partial(self._renew, model, opened)
+            iterate(find, renew, weights, most, tolerance)
 
     def _opened(self, model: FactorModel) -> Iterator[Opened]:
         """The samples that are open, some of one pattern at a time."""
@@ -284,17 +276,6 @@ class Evidence:
         for view in inferred:
             missing[:, where[view]] = self.local[view].missing[rows]
         return Holes.of(missing) if missing.any() else None
-
-
-def _ahead(first: np.ndarray, second: np.ndarray, third: np.ndarray) -> np.ndarray:
-    """Where (R, K) points seem to go, whose steps shrink by a share that each sample has (Varadhan and Roland, 2008).
-
-    The steps to pseudo-data are short where the bound on their curvature is loose.
-    """
-    step, turn = second - first, third - 2 * second + first
-    length = np.sqrt(np.sum(step**2, axis=1) / np.maximum(np.sum(turn**2, axis=1), 1e-300))
-    length = np.clip(length, 1.0, LONGEST)[:, None]
-    return first + 2 * length * step + length**2 * turn
 
 
 def _together(spreads: Iterator[Spread]) -> Iterator[list[Spread]]:
