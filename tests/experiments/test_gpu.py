@@ -124,11 +124,13 @@ def test_transfer(favae_run: Run, metrics_of: Callable[[Path], Metrics]) -> None
     trained(Path("race"), metrics_of)
 
 
-@pytest.mark.parametrize(("model", "plain"), [("multi_vae", ()), ("jmvae", ()), ("mopoe", ("joint",))])
+@pytest.mark.parametrize(
+    ("model", "plain"), [("multi_vae", ()), ("amvae", ()), ("jva2e", ()), ("jmvae", ()), ("mopoe", ("joint",))]
+)
 def test_rivals(
     model: str, plain: tuple[str, ...], adapt: list[str], favae_run: Run, metrics_of: Callable[[Path], Metrics]
 ) -> None:
-    if model != "multi_vae":
+    if model in ("jmvae", "mopoe"):
         pytest.importorskip("multivae")
     sizes = ["model.classes=4"] if model == "multi_vae" else []
     others = [change for change in adapt if not change.startswith("model.")]
