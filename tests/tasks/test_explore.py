@@ -343,6 +343,8 @@ def test_impute_takes_keys_and_what_is_given(using: Using, mixed_run: Path, mixe
             r"^keys: the data have no sample 'nobody'; they are called such as 'item 0'$",
         ),
         (["task=impute", "given=[number]"], r"^given: the run has no view number; did you mean numbers\?"),
+        (["task=decode", "from=face"], r"^from: says what input shows; there is no input$"),
+        (["task=impute", "from=face"], r"^from: says what input shows; there is no input$"),
         (["task=decode", "+factors.99=1.0"], r"^factors\.99: the run has factors 0 to \d+$"),
     ],
 )

@@ -67,4 +67,9 @@ class OnSamplesConfig(OnInputConfig, OnDataConfig):
 
     keys: Keys | None = Field(description="samples of the data by their keys, in this order; null: those of `split`")
     count: Count | None = Field(description="samples at most; null: all")
+
+
+class OnDrawnSamplesConfig(OnSamplesConfig):
+    """A use that takes samples and draws the first ones."""
+
     show: Count = Field(description="samples in the figure")

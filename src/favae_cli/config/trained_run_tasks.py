@@ -30,6 +30,7 @@ from favae_cli.config.section import (
 from favae_cli.config.trained_run_base import (
     Asked,
     OnDataConfig,
+    OnDrawnSamplesConfig,
     OnInputConfig,
     OnSamplesConfig,
     Paths,
@@ -66,14 +67,14 @@ class EvaluateConfig(OnDataConfig):
     task: Literal["evaluate"]
 
 
-class TranslateConfig(OnSamplesConfig):
+class TranslateConfig(OnDrawnSamplesConfig):
     """Make images of one view from those of another."""
 
     task: Literal["translate"]
     to: Name | None = Field(description="view to make; null: the only one it can be")
 
 
-class EditConfig(OnSamplesConfig):
+class EditConfig(OnDrawnSamplesConfig):
     """Change attributes of images."""
 
     task: Literal["edit"]
@@ -96,7 +97,7 @@ class GenerateConfig(UsingConfig):
     seed: Seed
 
 
-class InterpolateConfig(OnSamplesConfig):
+class InterpolateConfig(OnDrawnSamplesConfig):
     """Go from one image to the next."""
 
     task: Literal["interpolate"]
@@ -139,7 +140,7 @@ class NeighboursConfig(OnSamplesConfig):
     format: Format
 
 
-class ImputeConfig(OnSamplesConfig):
+class ImputeConfig(OnDrawnSamplesConfig):
     """Fill in missing views and entries."""
 
     task: Literal["impute"]

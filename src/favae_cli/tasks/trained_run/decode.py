@@ -12,7 +12,7 @@ from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.trained_run_tasks import DecodeConfig
 from favae_cli.queries.samples import Samples, chosen_samples
 from favae_cli.queries.told import Place
-from favae_cli.tasks.trained_run.named_choices import chosen_view
+from favae_cli.tasks.trained_run.named_choices import view_of_input
 from favae_cli.tasks.trained_run.written_files import save_images, save_table
 from favae_cli.training.trained_run import TrainedRun
 
@@ -46,9 +46,9 @@ def use(config: DecodeConfig, trained: TrainedRun, directory: Path) -> None:
 
 
 def _places(config: DecodeConfig, trained: TrainedRun) -> dict[str, Place]:
+    view = view_of_input(config, trained)
     if config.keys is None and config.input is None:
         return {"mean": Place.of_mean(trained.factors)}
-    view = None if config.input is None else chosen_view("from", config.source, trained.images)
     samples = chosen_samples(config, trained, view)
     each = (Samples(samples.data, samples.indices[row : row + 1]) for row in range(len(samples.indices)))
     return {name: Place.of_sample(trained.factors, one) for name, one in zip(samples.names, each, strict=True)}

@@ -18,7 +18,7 @@ from favae_cli.queries.given import Given
 from favae_cli.queries.impute import embedding_of, made_of
 from favae_cli.queries.samples import Samples, chosen_samples
 from favae_cli.queries.told import foretold, told_images, with_only
-from favae_cli.tasks.trained_run.named_choices import chosen_view
+from favae_cli.tasks.trained_run.named_choices import view_of_input
 from favae_cli.tasks.trained_run.written_files import save_grid, save_images, save_sequences, save_table, write_table
 from favae_cli.training.trained_run import TrainedRun
 
@@ -35,8 +35,7 @@ def use(config: ImputeConfig, trained: TrainedRun, directory: Path) -> None:
         UserError: a mistake in the samples.
     """
     model = trained.factors
-    view = None if config.input is None else chosen_view("from", config.source, trained.images)
-    samples = chosen_samples(config, trained, view)
+    samples = chosen_samples(config, trained, view_of_input(config, trained))
     if config.given is not None:
         for name in config.given:
             if name not in trained.views:

@@ -8,6 +8,8 @@ import numpy as np
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.suggestions import did_you_mean
+from favae_cli.config.trained_run_base import OnInputConfig
+from favae_cli.training.trained_run import TrainedRun
 
 
 def chosen_view(key: str, name: str | None, views: Sequence[str], meant: Sequence[str] | None = None) -> str:
@@ -31,6 +33,19 @@ def chosen_view(key: str, name: str | None, views: Sequence[str], meant: Sequenc
     if name not in views:
         raise UserError(f"{key}: the run has no view of images {name}; {did_you_mean(name, views)}")
     return name
+
+
+def view_of_input(config: OnInputConfig, trained: TrainedRun) -> str | None:
+    """The view that the input shows; None where there is none.
+
+    Raises:
+        UserError: as of `chosen_view`, or a view of no input.
+    """
+    if config.input is not None:
+        return chosen_view("from", config.source, trained.images)
+    if config.source is not None:
+        raise UserError("from: says what input shows; there is no input")
+    return None
 
 
 def chosen_attributes(name: str | None, asked: Collection[str], views: Mapping[str, Sequence[str]]) -> str:

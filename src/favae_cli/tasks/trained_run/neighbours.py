@@ -9,7 +9,7 @@ from favae_cli.config.trained_run_tasks import NeighboursConfig
 from favae_cli.queries.factor_scores import neighbour_table
 from favae_cli.queries.given import Given
 from favae_cli.queries.samples import Samples, chosen_samples, load_data
-from favae_cli.tasks.trained_run.named_choices import chosen_view
+from favae_cli.tasks.trained_run.named_choices import view_of_input
 from favae_cli.tasks.trained_run.written_files import save_table
 from favae_cli.training.trained_run import TrainedRun
 
@@ -20,8 +20,7 @@ def use(config: NeighboursConfig, trained: TrainedRun, directory: Path) -> None:
     Raises:
         UserError: nobody to be near, or a mistake in the samples.
     """
-    view = None if config.input is None else chosen_view("from", config.source, trained.images)
-    samples = chosen_samples(config, trained, view)
+    samples = chosen_samples(config, trained, view_of_input(config, trained))
     data = samples.data if config.input is None else load_data(config, trained)
     pool = Samples(data, data.having_any(config.among))
     if not len(pool.indices):
