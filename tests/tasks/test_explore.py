@@ -287,7 +287,7 @@ def test_a_layout_that_comes_after_another_choice_is_not_shown(seen: Seen, monke
             tab.layout.value = then
             return np.zeros((50, 2))
 
-        monkeypatch.setattr(map_tab.run, "io_bound", waited)
+        monkeypatch.setattr("nicegui.run.io_bound", waited)
         monkeypatch.setattr("nicegui.core.loop", asyncio.get_running_loop())
         monkeypatch.setattr(tab, "layout", SimpleNamespace(value=map_tab.UMAP))
         with client:
