@@ -36,6 +36,7 @@ folder, logger = Path({folder!r}), logging.getLogger("favae_cli.training.somewhe
 with live_line(False) as live, logging_to(folder, live), watched(folder, live.show if live else None):
     with StopRequest().handling():
         doing(lambda: {standing!r})
+        {meanwhile}
         logger.info("a first line")
         time.sleep(0.6)
         logger.info("only in passing", extra={{PASSING: True}})
@@ -46,14 +47,21 @@ with live_line(False) as live, logging_to(folder, live), watched(folder, live.sh
 
 
 def on_terminal(
-    folder: Path, seconds: float = 0.3, then: Callable[[int, int], None] | None = None, **environment: str
+    folder: Path,
+    seconds: float = 0.3,
+    then: Callable[[int, int], None] | None = None,
+    first: str = "",
+    meanwhile: str = "pass",
+    **environment: str,
 ) -> tuple[str, int]:
     """What a terminal of 100 columns gets to see, and the exit code.
 
     Args:
         then: is called with the process and the terminal once the first line is there.
+        first: code that the process runs before all else.
+        meanwhile: code that it runs beside the line.
     """
-    code = CHILD.format(folder=str(folder), standing=FULL, seconds=seconds)
+    code = f"{first}\n" + CHILD.format(folder=str(folder), standing=FULL, seconds=seconds, meanwhile=meanwhile)
     found = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
     found |= {"PYTHONPATH": str(Path(favae_cli.__file__).parents[1]), "TERM": "xterm-256color"} | environment
     process, terminal = pty.fork()
@@ -68,6 +76,8 @@ def on_terminal(
             got = os.read(terminal, 1 << 16)
         except OSError:  # it has ended
             break
+        if not got:  # it was taken away
+            break
         seen += got
         if then is not None and b"a long line" in seen:
             then(process, terminal)
@@ -79,6 +89,12 @@ def on_terminal(
 
 def press_ctrl_c(terminal: int) -> None:
     os.write(terminal, b"\x03")
+
+
+def close_window(terminal: int) -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, terminal)
+    os.close(nothing)
 
 
 def resize(terminal: int, columns: int) -> None:
@@ -135,6 +151,41 @@ def test_it_fits_a_terminal_that_became_narrow(tmp_path: Path) -> None:
     drawn = [row for row in rows(seen) if row.startswith("round 2")]
     assert max(map(len, drawn)) > 60
     assert len(drawn[-1]) < 40
+
+
+@pytest.mark.slow
+def test_a_run_outlives_its_terminal(tmp_path: Path) -> None:
+    on_terminal(
+        tmp_path,
+        1.0,
+        lambda process, terminal: close_window(terminal),
+        meanwhile="import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)",  # as after disown
+    )
+    sign = last_sign(tmp_path)
+    assert sign is not None
+    assert (sign.ending, sign.error) == ("finished", "")
+    assert "the last line" in (tmp_path / "run.log").read_text()
+
+
+@pytest.mark.slow
+def test_what_is_sent_to_a_file_gets_there(tmp_path: Path) -> None:
+    file = tmp_path / "answer.txt"
+    seen, _ = on_terminal(
+        tmp_path,
+        first=f"import sys; sys.stdout = open({str(file)!r}, 'w')",
+        meanwhile="print('an answer', flush=True)",
+    )
+    assert file.read_text() == "an answer\n"
+    assert "an answer" not in seen
+    assert "round 2 of 8" in seen
+
+
+@pytest.mark.slow
+def test_in_the_background_there_are_plain_lines(tmp_path: Path) -> None:
+    background = "from favae_cli.common import live_line as lines; lines._in_foreground = lambda console: False"
+    seen, _ = on_terminal(tmp_path, meanwhile=background)
+    assert "round 2 of 8" not in seen
+    assert "only in passing\r\na long line" in seen
 
 
 @pytest.mark.slow

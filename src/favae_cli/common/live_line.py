@@ -6,7 +6,8 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import TextIO, cast
 
 from rich.console import Console
 from rich.live import Live
@@ -20,24 +21,54 @@ class LiveLine:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._gone = False
+        to_terminal = sys.stdout.isatty()  # what goes to a file or a pipe is to get there
+        self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=to_terminal)
+
+    @property
+    def stream(self) -> TextIO:
+        """The terminal itself, past the line."""
+        return cast(TextIO, self._console.file)
+
+    @property
+    def in_foreground(self) -> bool:
+        """Whether the terminal is this process's to draw on."""
+        return _in_foreground(self._console)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
         """There is such a line for as long as the context lasts."""
-        with self._live:
-            self._console.show_cursor(True)  # rich hides it, and a process that is killed could not bring it back
+        with ExitStack() as stack:
+            with self._unless_gone():
+                self._live.start()
+                stack.callback(self._stop)
+                self._console.show_cursor(True)  # rich hides it, and a process that is killed could not bring it back
             yield
+
+    def _stop(self) -> None:
+        with self._unless_gone():
+            self._live.stop()
 
     def show(self, standing: Standing) -> None:
         """Say this in the place of what it said."""
-        if _in_foreground(self._console):
+        if not self._gone and self.in_foreground:
             text = Text(line(standing, self._console.width - 1), no_wrap=True, overflow="ellipsis", style="cyan")
-            self._live.update(text, refresh=True)
+            with self._unless_gone():
+                self._live.update(text, refresh=True)
 
     def print(self, text: str) -> None:
         """A line that stays, as it is: the terminal breaks it where it is too long."""
-        self._console.print(Text(text), soft_wrap=True)
+        if not self._gone:
+            with self._unless_gone():
+                self._console.print(Text(text), soft_wrap=True)
+
+    @contextmanager
+    def _unless_gone(self) -> Iterator[None]:
+        """A window that is closed or a connection that breaks takes the terminal away: the run goes on without it."""
+        try:
+            yield
+        except OSError:
+            self._gone = True  # for good; rich would keep whatever it could not write
 
 
 @contextmanager

@@ -23,17 +23,23 @@ class _Printable(logging.Formatter):
 
 
 class _Screen(logging.StreamHandler[TextIO]):
-    """Standard error; beside a live line without the lines that only say the same."""
+    """Standard error; beside a live line without the lines that only say the same.
+
+    In the background, where there is no live line, all of them.
+    """
 
     def __init__(self, live: LiveLine | None) -> None:
-        super().__init__()
+        super().__init__(live.stream if live else None)
         self._live = live
 
     def emit(self, record: logging.LogRecord) -> None:
-        if self._live is None:
+        if self._live is None or not self._live.in_foreground:
             super().emit(record)
         elif not getattr(record, PASSING, False):
-            self._live.print(self.format(record))
+            try:
+                self._live.print(self.format(record))
+            except Exception:  # noqa: BLE001  as in any handler: no line of the log ends a run
+                self.handleError(record)
 
 
 class _File(logging.FileHandler):
