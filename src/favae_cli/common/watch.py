@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from threading import Event, Thread
 
@@ -17,23 +18,29 @@ LOOK = 0.25  # seconds between two looks
 Look = Callable[[], Standing]
 
 
-class _Process:
-    """What this process is at, whoever asks; of several runs side by side in threads, what the last one said."""
+class _Watch:
+    """What a run is at, whoever asks."""
 
     def __init__(self) -> None:
         self.look: Look = lambda: Standing("begins")
 
 
-_PROCESS = _Process()
+_WATCH: ContextVar[_Watch | None] = ContextVar("watch", default=None)  # of several runs in threads, each has its own
 
 
 def doing(what: str | Look) -> None:
-    """Say what this process is at from now on: a phase by its name, or what tells it whenever it is asked."""
+    """Say what this run is at from now on: a phase by its name, or what tells it whenever it is asked.
+
+    Where nobody watches it is forgotten, and so it is when the watch is over: what tells it may hold a whole model.
+    """
+    watch = _WATCH.get()
+    if watch is None:
+        return
     if not isinstance(what, str):
-        _PROCESS.look = what
+        watch.look = what
         return
     phase, begun = what, time.monotonic()
-    _PROCESS.look = lambda: Standing(phase, spent=time.monotonic() - begun)
+    watch.look = lambda: Standing(phase, spent=time.monotonic() - begun)
 
 
 @contextmanager
@@ -42,16 +49,18 @@ def watched(folder: Path, show: Callable[[Standing], None] | None) -> Iterator[N
 
     A thread looks, so that no loop need know of it and a long step does not look like the end.
     """
+    watch = _Watch()
+    here = _WATCH.set(watch)
     doing("begins")
     begun, over, pace = time.time(), Event(), Pace()
 
     def leave(ending: Ending | None = None, error: str = "") -> None:
-        Sign(_PROCESS.look(), time.time(), begun, ending, error).write(folder)
+        Sign(watch.look(), time.time(), begun, ending, error).write(folder)
 
     def look() -> None:
         while not over.wait(LOOK):
             if show is not None:
-                show(_PROCESS.look())
+                show(watch.look())
             if pace.due():
                 leave()
 
@@ -62,7 +71,7 @@ def watched(folder: Path, show: Callable[[Standing], None] | None) -> Iterator[N
         leave()
         watcher.start()
         yield
-    except Interrupted:
+    except (Interrupted, KeyboardInterrupt):  # the second in Python, where nobody turns it into the first
         ending = "stopped"
         raise
     except BaseException as failure:
@@ -73,3 +82,4 @@ def watched(folder: Path, show: Callable[[Standing], None] | None) -> Iterator[N
         if watcher.is_alive():
             watcher.join()
         leave(ending, error)
+        _WATCH.reset(here)
