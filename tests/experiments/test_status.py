@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from favae_cli.common.run_lock import is_held
 from favae_cli.common.standing import last_sign
 
 Run = Callable[..., int]
@@ -28,12 +29,23 @@ def told(favae_run: Run, capfd: pytest.CaptureFixture[str]) -> Callable[[str], l
 
     def ask(folder: str) -> list[str]:
         capfd.readouterr()
-        before = {path for path in Path(folder).rglob("*") if path.suffix != ".part"}  # its own sign
+        before = files(Path(folder))
         assert favae_run("task=status", f"run={folder}") == 0
-        assert {path for path in Path(folder).rglob("*") if path.suffix != ".part"} == before
+        assert files(Path(folder)) == before
         return capfd.readouterr().out.splitlines()
 
     return ask
+
+
+def files(folder: Path) -> dict[Path, tuple[int, int] | None]:
+    """What lies there, when it changed last and how large it is; of what a run writes at the same time only the name."""
+    found: dict[Path, tuple[int, int] | None] = {}
+    for path in folder.rglob("*"):
+        if path.suffix == ".part" or path.is_dir():
+            continue
+        stat, alive = path.stat(), any(is_held(parent) for parent in path.parents)
+        found[path] = None if alive else (stat.st_mtime_ns, stat.st_size)
+    return found
 
 
 def until_fitting(folder: Path) -> None:
@@ -75,13 +87,18 @@ def test_of_one_that_failed_and_one_that_has_finished(
 ) -> None:
     short = [*TABLE, "schedule.sweeps=2"]
     assert favae_run(*short, "data.split.test=0.001", "hydra.run.dir=runs/failed") == 2
+    assert favae_run(*short, "score=foo", "hydra.run.dir=runs/refused") == 2
     assert undrawn(*short, "hydra.run.dir=runs/finished") == 0
     first, *rest = told("runs/failed")
     assert first == "runs/failed: failed"
     assert any("data.split" in line for line in rest)
+    first, *rest = told("runs/refused")
+    assert first == "runs/refused: failed"
+    assert any("score" in line for line in rest)
+    assert not any("goes on by" in line for line in rest)
     assert told("runs/finished")[0] == "runs/finished: finished"
     states = {line.split()[0]: line.split()[1] for line in told("runs")[2:] if line.strip()}
-    assert states == {"failed": "failed", "finished": "finished"}
+    assert states == {"failed": "failed", "refused": "failed", "finished": "finished"}
 
 
 def test_of_a_sweep(fork: Callable[..., Any], undrawn: Run, told: Callable[[str], list[str]]) -> None:

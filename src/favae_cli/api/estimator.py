@@ -19,6 +19,7 @@ from favae_cli.api.settings import compose_run, sections_of
 from favae_cli.common.errors import UserError
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.common.run_lock import holding
+from favae_cli.common.watch import watched
 from favae_cli.config.contradictions import validate
 from favae_cli.config.run import MachineConfig
 from favae_cli.config.section import validated
@@ -143,9 +144,9 @@ class FAVAE(Fitted, BaseEstimator):  # type: ignore[misc]
         RunFolder(folder).hydra.mkdir()
         OmegaConf.save(composed, RunFolder(folder).config)
         training = Training(model, data, config, folder)
-        with holding(folder):
+        with holding(folder), watched(folder, None):
             training.run(StopRequest())
-        training.log.close()
+            training.log.close()
         found = ailments(model, data, config, read_records(folder, "round"))
         # That validation samples are few is no news here: they only say when to stop.
         self.health_ = noted([each for each in found if each.kind != "few samples"], folder)

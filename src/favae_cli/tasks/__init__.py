@@ -36,14 +36,14 @@ def run_task(config: Config, directory: Path) -> float:
     """
     from favae_cli.machine.world import World  # loads torch, which not all modules of this package need
 
-    require_score(config)
-    task = _task(config.task.name)
     world = World.here()
     is_main = world.is_main
     trust = " trust=true" if config.needs_trust else ""
     again = f"favae-run resume={directory}{trust}"
     room = written_to(directory, f"when there is room and leave to, go on with: {again}")
     with room, _shown(directory, world.size > 1) if is_main else silent(), StopRequest().handling() as stop:
+        require_score(config)  # watched as all else, or its folder would not say why nothing came of it
+        task = _task(config.task.name)
         try:
             metrics = task(config, directory, stop)
         except Interrupted as interrupted:

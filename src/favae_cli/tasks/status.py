@@ -13,6 +13,8 @@ from favae_cli.common.live_line import line
 from favae_cli.common.run_folder import RunFolder, SweepFolder
 from favae_cli.common.standing import time_told
 from favae_cli.config.aside_tasks import StatusConfig
+from favae_cli.config.scores import require_score
+from favae_cli.config.stored import stored_config, validate_stored
 from favae_cli.reporting.style import clipped
 from favae_cli.reporting.table import Table
 from favae_cli.reporting.terminal import tables_as_text
@@ -51,11 +53,25 @@ def _run(folder: Path) -> str:
             until = f" until {_clock(found.ends)}, at the latest" if found.ends else ""
             lines.append(f"  trains{until}; then it is evaluated and reported")
     lines += [f"  {each}" for each in found.error.splitlines()]
-    if found.state in ("stopped", "killed", "unfinished", "failed"):
-        lines.append(f"  goes on by: favae-run resume={folder}")
-    if found.state == "finished":
-        lines.append(f"  report: {RunFolder(folder).report}")
+    if found.state in ("stopped", "killed", "unfinished", "failed") and (way := _way_on(folder)):
+        lines.append(f"  goes on by: {way}")
+    if found.state == "finished" and (report := RunFolder(folder).report).is_file():
+        lines.append(f"  report: {report}")
     return "\n".join(lines)
+
+
+def _way_on(folder: Path) -> str | None:
+    """The command that goes on with a run; None where it would be refused, and of arrays that only Python had."""
+    for trust in (False, True):
+        try:
+            config = validate_stored(stored_config(folder, "resume", trust))
+            require_score(config)
+        except UserError:
+            continue
+        if config.data.name == "arrays":
+            return None
+        return f"favae-run resume={folder}" + (" trust=true" if trust else "")
+    return None
 
 
 def _sweep(folder: Path) -> str:

@@ -16,6 +16,7 @@ from favae_cli.common.files import replacing
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.common.run_lock import holding
 from favae_cli.common.suggestions import did_you_mean
+from favae_cli.common.watch import watched
 from favae_cli.config.contradictions import validate
 from favae_cli.config.models import FaVaeConfig
 from favae_cli.config.run import Config
@@ -66,15 +67,16 @@ def use(config: AddViewConfig, trained: TrainedRun, directory: Path) -> None:
         joined.factors = _extended(config.name, new, model, data, config.new.copies, encodings.encoded)
 
     training = Training(joined, data, whole, directory, tie=tie)
-    with holding(directory), StopRequest().handling() as stop:
-        training.run(stop)
-    written = RunFolder(directory)
-    written.hydra.mkdir(exist_ok=True)
-    with replacing(written.config) as file:  # from now on the folder is a finished run's
-        OmegaConf.save(OmegaConf.create(whole.model_dump(mode="json", by_alias=True)), file)
-    session.add(training.progress.speeds())
-    evaluate(session, "test")
-    session.close(training.log)
+    with holding(directory), watched(directory, None):
+        with StopRequest().handling() as stop:
+            training.run(stop)
+        written = RunFolder(directory)
+        written.hydra.mkdir(exist_ok=True)
+        with replacing(written.config) as file:  # from now on the folder is a finished run's
+            OmegaConf.save(OmegaConf.create(whole.model_dump(mode="json", by_alias=True)), file)
+        session.add(training.progress.speeds())
+        evaluate(session, "test")
+        session.close(training.log)
 
 
 def _whole(config: AddViewConfig, trained: TrainedRun) -> Config:
