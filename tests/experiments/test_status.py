@@ -38,7 +38,7 @@ def told(favae_run: Run, capfd: pytest.CaptureFixture[str]) -> Callable[[str], l
 
 
 def files(folder: Path) -> dict[Path, tuple[int, int] | None]:
-    """What lies there, when it changed last and how large it is; of what a run writes at the same time only the name."""
+    """What lies there, when it changed last and how large it is; of what a run may be writing only the name."""
     found: dict[Path, tuple[int, int] | None] = {}
     for path in folder.rglob("*"):
         if path.suffix == ".part" or path.is_dir():

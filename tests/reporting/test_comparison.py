@@ -69,6 +69,25 @@ def test_what_differs_comes_first_and_the_best_is_marked(two: dict[str, Path], t
     assert not any("best" in kind for kind, _ in cells(page, "factors/active") + cells(page, "predict/face/r2_usual"))
 
 
+def test_long_values_that_differ_in_the_middle_differ(two: dict[str, Path], tmp_path: Path) -> None:
+    for place, folder in enumerate(two.values()):
+        columns = [f"column_{n}" for n in range(40)]
+        columns[20] += f"_{place}"
+        with RunFolder(folder).config.open("a") as file:
+            file.write(f"columns: {json.dumps(columns)}\n")
+    write_comparison(two, tmp_path / "page.html")
+    one, other = (text for _, text in cells((tmp_path / "page.html").read_text(), "columns"))
+    assert "column_20_0" in one
+    assert "column_20_1" in other
+
+
+def test_records_without_validation_samples_have_no_curves(two: dict[str, Path], tmp_path: Path) -> None:
+    for folder in two.values():
+        RunFolder(folder).records.write_text('{"kind": "epoch", "epoch": 1, "view": "face", "phase": "alone"}\n')
+    write_comparison(two, tmp_path / "page.html")
+    assert "<svg " not in (tmp_path / "page.html").read_text()
+
+
 def test_figures_stand_in_rows_and_curves_in_one_picture(two: dict[str, Path], tmp_path: Path) -> None:
     write_comparison(two, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()

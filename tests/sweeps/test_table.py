@@ -29,6 +29,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         b"",
         b"job,score\n0,1\n",
         f"{HEADER}\n0,3,x,finished,,,\n".encode(),
+        f"{HEADER}\n0,3,1,finished,n/a,,\n".encode(),
         f"{HEADER}\n0,3,1,finished,,,,more\n".encode(),
         f"{HEADER}\n0,3,1,".encode() + b"\xff",
     ],

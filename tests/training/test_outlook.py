@@ -36,7 +36,7 @@ class Course:
         alone = {"face": trainer("face", 100), "voice": trainer("voice", 200)}
         self.progress, self.now = Progress(entered=True), 0.0
         together = trainer("views", 250, ("face", "voice")) if joined else None
-        self.outlook = Outlook(SCHEDULE, alone, together, True, lambda: self.progress, lambda: self.now)
+        self.outlook = Outlook(SCHEDULE, alone, together, True, lambda: self.progress, clock=lambda: self.now)
         self.outlook()
 
     def goes_on(self, seconds: float, **state: Any) -> Any:
@@ -95,8 +95,22 @@ def test_views_that_train_apart_have_their_rounds_apart() -> None:
 
 def test_the_elbo_is_that_of_the_last_epoch_of_all_that_trains() -> None:
     course = Course()
-    course.outlook.tested({"face": Totals(-10.0, 2.0, 4), "voice": Totals(-8.0, 0.0, 2)})
+    course.goes_on(1.0, stage=1)
+    course.outlook.tested("views", {"face": Totals(-10.0, 2.0, 4), "voice": Totals(-8.0, 0.0, 2)})
     assert course.outlook().elbo == pytest.approx(-3.0 - 4.0)
+
+
+def test_the_elbo_of_another_view_or_stage_is_not_told_for_that_of_this_one() -> None:
+    course = Course(joined=False)
+    course.outlook.tested("face", {"face": Totals(-10.0, 2.0, 4)})
+    assert course.outlook().elbo == pytest.approx(-3.0)
+    assert course.goes_on(1.0, view=1).elbo is None
+    assert course.goes_on(1.0, stage=1, view=0).elbo is None
+
+
+def test_one_of_several_trainings_says_which_it_is() -> None:
+    alone = {"face": trainer("face", 100)}
+    assert Outlook(SCHEDULE, alone, None, False, Progress, label="rival")().phase == "rival, alone"
 
 
 def test_the_end_is_the_last_factors_which_take_as_long_as_those_before() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -64,6 +66,22 @@ def test_of_another_machine_nothing_can_be_told_but_the_last_sign(tmp_path: Path
     found = RunStatus.of(tmp_path)
     assert found.state == "unknown"
     assert found.told == "cannot tell from this machine: process 12 on elsewhere.example, last sign 1:15 ago"
+
+
+@pytest.mark.parametrize(("alive", "state"), [(True, "running"), (False, "unknown")])
+def test_where_no_lock_can_be_seen_the_process_says_whether_it_runs(
+    alive: bool, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_locks(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", without_locks)
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    RunFolder(tmp_path).lock.touch()
+    process = os.getpid() if alive else ended.pid
+    RunFolder(tmp_path).holder.write_text(f"process {process} on {socket.gethostname()}")
+    assert RunStatus.of(tmp_path).state == state
 
 
 def test_runs_of_before_are_known_by_what_they_left(tmp_path: Path) -> None:

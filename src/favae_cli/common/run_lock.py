@@ -49,18 +49,23 @@ def holding(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
         lock.release()
 
 
-def is_held(folder: Path) -> bool:
-    """Whether a process holds the lock of the run in `folder`, in which nothing is written to see that."""
+def is_held(folder: Path) -> bool | None:
+    """Whether a process holds the lock of the run in `folder`, in which nothing is written to see that.
+
+    None where that cannot be seen, as on a file system without locks.
+    """
     try:
         lock = os.open(RunFolder(folder).lock, os.O_RDONLY)
-    except OSError:  # there is none
+    except FileNotFoundError:
         return False
+    except OSError:  # it is somebody else's
+        return None
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # several can look at a time
     except BlockingIOError:
         return True
-    except OSError:  # a file system without locks
-        return False
+    except OSError:
+        return None
     finally:
         os.close(lock)
     return False
@@ -72,6 +77,19 @@ class Holder(NamedTuple):
     process: int
     machine: str
     since: float
+
+    @property
+    def lives(self) -> bool | None:
+        """Whether a process of that number is there; None of another machine."""
+        if self.machine != socket.gethostname():
+            return None
+        try:
+            os.kill(self.process, 0)
+        except (ProcessLookupError, OverflowError):
+            return False
+        except PermissionError:  # somebody else's
+            return True
+        return True
 
 
 def holder_of(folder: Path) -> Holder | None:

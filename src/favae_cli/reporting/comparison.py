@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from os.path import commonprefix
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -53,7 +54,7 @@ def _differences(runs: Runs) -> Table:
     configs = {name: dict(_keys(_config(folder))) for name, folder in runs.items()}
     keys = dict.fromkeys(key for config in configs.values() for key in config)
     found = {key: [config.get(key, ABSENT) for config in configs.values()] for key in keys}
-    rows = [[key, *values] for key, values in found.items() if len(set(values)) > 1]
+    rows = [[key, *_told_apart(values)] for key, values in found.items() if len(set(values)) > 1]
     note = "Keys of the configs that are not the same in all runs." if rows else ""
     return Table("What differs", note, ["key", *runs], rows, sortable=False)
 
@@ -68,7 +69,18 @@ def _keys(value: Any, key: str = "") -> Iterable[tuple[str, str]]:
         for name, inner in value.items():
             yield from _keys(inner, f"{key}.{name}" if key else str(name))
     else:
-        yield key, clipped(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), LONG)
+        yield key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _told_apart(values: list[str]) -> list[str]:
+    """The values in so many characters: long ones with the same ends from shortly before they first differ."""
+    short = {value: clipped(value, LONG) for value in values}
+    for text in set(short.values()):
+        alike = [value for value in short if short[value] == text]
+        if len(alike) > 1:
+            begin = len(commonprefix(alike)) - LONG // 4  # noqa: RUF071  characters are meant
+            short |= {value: f"...{value[begin : begin + LONG - 6]}..." for value in alike}
+    return [short[value] for value in values]
 
 
 def _scores(metrics: Mapping[str, Mapping[str, float]]) -> Table:
@@ -115,7 +127,7 @@ def _curves(runs: Runs) -> list[Shown]:
     """Of the first runs, as many as can be told apart."""
     shown = dict(list(runs.items())[:MOST])
     some = "" if len(shown) == len(runs) else f" The first {len(shown)} of {len(runs)} runs."
-    captions = {
+    captions: dict[str, tuple[str, str, Callable[[Any], Figure | None]]] = {
         "epoch": ("Curves", f"The validation samples, epoch by epoch.{some}", overlaid_epochs),
         "round": ("Bound", f"The evidence lower bound and the factors in use, round by round.{some}", overlaid_rounds),
     }
@@ -123,16 +135,11 @@ def _curves(runs: Runs) -> list[Shown]:
     with TemporaryDirectory() as folder:
         for kind, (title, caption, draw) in captions.items():
             records = {name: read_records(path, kind) for name, path in shown.items()}
-            if any(records.values()):
-                made.append(
-                    Shown(title, caption, _drawn(draw, records, Path(folder) / f"{kind}.png", title, len(made)))
-                )
+            if any(records.values()) and (figure := draw(records)) is not None:
+                path = Path(folder) / f"{kind}.png"
+                save(figure, path)
+                made.append(Shown(title, caption, element(path, title, len(made))))
     return made
-
-
-def _drawn(draw: Callable[[Any], Figure], records: Any, path: Path, title: str, place: int) -> str:
-    save(draw(records), path)
-    return element(path, title, place)
 
 
 def _figures(runs: Runs) -> Iterable[tuple[str, list[tuple[str, str | None]]]]:

@@ -24,14 +24,16 @@ _LINES = ("-", "--", ":", "-.")
 MOST = len(PALETTE) * len(_LINES)  # runs that can be told apart
 
 
-def overlaid_epochs(runs: Mapping[str, Records]) -> Figure:
-    """What the validation samples say after every epoch: a column a view, a line a run.
+def overlaid_epochs(runs: Mapping[str, Records]) -> Figure | None:
+    """What the validation samples say after every epoch: a column a view, a line a run; None where they say nothing.
 
     Args:
         runs: by name, the records of kind "epoch" of each.
     """
     views = list(dict.fromkeys(record["view"] for records in runs.values() for record in records))
     shown = {key: name for key, name in _ROWS.items() if any(r.get(key) is not None for s in runs.values() for r in s)}
+    if not shown:
+        return None
     figure = blank(max(6.0, 4.2 * len(views)), 0.9 + 2.0 * len(shown))
     grid = figure.subplots(len(shown), len(views), sharex="col", squeeze=False)
     for column, view in enumerate(views):

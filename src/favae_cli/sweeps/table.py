@@ -49,7 +49,8 @@ class SweepTable:
             if not {"job", *RESULTS} <= set(columns) or any(None in row for row in rows):
                 raise ValueError("its columns are not those of a sweep")
             for row in rows:
-                float(row["score"] or 0)
+                for name in ("score", "seconds"):
+                    float(row[name] or 0)
         except (ValueError, csv.Error) as error:
             raise UserError(f"{path}: is damaged ({error}); put back what was there, or begin a new sweep") from error
         return cls(columns, {row["job"]: row for row in rows})

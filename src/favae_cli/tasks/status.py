@@ -50,7 +50,7 @@ def _run(folder: Path) -> str:
     if found.standing and found.state != "finished":
         lines.append(f"  {line(found.standing, WIDTH)}")
         if found.state == "running" and found.standing.phase not in AFTER:
-            until = f" until {_clock(found.ends)}, at the latest" if found.ends else ""
+            until = f" until about {_clock(found.ends)}, as fast as it went so far" if found.ends else ""
             lines.append(f"  trains{until}; then it is evaluated and reported")
     lines += [f"  {each}" for each in found.error.splitlines()]
     if found.state in ("stopped", "killed", "unfinished", "failed") and (way := _way_on(folder)):
@@ -91,6 +91,7 @@ def _all(folder: Path, count: int) -> str:
     for path in _found(folder):
         name = str(path.relative_to(folder))
         try:
+            next(path.iterdir(), None)  # or it is somebody else's
             if SweepFolder(path).table.is_file():
                 sweep = SweepStatus.of(path)
                 heard = max((run.heard or 0.0 for run in sweep.runs.values()), default=0.0)
@@ -99,6 +100,8 @@ def _all(folder: Path, count: int) -> str:
             else:
                 run = RunStatus.of(path)
                 rows.append((run.heard or 0.0, [name, *_cells(run)]))
+        except PermissionError:
+            rows.append((0.0, [name, "not readable", "-", "-", "-"]))
         except UserError as mistake:
             rows.append((0.0, [name, "damaged", clipped(str(mistake).splitlines()[0], SHORT), "-", "-"]))
     if not rows:
@@ -120,14 +123,16 @@ def _cells(run: RunStatus) -> list[str]:
 
 
 def _found(folder: Path) -> Iterator[Path]:
-    """Every sweep and every run of none; what lies within a run is a part of it."""
-    if SweepFolder(folder).table.is_file() or _is_run(folder):
-        yield folder
-        return
+    """Every sweep, every run of none and what cannot be read; what lies within a run is a part of it."""
     try:
-        inner = sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
-    except OSError:  # somebody else's
+        alone = SweepFolder(folder).table.is_file() or _is_run(folder)
+        inner = [] if alone else sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
+    except PermissionError:
+        alone, inner = True, []
+    except OSError:  # it has just gone
         return
+    if alone:
+        yield folder
     for path in inner:
         if not path.name.startswith("."):
             yield from _found(path)

@@ -186,9 +186,15 @@ class _Contest:
         folder = session.directory / SMALL
         view = session.favae.views[name]
         alone = self.config.schedule.model_copy(update={"rounds": 0})
-        world, identity = session.runtime.world, session.identity
         training = Training(
-            FAVAE({name: view}), session.data, config, folder, schedule=alone, world=world, identity=identity
+            FAVAE({name: view}),
+            session.data,
+            config,
+            folder,
+            schedule=alone,
+            world=session.runtime.world,
+            identity=session.identity,
+            label=SMALL,
         )
         training.run(self.stop)
         training.log.close()
@@ -228,6 +234,7 @@ class _Contest:
             watched=("test",),
             world=world,
             identity=self.session.identity,
+            label=name,
         )
         start = training.progress.seconds.setdefault("warm_start", begun)  # a resumed run has it in its checkpoint
         training.run(self.stop)

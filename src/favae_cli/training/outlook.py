@@ -45,6 +45,7 @@ class Outlook:
         joined: what trains them together in the rounds; None: as alone.
         joins: whether it ends with factors.
         progress: that of the training, whenever it is asked.
+        label: of the training, where a run has several.
         clock: seconds.
     """
 
@@ -55,8 +56,10 @@ class Outlook:
         joined: Trainer | None,
         joins: bool,
         progress: Callable[[], Progress],
+        label: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._label = f"{label}, " if label else ""
         self._schedule, self._alone, self._joins = schedule, alone, joins
         self._joined = {joined.name: joined} if joined else alone
         self._rounds = schedule.rounds if self._joined else 0
@@ -65,11 +68,11 @@ class Outlook:
         self._did: dict[Kind, float] = defaultdict(float)
         self._seen: tuple[Kind, float, float] | None = None
         self._speed: float | None = None
-        self._elbo: float | None = None
+        self._elbo: tuple[int, str, float] | None = None  # of which stage and trainer
 
-    def tested(self, found: Mapping[str, Totals]) -> None:
-        """Keep what the last epoch came to, by part, on the validation samples."""
-        self._elbo = sum(part.means()["elbo"] for part in found.values())
+    def tested(self, name: str, found: Mapping[str, Totals]) -> None:
+        """Keep what the last epoch of a trainer came to, by part, on the validation samples."""
+        self._elbo = self._progress().stage, name, sum(part.means()["elbo"] for part in found.values())
 
     def __call__(self) -> Standing:
         """Where it stands now."""
@@ -86,12 +89,15 @@ class Outlook:
             epochs = self._epochs(stage)
             shown = name if len(trainer.parts) == 1 else "all views"
             at = min(epoch + 1, epochs), epochs, step, trainer.steps
-            standing = Standing(phase, shown, *at, self._elbo, self._speed)
+            of_stage, of_trainer, elbo = self._elbo or (None, None, None)
+            its_own = elbo if (of_stage, of_trainer) == (stage, name) else None
+            standing = Standing(phase, shown, *at, its_own, self._speed)
         else:  # the last factors are found, or the VAEs alone judged
             standing = Standing("factors" if stage >= self._rounds else phase)
         left = [*self._left(progress)]
         here = [work for work in left if work.stage == stage]
-        return replace(standing, phase_left=self._seconds(here), training_left=self._seconds(left))
+        phase = self._label + standing.phase
+        return replace(standing, phase=phase, phase_left=self._seconds(here), training_left=self._seconds(left))
 
     def _trainers(self, stage: int) -> Mapping[str, Trainer]:
         return self._joined if stage else self._alone

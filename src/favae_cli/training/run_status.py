@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,8 @@ class RunStatus:
 
     Attributes:
         state: "killed" means that its process is gone without a word; "unfinished" that a version of before left it,
-            nobody knows why; "unknown" that its process is, or was, on another machine, whose locks cannot be seen.
+            nobody knows why; "unknown" that its process is, or was, on another machine, or on a file system that
+            shows no locks.
         told: the same in words.
         standing: how far it is; None where it has not told yet.
         heard: when it gave its last sign, seconds since 1970; None of runs that give none.
@@ -44,7 +44,7 @@ class RunStatus:
             UserError: one of its files is damaged.
         """
         held, holder = is_held(folder), holder_of(folder)
-        if holder and not held:  # it may have begun between the two looks
+        if holder and held is False:  # it may have begun between the two looks
             held = is_held(folder)
         sign = last_sign(folder)
         standing = sign.standing if sign else _by_records(folder)
@@ -53,20 +53,24 @@ class RunStatus:
 
     @property
     def ends(self) -> float | None:
-        """When its training ends at the latest, seconds since 1970, as fast as it goes; None if that is not known."""
+        """When its training ends, about, seconds since 1970, as fast as it went so far; None if that is not known."""
         left = self.standing.training_left if self.standing else None
         return None if left is None or self.heard is None or self.state != "running" else self.heard + left
 
 
-def _state(folder: Path, held: bool, holder: Holder | None, sign: Sign | None) -> tuple[State, str]:
+def _state(folder: Path, held: bool | None, holder: Holder | None, sign: Sign | None) -> tuple[State, str]:
     process = f"process {holder.process} on {holder.machine}" if holder else "another process"
     silence = f", last sign {time_told(time.time() - sign.at)} ago" if sign else ""
     if held:
         return "running", f"running in {process}{silence}"
     if sign and sign.ending and not (holder and holder.since > sign.at):  # else it is that of the process before
         return sign.ending, sign.ending
-    if holder and holder.machine != socket.gethostname():
+    if held is None and holder and holder.lives:
+        return "running", f"running in {process}{silence}"
+    if holder and holder.lives is None:
         return "unknown", f"cannot tell from this machine: {process}{silence}"
+    if holder and held is None:
+        return "unknown", f"cannot tell, as its lock cannot be seen: {process}{silence}"
     if holder:
         return "killed", f"killed: {process} is gone without a word{silence}"
     run = RunFolder(folder)

@@ -55,6 +55,7 @@ class Training:
         tie: in the place of a fit, gives the model its factors at the beginning of each round.
         world: the processes that train the model together; the main one saves.
         identity: of the run, where that of `config` and `data` is not it; they may be only a part.
+        label: of the training, where the run has several.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Training:
         tie: Tie | None = None,
         world: World = ALONE,
         identity: Identity | None = None,
+        label: str = "",
     ) -> None:
         self.model, self.data, self.config, self._alone = model, data, config, alone
         folder = RunFolder(directory)
@@ -84,7 +86,7 @@ class Training:
         self.identity = identity or Identity.of(config, data)
         self.progress, self._pace = Progress(), Pace()
         plan = self.schedule if config.pretrained is None else self.schedule.model_copy(update={"alone_epochs": 0})
-        self._outlook = Outlook(plan, self._alone_trainers, self._joined, model.joins, lambda: self.progress)
+        self._outlook = Outlook(plan, self._alone_trainers, self._joined, model.joins, lambda: self.progress, label)
         self.priors: Priors = {}
         self._saved: Priors | None = None  # those whose means the last checkpoint holds
         if world.is_main:
@@ -112,10 +114,9 @@ class Training:
     def _scale(self, name: str, scale: Tensor | float) -> None:
         """Make z of a view with networks so many times what it was."""
         trainers = dict.fromkeys(self._joined.parts, self._joined) if self._joined else self._alone_trainers
-        view = self.model.views[name]
         if name in trainers:
             trainers[name].scale_embedding(name, scale)
-        elif isinstance(view, VaeView):  # it is frozen
+        elif isinstance(view := self.model.views[name], VaeView):  # it is frozen
             view.scale_embedding(scale)
 
     def _begin_round(self) -> None:
@@ -174,8 +175,7 @@ class Training:
         """The next step of the schedule that is worth a checkpoint.
 
         Raises:
-            Interrupted: between the epochs, where the last checkpoint has all that there is to lose; what is in memory
-                is then no good any more.
+            Interrupted: between the epochs, where the last checkpoint has all; what is in memory is then no good.
         """
         progress = self.progress
         progress.improved = False
@@ -272,7 +272,7 @@ class Training:
         except Interrupted:
             return  # whoever goes on stands at the end of the epoch and tests anew
         found, scores = {"train": position.parts} | tested, []
-        self._outlook.tested(found["validation"])
+        self._outlook.tested(name, found["validation"])
         edge = epoch in (0, epochs - 1)
         told = edge or self._pace.due()  # a small table has hundreds a minute
         rate = float(trainer.optimizer.param_groups[0]["lr"])
