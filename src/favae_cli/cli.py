@@ -125,7 +125,10 @@ def _dispatch(arguments: list[str], place: Place | None = None) -> None:
 
         check_run(*checked)
         return
+    alone = f"{place.size} processes were started: only one training run can be shared among them" if place else ""
     if (asked := asked_demo(parsed)) is not None:
+        if place is not None:
+            raise UserError(alone)
         from favae_cli.command_line.demo import demo
 
         demo(asked, lambda command: _dispatch([*command]))
@@ -139,7 +142,7 @@ def _dispatch(arguments: list[str], place: Place | None = None) -> None:
         arguments = [forms.get(argument, argument) for argument in arguments]
     if place is not None:
         if parsed.multirun or primary != TRAINING:
-            raise UserError(f"{place.size} processes were started: only one training run can be shared among them")
+            raise UserError(alone)
         if not place.is_main:
             arguments = [*arguments, *_ASIDE]
     shown = parsed.cfg or parsed.info or parsed.hydra_help or parsed.shell_completion

@@ -120,6 +120,7 @@ def test_a_mistake_under_torchrun_is_told_once() -> None:
     [
         (["model.beta=-1"], r"model\.beta: must be .* got -1"),
         (["data.root=nowhere", "experiment=celeba_condition", TWO], r"data\.root: .*"),
+        (["task=demo"], r"2 processes were started: only one training run can be shared among them"),
         (["-m", "seed=1,2", TWO], r"2 processes were started: only one training run can be shared among them"),
     ],
 )
