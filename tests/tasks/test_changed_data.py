@@ -137,7 +137,7 @@ def test_a_run_of_a_version_with_another_order_of_categories_goes_on(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = opened(run)
-    monkeypatch.setattr(categorical, "_in_order", lambda categories: sorted(categories, reverse=True))
+    monkeypatch.setattr(categorical, "in_order", lambda categories: sorted(categories, reverse=True))
     after = opened(run)
     name = next(name for name, view in before.views.items() if view.kind == "categorical")
     assert after.views[name].columns == before.views[name].columns
