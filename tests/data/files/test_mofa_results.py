@@ -58,7 +58,7 @@ def test_samples_that_lack_a_view_are_nan_and_levels_and_labels_are_told(tmp_pat
         levels = file["data/grade/single_group"][:] + file["intercepts/grade/single_group"][:]
         np.testing.assert_array_equal(levels[:, 0], [0, 2, 1, np.nan])
         labels = file["data/label/single_group"][:] + file["intercepts/label/single_group"][:]
-        np.testing.assert_array_almost_equal(labels, [[0, 1], [1, 0], [np.nan, np.nan], [0, 1]])
+        np.testing.assert_array_almost_equal(labels, np.array([[0, 1], [1, 0], [np.nan, np.nan], [0, 1]]))
         assert file["samples_metadata/single_group/type"].asstr()[:].tolist() == ["T", "B", "", "T"]
         assert file["model_options/likelihoods"].asstr()[:].tolist() == ["gaussian"] * 3
         assert file["variance_explained/r2_per_factor/single_group"].shape == (3, 2)
@@ -97,9 +97,9 @@ def test_a_full_disk_is_told_by_the_system(tmp_path: Path) -> None:
         pytest.skip("no /dev/full on this system")
     data = Dataset("made up", NAMES, {"rna": masked_view(SCORES @ GENES.T, ["A", "B", "C"])}, {})
     results = Results(NAMES, SCORES, np.ones((4, 2)), {"rna": (("A", "B", "C"), GENES)}, {}, {"rna": np.ones(2)}, [])
-    for write in (lambda: write_mofa(full, data, results), lambda: new_file(full, data, results)):
+    for write in (write_mofa, new_file):
         with pytest.raises(OSError, match="No space left"):
-            write()
+            write(full, data, results)
 
 
 def test_a_model_without_weights_is_refused(tmp_path: Path) -> None:
