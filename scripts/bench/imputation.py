@@ -31,6 +31,7 @@ from favae_cli.factors import fit
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.reporting.style import INK, colour, dress, panels, save
 from favae_cli.reporting.table import number
+from favae_cli.training.factor_step import first_factors
 from favae_cli.views import RealView
 
 SETS = ("wine", "diabetes", "breast_cancer", "iris")
@@ -138,7 +139,7 @@ def impute(holes: np.ndarray, seed: int, sweeps: int) -> tuple[np.ndarray, np.nd
     view.fit(holes)
     local = view.local(holes)
     evidence = Embeddings({}, {}, {"table": local}, ("table",))
-    model = fit(evidence.moments(), min(max(len(holes) // 10, 2), 100), seed, sweeps=sweeps, local=evidence)
+    model = fit(evidence.moments(), first_factors(None, len(holes)), seed, sweeps=sweeps, local=evidence)
     evidence.settle(model)
     view.rescale(local.scale)
     mean, variance = evidence.predict(model, "table")

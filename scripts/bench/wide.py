@@ -35,16 +35,26 @@ NOISE = 1.0  # standard deviation; that of what the factors say of a column is t
 def main(argv: Sequence[str] | None = None) -> None:
     options = parse(argv)
     if options.alone:
-        alone(options.cases[0], options.shares[0])
+        alone(options.cases[0], options.shares[0], options.seed)
         return
     print("| table, missing | fit, s | fit, MiB | R2 of the factors | run, s | run, MiB |\n| --- |" + " ---: |" * 5)
     for case in options.cases:
         for share in options.shares:
-            own = [sys.executable, __file__, "--alone", "--cases", case, "--shares", str(share)]
+            own = [
+                sys.executable,
+                __file__,
+                "--alone",
+                "--cases",
+                case,
+                "--shares",
+                str(share),
+                "--seed",
+                str(options.seed),
+            ]
             said, _, _ = measured(own, Path.cwd())
             told = said.split()
             with tempfile.TemporaryDirectory() as folder:
-                seconds, mebibytes = run(Path(folder), case, share, options.file)
+                seconds, mebibytes = run(Path(folder), case, share, options.seed, options.file)
             row = [*told, number(seconds), f"{mebibytes:,.0f}"]
             print(f"| {case.replace('x', ' x ')}, {share:.0%} | " + " | ".join(row) + " |", flush=True)
 
@@ -54,14 +64,15 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cases", nargs="+", default=CASES, metavar="NxD", help=f"default: {' '.join(CASES)}")
     parser.add_argument("--shares", nargs="+", type=float, default=SHARES, help="of entries missing; 0 0.02")
     parser.add_argument("--file", choices=("csv", "parquet"), default="csv", help="that a run reads (default csv)")
+    parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default %(default)s)")
     parser.add_argument("--alone", action="store_true", help="the fit of one case in this process, and nothing else")
     return parser.parse_args(argv)
 
 
-def planted(case: str, share: float) -> tuple[np.ndarray, np.ndarray]:
+def planted(case: str, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(N, D) table with NaN, in float32 as files have it, and its (N, K) factors; half of them in each half only."""
     count, columns = map(int, case.split("x"))
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     latent = rng.standard_normal((count, FACTORS))
     table = np.empty((count, columns), np.float32)
     half = columns // 2
@@ -74,9 +85,9 @@ def planted(case: str, share: float) -> tuple[np.ndarray, np.ndarray]:
     return table, latent
 
 
-def alone(case: str, share: float) -> None:
+def alone(case: str, share: float, seed: int) -> None:
     """Prints seconds, MiB and the R2 of the planted factors by those found."""
-    table, latent = planted(case, share)
+    table, latent = planted(case, share, seed)
     local = {}
     for name, part in zip("ab", np.array_split(table, 2, axis=1), strict=True):
         view = RealView(part.shape[1])
@@ -93,9 +104,9 @@ def alone(case: str, share: float) -> None:
     print(f"{number(seconds)} {peak():,.0f} {r2:.4f}")
 
 
-def run(folder: Path, case: str, share: float, kind: str) -> tuple[float, float]:
+def run(folder: Path, case: str, share: float, seed: int, kind: str) -> tuple[float, float]:
     """Seconds and MiB of `favae-run` on a file of the table."""
-    table, _ = planted(case, share)
+    table, _ = planted(case, share, seed)
     names = [
         f"{view}_{column}"
         for view, part in zip("ab", np.array_split(range(table.shape[1]), 2), strict=True)

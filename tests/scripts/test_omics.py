@@ -70,3 +70,20 @@ def test_a_folder_without_the_files_is_refused(
         bench.main([str(tmp_path)])
     assert ended.value.code == 2
     assert "rna.csv" in capsys.readouterr().err
+
+
+def test_imml_answers_in_units_of_the_tables(
+    script: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("imml", reason="imml is of no extra: a rival of the bench alone")
+    rivals = script("bench.omics_rivals")
+    monkeypatch.setattr(rivals, "FACTORS", 2)
+    rng = np.random.default_rng(0)
+    latent = rng.normal(size=(50, 2))
+    whole = {name: 5 + latent @ rng.normal(size=(2, 12)) + 0.1 * rng.normal(size=(50, 12)) for name in rivals.OMICS}
+    learned, asked = ({name: table[rows] for name, table in whole.items()} for rows in (slice(40), slice(40, None)))
+    truth = asked["rna"]
+    question = rivals.Question("rna", "rna", asked | {"rna": np.full_like(truth, np.nan)}, truth)
+    (answer,) = rivals.fused(learned, [question], seed=0)
+    assert answer.shape == truth.shape
+    assert np.square(answer - truth).mean() < np.square(truth - learned["rna"].mean(axis=0)).mean()

@@ -18,6 +18,7 @@ from favae_cli.command_line.compose import parse_arguments
 from favae_cli.command_line.resume_run import resume
 from favae_cli.common.errors import UserError
 from favae_cli.data import SPLITS, Dataset
+from favae_cli.data.kinds import categorical
 from favae_cli.machine.runtime import Runtime
 from favae_cli.queries.samples import load_data
 from favae_cli.reporting.report import write_report
@@ -130,6 +131,17 @@ def test_a_table_that_was_edited_is_refused_unless_it_is_meant(
     assert told in str(refused.value)
     assert looked_at(run, table="mixed.csv").views
     assert f"data: not those that the run was trained on: {told}" in caplog.text
+
+
+def test_a_run_of_a_version_with_another_order_of_categories_goes_on(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = opened(run)
+    monkeypatch.setattr(categorical, "in_order", lambda categories: sorted(categories, reverse=True))
+    after = opened(run)
+    name = next(name for name, view in before.views.items() if view.kind == "categorical")
+    assert after.views[name].columns == before.views[name].columns
+    np.testing.assert_array_equal(after.views[name].values, before.views[name].values)
 
 
 def test_a_config_that_was_edited_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -40,6 +41,14 @@ def aligned(view: ViewData, like: ViewData, key: str) -> ViewData:
     return view
 
 
+def in_order_of(view: ViewData, columns: Sequence[str]) -> ViewData:
+    """The view with its categories in the order of `columns`, where these are the same ones of the same variables."""
+    own, known = _variables(view.columns), _variables(columns)
+    if not view.groups or [*own] != [*known] or any(own[name].keys() != known[name].keys() for name in own):
+        return view
+    return replace(view, values=view.values[:, [view.columns.index(each) for each in columns]], columns=tuple(columns))
+
+
 def _lengthened(values: np.ndarray, steps: int, key: str) -> np.ndarray:
     """(R, T, C) with NaN up to so many steps."""
     more = steps - values.shape[1]
@@ -48,7 +57,7 @@ def _lengthened(values: np.ndarray, steps: int, key: str) -> np.ndarray:
     return np.pad(values, [(0, 0), (0, more), (0, 0)], constant_values=np.nan)
 
 
-def _variables(columns: tuple[str, ...]) -> dict[str, dict[str, int]]:
+def _variables(columns: Sequence[str]) -> dict[str, dict[str, int]]:
     """By variable, the place of the column of each of its categories."""
     found: dict[str, dict[str, int]] = {}
     for place, column in enumerate(columns):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pandas as pd
 
 from favae_cli.data.dates import Dates, Part, formats
 from favae_cli.data.kinds.binary import BINARY
+from favae_cli.data.kinds.categorical import in_order
 from favae_cli.data.split import LABELS
 from favae_cli.preparation.codes_for_missing import codes_for_missing, words_for_missing
 from favae_cli.preparation.guess_numbers import KEY_NAME, MOST_CATEGORIES, REPEATED, Guess, guess_numbers
@@ -69,7 +70,7 @@ def _guess(name: str, cells: np.ndarray, filled: np.ndarray, numbers: np.ndarray
     if others < RARE:
         return Guess("none", f"is {usual!r} in all but {others} of the rows that are filled")
     if lower <= set(BINARY) and len({BINARY[value] for value in lower}) == 2:
-        return Guess("binary", f"says {_some(values)}")
+        return Guess("binary", f"says {_some(values.tolist())}")
     if lower <= set(LABELS) and (SPLIT_NAME.search(name) or not any(value.isdigit() for value in lower)):
         return _split(values, complete)
     if all(value.endswith(IMAGE_SUFFIXES) for value in lower):
@@ -126,16 +127,16 @@ def mean_words(cells: np.ndarray) -> float:
     return float(np.mean([len(cell.split()) for cell in cells]))
 
 
-def _some(values: np.ndarray) -> str:
-    return ", ".join(values[:SHOWN].tolist()) + (", ..." if len(values) > SHOWN else "")
+def _some(values: Sequence[str]) -> str:
+    return ", ".join(values[:SHOWN]) + (", ..." if len(values) > SHOWN else "")
 
 
 def _split(values: np.ndarray, complete: bool) -> Guess:
     said = {LABELS[value.lower()] for value in values}
     if len(said) < 3 or not complete:
         lacking = "a validation split too" if "validation" not in said else "train, validation and test in every row"
-        return Guess("none", f"says {_some(values)}; to be the split it would have to say {lacking}")
-    return Guess("split", f"says {_some(values)}")
+        return Guess("none", f"says {_some(values.tolist())}; to be the split it would have to say {lacking}")
+    return Guess("split", f"says {_some(values.tolist())}")
 
 
 def _images(values: np.ndarray, folder: Path) -> Guess:
@@ -172,7 +173,7 @@ def _words(filled: np.ndarray, values: np.ndarray, counts: np.ndarray) -> Guess:
     if levels is not None:
         return Guess("ordinal", f"has {len(levels)} levels, {' < '.join(levels)}", levels=levels)
     if few:
-        return Guess("categorical", f"has {len(values)} values, such as {_some(values)}")
+        return Guess("categorical", f"has {len(values)} values, such as {_some(in_order({*values.tolist()}))}")
     words = mean_words(filled)
     if len(values) > len(filled) / 2 and words >= 2:
         return Guess("text", f"has texts of {words:.0f} words on average")

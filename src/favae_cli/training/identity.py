@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.run import Config
 from favae_cli.config.views import AUTO
 from favae_cli.data import Dataset
+from favae_cli.data.align_to_run import in_order_of
 from favae_cli.data.fingerprint import Fingerprint
 from favae_cli.training import checkpoint
 
@@ -84,6 +85,9 @@ def known_again(data: Dataset, identity: Identity, folder: Path) -> Dataset:
     Raises:
         UserError: one is gone, or they are others.
     """
+    begun = {name: view["columns"] for name, view in identity.data.views.items()}
+    views = {name: in_order_of(view, begun.get(name, view.columns)) for name, view in data.views.items()}
+    data = replace(data, views=views)  # an earlier version may have had another order of categories
     if found := list(identity.data.differences(data)):
         raise UserError(
             f"data: are not those that {folder} was begun with: {'; '.join(found[:TOLD])}; a run goes on with what "

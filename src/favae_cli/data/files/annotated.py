@@ -7,6 +7,7 @@ Source: anndata.readthedocs.io, on-disk format; mudata.readthedocs.io, specifica
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,21 +84,45 @@ class Matrix:
 
 @contextmanager
 def opened(path: Path, mode: str = "r") -> Iterator[h5py.File]:
-    """The file, and what goes wrong with it in one line.
+    """The file, to read or to change it, and what goes wrong with it in one line.
 
     Raises:
-        UserError: it cannot be read or written, or h5py is not installed.
+        UserError: it cannot be read or changed, or h5py is not installed.
     """
+    h5py = _package(path)
     try:
-        import h5py  # of the extra
-    except ImportError as error:
-        raise UserError(f"{path}: to read and write AnnData and MuData files, {EXTRA} ({error})") from error
-    try:
-        room = 512 if mode == "w" else None  # in front, as MuData files have it
-        with h5py.File(path, mode, userblock_size=room, locking=False) as file:  # an output is locked already
+        with h5py.File(path, mode, locking=False) as file:  # an output is locked already
             yield file
     except DAMAGED as error:
         raise UserError(f"{path}: cannot be used as AnnData or MuData: {first_line(error)}") from error
+
+
+@contextmanager
+def made(path: Path, front: bytes = b"") -> Iterator[h5py.File]:
+    """A new HDF5 file, made in memory and then written as a whole: on a full disk, HDF5 itself may end the process.
+
+    Args:
+        path: of the file.
+        front: at most 512 bytes that it is to begin with.
+
+    Raises:
+        UserError: h5py is not installed.
+        OSError: it cannot be written.
+    """
+    h5py, held = _package(path), io.BytesIO()
+    with h5py.File(held, "w", userblock_size=512 if front else None) as file:
+        yield file
+    held.seek(0)
+    held.write(front)
+    path.write_bytes(held.getbuffer())
+
+
+def _package(path: Path) -> Any:
+    try:
+        import h5py  # of the extra
+    except ImportError as error:
+        raise UserError(f"{path}: to read and write HDF5 files, as AnnData's, {EXTRA} ({error})") from error
+    return h5py
 
 
 def read_annotated(path: Path, key: str | None) -> tuple[pd.DataFrame, dict[str, Matrix], dict[str, str], str]:

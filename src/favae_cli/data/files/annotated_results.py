@@ -5,6 +5,7 @@ Source: as `favae_cli.data.files.annotated`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,7 +17,7 @@ import pandas as pd
 
 from favae_cli.common.errors import UserError
 from favae_cli.data.dataset import Dataset, ViewData
-from favae_cli.data.files.annotated import modalities_of, opened, read_annotated
+from favae_cli.data.files.annotated import made, modalities_of, opened, read_annotated
 from favae_cli.data.files.hdf5_frames import frame_of
 from favae_cli.data.files.join_by_key import sample_keys
 from favae_cli.data.files.table import Table
@@ -99,31 +100,43 @@ def annotate_file(path: Path, results: Results, key: str | None = None) -> None:
             f"sample {str(results.names[0])!r}; data.key is to name the column of obs that says which they are of"
         )
     with opened(path, "r+") as file:
-        parts = {"": file} | ({name: file["mod"][name] for name in modalities_of(file["mod"])} if "mod" in file else {})
-        for modality, part in parts.items():
-            _, names, _, _ = frame_of(part["obs"])
-            own = samples.reindex(names, fill_value="").to_numpy(object)
-            for name, coordinates in results.scores_of(own).items():
-                _write(_mapping(part, "obsm"), name, coordinates)
-            _, variables, _, _ = frame_of(part["var"])
-            weights = None if modality == "" and "mod" in file else results.weights_of(modality, variables, parts)
-            if weights is not None:
-                _write(_mapping(part, "varm"), NAME, weights)
-        _write(_mapping(file, "uns"), NAME, results.uns())
+        _annotate(file, results, samples)
 
 
-def new_file(path: Path, data: Dataset) -> None:
+def _annotate(file: Any, results: Results, samples: pd.Series) -> None:
+    """As `annotate_file`, with the samples by the names of the observations."""
+    parts = {"": file} | ({name: file["mod"][name] for name in modalities_of(file["mod"])} if "mod" in file else {})
+    for modality, part in parts.items():
+        _, names, _, _ = frame_of(part["obs"])
+        own = samples.reindex(names, fill_value="").to_numpy(object)
+        for name, coordinates in results.scores_of(own).items():
+            _write(_mapping(part, "obsm"), name, coordinates)
+        _, variables, _, _ = frame_of(part["var"])
+        weights = None if modality == "" and "mod" in file else results.weights_of(modality, variables, parts)
+        if weights is not None:
+            _write(_mapping(part, "varm"), NAME, weights)
+    _write(_mapping(file, "uns"), NAME, results.uns())
+
+
+def new_file(path: Path, data: Dataset, results: Results | None = None) -> None:
     """A MuData file of the data: a modality of each table of numbers, categories and texts as observations' columns.
+
+    Args:
+        path: of the file.
+        data: of samples.
+        results: of the same ones, by their keys, to put into it as `annotate_file` does; None: none.
 
     Raises:
         UserError: no view is a table of numbers.
+        OSError: it cannot be written.
     """
     modalities = {
         name: view for name, view in data.views.items() if view.is_table and not view.groups and view.present.any()
     }
     if not modalities:
         raise UserError(f"output: {path} would hold no view of numbers, for there is none")
-    with opened(path, "w") as file:
+    told = f"MuData (format-version=0.1.0;creator=favae-run;creator-version={version('favae-run')})"
+    with made(path, told.encode()) as file:  # by which mudata knows its files
         file.attrs.update(_encoded_as("MuData", "0.1.0"), axis=0, encoder=NAME)
         file.attrs["encoder-version"] = version("favae-run")
         mod = file.create_group("mod")
@@ -151,19 +164,25 @@ def new_file(path: Path, data: Dataset) -> None:
         _dataframe(file, "var", np.array(variables, object), {})
         for rest in ("obsp", "varp", "uns"):
             _mapping(file, rest)
-    with path.open("r+b") as written:  # by which mudata knows its files
-        written.write(
-            f"MuData (format-version=0.1.0;creator=favae-run;creator-version={version('favae-run')})".encode()
-        )
+        if results is not None:
+            names = data.keys.astype(str)
+            _annotate(file, results, pd.Series(names, names))
 
 
 def observations(data: Dataset) -> Iterator[tuple[str, Any]]:
-    """Name and cells (N,) of what is no number: categories of each variable, and texts."""
-    for name, view in data.views.items():
-        if view.is_text:
-            yield name, np.append(view.values, "")[view.row].astype(object)
-        elif view.groups:
-            yield from _categories(view)
+    """Name and cells (N,) of what is no number: categories of each variable, and texts.
+
+    In HDF5 a name has no /, so that _ takes its place; one that several views have begins with that of the view.
+    """
+    found: list[tuple[str, str, Any]] = []
+    for view, of_view in data.views.items():
+        if of_view.is_text:
+            found.append((view, view.replace("/", "_"), np.append(of_view.values, "")[of_view.row].astype(object)))
+        elif of_view.groups:
+            found += [(view, name.replace("/", "_"), cells) for name, cells in _categories(of_view)]
+    times = Counter(name for _, name, _ in found)
+    for view, name, cells in found:
+        yield f"{view}_{name}" if times[name] > 1 else name, cells
 
 
 def _categories(view: ViewData) -> Iterator[tuple[str, Any]]:

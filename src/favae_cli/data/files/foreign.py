@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
 from collections.abc import Callable
-from functools import reduce
 from pathlib import Path
 from typing import IO
 from xml.parsers import expat
@@ -29,8 +27,6 @@ DAMAGED = (
     *(SyntaxError, MemoryError, struct.error, BadZipFile, zlib.error, pa.ArrowException),  # XML says that it is syntax
     expat.ExpatError,
 )
-SHEETS = "xl/worksheets/"  # what their files begin with, in an Excel file
-CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")  # by which one is called
 PLACES = 10_000_000  # that a sheet may have in any case, and `RATIO` for each cell beyond that
 STATA = (b"<stata_dta>", b"</stata_dta>")  # around what a file holds, since version 13
 EXTRA = "pip install 'favae-run[formats]'"
@@ -84,39 +80,59 @@ def _excel(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     members = require_whole_archive(path)
     require_within_reason(members, "packed sheets", "save them as .csv")
     with ZipFile(path) as archive:
-        for member in members:
-            if member.filename.startswith(SHEETS):
-                with archive.open(member) as sheet:
-                    _require_filled(sheet)
+        for member in members:  # a sheet may lie anywhere, and be called anything
+            with archive.open(member) as part:
+                _require_filled(part)
     return pd.read_excel(path, keep_default_na=False, na_values=[""]), {}
 
 
-def _require_filled(sheet: IO[bytes]) -> None:
+class _NoSheet(Exception):
+    """A file within an Excel file is something else than a sheet."""
+
+
+def _require_filled(part: IO[bytes]) -> None:
     """Refuse a sheet with a cell far from all others: each place between them would be taken for an empty cell.
 
     Args:
-        sheet: its XML.
+        part: a file within an Excel file; nothing is asked of one that is no sheet.
 
     Raises:
         ValueError: there is such a cell.
+        ExpatError: the sheet is damaged.
     """
-    cells = rows = columns = 0
-    last = ""
+    from openpyxl.utils.cell import coordinate_to_tuple, get_column_letter  # of the extra
+
+    cells = rows = columns = row = column = 0
+    root, last = "", (0, 0)
 
     def begun(name: str, attributes: dict[str, str]) -> None:
-        nonlocal cells, rows, columns, last
-        if name.rpartition(":")[2] != "c" or (found := CELL.fullmatch(attributes.get("r", ""))) is None:
+        nonlocal cells, rows, columns, row, column, root, last
+        tag, place = name.rpartition(":")[2], attributes.get("r")
+        root = root or tag
+        if root != "worksheet":
+            raise _NoSheet
+        if tag == "row":  # those without a place follow one another, as openpyxl reads them
+            row, column = int(float(place)) if place else row + 1, 0
+        if tag != "c":
             return
         cells += 1
-        row, column = int(found[2]), reduce(lambda place, letter: 26 * place + ord(letter) - 64, found[1], 0)
+        column = coordinate_to_tuple(place)[1] if place else column + 1
         if row > rows or column > columns:
-            rows, columns, last = max(row, rows), max(column, columns), found[0]
+            rows, columns, last = max(row, rows), max(column, columns), (row, column)
 
     parser = expat.ParserCreate()
     parser.StartElementHandler = begun
-    parser.ParseFile(sheet)
+    try:
+        parser.ParseFile(part)
+    except _NoSheet:
+        return
+    except expat.ExpatError:
+        if root:
+            raise
+        return  # a picture, for one
     if rows * columns > max(PLACES, RATIO * cells):
-        told = f"its {cells} cells reach to {last}, so that {rows} rows of {columns} columns would be read"
+        place = f"{get_column_letter(last[1])}{last[0]}"
+        told = f"its {cells} cells reach to {place}, so that {rows} rows of {columns} columns would be read"
         raise ValueError(f"{told}; clear what stands there, or save the sheet as .csv")
 
 

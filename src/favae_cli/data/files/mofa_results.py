@@ -14,7 +14,7 @@ import pandas as pd
 
 from favae_cli.common.errors import UserError
 from favae_cli.data.dataset import Dataset, ViewData, measured_as
-from favae_cli.data.files.annotated import opened
+from favae_cli.data.files.annotated import made
 from favae_cli.data.files.annotated_results import Results, observations
 
 GROUP = "single_group"  # what MOFA calls the group of samples that have none
@@ -23,8 +23,9 @@ GROUP = "single_group"  # what MOFA calls the group of samples that have none
 def write_mofa(path: Path, data: Dataset, results: Results) -> None:
     """Write the views whose columns have weights, and what the factors are and explain.
 
-    Numbers are there around their mean, which is their intercept; bits and categories as 0 and 1; levels as their place
-    from 0; NaN is missing. Categories and texts are metadata of the samples as well, to colour by.
+    Numbers, bits and categories as 0 and 1, and levels as their place from 0, are there around their mean, which is
+    their intercept; NaN is missing. The weights are in the same units: those of least squares for counts, and for all
+    of which the model has log odds. Categories and texts are metadata of the samples as well, to colour by.
 
     Args:
         path: of the new file.
@@ -33,32 +34,44 @@ def write_mofa(path: Path, data: Dataset, results: Results) -> None:
 
     Raises:
         UserError: no view has weights.
+        OSError: it cannot be written.
     """
     views = [name for name in data.views if name in results.weights]
     if not views:
         raise UserError(f"output: {path} would hold no view, for none has named columns with weights")
-    logits = [measured_as(data.views[name]) != "real" and data.views[name].kind != "ordinal" for name in views]
     shares = 100 * np.stack([results.explained[name] for name in views])
-    with opened(path, "w") as file:
+    with made(path) as file:
         _write(file, "groups/groups", [GROUP])
         _write(file, "views/views", views)
         _write(file, f"samples/{GROUP}", results.names)
         _write(file, f"expectations/Z/{GROUP}", results.scores.T)
-        for name, of_logits in zip(views, logits, strict=True):
-            columns, weights = results.weights[name]
-            values = _levels(data.views[name]) if data.views[name].kind == "ordinal" else data.views[name].values
-            values = np.concatenate([values, np.full((1, len(columns)), np.nan)])[data.views[name].row]
-            mean = np.zeros(len(columns)) if of_logits else np.nansum(values, 0) / (~np.isnan(values)).sum(0).clip(1)
+        for name in views:
+            view, (columns, weights) = data.views[name], results.weights[name]
+            values = _levels(view) if view.kind == "ordinal" else view.values
+            values = np.concatenate([values, np.full((1, len(columns)), np.nan)])[view.row]
+            mean = np.nansum(values, 0) / (~np.isnan(values)).sum(0).clip(1)
+            if measured_as(view) != "real" or view.kind == "counts":
+                weights = least_squares(results.scores, values - mean)
             _write(file, f"features/{name}", columns)
             _write(file, f"data/{name}/{GROUP}", values - mean)
             _write(file, f"intercepts/{name}/{GROUP}", mean)
             _write(file, f"expectations/W/{name}", weights.T)
         for column, cells in observations(data):
             known = pd.Series(cells, dtype=object)
-            _write(file, f"samples_metadata/{GROUP}/{column.replace('/', '_')}", known.where(known.notna(), ""))
+            _write(file, f"samples_metadata/{GROUP}/{column}", known.where(known.notna(), ""))
         _write(file, f"variance_explained/r2_per_factor/{GROUP}", shares)
         _write(file, f"variance_explained/r2_total/{GROUP}", shares.sum(axis=1))
-        _write(file, "model_options/likelihoods", ["bernoulli" if of_logits else "gaussian" for of_logits in logits])
+        _write(file, "model_options/likelihoods", ["gaussian"] * len(views))
+
+
+def least_squares(scores: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """(C, K) by which the scores (N, K) come nearest to the values (N, C), of which NaN are left out."""
+    weights = np.zeros((values.shape[1], scores.shape[1]))
+    patterns, which = np.unique(~np.isnan(values), axis=1, return_inverse=True)
+    for place, known in enumerate(patterns.T):
+        columns = which.ravel() == place
+        weights[columns] = np.linalg.lstsq(scores[known], values[known][:, columns])[0].T
+    return weights
 
 
 def _levels(view: ViewData) -> np.ndarray:

@@ -88,7 +88,7 @@ def one_hot(variables: Mapping[str, np.ndarray], levels: Mapping[str, Sequence[s
     """
     blocks, columns, groups = [], [], []
     for name, cells in variables.items():
-        categories = list((levels or {}).get(name) or _in_order(set(cells) - {""}))
+        categories = list((levels or {}).get(name) or in_order(set(cells) - {""}))
         block = (cells[:, None] == np.array(categories, dtype=object)).astype(np.float64)
         block[cells == ""] = np.nan
         blocks.append(block)
@@ -97,7 +97,7 @@ def one_hot(variables: Mapping[str, np.ndarray], levels: Mapping[str, Sequence[s
     return masked_view(np.concatenate(blocks, axis=1), columns, groups)
 
 
-def _in_order(categories: set[str]) -> list[str]:
+def in_order(categories: set[str]) -> list[str]:
     """Weekdays and months as in the calendar; others as numbers, then words."""
     calendar = next((names for names in NAMES.values() if categories <= {*names}), None)
     return sorted(categories, key=_rank if calendar is None else calendar.index)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,20 +80,31 @@ def write_annotated(
 
     Raises:
         UserError: there is no place for it, or no sample in the file.
+        OSError: it cannot be written.
     """
     results = results_of(trained, scores)
     require_place(output, overwrite)  # it may have come there meanwhile
     output.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(output) as unfinished:
+    with _told_of(output), replacing(output) as unfinished:
         if output.suffix == MOFA:
             write_mofa(unfinished, data, results)
         elif copied is None:
-            new_file(unfinished, data)
-            annotate_file(unfinished, replace(results, places={}))  # its modalities are called as the views
+            new_file(unfinished, data, replace(results, places={}))  # its modalities are called as the views
         else:
             shutil.copyfile(copied, unfinished)
             annotate_file(unfinished, results, section.key if isinstance(section, ManifestConfig) else None)
     logger.info("%-10s %s (%s)", "annotated", output, f"a copy of {copied}" if copied else "new")
+
+
+@contextmanager
+def _told_of(output: Path) -> Iterator[None]:
+    """An error of the system names `output`, not where it is written until it is whole."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(output)) from error
 
 
 def results_of(trained: TrainedRun, scores: pd.DataFrame) -> Results:

@@ -7,11 +7,11 @@ import logging
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from favae_cli.common.errors import UserError
 from favae_cli.common.files import replacing
 from favae_cli.common.run_folder import RunFolder
-from favae_cli.config.choices import DataConfig
 from favae_cli.config.trained_run_tasks import FactorsConfig, changed_data
 from favae_cli.data import Dataset
 from favae_cli.evaluation.cards import card_name, card_picture, card_record, factor_cards, panels_of
@@ -51,7 +51,9 @@ def use(config: FactorsConfig, trained: TrainedRun, directory: Path) -> None:
     reading = Reading.of(model, data, config.split)
 
     table = explained_table(reading, most_relevant(model.joined, None, model.joined.factors), config.count)
-    write_tables(config, trained, data, section, directory, copied)
+    every = np.arange(len(data.keys))
+    scores = all_factor_scores(model, data, data.split[config.split] if config.output is None else every)
+    write_tables(config, trained, data, scores, directory)
     save_table(directory, "explained", table, config.format)
     folder = RunFolder(directory)
     folder.figures.mkdir(exist_ok=True)
@@ -65,20 +67,28 @@ def use(config: FactorsConfig, trained: TrainedRun, directory: Path) -> None:
         file.write_text(json.dumps(records, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     logger.info("%-10s %s (%d)", "cards", folder.figures, len(cards))
     logger.info("%-10s %s", "report", write_report(directory))
+    if config.output is not None:  # last, so that the rest is there where it has no room
+        write_annotated(config.output, config.overwrite, trained, data, section, scores, copied)
 
 
 def write_tables(
     config: FactorsConfig,
     trained: TrainedRun,
     data: Dataset,
-    section: DataConfig,
+    scores: pd.DataFrame,
     directory: Path,
-    copied: Path | None,
 ) -> None:
-    """Of the samples the factors, of the columns the weights, and which of them go along; and `output`."""
+    """Of the samples the factors, of the columns the weights, and which of them go along.
+
+    Args:
+        config: what is asked for.
+        trained: with factors.
+        data: of N samples.
+        scores: of all of them where there is an `output`, else of those of the split.
+        directory: of the tables.
+    """
     model = trained.factors
     shown = data.split[config.split]
-    scores = all_factor_scores(model, data, shown if config.output is None else np.arange(len(data.keys)))
     told = scores if config.output is None else scores.iloc[shown]
     if config.umap:
         placed = umap_layout(told.filter(regex=r"^factor_\d+$").to_numpy())
@@ -87,5 +97,3 @@ def write_tables(
     save_table(directory, "weights", weights_table(model, trained.views), config.format)
     found = associations(model, data, shown, config.permutations, config.columns)
     save_table(directory, "associations", found, config.format)
-    if config.output is not None:
-        write_annotated(config.output, config.overwrite, trained, data, section, scores, copied)
