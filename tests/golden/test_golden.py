@@ -63,8 +63,8 @@ def test_a_finished_run_is_judged_as_it_was(golden: Golden) -> None:
 
 def test_a_stopped_run_goes_on_and_its_networks_end_as_if_it_had_never_stopped(golden: Golden) -> None:
     run = golden("half")
-    checkpoints = run / "checkpoints"
-    shutil.copytree(checkpoints / "last", checkpoints / "best")  # the best so far is a few steps older, and was not kept
+    last = run / "checkpoints" / "last"
+    shutil.copytree(last, last.with_name("best"))  # the best so far is a few steps older, and was not kept
     assert main([f"resume={run}"]) == 0
     # Not what the views say of each other, nor what hangs on the factors: today's version fits these otherwise.
     kinds = [f"test/body/{score}" for score in ("r2", "rmse", "mae", "log_likelihood")]
