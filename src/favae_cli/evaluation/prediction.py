@@ -116,20 +116,13 @@ def ways(view: str, views: Sequence[str]) -> dict[str, list[str]]:
     return {view: others} | each
 
 
-def prediction_baselines(
-    model: FAVAE, data: Dataset, split: str, only: Mapping[str, tuple[str, Sequence[str]]] | None = None
-) -> dict[str, float]:
-    """Beside each of `prediction_metrics` what could be said without the model, as `baseline_metrics` has it.
-
-    Args:
-        model, data, split: as of `prediction_metrics`.
-        only: ways, by name the view and those that are given; all when None.
-    """
-    every = {way: (view, given) for view in model.views for way, given in ways(view, [*model.views]).items()}
-    return baseline_metrics(_on_scale(model, data), every if only is None else only, split)
+def prediction_baselines(model: FAVAE, data: Dataset, split: str) -> dict[str, float]:
+    """Beside each of `prediction_metrics` what could be said without the model, as `baseline_metrics` has it."""
+    found = {way: (view, given) for view in model.views for way, given in ways(view, [*model.views]).items()}
+    return baseline_metrics(data_on_scale(model, data), found, split)
 
 
-def _on_scale(model: FAVAE, data: Dataset) -> Dataset:
+def data_on_scale(model: FAVAE, data: Dataset) -> Dataset:
     """The data with logarithms or ranks in place of columns that the model sees so, for others to do the same."""
     views = {
         name: replace(view, values=on_scale(model.views[name], view.values), kind="real")

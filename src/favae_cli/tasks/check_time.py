@@ -11,7 +11,8 @@ from functools import partial
 from favae_cli.config.models import FactorModelConfig
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset
-from favae_cli.evaluation.prediction import prediction_baselines, scored, ways
+from favae_cli.evaluation.baselines import baseline_metrics
+from favae_cli.evaluation.prediction import data_on_scale, scored, ways
 from favae_cli.factors import fit
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.models.read_outs import learn_read_out, read_out_of
@@ -47,8 +48,9 @@ def phases(config: Config, model: FAVAE, data: Dataset, start: float, reading: f
             for target, given in read_out_of(model, data)
         )
         encoded = model.encode(judged, judged.split["test"])
+        plain = data_on_scale(model, judged)
         evaluation = _of_all(
-            _part(model, view, given or [view], partial(_evaluate, model, judged, view, given, encoded))
+            _part(model, view, given or [view], partial(_evaluate, model, judged, plain, view, given, encoded))
             for view in model.views
             for given in ways(view, [*model.views]).values()
         )
@@ -99,9 +101,12 @@ def _factors(config: Config, model: FAVAE, data: Dataset) -> float:
     return seconds + pace * max(schedule.sweeps - taken, 0)
 
 
-def _evaluate(model: FAVAE, data: Dataset, view: str, given: list[str], encoded: Mapping[str, Encoded]) -> None:
+def _evaluate(
+    model: FAVAE, data: Dataset, plain: Dataset, view: str, given: list[str], encoded: Mapping[str, Encoded]
+) -> None:
+    """One way of `prediction_metrics`, and of `prediction_baselines`, which go by the data `plain`."""
     scored(model, data, view, given, "test", encoded)
-    prediction_baselines(model, data, "test", {view: (view, given)})
+    baseline_metrics(plain, {view: (view, given)}, "test")
 
 
 def _part(model: FAVAE, target: str, given: Sequence[str], work: Callable[[], object]) -> Part:
