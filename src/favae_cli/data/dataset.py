@@ -21,6 +21,11 @@ class OneHot(NamedTuple):
     categories: tuple[str, ...]
     block: slice
 
+    def codes(self, table: np.ndarray) -> np.ndarray:
+        """float64 (N,): which of the categories, from 0, each row (N, D) of the table has; NaN where it is missing."""
+        part = table[:, self.block]
+        return np.where(np.isnan(part).any(axis=1), np.nan, np.nan_to_num(part).argmax(axis=1))
+
 
 @dataclass(frozen=True)
 class ViewData:

@@ -77,9 +77,8 @@ def _tell_by_themselves(view: ViewData) -> bool:
 def labels_of(data: Dataset, name: str, indices: np.ndarray) -> Iterator[Label]:
     """What some samples can be coloured by: the categories, bits or numbers of a table."""
     view, table = data.views[name], observed_table(data, name, indices)
-    for variable, categories, block in view.variables:
-        known = ~np.isnan(table[:, block]).any(axis=1)
-        yield Label(variable, np.where(known, np.nan_to_num(table[:, block]).argmax(axis=1), np.nan), categories)
+    for variable in view.variables:
+        yield Label(variable.name, variable.codes(table), variable.categories)
     if not view.groups:
         categories = ("no", "yes") if measured_as(view) == "binary" else ()
         yield from (Label(title, table[:, place], categories) for place, title in enumerate(view.columns))

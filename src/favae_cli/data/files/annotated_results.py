@@ -50,11 +50,7 @@ class Results:
     def scores_of(self, names: np.ndarray) -> dict[str, np.ndarray]:
         """Coordinates of observations by their names, NaN of those that are no samples."""
         at = pd.Index(self.names.astype(str)).get_indexer(pd.Index(names.astype(str)))
-        gap = np.full((1, self.scores.shape[1]), np.nan)
-        return {
-            SCORES: np.concatenate([self.scores, gap])[at],
-            DEVIATIONS: np.concatenate([self.deviations, gap])[at],
-        }
+        return {SCORES: rows_of(self.scores, at), DEVIATIONS: rows_of(self.deviations, at)}
 
     def weights_of(self, modality: str, variables: np.ndarray, modalities: Collection[str]) -> np.ndarray | None:
         """(D, K) of the variables of one of the modalities, NaN of those that no view has; None if no view has any.
@@ -70,8 +66,7 @@ class Results:
         if not views:
             return None
         columns, weights = self.weights[views[0]]
-        at = pd.Index(columns).get_indexer(known)
-        return np.concatenate([weights, np.full((1, weights.shape[1]), np.nan)])[at]
+        return rows_of(weights, pd.Index(columns).get_indexer(known))
 
     def uns(self) -> dict[str, Any]:
         """What is of the model as a whole: by view what each factor explains, and who uses it."""
@@ -79,6 +74,11 @@ class Results:
             "explained_variance": {view: np.asarray(share) for view, share in self.explained.items()},
             "factors": np.array(self.uses, object),
         }
+
+
+def rows_of(values: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """(N, C) rows of an array, in the order of `at` (N,); NaN where that is -1."""
+    return np.concatenate([values, np.full((1, values.shape[1]), np.nan)])[at]
 
 
 def annotate_file(path: Path, results: Results, key: str | None = None) -> None:
@@ -186,11 +186,11 @@ def observations(data: Dataset) -> Iterator[tuple[str, Any]]:
 
 
 def _categories(view: ViewData) -> Iterator[tuple[str, Any]]:
-    values = np.concatenate([view.values, np.full((1, len(view.columns)), np.nan)])[view.row]
-    for name, categories, block in view.variables:
-        known = ~np.isnan(values[:, block]).all(axis=1)
-        codes = np.where(known, np.nan_to_num(values[:, block]).argmax(axis=1), -1).astype(np.int64)
-        yield name, pd.Categorical.from_codes(codes, pd.Index(categories), ordered=view.kind == "ordinal")
+    values = rows_of(view.values, view.row)
+    for variable in view.variables:
+        codes = np.nan_to_num(variable.codes(values), nan=-1).astype(np.int64)
+        categories = pd.Index(variable.categories)
+        yield variable.name, pd.Categorical.from_codes(codes, categories, ordered=view.kind == "ordinal")
 
 
 def _encoded_as(kind: str, version: str) -> dict[str, str]:
@@ -216,13 +216,18 @@ def _write(group: Any, name: str, value: Any) -> None:
         for key, each in value.items():
             _write(part, key, each)
         return
-    array = np.asarray(value)
+    held = stored(group, name, value)
+    held.attrs.update(_encoded_as("array" if h5py.check_string_dtype(held.dtype) is None else "string-array", "0.2.0"))
+
+
+def stored(group: Any, name: str, values: Any) -> Any:
+    """A new dataset of numbers or texts, an array or a list of them; `name` may lead through groups."""
+    import h5py
+
+    array = np.asarray(values)
     if array.dtype.kind in "OUS":
-        held = group.create_dataset(name, data=array.astype(object), dtype=h5py.string_dtype())
-        held.attrs.update(_encoded_as("string-array", "0.2.0"))
-        return
-    held = group.create_dataset(name, data=array, compression="gzip" if array.size > 1000 else None)
-    held.attrs.update(_encoded_as("array", "0.2.0"))
+        return group.create_dataset(name, data=array.astype(object), dtype=h5py.string_dtype())
+    return group.create_dataset(name, data=array, compression="gzip" if array.size > 1000 else None)
 
 
 def _dataframe(group: Any, name: str, index: np.ndarray, columns: Mapping[str, Any]) -> None:

@@ -5,9 +5,7 @@ Source: the files that mofapy2 0.7.5 writes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +13,7 @@ import pandas as pd
 from favae_cli.common.errors import UserError
 from favae_cli.data.dataset import Dataset, ViewData, measured_as
 from favae_cli.data.files.annotated import made
-from favae_cli.data.files.annotated_results import Results, observations
+from favae_cli.data.files.annotated_results import Results, observations, rows_of, stored
 
 GROUP = "single_group"  # what MOFA calls the group of samples that have none
 
@@ -41,27 +39,27 @@ def write_mofa(path: Path, data: Dataset, results: Results) -> None:
         raise UserError(f"output: {path} would hold no view, for none has named columns with weights")
     shares = 100 * np.stack([results.explained[name] for name in views])
     with made(path) as file:
-        _write(file, "groups/groups", [GROUP])
-        _write(file, "views/views", views)
-        _write(file, f"samples/{GROUP}", results.names)
-        _write(file, f"expectations/Z/{GROUP}", results.scores.T)
+        stored(file, "groups/groups", [GROUP])
+        stored(file, "views/views", views)
+        stored(file, f"samples/{GROUP}", results.names.astype(str))
+        stored(file, f"expectations/Z/{GROUP}", results.scores.T)
         for name in views:
             view, (columns, weights) = data.views[name], results.weights[name]
             values = _levels(view) if view.kind == "ordinal" else view.values
-            values = np.concatenate([values, np.full((1, len(columns)), np.nan)])[view.row]
+            values = rows_of(values, view.row)
             mean = np.nansum(values, 0) / (~np.isnan(values)).sum(0).clip(1)
             if measured_as(view) != "real" or view.kind == "counts":
                 weights = least_squares(results.scores, values - mean)
-            _write(file, f"features/{name}", columns)
-            _write(file, f"data/{name}/{GROUP}", values - mean)
-            _write(file, f"intercepts/{name}/{GROUP}", mean)
-            _write(file, f"expectations/W/{name}", weights.T)
+            stored(file, f"features/{name}", columns)
+            stored(file, f"data/{name}/{GROUP}", values - mean)
+            stored(file, f"intercepts/{name}/{GROUP}", mean)
+            stored(file, f"expectations/W/{name}", weights.T)
         for column, cells in observations(data):
             known = pd.Series(cells, dtype=object)
-            _write(file, f"samples_metadata/{GROUP}/{column}", known.where(known.notna(), ""))
-        _write(file, f"variance_explained/r2_per_factor/{GROUP}", shares)
-        _write(file, f"variance_explained/r2_total/{GROUP}", shares.sum(axis=1))
-        _write(file, "model_options/likelihoods", ["gaussian"] * len(views))
+            stored(file, f"samples_metadata/{GROUP}/{column}", known.where(known.notna(), ""))
+        stored(file, f"variance_explained/r2_per_factor/{GROUP}", shares)
+        stored(file, f"variance_explained/r2_total/{GROUP}", shares.sum(axis=1))
+        stored(file, "model_options/likelihoods", ["gaussian"] * len(views))
 
 
 def least_squares(scores: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -76,14 +74,4 @@ def least_squares(scores: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def _levels(view: ViewData) -> np.ndarray:
     """(R, V) the place of each variable's level, from 0."""
-    blocks = [view.values[:, variable.block].astype(np.float64) for variable in view.variables]
-    return np.stack([block @ np.arange(block.shape[1]) for block in blocks], axis=1)
-
-
-def _write(file: Any, name: str, values: Sequence[Any] | np.ndarray | pd.Series) -> None:
-    import h5py
-
-    array = np.asarray(values)
-    texts = array.dtype.kind in "OU"
-    kind = h5py.string_dtype() if texts else None
-    file.create_dataset(name, data=array.astype(str).astype(object) if texts else array, dtype=kind, compression="gzip")
+    return np.stack([variable.codes(view.values) for variable in view.variables], axis=1)
