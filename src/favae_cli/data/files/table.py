@@ -106,7 +106,7 @@ class Table:
 
     def numbers(self, name: str) -> np.ndarray | None:
         """float64 or int64 (N,) of a column that is there as such, NaN is missing; None where its text may tell."""
-        told = name in self.missing_values or name in self.dates or any(map(_is_number, self.missing))
+        told = name in self.missing_values or name in self.dates or any(map(is_number, self.missing))
         if name not in self.frame.columns or told or self.dtype(name) not in (np.float64, np.int64):
             return None
         return self.frame[name].to_numpy()
@@ -231,7 +231,8 @@ def _say_one_of(cells: np.ndarray, values: Collection[str]) -> np.ndarray:
     return same | np.isin(cells.astype(str), list(values))
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether it says a number that is finite."""
     try:
         return math.isfinite(float(text))
     except ValueError:

@@ -11,7 +11,7 @@ import numpy as np
 from favae_cli.common.errors import UserError
 from favae_cli.data.dataset import ViewData
 from favae_cli.data.dates import NAMES
-from favae_cli.data.files.table import Table
+from favae_cli.data.files.table import Table, is_number
 from favae_cli.data.masked_tables import masked_view
 
 if TYPE_CHECKING:
@@ -101,11 +101,6 @@ def in_order(categories: set[str]) -> list[str]:
     """Weekdays and months as in the calendar; others as numbers, then words."""
     calendar = next((names for names in NAMES.values() if categories <= {*names}), None)
     return sorted(categories, key=_rank if calendar is None else calendar.index)
-
-
-def is_number(category: str) -> bool:
-    """Whether it has a place among numbers."""
-    return bool(np.isfinite(_rank(category)[0]))
 
 
 def _rank(category: str) -> tuple[float, str]:

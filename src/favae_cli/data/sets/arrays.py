@@ -13,8 +13,9 @@ from favae_cli.data.align_to_run import aligned
 from favae_cli.data.cells import Cells
 from favae_cli.data.dataset import ViewData, parted
 from favae_cli.data.dates import Dates
+from favae_cli.data.files.table import is_number
 from favae_cli.data.kinds.binary import BINARY
-from favae_cli.data.kinds.categorical import MOST, is_number, one_hot
+from favae_cli.data.kinds.categorical import MOST, one_hot
 from favae_cli.data.kinds.numbers import COUNTS
 from favae_cli.data.masked_tables import listed, masked_view
 
