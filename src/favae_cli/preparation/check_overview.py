@@ -60,22 +60,19 @@ def cost_table(costs: Mapping[str, Cost]) -> Table:
         for name, cost in costs.items()
     ]
     header = ["networks", "parameters", "MiB, optimiser and all", "seconds an epoch", "epochs at most", "in all"]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Table(
-        f"Time and memory, roughly: {number(peak, 0)} MiB in use after a training step of each", "", header, rows
-    )
+    return _tried("a training step of each", header, rows)
 
 
 def time_table(seconds: Mapping[str, float]) -> Table:
     """What each phase of a run without networks takes; memory is that of this process after a trial of each."""
     rows = [[phase, _lasting(spent)] for phase, spent in seconds.items()]
+    rows.append(["in all", _lasting(sum(seconds.values()))])
+    return _tried("a trial of each phase", ["phase", "time"], rows)
+
+
+def _tried(what: str, header: list[str], rows: list[list[str]]) -> Table:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Table(
-        f"Time and memory, roughly: {number(peak, 0)} MiB in use after a trial of each phase",
-        "",
-        ["phase", "time"],
-        [*rows, ["in all", _lasting(sum(seconds.values()))]],
-    )
+    return Table(f"Time and memory, roughly: {number(peak, 0)} MiB in use after {what}", "", header, rows)
 
 
 def _shape(view: ViewData) -> str:
