@@ -44,7 +44,7 @@ def use(config: FactorsConfig, trained: TrainedRun, directory: Path) -> None:
     section = changed_data(trained.config.data, config.data)
     copied = None if config.output is None else file_to_copy(config.output, files_of(section))
     model, data = trained.factors, load_data(config, trained)
-    if not any(len(data.having(config.split, name)) for name in model.views):
+    if not len(data.having_any(config.split)):
         raise UserError(f"split: no {config.split} sample has any of the views {', '.join(model.views)}")
     if config.umap:
         require_enough(len(data.split[config.split]))
