@@ -62,12 +62,14 @@ def serve(run: Path, folder: Path, common: Path) -> subprocess.Popen[str]:
 
 
 def address(process: subprocess.Popen[str]) -> str:
-    """Where it shows the page, as soon as it says so."""
+    """Where it shows the page, as soon as it says so; by then it is there."""
     told = []
     assert process.stdout is not None
     for line in process.stdout:
         told.append(line)
         if found := re.search(r"http://\S+", line):
+            place = urlsplit(found[0])
+            socket.create_connection((place.hostname, place.port), timeout=20).close()
             return found[0]
     raise AssertionError("".join(told))
 
@@ -98,14 +100,7 @@ class Page:
         self.page = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()
         self.page.set_default_timeout(PATIENCE)
         self.page.on("request", lambda request: self.asked.append(request.url))
-        for attempt in range(100):  # the address is told a moment before anybody listens there
-            try:
-                self.page.goto(url)
-                break
-            except sync.Error:
-                if attempt == 99:
-                    raise
-                self.page.wait_for_timeout(100)
+        self.page.goto(url)
         self.page.get_by_text(re.compile("^Sample ")).first.wait_for()
 
     def tab(self, name: str, until: str) -> None:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from omegaconf import DictConfig
-from pydantic import AfterValidator, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from favae_cli.config.init_task import InitConfig
-from favae_cli.config.section import Count, Folder, Section, validated
+from favae_cli.config.section import Count, Folder, Section, by_tag, ends_in, validated
 from favae_cli.config.trained_run_base import Paths
 from favae_cli.config.trained_run_tasks import require_place
-
-
-def _page(path: Path) -> Path:
-    if path.suffix != ".html":
-        raise ValueError(f"must end in .html, got {path}")
-    return path
 
 
 class StatusConfig(Section):
@@ -33,7 +26,7 @@ class CompareConfig(Section):
 
     task: Literal["compare"]
     runs: Paths = Field(description="folders of runs, or of sweeps")
-    output: Annotated[Folder, AfterValidator(_page)] = Field(description="the page, .html")
+    output: Annotated[Folder, ends_in(".html")] = Field(description="the page, .html")
     overwrite: bool = Field(description="replace a page that is there")
 
 
@@ -45,9 +38,7 @@ class DemoConfig(Section):
 
 
 AsideConfig = Annotated[InitConfig | StatusConfig | CompareConfig | DemoConfig, Field(discriminator="task")]
-TASKS: tuple[str, ...] = tuple(
-    get_args(task.model_fields["task"].annotation)[0] for task in get_args(get_args(AsideConfig)[0])
-)
+TASKS = tuple(by_tag(get_args(AsideConfig)[0], "task"))
 
 
 def validate_aside(composed: DictConfig) -> AsideConfig:

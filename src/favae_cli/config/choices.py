@@ -36,6 +36,7 @@ from favae_cli.config.models import (
     VaeConfig,
 )
 from favae_cli.config.own_files import ManifestConfig
+from favae_cli.config.section import by_tag
 from favae_cli.config.views import (
     BaseViewConfig,
     BernoulliViewConfig,
@@ -88,9 +89,7 @@ _Views = (
     | RealViewConfig
     | FrozenViewConfig
 )
-VIEW_SECTIONS: dict[str, type[BaseViewConfig]] = {
-    get_args(section.model_fields["type"].annotation)[0]: section for section in get_args(_Views)
-} | extensions.sections("views")
+VIEW_SECTIONS: dict[str, type[BaseViewConfig]] = by_tag(_Views, "type") | extensions.sections("views")
 """By type, the section of such a view."""
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast, get_args
 
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -59,6 +59,23 @@ Name = Annotated[str, Field(pattern=r"^\w[\w-]*$")]
 Text = Annotated[str, Field(min_length=1)]
 Names = Annotated[list[Text], Field(min_length=1), AfterValidator(_distinct)]
 Folder = Annotated[Path, Field(strict=False), AfterValidator(_usable)]
+
+
+def ends_in(*endings: str) -> AfterValidator:
+    """Refuses a file whose name ends otherwise."""
+    *others, last = endings
+
+    def checked(path: Path) -> Path:
+        if path.suffix not in endings:
+            raise ValueError(f"must end in {', '.join(others)}{' or ' if others else ''}{last}, got {path}")
+        return path
+
+    return AfterValidator(checked)
+
+
+def by_tag(union: Any, key: str) -> dict[str, Any]:
+    """The sections of a union by the one value that each takes for `key`."""
+    return {get_args(section.model_fields[key].annotation)[0]: section for section in get_args(union)}
 
 
 def validated(composed: DictConfig, schema: TypeAdapter[T], choices: Iterable[str] = ()) -> T:

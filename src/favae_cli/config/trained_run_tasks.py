@@ -24,6 +24,8 @@ from favae_cli.config.section import (
     Seed,
     Strength,
     Text,
+    by_tag,
+    ends_in,
     problems,
     validated,
 )
@@ -45,19 +47,10 @@ def _something(asked: dict[str, int]) -> dict[str, int]:
     return asked
 
 
-def _ends_in(*endings: str) -> AfterValidator:
-    def checked(path: Path) -> Path:
-        if path.suffix not in endings:
-            raise ValueError(f"must end in {', '.join(endings[:-1])} or {endings[-1]}, got {path}")
-        return path
-
-    return AfterValidator(checked)
-
-
 Format = Literal["csv", "parquet"]
-TableFile = Annotated[Folder, _ends_in(".csv", ".parquet")]
-PredictedFile = Annotated[Folder, _ends_in(".csv", ".parquet", *ANNOTATED)]
-FactorsFile = Annotated[Folder, _ends_in(*ANNOTATED, MOFA)]
+TableFile = Annotated[Folder, ends_in(".csv", ".parquet")]
+PredictedFile = Annotated[Folder, ends_in(".csv", ".parquet", *ANNOTATED)]
+FactorsFile = Annotated[Folder, ends_in(*ANNOTATED, MOFA)]
 Steps = Annotated[int, Field(ge=3)]
 
 
@@ -230,9 +223,7 @@ UseConfig = Annotated[
     | AddViewConfig,
     Field(discriminator="task"),
 ]
-USES: dict[str, type[UsingConfig]] = {
-    get_args(use.model_fields["task"].annotation)[0]: use for use in get_args(get_args(UseConfig)[0])
-}
+USES: dict[str, type[UsingConfig]] = by_tag(get_args(UseConfig)[0], "task")
 TASKS = tuple(USES)
 
 

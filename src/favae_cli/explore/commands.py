@@ -34,11 +34,11 @@ def _words(key: str, value: Value) -> list[str]:
     """One argument; of a mapping one for each of its names, unless they are no keys for Hydra."""
     if not isinstance(value, Mapping):
         return [f"{key}={_value(value)}"]
-    names = [name for name in value if name.lower() not in _NO_TEXT]
-    if len(names) == len(value) and all(map(_KEY.fullmatch, names)):
-        return [f"{key}.{name}={_value(value[name])}" for name in names]
-    if len(names) == len(value) and all(map(_WORDS.fullmatch, names)):
-        return [f"{key}={{{', '.join(f'{name}: {_value(value[name])}' for name in names)}}}"]
+    texts = all(name.lower() not in _NO_TEXT for name in value)
+    if texts and all(map(_KEY.fullmatch, value)):
+        return [f"{key}.{name}={_value(value[name])}" for name in value]
+    if texts and all(map(_WORDS.fullmatch, value)):
+        return [f"{key}={{{', '.join(f'{name}: {_value(value[name])}' for name in value)}}}"]
     # As JSON; nothing in it that would be more than a letter to OmegaConf.
     told = ", ".join(f"{json.dumps(name).replace('$', chr(92) + 'u0024')}: {_value(value[name])}" for name in value)
     return [f"{key}={_text(f'{{{told}}}')}"]

@@ -102,9 +102,7 @@ class EditTab:
                 raise UserError(f"sample {window.key} has no {self.shows} to edit; choose another in the tab Sample")
             if not attributes:
                 raise UserError("say what to change: set an attribute to yes or no")
-            columns = trained.views[name].columns
-            found = dict(zip(columns, best_strengths(trained.metrics, columns).tolist(), strict=True))
-            strengths = np.array([*(found | moved).values()])
+            strengths = np.array([*(self.switches.found | moved).values()])
             known = observed_table(sample.data, name, sample.indices)
             editor = Editor(trained.factors, self.shows, name)
             self.made, self.of = editor.edited(sample.stored(self.shows), known, self.switches.asked, strengths), name
@@ -126,12 +124,8 @@ class EditTab:
             {"attribute": trained.views[self.of].columns, "before": made.before[0], "after": made.after[0]}
         )
         table(rows.round(4), "attributes")
-        command = ""
-        if window.asked is not None:
-            asked = {"split": "all", **window.asked, "from": self.shows, "of": self.of, **self.asked}
-            command = window.seen.command("edit", asked)
         saving(
-            command,
+            window.command("edit", {"split": "all", "from": self.shows, "of": self.of, **self.asked}),
             picture=lambda: (f"{window.key}-edited.png", png(edited)),
             table=lambda: (f"{window.key}-attributes.csv", csv(rows)),
         )

@@ -94,8 +94,8 @@ class FactorsTab:
         """What saves them, and the command line."""
         moved = np.flatnonzero(self.g[0] != self.place.g[0])
         asked = {f"factors.{factor}": float(self.g[0, factor]) for factor in moved}
-        around = self.window.asked if self.around.value == SAMPLE else {}
-        command = "" if around is None else self.window.seen.command("decode", {**around, **asked})
+        window = self.window
+        command = (window if self.around.value == SAMPLE else window.seen).command("decode", asked)
         saving(command, **{name: lambda name=name: self._file(name) for name in self.shown})
 
     def _file(self, name: str) -> tuple[str, bytes]:

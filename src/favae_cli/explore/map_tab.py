@@ -12,6 +12,7 @@ from favae_cli.explore.parts import address, csv, saving
 from favae_cli.explore.seen import Seen, called
 from favae_cli.explore.window import Window
 from favae_cli.queries.factor_scores import all_factor_scores
+from favae_cli.queries.umap_layout import beside
 from favae_cli.reporting.style import PALETTE
 
 NOTHING = "nothing"
@@ -162,6 +163,4 @@ class MapTab:
     def _file(self) -> tuple[str, bytes]:
         reading = self.window.seen.reading
         table = all_factor_scores(reading.model, reading.data, reading.indices)
-        if self.placed is not None:
-            table = table.assign(umap_0=self.placed[:, 0], umap_1=self.placed[:, 1])
-        return "factors.csv", csv(table)
+        return "factors.csv", csv(table if self.placed is None else beside(table, self.placed))

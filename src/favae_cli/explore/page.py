@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import logging
 import secrets
 import socket
 from collections.abc import Callable
 from typing import NamedTuple
 
 from nicegui import app, run, ui
+from nicegui.server import Server
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from favae_cli.common.errors import UserError
@@ -21,6 +24,8 @@ from favae_cli.explore.seen import Seen
 from favae_cli.explore.views_tab import ViewsTab
 from favae_cli.explore.ways_tab import GenerateTab, InterpolateTab, TranslateTab
 from favae_cli.explore.window import Window
+
+logger = logging.getLogger(__name__)
 
 
 class Tab(NamedTuple):
@@ -108,7 +113,14 @@ def build(seen: Seen) -> None:
 
 
 def serve(seen: Seen, host: str, port: int, path: str, show: bool) -> None:
-    """Serve the page at http://host:port/path until the process is told to stop."""
+    """Serve the page at http://host:port/path, which is told once it is there, until the process is told to stop."""
+
+    async def tell() -> None:
+        while not Server.instance.started:  # NiceGUI starts a moment before anybody listens
+            await asyncio.sleep(0.02)
+        logger.info("%-10s http://%s:%d%s (Ctrl-C ends it)", "page", in_address(host), port, path)
+
+    app.on_startup(tell)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts(host))
     ui.page(path, title=f"favae-run {seen.trained.folder.name}")(lambda: build(seen))
     ui.run(

@@ -163,7 +163,6 @@ class SampleTab:
 
     def _command(self) -> str:
         """All that is told of the sample; of a row, which is of a run of own files, as it came."""
-        seen, asked = self.window.seen, self.window.asked
-        if asked is None:
-            return seen.command("predict", {"input": "FILE"})
-        return seen.command("impute", {**asked, "given": sorted(self.given), "reconstruct": True})
+        window, given = self.window, sorted(self.given)
+        asked = window.command("impute", {"given": given, "reconstruct": True})
+        return asked or window.seen.command("predict", {"input": "FILE"})

@@ -13,6 +13,7 @@ from favae_cli.explore.parts import csv, saving, table
 from favae_cli.explore.window import Window
 from favae_cli.queries.factor_scores import neighbour_table
 from favae_cli.queries.given import Given
+from favae_cli.queries.samples import Samples
 from favae_cli.queries.traverse import most_relevant
 from favae_cli.queries.weights import weights_of
 
@@ -81,12 +82,10 @@ class ViewsTab:
         window, seen = self.window, self.window.seen
         sample = window.sample
         g = Given.of_samples(seen.model, sample.data, sample.indices).latents()
-        keys = [str(key) for key in seen.data.keys[seen.indices]]
+        keys = Samples(seen.data, seen.indices).keys
         rows = neighbour_table(seen.latents, keys, g, [window.key], NEAR, themselves=window.own is None)
         ui.label(f"Sample {window.key}").classes("text-xs")
         table(rows.drop(columns="key"), "neighbours")
-        command = ""
-        if window.asked is not None:
-            command = seen.command("neighbours", {**window.asked, "among": seen.split, "nearest": NEAR})
+        command = window.command("neighbours", {"among": seen.split, "nearest": NEAR})
         with ui.column().classes("neighbours"):
             saving(command, table=lambda: (f"{window.key}-neighbours.csv", csv(rows)))

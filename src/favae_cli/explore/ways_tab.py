@@ -48,10 +48,7 @@ class TranslateTab:
             picture(made, f"{source} to {target}")
             if target in window.views:
                 picture(window.sample.stored(target)[0], f"{target}, as it is")
-        command = ""
-        if window.asked is not None:
-            asked = {"split": "all", **window.asked, "from": source, "to": target}
-            command = window.seen.command("translate", asked)
+        command = window.command("translate", {"split": "all", "from": source, "to": target})
         saving(command, picture=lambda: (f"{window.key}-{target}.png", png(made)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from favae_cli.explore.commands import Value
 from favae_cli.explore.parts import Mistake
@@ -48,6 +48,10 @@ class Window:
         if self.own is not None:
             return {"keys": [self.key]}
         return None if self.shows is None else {"input": "FILE", "from": self.shows}
+
+    def command(self, task: str, keys: Mapping[str, Value | None]) -> str:
+        """The command line of a task with the sample; empty where a command line cannot ask for it."""
+        return "" if self.asked is None else self.seen.command(task, {**self.asked, **keys})
 
     def choose(self, index: int) -> None:
         """Look at a sample of the run's data."""

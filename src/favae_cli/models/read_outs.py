@@ -52,7 +52,7 @@ def learn_read_out(model: FAVAE, data: Dataset, target: str, given: Pattern) -> 
     """One of those of `learn_read_outs`; none where there are too few samples."""
     view = model.views[target]
     size = sum(model.views[name].size for name in given)
-    rows = _some(_able(data, "train", target, given), size)
+    rows = _some(able(data, "train", target, given), size)
     if len(rows) < FEWEST:
         return
     x, _ = _seen_by(model, data, rows, given)
@@ -104,15 +104,19 @@ def _sets(model: FAVAE, data: Dataset, target: str) -> list[Pattern]:
     return [*dict.fromkeys(wanted)][:SETS]
 
 
-def _able(data: Dataset, split: str, target: str, given: Pattern) -> np.ndarray:
-    """Samples of a split that have the target and any of the given views."""
+def able(data: Dataset, split: str, target: str, given: Pattern) -> np.ndarray:
+    """Samples of a split that have the target and any of the given views, one or more."""
     indices = data.having(split, target)
     return indices[np.any([data.views[name].present[indices] for name in given], axis=0)]
 
 
 def _some(indices: np.ndarray, size: int) -> np.ndarray:
-    """As many of the samples as a regression on so many columns can do with, drawn once and for all."""
-    most = min(ROWS, int(max(WORK / size**2, min(size, (WORK / size) ** 0.5))))
+    """As many of the samples as a regression on so many columns can do with."""
+    return drawn(indices, min(ROWS, int(max(WORK / size**2, min(size, (WORK / size) ** 0.5)))))
+
+
+def drawn(indices: np.ndarray, most: int) -> np.ndarray:
+    """So many of the samples at most, drawn once and for all."""
     return indices if len(indices) <= most else np.sort(np.random.default_rng(0).permutation(indices)[:most])
 
 

@@ -10,7 +10,7 @@ from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel
 from favae_cli.factors.use import chance
 from favae_cli.models.fa_vae import FAVAE
-from favae_cli.models.read_outs import wanted
+from favae_cli.models.read_outs import able, drawn, wanted
 
 ROWS = 2000  # training samples that are asked, at most
 
@@ -23,13 +23,11 @@ def told_apart(model: FAVAE, data: Dataset) -> FactorModel:
         data: with its split.
     """
     views = dict(model.joined.views)
+    if len(views) == 1:  # beside which there is none
+        return model.joined
     for name in views:
-        others = [other for other in views if other != name]
-        indices = data.having("train", name)
-        told = [data.views[other].present[indices] for other in others]
-        indices = indices[np.any(told, axis=0)] if told else indices[:0]
-        if len(indices) > ROWS:
-            indices = np.sort(np.random.default_rng(0).permutation(indices)[:ROWS])
+        others = tuple(other for other in views if other != name)
+        indices = drawn(able(data, "train", name, others), ROWS)
         if len(indices):
             evidence = model.embeddings(data, indices, model.encode(data, indices, others), others)
             evidence.settle(model.joined)

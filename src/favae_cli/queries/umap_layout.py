@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from favae_cli.common.errors import UserError
 
@@ -34,6 +35,11 @@ def require_enough(samples: int) -> None:
     """
     if samples < FEWEST:
         raise UserError(f"umap: takes {FEWEST} samples at least, got {samples}")
+
+
+def beside(table: pd.DataFrame, placed: np.ndarray) -> pd.DataFrame:
+    """A table of N samples with columns `umap_0` and `umap_1`, where they are placed (N, 2)."""
+    return table.assign(umap_0=placed[:, 0], umap_1=placed[:, 1])
 
 
 def umap_layout(latent: np.ndarray) -> np.ndarray:

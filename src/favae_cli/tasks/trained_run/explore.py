@@ -26,7 +26,7 @@ def use(config: ExploreConfig, trained: TrainedRun, directory: Path) -> None:
     """
     if find_spec("nicegui") is None:
         raise UserError("task=explore: nicegui is not installed; pip install 'favae-run[explore]'")
-    from favae_cli.explore.page import in_address, secret_path, serve, usable_port
+    from favae_cli.explore.page import secret_path, serve, usable_port
     from favae_cli.explore.seen import Seen
 
     _ = trained.factors  # or there is nothing to look into
@@ -37,7 +37,6 @@ def use(config: ExploreConfig, trained: TrainedRun, directory: Path) -> None:
     seen = Seen(trained, data, config.split, config.count, config.cache.expanduser(), overrides)
     if not len(seen.indices):
         raise UserError(f"split: no {config.split} sample has any of the views {', '.join(trained.views)}")
-    logger.info("%-10s http://%s:%d%s (Ctrl-C ends it)", "page", in_address(config.host), port, path)
     try:
         serve(seen, config.host, port, path, config.open)
     except Interrupted:

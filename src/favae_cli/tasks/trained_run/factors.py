@@ -6,7 +6,6 @@ import json
 import logging
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from favae_cli.common.errors import UserError
@@ -21,7 +20,7 @@ from favae_cli.queries.factor_reading import Reading
 from favae_cli.queries.factor_scores import all_factor_scores
 from favae_cli.queries.samples import load_data
 from favae_cli.queries.traverse import most_relevant
-from favae_cli.queries.umap_layout import require_enough, require_umap, umap_layout
+from favae_cli.queries.umap_layout import beside, require_enough, require_umap, umap_layout
 from favae_cli.queries.weights import weights_table
 from favae_cli.reporting.report import write_report
 from favae_cli.reporting.style import save
@@ -51,9 +50,9 @@ def use(config: FactorsConfig, trained: TrainedRun, directory: Path) -> None:
     reading = Reading.of(model, data, config.split)
 
     table = explained_table(reading, most_relevant(model.joined, None, model.joined.factors), config.count)
-    every = np.arange(len(data.keys))
-    scores = all_factor_scores(model, data, data.split[config.split] if config.output is None else every)
-    write_tables(config, trained, data, scores, directory)
+    shown = data.split[config.split]
+    scores = all_factor_scores(model, data, shown if config.output is None else data.split["all"])
+    write_tables(config, trained, data, scores if config.output is None else scores.iloc[shown], directory)
     save_table(directory, "explained", table, config.format)
     folder = RunFolder(directory)
     folder.figures.mkdir(exist_ok=True)
@@ -83,17 +82,14 @@ def write_tables(
     Args:
         config: what is asked for.
         trained: with factors.
-        data: of N samples.
-        scores: of all of them where there is an `output`, else of those of the split.
+        data: with the split.
+        scores: of those of the split.
         directory: of the tables.
     """
     model = trained.factors
-    shown = data.split[config.split]
-    told = scores if config.output is None else scores.iloc[shown]
     if config.umap:
-        placed = umap_layout(told.filter(regex=r"^factor_\d+$").to_numpy())
-        told = told.assign(umap_0=placed[:, 0], umap_1=placed[:, 1])
-    save_table(directory, "factors", told, config.format)
+        scores = beside(scores, umap_layout(scores.filter(regex=r"^factor_\d+$").to_numpy()))
+    save_table(directory, "factors", scores, config.format)
     save_table(directory, "weights", weights_table(model, trained.views), config.format)
-    found = associations(model, data, shown, config.permutations, config.columns)
+    found = associations(model, data, data.split[config.split], config.permutations, config.columns)
     save_table(directory, "associations", found, config.format)
