@@ -19,12 +19,11 @@ from favae_cli.reporting.comparison_figures import MOST, overlaid_epochs, overla
 from favae_cli.reporting.measures import is_headline, measure_of
 from favae_cli.reporting.report import TEMPLATES
 from favae_cli.reporting.sections import Shown, element, kind_of, title_of
-from favae_cli.reporting.style import clipped, save
-from favae_cli.reporting.table import Table, number
+from favae_cli.reporting.style import save
+from favae_cli.reporting.table import ABSENT, Table, clipped, number
 from favae_cli.training.records import final_numbers, read_records
 
 LONG = 80  # characters of a value of the config
-ABSENT = "-"
 _APART = ("factor", "curves", "bound")  # cards, whose numbers mean other factors in another run; what is overlaid
 
 Runs = Mapping[str, Path]
