@@ -193,8 +193,7 @@ def undocumented() -> Callable[[dict[str, float]], list[str]]:
 @pytest.fixture
 def no_sweep_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the picture of a sweep, which is drawn anew after every run."""
-    monkeypatch.setattr("favae_cli.sweeps.recorder.sweep_figure", lambda runs, score: None)
-    monkeypatch.setattr("favae_cli.sweeps.recorder.save", lambda figure, path: None)
+    monkeypatch.setattr("favae_cli.sweeps.figure.draw_sweep", lambda finished, swept, name, path: None)
 
 
 SHOWS_IMAGES = style._shows_images

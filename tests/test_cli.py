@@ -309,6 +309,18 @@ def test_help_is_quick_because_it_loads_nothing() -> None:
     assert python(code).returncode == 0
 
 
+def test_status_is_quick_because_it_loads_little() -> None:
+    write("runs/one/.hydra/config.yaml", "")
+    write("runs/one/.lock", "")
+    code = (
+        "import sys\n"
+        "from favae_cli.cli import main\n"
+        "assert main(['task=status', 'run=runs/one']) == 0\n"
+        "sys.exit(bool({'torch', 'matplotlib', 'pandas', 'numpy'} & set(sys.modules)))"
+    )
+    assert python(code).returncode == 0
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert re.fullmatch(r"favae-run \d+\.\d+\.\d+\n", capsys.readouterr().out)

@@ -63,8 +63,7 @@ def killed(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(place)
             patch.setattr("sys.argv", ["favae-run"])
-            patch.setattr("favae_cli.sweeps.recorder.sweep_figure", lambda runs, score: None)
-            patch.setattr("favae_cli.sweeps.recorder.save", lambda figure, path: None)
+            patch.setattr("favae_cli.sweeps.figure.draw_sweep", lambda finished, swept, name, path: None)
             patch.setattr("favae_cli.tasks.run_task", Runs(failing_at=20, killed_at=30))
             with pytest.raises(Killed):
                 main(SWEEP)

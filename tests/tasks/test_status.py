@@ -35,7 +35,7 @@ def leave(folder: Path, composed: DictConfig, ending: Ending = "stopped") -> Pat
     run = RunFolder(folder)
     run.hydra.mkdir()
     OmegaConf.save(composed, run.config)
-    Sign(Standing("alone"), time.time(), time.time(), ending).write(folder)
+    Sign(Standing("alone"), time.time(), ending).write(folder)
     return folder
 
 

@@ -22,7 +22,7 @@ AT = Standing("round 2 of 4", "image", 3, 5, training_left=100.0)
 
 
 def leave_sign(folder: Path, ending: Ending | None = None, error: str = "", ago: float = 0.0) -> None:
-    Sign(AT, time.time() - ago, time.time() - 500, ending, error).write(folder)
+    Sign(AT, time.time() - ago, ending, error).write(folder)
 
 
 def test_one_that_holds_its_lock_runs_and_will_end(tmp_path: Path) -> None:

@@ -37,9 +37,8 @@ def holding(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
     try:
         lock.acquire(timeout=patience)
     except Timeout as error:
-        raise UserError(
-            f"{folder}: this run is under way, in {_told(run.holder)}; stop that one or wait for its end"
-        ) from error
+        holder = holder_of(folder) or "another process"
+        raise UserError(f"{folder}: this run is under way, in {holder}; stop that one or wait for its end") from error
     try:
         run.holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
         clear_unfinished(folder.rglob("*.part"))  # of one that was killed
@@ -78,6 +77,9 @@ class Holder(NamedTuple):
     machine: str
     since: float
 
+    def __str__(self) -> str:
+        return f"process {self.process} on {self.machine}"
+
     @property
     def lives(self) -> bool | None:
         """Whether a process of that number is there; None of another machine."""
@@ -100,7 +102,3 @@ def holder_of(folder: Path) -> Holder | None:
     except FileNotFoundError:
         return None
     return Holder(int(found[1]), found[2], since) if found else None
-
-
-def _told(holder: Path) -> str:
-    return holder.read_text(errors="replace") if holder.is_file() else "another process"

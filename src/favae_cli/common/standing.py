@@ -52,14 +52,12 @@ class Sign:
     Attributes:
         standing: of the run.
         at: when that was, in seconds since 1970.
-        begun: when the process began with the run, or went on with it.
         ending: how the process ended; None while it lives.
         error: why it failed, a line for each mistake.
     """
 
     standing: Standing
     at: float
-    begun: float
     ending: Ending | None = None
     error: str = ""
 

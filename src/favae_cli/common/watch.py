@@ -21,8 +21,7 @@ Look = Callable[[], Standing]
 class _Watch:
     """What a run is at, whoever asks."""
 
-    def __init__(self) -> None:
-        self.look: Look = lambda: Standing("begins")
+    look: Look
 
 
 _WATCH: ContextVar[_Watch | None] = ContextVar("watch", default=None)  # of several runs in threads, each has its own
@@ -52,10 +51,10 @@ def watched(folder: Path, show: Callable[[Standing], None] | None) -> Iterator[N
     watch = _Watch()
     here = _WATCH.set(watch)
     doing("begins")
-    begun, over, pace = time.time(), Event(), Pace()
+    over, pace = Event(), Pace()
 
     def leave(ending: Ending | None = None, error: str = "") -> None:
-        Sign(watch.look(), time.time(), begun, ending, error).write(folder)
+        Sign(watch.look(), time.time(), ending, error).write(folder)
 
     def look() -> None:
         while not over.wait(LOOK):

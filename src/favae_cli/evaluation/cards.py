@@ -15,7 +15,8 @@ from favae_cli.models.fa_vae import observed_table
 from favae_cli.queries.factor_reading import Reading, factor_use
 from favae_cli.queries.traverse import most_relevant, traversed
 from favae_cli.reporting.panels import HIGH, LOW, WIDTH, Panel, panel, strip
-from favae_cli.reporting.style import INK, blank, clipped, dress
+from favae_cli.reporting.style import INK, blank, dress
+from favae_cli.reporting.table import clipped
 
 EXTREMES = 6  # samples at each end
 COMPANIONS = 6  # columns at most

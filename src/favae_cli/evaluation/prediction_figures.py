@@ -21,7 +21,6 @@ from favae_cli.reporting.style import (
     ON_PALE,
     blank,
     cells,
-    clipped,
     colour,
     dress,
     notable,
@@ -29,7 +28,7 @@ from favae_cli.reporting.style import (
     say_notable,
     say_which,
 )
-from favae_cli.reporting.table import number
+from favae_cli.reporting.table import clipped, number
 
 PANELS, BARS, CHANNELS = 12, 39, 4  # at most
 POINTS = 300  # of a panel, at most

@@ -19,12 +19,11 @@ from favae_cli.reporting.comparison_figures import MOST, overlaid_epochs, overla
 from favae_cli.reporting.measures import is_headline, measure_of
 from favae_cli.reporting.report import TEMPLATES
 from favae_cli.reporting.sections import Shown, element, kind_of, title_of
-from favae_cli.reporting.style import clipped, save
-from favae_cli.reporting.table import Table, number
+from favae_cli.reporting.style import save
+from favae_cli.reporting.table import ABSENT, Table, clipped, number
 from favae_cli.training.records import final_numbers, read_records
 
 LONG = 80  # characters of a value of the config
-ABSENT = "-"
 _APART = ("factor", "curves", "bound")  # cards, whose numbers mean other factors in another run; what is overlaid
 
 Runs = Mapping[str, Path]
@@ -55,7 +54,7 @@ def _differences(runs: Runs) -> Table:
     keys = dict.fromkeys(key for config in configs.values() for key in config)
     found = {key: [config.get(key, ABSENT) for config in configs.values()] for key in keys}
     rows = [[key, *_told_apart(values)] for key, values in found.items() if len(set(values)) > 1]
-    note = "Keys of the configs that are not the same in all runs." if rows else ""
+    note = "Keys of the configs that are not the same in all runs."
     return Table("What differs", note, ["key", *runs], rows, sortable=False)
 
 
@@ -87,8 +86,8 @@ def _scores(metrics: Mapping[str, Mapping[str, float]]) -> Table:
     """The scores of the runs as a whole, the best of each marked."""
     note = (
         "By their names in metrics.json. The best of each row is bold; a log-likelihood can be compared between runs "
+        "that have the same variance of the likelihood, and times between those of one machine."
     )
-    note += "that have the same variance of the likelihood, and times between those of one machine."
     return _numbers("Scores", note, metrics, [name for name in _names(metrics) if is_headline(name)])
 
 

@@ -12,7 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from favae_cli.reporting.figures import limit
-from favae_cli.reporting.style import INK, PALETTE, blank, clipped, colour, dress
+from favae_cli.reporting.style import INK, PALETTE, blank, colour, dress
+from favae_cli.reporting.table import clipped
 
 Records = Sequence[Mapping[str, Any]]
 _ROWS = {

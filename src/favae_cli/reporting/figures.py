@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
-from favae_cli.reporting.style import FAINT, INK, PALE, blank, clipped, colour, dress, panels
+from favae_cli.reporting.style import FAINT, INK, PALE, blank, colour, dress, panels
+from favae_cli.reporting.table import clipped
 
 _EPOCH_PANELS = {
     "elbo": "ELBO",

@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from favae_cli.data import ViewData
 from favae_cli.data.dataset import measured_as
 from favae_cli.reporting.grids import GAP, montage
-from favae_cli.reporting.style import FAINT, INK, clipped, colour, dress
-from favae_cli.reporting.table import number
+from favae_cli.reporting.style import FAINT, INK, colour, dress
+from favae_cli.reporting.table import clipped, number
 from favae_cli.views.standardise import Standard
 
 WIDTH = 9.0  # inches of a panel

@@ -57,14 +57,6 @@ def panels(count: int) -> tuple[Figure, list[Axes]]:
     return figure, list(grid.flat[:count])
 
 
-def clipped(text: str, length: int) -> str:
-    """`text` in so many characters at most; what is long keeps both its ends, as names often differ in the last one."""
-    if len(text) <= length:
-        return text
-    head = (length - 3) // 2
-    return f"{text[:head]}...{text[head + 3 - length :]}"
-
-
 def say_which(figure: Figure, which: str, shown: int, among: int, what: str) -> None:
     """Say above the panels that they show so many of what there is, as "the first 12 of 30 columns"; not of all."""
     if shown < among:

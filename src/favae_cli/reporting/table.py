@@ -9,7 +9,7 @@ from dataclasses import dataclass
 Metrics = Mapping[str, float]
 
 LONG = 60  # characters, from which a cell needs room
-_ABSENT = "-"
+ABSENT = "-"
 _NUMERIC = re.compile(r"[-+\d.,% ]*( \(!\))?")
 
 
@@ -40,11 +40,19 @@ class Table:
 def number(value: float | None, digits: int = 3) -> str:
     """`value` for a table: fewer decimals the larger it is, a dash where there is none."""
     if value is None or value != value:
-        return _ABSENT
+        return ABSENT
     if float(value).is_integer() and abs(value) >= 2:
         return f"{value:,.0f}"
     text = f"{value:,.{min(digits, 1) if abs(value) >= 100 else digits}f}"
     return text.removeprefix("-") if set(text) <= set("-0.") else text
+
+
+def clipped(text: str, length: int) -> str:
+    """`text` in so many characters at most; what is long keeps both its ends, as names often differ in the last one."""
+    if len(text) <= length:
+        return text
+    head = (length - 3) // 2
+    return f"{text[:head]}...{text[head + 3 - length :]}"
 
 
 def unique(names: Iterable[str]) -> list[str]:

@@ -12,19 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from favae_cli.reporting.style import (
-    ACROSS,
-    FAINT,
-    GRID,
-    INK,
-    PALETTE,
-    blank,
-    clipped,
-    colour,
-    dress,
-    panels,
-    say_which,
-)
+from favae_cli.reporting.style import ACROSS, FAINT, GRID, INK, PALETTE, blank, colour, dress, panels, say_which
+from favae_cli.reporting.table import clipped
 
 Colours = tuple[str, tuple[int, int], np.ndarray, np.ndarray, Sequence[str]]
 """Of a panel of `sample_map` the label's name, the two factors, <g> of them (N, 2), the label (N,) and, of categories,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,11 +12,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from favae_cli.reporting.style import FAINT, INK, PALETTE, blank, colour, dress
+from favae_cli.reporting.style import FAINT, INK, PALETTE, blank, colour, dress, save
 
 _TICKED = 10  # values of an axis that are all written beside it
 _LABEL = 22  # characters of a value beside an axis or in a legend
 _COLUMNS = 3  # panels in a row
+
+
+def draw_sweep(finished: Sequence[Mapping[str, str]], swept: Sequence[str], name: str, path: Path) -> None:
+    """Draw the picture of a sweep.
+
+    Args:
+        finished: its rows with a score.
+        swept: its keys.
+        name: of the score.
+        path: of the picture.
+    """
+    runs = pd.DataFrame(finished, columns=[*swept, "score"])
+    # Experiments may be scored by different numbers.
+    save(sweep_figure(runs, "score" if "experiment" in runs else name), path)
 
 
 def sweep_figure(runs: pd.DataFrame, name: str) -> Figure:

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from hydra.conf import HydraConf
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn
@@ -25,8 +24,6 @@ from favae_cli.common.files import replacing
 from favae_cli.common.run_folder import RunFolder, SweepFolder
 from favae_cli.common.run_lock import holding, is_held
 from favae_cli.config.overrides import parse_overrides, plain_key, sweep_overrides
-from favae_cli.reporting.style import save
-from favae_cli.sweeps.figure import sweep_figure
 from favae_cli.sweeps.table import RESULTS, SweepTable, lock
 from favae_cli.training.records import final_numbers
 
@@ -138,9 +135,10 @@ def _end_row(folder: Path, job: str, ending: float | Exception, name: str, secon
         table.fill(job, cells)
         table.write(folder)
         if table.swept and (scored := table.scored()):
-            runs = pd.DataFrame(scored, columns=[*table.swept, "score"])
-            # Experiments may be scored by different numbers.
-            save(sweep_figure(runs, "score" if "experiment" in runs else name), sweep.figure)
+            # Loads matplotlib and pandas, and Hydra makes a recorder for every command.
+            from favae_cli.sweeps.figure import draw_sweep
+
+            draw_sweep(scored, table.swept, name, sweep.figure)
     with logging_to(folder):
         if isinstance(ending, Exception):
             bug = None if isinstance(ending, UserError) else ending

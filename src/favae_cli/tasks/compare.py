@@ -42,13 +42,14 @@ def _runs(folder: Path) -> Iterator[Path]:
 def _named(folders: list[Path]) -> dict[str, Path]:
     """The runs by what tells them apart: the rest of their path; of a sweep's, with the values that were swept."""
     common = os.path.commonpath(folders)
-    return {_name(folder, common): folder for folder in folders}
+    above = {folder.parent for folder in folders}
+    sweeps = {folder: SweepTable.read(folder) for folder in above if SweepFolder(folder).table.is_file()}
+    return {_name(folder, common, sweeps.get(folder.parent)): folder for folder in folders}
 
 
-def _name(folder: Path, common: str) -> str:
-    name, above = os.path.relpath(folder, common), folder.parent
-    if not SweepFolder(above).table.is_file():
+def _name(folder: Path, common: str, sweep: SweepTable | None) -> str:
+    name = os.path.relpath(folder, common)
+    if sweep is None:
         return name
-    table = SweepTable.read(above)
-    row = table.rows.get(folder.name, {})
-    return ", ".join([name, *(f"{key}={row[key]}" for key in table.swept if row.get(key))])
+    row = sweep.rows.get(folder.name, {})
+    return ", ".join([name, *(f"{key}={row[key]}" for key in sweep.swept if row.get(key))])

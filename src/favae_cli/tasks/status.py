@@ -15,8 +15,7 @@ from favae_cli.common.standing import time_told
 from favae_cli.config.aside_tasks import StatusConfig
 from favae_cli.config.scores import require_score
 from favae_cli.config.stored import stored_config, validate_stored
-from favae_cli.reporting.style import clipped
-from favae_cli.reporting.table import Table
+from favae_cli.reporting.table import Table, clipped
 from favae_cli.reporting.terminal import tables_as_text
 from favae_cli.sweeps.sweep_status import SweepStatus
 from favae_cli.training.run_status import AFTER, RunStatus

@@ -239,11 +239,11 @@ class _Contest:
         start = training.progress.seconds.setdefault("warm_start", begun)  # a resumed run has it in its checkpoint
         training.run(self.stop)
         self.models[name] = model
-        course = Course.read(directory, self.target, start) if world.is_main else None  # the log is its own
-        if course is not None:
-            self.courses[name] = course
-        elif world.is_main:
-            logger.warning("%s is left out of the race: its record lacks the first epochs", name)
+        if world.is_main:  # the log is its own
+            if (course := Course.read(directory, self.target, start)) is None:
+                logger.warning("%s is left out of the race: its record lacks the first epochs", name)
+            else:
+                self.courses[name] = course
         if name != MAIN:  # its log stays open for the figures
             training.log.close()
         return training

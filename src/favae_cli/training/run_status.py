@@ -59,7 +59,7 @@ class RunStatus:
 
 
 def _state(folder: Path, held: bool | None, holder: Holder | None, sign: Sign | None) -> tuple[State, str]:
-    process = f"process {holder.process} on {holder.machine}" if holder else "another process"
+    process = holder or "another process"
     silence = f", last sign {time_told(time.time() - sign.at)} ago" if sign else ""
     if held:
         return "running", f"running in {process}{silence}"
