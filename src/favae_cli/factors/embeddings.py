@@ -134,9 +134,9 @@ class Embeddings(Evidence):
         for opened in self._opened(model):
             if follow:
                 self._follow(model, opened)
-            if opened.joint is not None:
+            if (joint := opened.joint) is not None:
                 before = joints.get(opened.pattern)
-                joints[opened.pattern] = before + opened.joint if before else opened.joint
+                joints[opened.pattern] = before + joint if before else joint
         return joints
 
     def _moments(self, joints: Mapping[Pattern, Joint]) -> Moments:
