@@ -80,12 +80,14 @@ class Embeddings(Evidence):
         Args:
             moments: of these embeddings.
         """
-        for view, local in self.local.items():
-            unique = unique_variances(moments, view) if isinstance(local, RealEmbedding) else None
-            if isinstance(local, RealEmbedding) and unique is not None:
-                local.begin(unique, self._total)
+        real = {view: local for view, local in self.local.items() if isinstance(local, RealEmbedding)}
+        unique = unique_variances(moments, real)
+        if not unique:
+            return moments
+        for view, variances in unique.items():
+            real[view].begin(variances, self._total)
         self._settled.clear()
-        return self.moments() if self.local else moments
+        return self.moments()
 
     def _total(self, part: np.ndarray) -> np.ndarray:
         """Over all processes."""
