@@ -9,6 +9,7 @@ from itertools import chain, combinations
 import numpy as np
 
 from favae_cli.data import Dataset
+from favae_cli.data.dataset import some
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.factors.moments import Pattern
 from favae_cli.factors.read_out import read_out
@@ -52,7 +53,7 @@ def learn_read_out(model: FAVAE, data: Dataset, target: str, given: Pattern) -> 
     """One of those of `learn_read_outs`; none where there are too few samples."""
     view = model.views[target]
     size = sum(model.views[name].size for name in given)
-    rows = _some(_able(data, "train", target, given), size)
+    rows = _some(able(data, "train", target, given), size)
     if len(rows) < FEWEST:
         return
     x, _ = _seen_by(model, data, rows, given)
@@ -100,20 +101,19 @@ def _sets(model: FAVAE, data: Dataset, target: str) -> list[Pattern]:
     train = data.having("train", target)
     present = np.stack([data.views[name].present[train] for name in others], axis=1)
     met = Counter(tuple(name for name, here in zip(others, row, strict=True) if here) for row in present.tolist())
-    wanted = [others, *((name,) for name in others), *(pattern for pattern, _ in met.most_common() if pattern)]
-    return [*dict.fromkeys(wanted)][:SETS]
+    sets = [others, *((name,) for name in others), *(pattern for pattern, _ in met.most_common() if pattern)]
+    return [*dict.fromkeys(sets)][:SETS]
 
 
-def _able(data: Dataset, split: str, target: str, given: Pattern) -> np.ndarray:
+def able(data: Dataset, split: str, target: str, given: Pattern) -> np.ndarray:
     """Samples of a split that have the target and any of the given views."""
     indices = data.having(split, target)
     return indices[np.any([data.views[name].present[indices] for name in given], axis=0)]
 
 
 def _some(indices: np.ndarray, size: int) -> np.ndarray:
-    """As many of the samples as a regression on so many columns can do with, drawn once and for all."""
-    most = min(ROWS, int(max(WORK / size**2, min(size, (WORK / size) ** 0.5))))
-    return indices if len(indices) <= most else np.sort(np.random.default_rng(0).permutation(indices)[:most])
+    """As many of the samples as a regression on so many columns can do with."""
+    return some(indices, min(ROWS, int(max(WORK / size**2, min(size, (WORK / size) ** 0.5)))))
 
 
 def _seen_by(model: FAVAE, data: Dataset, indices: np.ndarray, given: Pattern) -> tuple[np.ndarray, Embeddings]:
