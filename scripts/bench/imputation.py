@@ -14,13 +14,14 @@ what is hidden; the coverage is that of our 90 % intervals; all are means over t
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import pandas as pd
+from measure import timed
 from sklearn import datasets
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer
@@ -44,6 +45,8 @@ FEW = 40  # sweeps; the errors of these tables still fall after them, by 0.012 a
 ITERATIVE = {"IterativeImputer": 10, "IterativeImputer, max_iter=50": 50}
 
 Scores = dict[str, float]
+Filled = tuple[np.ndarray, np.ndarray]
+"""Every entry, and its standard deviation, (N, D) each."""
 T = TypeVar("T", str, float)
 
 
@@ -116,24 +119,43 @@ def hide(whole: np.ndarray, share: float, seed: int) -> np.ndarray:
 def score(whole: np.ndarray, share: float, seed: int, sweeps: int) -> Scores:
     """Error of each method, coverage and seconds, where `share` of the complete table (N, D) is hidden."""
     holes = hide(whole, share, seed)
+    ours = {
+        f"{OURS}, {FEW} sweeps": partial(impute, holes, seed, min(FEW, sweeps)),
+        OURS: partial(impute, holes, seed, sweeps),
+    }
+    others = {name: IterativeImputer(max_iter=rounds, random_state=seed) for name, rounds in ITERATIVE.items()}
+    return compared(whole, holes, ours, others, {})
+
+
+def compared(
+    whole: np.ndarray,
+    holes: np.ndarray,
+    ours: Mapping[str, Callable[[], Filled]],
+    others: Mapping[str, IterativeImputer],
+    quick: Mapping[str, KNNImputer],
+) -> Scores:
+    """Error of each method, coverage of the last of ours, and the seconds of all but the quick ones.
+
+    Args:
+        whole: (N, D), of which `holes` lacks some entries.
+        ours, others, quick: the methods by name.
+    """
     hidden = np.isnan(holes)
     errors, seconds, covered = {}, {}, np.zeros(0)
-    for name, most in {f"{OURS}, {FEW} sweeps": min(FEW, sweeps), OURS: sweeps}.items():
-        begin = time.process_time()
-        made, deviation = impute(holes, seed, most)
-        seconds[f"CPU seconds, {name}"] = time.process_time() - begin
+    for name, method in ours.items():
+        (made, deviation), seconds[f"CPU seconds, {name}"] = timed(method)
         errors[name] = rmse(made[hidden], whole[hidden])
         covered = np.abs(made - whole)[hidden] < REACH * deviation[hidden]
-    for name, rounds in ITERATIVE.items():
-        begin = time.process_time()
-        filled = IterativeImputer(max_iter=rounds, random_state=seed).fit_transform(holes)
-        seconds[f"CPU seconds, {name}"] = time.process_time() - begin
-        errors[name] = rmse(filled[hidden], whole[hidden])
+    for name, imputer in others.items():
+        made, seconds[f"CPU seconds, {name}"] = timed(partial(imputer.fit_transform, holes))
+        errors[name] = rmse(made[hidden], whole[hidden])
+    for name, imputer in quick.items():
+        errors[name] = rmse(imputer.fit_transform(holes)[hidden], whole[hidden])
     errors[MEANS] = rmse(np.broadcast_to(np.nanmean(holes, axis=0), holes.shape)[hidden], whole[hidden])
     return errors | {"coverage": float(covered.mean())} | seconds
 
 
-def impute(holes: np.ndarray, seed: int, sweeps: int) -> tuple[np.ndarray, np.ndarray]:
+def impute(holes: np.ndarray, seed: int, sweeps: int) -> Filled:
     """What the factors say of every entry, and its standard deviation, (N, D) each."""
     view = RealView(holes.shape[1])
     view.fit(holes)
@@ -152,25 +174,20 @@ def score_of_views(whole: np.ndarray, share: float, seed: int) -> Scores:
     lacks = np.stack([chance < share / 2, chance > 1 - share / 2], axis=1)
     views = np.arange(whole.shape[1]) % 2
     holes = np.where(lacks[:, views], np.nan, whole)
-    hidden = np.isnan(holes)
+    others = {"IterativeImputer": IterativeImputer(max_iter=10, random_state=seed)}
+    ours = {OURS: partial(impute_views, holes, views, seed)}
+    return compared(whole, holes, ours, others, {"KNNImputer": KNNImputer()})
+
+
+def impute_views(holes: np.ndarray, views: np.ndarray, seed: int) -> Filled:
+    """As `impute`, by the estimator; `views` says of each column whether it is of the first (0) or the second (1)."""
     given = {name: holes[:, views == place] for place, name in enumerate(("even", "odd"))}
-    begin = time.process_time()
     model = FAVAE(seed=seed, device="cpu", overrides=["trainer.threads=1"]).fit(given)
     filled, spread = model.predict(given, to=list(given), return_std=True)
-    made, deviation = np.empty_like(whole), np.empty_like(whole)
+    made, deviation = np.empty_like(holes), np.empty_like(holes)
     for place, name in enumerate(given):
         made[:, views == place], deviation[:, views == place] = filled[name], spread[name]
-    seconds = {f"CPU seconds, {OURS}": time.process_time() - begin}
-    errors = {OURS: rmse(made[hidden], whole[hidden])}
-    covered = np.abs(made - whole)[hidden] < REACH * deviation[hidden]
-    begin = time.process_time()
-    errors["IterativeImputer"] = rmse(
-        IterativeImputer(max_iter=10, random_state=seed).fit_transform(holes)[hidden], whole[hidden]
-    )
-    seconds["CPU seconds, IterativeImputer"] = time.process_time() - begin
-    errors["KNNImputer"] = rmse(KNNImputer().fit_transform(holes)[hidden], whole[hidden])
-    errors[MEANS] = rmse(np.broadcast_to(np.nanmean(holes, axis=0), holes.shape)[hidden], whole[hidden])
-    return errors | {"coverage": float(covered.mean())} | seconds
+    return made, deviation
 
 
 def rmse(made: np.ndarray, true: np.ndarray) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import subprocess
 import tempfile
 import time
@@ -11,19 +12,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 INTERVAL = 0.02  # seconds between two looks at a command's memory
 MIB = 1 << 20
 
 Side = TypeVar("Side")
+Result = TypeVar("Result")
 
 
 def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
     """How long `work` takes; with `time.process_time`, apart from what else the machine does."""
+    return timed(work, clock)[1]
+
+
+def timed(work: Callable[[], Result], clock: Callable[[], float] = time.process_time) -> tuple[Result, float]:
+    """What `work` returns, and the seconds that it takes: of processor time, or by another clock."""
     begin = clock()
-    work()
-    return clock() - begin
+    result = work()
+    return result, clock() - begin
 
 
 def interleaved(sides: Mapping[Side, Callable[[], float]], rounds: int) -> dict[Side, list[float]]:
@@ -126,9 +133,28 @@ def memory(command: Sequence[str], folder: Path) -> Iterator[Sample]:
             if process.poll() is None:
                 process.terminate()
             code = process.wait()
-        if code:
-            said.seek(0)
-            raise RuntimeError(f"{' '.join(command)} failed:\n{said.read()[-2000:]}")
+        _told(command, code, said)
+
+
+def measured(command: Sequence[str], folder: Path) -> tuple[str, float, float]:
+    """What a command says in `folder`, its seconds of processor time, and the largest memory that it had, MiB.
+
+    Raises:
+        RuntimeError: as `memory`.
+    """
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(command, cwd=folder, stdout=said, stderr=subprocess.STDOUT)
+        _, status, used = os.wait4(process.pid, 0)
+        return _told(command, status, said), used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def _told(command: Sequence[str], code: int, said: IO[str]) -> str:
+    """All that a command said that has ended well."""
+    said.seek(0)
+    text = said.read()
+    if code:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{text[-2000:]}")
+    return text
 
 
 def _bytes(field: str) -> int:

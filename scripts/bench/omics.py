@@ -20,13 +20,14 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from measure import timed
 from omics_rivals import OMICS, Question, Row, Tables, rivals, side_by_side
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
@@ -108,13 +109,13 @@ def score(tables: Tables, label: np.ndarray, seed: int, overrides: Sequence[str]
     seen = {name: np.where(gone[name][:, None], np.nan, table) for name, table in tables.items()}
     asked = [*questions(tables, gone, test)]
     with tempfile.TemporaryDirectory() as folder:
-        begun = time.process_time()
-        ours = fitted(seen, label, {"train": train, "validation": validation}, seed, Path(folder), overrides)
-        found = {"seconds of processor time/fit": {OURS: time.process_time() - begun}}
+        split = {"train": train, "validation": validation}
+        ours, spent = timed(partial(fitted, seen, label, split, seed, Path(folder), overrides))
+    found = {"seconds of processor time/fit": {OURS: spent}}
     learned = {name: table[train] for name, table in seen.items()}
     every = rivals(learned, asked, seed)
     for place, question in enumerate(asked):
-        made = {name: found[place] for name, found in every.items()}
+        made = {name: answers[place] for name, answers in every.items()}
         made[MEAN] = np.broadcast_to(np.nanmean(learned[question.target], axis=0), question.truth.shape)
         found[question.name] = judged(ours, question, made)
     for name, values in labelled(ours, seen, label, train, test).items():

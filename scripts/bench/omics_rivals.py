@@ -52,6 +52,12 @@ def side_by_side(tables: Tables) -> np.ndarray:
     return np.hstack([tables[name] for name in OMICS])
 
 
+def parted(table: np.ndarray, like: Tables) -> Tables:
+    """The views that lie side by side in a table."""
+    ends = np.cumsum([like[name].shape[1] for name in OMICS])[:-1]
+    return dict(zip(OMICS, np.split(table, ends, axis=1), strict=True))
+
+
 def ridges(learned: Tables, asked: Sequence[Question]) -> list[np.ndarray]:
     """From the columns of the given views, gaps filled with the mean, learned from patients who have the target."""
     found = []
@@ -70,31 +76,29 @@ def imputed(imputer: KNNImputer | IterativeImputer, learned: Tables, asked: Sequ
     """By one of scikit-learn's, on standardised columns."""
     scaler = StandardScaler().fit(side_by_side(learned))
     imputer.fit(scaler.transform(side_by_side(learned)))
-    ends = np.cumsum([learned[name].shape[1] for name in OMICS])[:-1]
     found = []
     for question in asked:
         filled = scaler.inverse_transform(imputer.transform(scaler.transform(side_by_side(question.given))))
-        found.append(np.split(filled, ends, axis=1)[OMICS.index(question.target)])
+        found.append(parted(filled, learned)[question.target])
     return found
 
 
 def appended(learned: Tables, asked: Sequence[Question]) -> tuple[list[np.ndarray], StandardScaler]:
     """For those that know no new samples: by view the standardised training patients, then those of all questions."""
     scaler = StandardScaler().fit(side_by_side(learned))
-    ends = np.cumsum([learned[name].shape[1] for name in OMICS])[:-1]
     tables = [learned, *(question.given for question in asked)]
-    return np.split(scaler.transform(np.vstack([side_by_side(part) for part in tables])), ends, axis=1), scaler
+    stacked = scaler.transform(np.vstack([side_by_side(part) for part in tables]))
+    return [*parted(stacked, learned).values()], scaler
 
 
 def answers(
     made: Sequence[np.ndarray], scaler: StandardScaler, learned: Tables, asked: Sequence[Question]
 ) -> list[np.ndarray]:
     """What is made of `appended` views, question by question, in the units of the tables."""
-    ends = np.cumsum([learned[name].shape[1] for name in OMICS])[:-1]
-    views = np.split(scaler.inverse_transform(np.hstack(made)), ends, axis=1)
+    views = parted(scaler.inverse_transform(np.hstack(made)), learned)
     counts = [len(part[OMICS[0]]) for part in (learned, *(question.given for question in asked))]
     places = np.cumsum(counts)[:-1]
-    return [np.split(views[OMICS.index(question.target)], places)[place + 1] for place, question in enumerate(asked)]
+    return [np.split(views[question.target], places)[place + 1] for place, question in enumerate(asked)]
 
 
 def fused(learned: Tables, asked: Sequence[Question], seed: int) -> list[np.ndarray]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from statistics import mean
 
 import numpy as np
 from matplotlib.figure import Figure
-from measure import interleaved, seconds
+from measure import interleaved, timed
 from page import Page, table, write
 from sklearn.decomposition import FactorAnalysis
 from threadpoolctl import threadpool_limits
@@ -118,10 +117,8 @@ def plant(samples: int, seed: int, shared: int = 6, private: tuple[int, int] = (
 
 def scored(method: Callable[[], Found], planted: Planted, kept: list[dict[str, float]]) -> float:
     """Seconds of processor time that the method takes; keeps them, and how well it does."""
-    result: list[Found] = []
-    spent = seconds(lambda: result.append(method()), time.process_time)
-    score = counts(result[0].used) | {"R2": recovered(planted, result[0]), "seconds": spent}
-    kept.append(score)
+    found, spent = timed(method)
+    kept.append(counts(found.used) | {"R2": recovered(planted, found), "seconds": spent})
     return spent
 
 

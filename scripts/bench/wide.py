@@ -11,8 +11,6 @@ writes and K as planted. Seconds are of processor time; memory is the most that 
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from measure import measured
 
 from favae_cli.factors import fit
 from favae_cli.factors.embeddings import Embeddings
@@ -40,18 +39,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     print("| table, missing | fit, s | fit, MiB | R2 of the factors | run, s | run, MiB |\n| --- |" + " ---: |" * 5)
     for case in options.cases:
         for share in options.shares:
-            own = [
-                sys.executable,
-                __file__,
-                "--alone",
-                "--cases",
-                case,
-                "--shares",
-                str(share),
-                "--seed",
-                str(options.seed),
-            ]
-            said, _, _ = measured(own, Path.cwd())
+            drawn = ["--alone", "--cases", case, "--shares", str(share), "--seed", str(options.seed)]
+            said, _, _ = measured([sys.executable, __file__, *drawn], Path.cwd())
             told = said.split()
             with tempfile.TemporaryDirectory() as folder:
                 seconds, mebibytes = run(Path(folder), case, share, options.seed, options.file)
@@ -124,22 +113,6 @@ def run(folder: Path, case: str, share: float, seed: int, kind: str) -> tuple[fl
     measured([*program, "task=init", f"input=[{asked}]", "name=wide"], folder)
     _, seconds, mebibytes = measured([*program, "experiment=wide", f"model.factors={FACTORS}"], folder)
     return seconds, mebibytes
-
-
-def measured(command: Sequence[str], folder: Path) -> tuple[str, float, float]:
-    """What a command says, its seconds of processor time, and the largest memory that it had, MiB.
-
-    Raises:
-        RuntimeError: it fails; holds the end of what it said.
-    """
-    with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(command, cwd=folder, stdout=said, stderr=subprocess.STDOUT)
-        _, status, used = os.wait4(process.pid, 0)
-        said.seek(0)
-        text = said.read()
-    if status:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{text[-2000:]}")
-    return text, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def peak() -> float:

@@ -75,7 +75,7 @@ def test_a_folder_without_the_files_is_refused(
 def test_imml_answers_in_units_of_the_tables(
     script: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("imml", reason="imml is of no extra: a rival of the bench alone")
+    pytest.importorskip("imml", reason="imml comes with the extra bench")
     rivals = script("bench.omics_rivals")
     monkeypatch.setattr(rivals, "FACTORS", 2)
     rng = np.random.default_rng(0)

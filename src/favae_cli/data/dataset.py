@@ -198,3 +198,8 @@ def blocks(groups: tuple[int, ...]) -> list[slice]:
     """Where the columns of each variable of a categorical table are."""
     ends = np.cumsum(groups)
     return [slice(end - size, end) for size, end in zip(groups, ends.tolist(), strict=True)]
+
+
+def some(indices: np.ndarray, most: int) -> np.ndarray:
+    """At most so many of the samples, the same ones whenever they are asked for."""
+    return indices if len(indices) <= most else np.sort(np.random.default_rng(0).permutation(indices)[: max(most, 1)])

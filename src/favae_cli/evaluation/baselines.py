@@ -13,7 +13,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from favae_cli.common.pace import Pace
 from favae_cli.common.pixels import unit
 from favae_cli.data import Dataset, ViewData
-from favae_cli.data.dataset import blocks, measured_as
+from favae_cli.data.dataset import blocks, measured_as, some
 from favae_cli.evaluation.scores import score
 from favae_cli.models.fa_vae import observed_table
 from favae_cli.queries.predict import with_evidence
@@ -53,7 +53,7 @@ def baseline_metrics(data: Dataset, ways: Mapping[str, tuple[str, Sequence[str]]
         )
         if view.is_text or not len(asked) or not len(train):
             continue
-        train = _some(train, min(ROWS, VALUES // int(np.prod(view.shape))))
+        train = some(train, min(ROWS, VALUES // int(np.prod(view.shape))))
         truth = view.gather(asked)
         usual = np.broadcast_to(usual_values(view, train), truth.shape)
         made: dict[str, np.ndarray | None] = {"usual": usual}
@@ -82,7 +82,7 @@ def regressed(
     if not given or view.is_sequence or not all(data.views[other].is_table for other in given):
         return None
     size = sum(data.views[other].shape[0] for other in given)
-    train = _some(train, int(max(WORK / size**2, min(size, (WORK / size) ** 0.5))))
+    train = some(train, int(max(WORK / size**2, min(size, (WORK / size) ** 0.5))))
     mean, scale = units(_columns(data, given, train))
     x, x_asked = (np.nan_to_num((_columns(data, given, rows) - mean) / scale) for rows in (train, asked))
     values = view.gather(train)
@@ -116,11 +116,6 @@ def warn_of_losses(metrics: Mapping[str, float]) -> None:
                     digits,
                     usual,
                 )
-
-
-def _some(indices: np.ndarray, most: int) -> np.ndarray:
-    """At most so many of the samples, the same ones whenever they are asked for."""
-    return indices if len(indices) <= most else np.sort(np.random.default_rng(0).permutation(indices)[: max(most, 1)])
 
 
 def _columns(data: Dataset, views: Sequence[str], indices: np.ndarray) -> np.ndarray:

@@ -80,12 +80,14 @@ class Embeddings(Evidence):
         Args:
             moments: of these embeddings.
         """
-        for view, local in self.local.items():
-            unique = unique_variances(moments, view) if isinstance(local, RealEmbedding) else None
-            if isinstance(local, RealEmbedding) and unique is not None:
-                local.begin(unique, self._total)
+        real = {view: local for view, local in self.local.items() if isinstance(local, RealEmbedding)}
+        unique = unique_variances(moments, real)
+        if not unique:
+            return moments
+        for view, variances in unique.items():
+            real[view].begin(variances, self._total)
         self._settled.clear()
-        return self.moments() if self.local else moments
+        return self.moments()
 
     def _total(self, part: np.ndarray) -> np.ndarray:
         """Over all processes."""
@@ -134,9 +136,9 @@ class Embeddings(Evidence):
         for opened in self._opened(model):
             if follow:
                 self._follow(model, opened)
-            if opened.joint is not None:
+            if (joint := opened.joint) is not None:
                 before = joints.get(opened.pattern)
-                joints[opened.pattern] = before + opened.joint if before else opened.joint
+                joints[opened.pattern] = before + joint if before else joint
         return joints
 
     def _moments(self, joints: Mapping[Pattern, Joint]) -> Moments:

@@ -18,11 +18,9 @@ def spare_factors(model: FactorModel) -> np.ndarray:
     Where no entry is missing, this is the bound's own answer with all else held, but for the noise, which grows by what
     the factor explained; where some are, it is an estimate.
     """
-    active = np.stack([view.stands_out for view in model.views.values()])
-    found = np.zeros(model.factors, bool)
-    for view, used in zip(model.views.values(), active, strict=True):
-        found |= used & (active.sum(axis=0) == 1) & (_cost(view) > _worth(view))
-    return found
+    stands_out = np.stack([view.stands_out for view in model.views.values()])
+    dear = np.stack([_cost(view) > _worth(view) for view in model.views.values()])
+    return (stands_out.sum(axis=0) == 1) & np.any(stands_out & dear, axis=0)
 
 
 def _worth(view: ViewFactors) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -162,18 +162,30 @@ def _basis(moments: Moments, views: list[str], scale: np.ndarray) -> np.ndarray 
     return np.linalg.qr((np.concatenate(tables) / scale).T)[0]
 
 
-def unique_variances(moments: Moments, view: str) -> np.ndarray | None:
-    """(D,) variance of each dimension of a view that a regression on all other dimensions leaves (Guttman, 1953).
+def unique_variances(moments: Moments, views: Iterable[str]) -> dict[str, np.ndarray]:
+    """(D,) variance of each dimension of some views that a regression on all other dimensions leaves (Guttman, 1953).
 
     Those of the other views too, of the largest group of samples that have them together; 0 where one does not vary.
 
     Returns:
-        None where samples are fewer than twice the dimensions, and such a regression would explain what it should not.
+        By view, without those of which such samples are fewer than twice the dimensions, where a regression would
+        explain what it should not.
     """
-    patterns = {pattern: part for pattern, part in moments.patterns.items() if view in pattern}
-    pattern = max(patterns, key=lambda pattern: patterns[pattern].count, default=())
-    part = patterns.get(pattern)
-    if part is None or part.count < 2 * len(part.total) or not isinstance(part.outer, Square):
+    counts = {pattern: part.count for pattern, part in moments.patterns.items()}
+    largest = {
+        view: max((own for own in counts if view in own), key=lambda own: counts[own], default=()) for view in views
+    }
+    left = {pattern: _unique(moments.patterns[pattern]) for pattern in dict.fromkeys(largest.values()) if pattern}
+    return {
+        view: variances[offsets(moments.sizes, pattern)[view]]
+        for view, pattern in largest.items()
+        if (variances := left.get(pattern)) is not None
+    }
+
+
+def _unique(part: PatternMoments) -> np.ndarray | None:
+    """(D_p,) of all dimensions of a pattern, as `unique_variances` has them."""
+    if part.count < 2 * len(part.total) or not isinstance(part.outer, Square):
         return None
     mean = part.total / part.count
     covariance = symmetrize(part.outer.table / part.count - np.outer(mean, mean)) + np.diag(part.variance / part.count)
@@ -182,7 +194,7 @@ def unique_variances(moments: Moments, view: str) -> np.ndarray | None:
     scaled = covariance[np.ix_(varies, varies)] / np.outer(deviation[varies], deviation[varies])
     left = np.zeros(len(mean))
     left[varies] = 1 / np.linalg.inv(scaled + LEAST_UNIQUE * np.eye(len(scaled))).diagonal()
-    return (left * deviation**2)[offsets(moments.sizes, pattern)[view]]
+    return left * deviation**2
 
 
 def pooled_covariance(moments: Moments, mean: np.ndarray, scale: np.ndarray, blocks: list[Block]) -> np.ndarray:

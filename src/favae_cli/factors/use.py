@@ -54,8 +54,8 @@ def chance(table: np.ndarray, latent: np.ndarray) -> np.ndarray:
         return found
     basis, triangle = np.linalg.qr(latent[:, told])
     inverse = np.linalg.pinv(triangle)
-    coefficients = inverse @ (basis.T @ centred)  # (K, D)
-    residual = centred - basis @ (basis.T @ centred)
+    along = basis.T @ centred
+    coefficients, residual = inverse @ along, centred - basis @ along  # (K, D), (N, D)
     small = residual @ residual.T if count < residual.shape[1] else residual.T @ residual
     free = count - 1 - len(told)
     total, squares = np.trace(small) / free, np.sum(np.square(small)) / free**2

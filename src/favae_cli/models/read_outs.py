@@ -9,6 +9,7 @@ from itertools import chain, combinations
 import numpy as np
 
 from favae_cli.data import Dataset
+from favae_cli.data.dataset import some
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.factors.moments import Pattern
 from favae_cli.factors.read_out import read_out
@@ -100,8 +101,8 @@ def _sets(model: FAVAE, data: Dataset, target: str) -> list[Pattern]:
     train = data.having("train", target)
     present = np.stack([data.views[name].present[train] for name in others], axis=1)
     met = Counter(tuple(name for name, here in zip(others, row, strict=True) if here) for row in present.tolist())
-    wanted = [others, *((name,) for name in others), *(pattern for pattern, _ in met.most_common() if pattern)]
-    return [*dict.fromkeys(wanted)][:SETS]
+    sets = [others, *((name,) for name in others), *(pattern for pattern, _ in met.most_common() if pattern)]
+    return [*dict.fromkeys(sets)][:SETS]
 
 
 def able(data: Dataset, split: str, target: str, given: Pattern) -> np.ndarray:
@@ -112,12 +113,7 @@ def able(data: Dataset, split: str, target: str, given: Pattern) -> np.ndarray:
 
 def _some(indices: np.ndarray, size: int) -> np.ndarray:
     """As many of the samples as a regression on so many columns can do with."""
-    return drawn(indices, min(ROWS, int(max(WORK / size**2, min(size, (WORK / size) ** 0.5)))))
-
-
-def drawn(indices: np.ndarray, most: int) -> np.ndarray:
-    """So many of the samples at most, drawn once and for all."""
-    return indices if len(indices) <= most else np.sort(np.random.default_rng(0).permutation(indices)[:most])
+    return some(indices, min(ROWS, int(max(WORK / size**2, min(size, (WORK / size) ** 0.5)))))
 
 
 def _seen_by(model: FAVAE, data: Dataset, indices: np.ndarray, given: Pattern) -> tuple[np.ndarray, Embeddings]:

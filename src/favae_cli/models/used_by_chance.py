@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from favae_cli.data import Dataset
+from favae_cli.data.dataset import some
 from favae_cli.factors import FactorModel
 from favae_cli.factors.use import chance
 from favae_cli.models.fa_vae import FAVAE
-from favae_cli.models.read_outs import able, drawn, wanted
+from favae_cli.models.read_outs import able, wanted
 
 ROWS = 2000  # training samples that are asked, at most
 
@@ -23,17 +24,18 @@ def told_apart(model: FAVAE, data: Dataset) -> FactorModel:
         data: with its split.
     """
     views = dict(model.joined.views)
-    if len(views) == 1:  # beside which there is none
+    if len(views) < 2:
         return model.joined
-    for name in views:
-        others = tuple(other for other in views if other != name)
-        indices = drawn(able(data, "train", name, others), ROWS)
+    others = {name: tuple(other for other in views if other != name) for name in views}
+    asked = {name: some(able(data, "train", name, given), ROWS) for name, given in others.items()}
+    every = np.unique(np.concatenate([*asked.values()]))
+    encoded = model.encode(data, every)
+    for name, indices in asked.items():
         if len(indices):
-            evidence = model.embeddings(data, indices, model.encode(data, indices, others), others)
+            rows = np.searchsorted(every, indices)
+            own = {view: q.at(rows) for view, q in encoded.items()}
+            evidence = model.embeddings(data, indices, own, others[name])
             evidence.settle(model.joined)
-            if name in model.encoded_views:
-                table = model.encode(data, indices, [name])[name].mean.astype(np.float64)
-            else:
-                table = wanted(model, data, name, indices)
+            table = own[name].mean.astype(np.float64) if name in own else wanted(model, data, name, indices)
             views[name] = replace(views[name], chance=chance(table, evidence.latents(model.joined)))
     return replace(model.joined, views=views)
