@@ -141,6 +141,22 @@ def test_a_sweep_is_its_runs(
     assert main(["task=compare", "runs=[sweep,nowhere]", "output=other.html"]) == 2
     assert capsys.readouterr().err.splitlines() == [
         "favae-run: output: compare.html is there already; overwrite=true replaces it",
-        "favae-run: runs: 1 run to compare; name two, or a sweep",
+        "favae-run: runs: 1 run to compare; name two, a sweep, or a folder that holds them",
         f"favae-run: runs: there is no folder {tmp_path / 'nowhere'}",
     ]
+
+
+def test_a_folder_is_what_is_in_it(
+    sweep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(sweep.parent)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    Path("outputs").mkdir()
+    sweep.rename("outputs/sweep")
+    run(Path("outputs/alone"), 2.0, {"predict/mean": 0.2})
+    Path("outputs/alone/.lock").touch()
+    assert main(["task=compare", "runs=outputs"]) == 0
+    assert capsys.readouterr().out == "3 runs: compare.html\n"
+    Path("empty").mkdir()
+    assert main(["task=compare", "runs=empty", "output=other.html"]) == 2
+    assert "empty is not the folder of a run" in capsys.readouterr().err

@@ -25,7 +25,7 @@ class CompareConfig(Section):
     """Several runs on one page."""
 
     task: Literal["compare"]
-    runs: Paths = Field(description="folders of runs, or of sweeps")
+    runs: Paths = Field(description="runs, sweeps, or folders that hold them")
     output: Annotated[Folder, ends_in(".html")] = Field(description="the page, .html")
     overwrite: bool = Field(description="replace a page that is there")
 

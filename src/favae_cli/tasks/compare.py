@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from favae_cli.common.errors import UserError, printable
+from favae_cli.common.found_runs import found_runs
 from favae_cli.common.run_folder import SweepFolder
 from favae_cli.config.aside_tasks import CompareConfig
 from favae_cli.config.folders import config_of_run
@@ -22,21 +23,22 @@ def compare(config: CompareConfig) -> None:
         UserError: a folder that holds neither a run nor a sweep, or fewer than two runs in all.
     """
     found = dict.fromkeys(run.resolve() for folder in config.runs for run in _runs(folder))
-    if len(found) < 2:
-        raise UserError(f"runs: {len(found)} run to compare; name two, or a sweep")
     for folder in found:
         config_of_run(folder, "runs")
+    if len(found) < 2:
+        raise UserError(f"runs: {len(found)} run to compare; name two, a sweep, or a folder that holds them")
     write_comparison(_named(list(found)), config.output)
     sys.stdout.write(printable(f"{len(found)} runs: {config.output}\n"))
 
 
 def _runs(folder: Path) -> Iterator[Path]:
-    """A run, or those that a sweep has begun."""
-    sweep = SweepFolder(folder)
-    if sweep.table.is_file():
-        yield from (sweep.run(job).path for job in SweepTable.read(folder).rows)
-    else:
-        yield folder
+    """A run, those that a sweep has begun, or all that are in a folder; the folder itself where none is."""
+    for path in list(found_runs(folder)) or [folder]:
+        sweep = SweepFolder(path)
+        if sweep.table.is_file():
+            yield from (sweep.run(job).path for job in SweepTable.read(path).rows)
+        else:
+            yield path
 
 
 def _named(folders: list[Path]) -> dict[str, Path]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 from favae_cli.common.errors import UserError, printable
+from favae_cli.common.found_runs import found_runs, is_run
 from favae_cli.common.live_line import line
 from favae_cli.common.run_folder import RunFolder, SweepFolder
 from favae_cli.common.standing import time_told
@@ -35,7 +35,7 @@ def status(config: StatusConfig) -> None:
         raise UserError(f"run: there is no folder {folder}")
     if SweepFolder(folder).table.is_file():
         told = _sweep(folder)
-    elif _is_run(folder):
+    elif is_run(folder):
         told = _run(folder)
     else:
         told = _all(folder, config.count)
@@ -87,7 +87,7 @@ def _sweep(folder: Path) -> str:
 def _all(folder: Path, count: int) -> str:
     """A line for each run and each sweep."""
     rows: list[tuple[float, list[str]]] = []
-    for path in _found(folder):
+    for path in found_runs(folder):
         name = str(path.relative_to(folder))
         try:
             next(path.iterdir(), None)  # or it is somebody else's
@@ -119,28 +119,6 @@ def _cells(run: RunStatus) -> list[str]:
     if run.state == "finished":
         at = ""
     return [run.state, at or "-", _clock(run.ends) if run.ends else "-", _ago(run.heard)]
-
-
-def _found(folder: Path) -> Iterator[Path]:
-    """Every sweep, every run of none and what cannot be read; what lies within a run is a part of it."""
-    try:
-        alone = SweepFolder(folder).table.is_file() or _is_run(folder)
-        inner = [] if alone else sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
-    except PermissionError:
-        alone, inner = True, []
-    except OSError:  # it has just gone
-        return
-    if alone:
-        yield folder
-    for path in inner:
-        if not path.name.startswith("."):
-            yield from _found(path)
-
-
-def _is_run(folder: Path) -> bool:
-    """Whether a training was begun there; what only used a run has no lock."""
-    run = RunFolder(folder)
-    return run.config.is_file() and (run.lock.exists() or run.progress.exists() or run.checkpoints.is_dir())
 
 
 def _clock(at: float) -> str:
