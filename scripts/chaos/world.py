@@ -12,7 +12,6 @@ from forms import BRIEF, as_yaml, experiment, write_forms
 JUDGED = [
     "evaluation.judge.epochs=1",
     "evaluation.generate.per_combination=1",
-    "evaluation.generate.strengths=[1.0]",
     "evaluation.generate.show=1",
     "evaluation.edit.strengths=[1.0]",
     "evaluation.edit.images=4",

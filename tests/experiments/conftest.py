@@ -42,7 +42,6 @@ def tiny(view: str, *more: str) -> list[str]:
         "trainer.threads=1",
         "evaluation.judge.epochs=1",
         "evaluation.generate.per_combination=2",
-        "evaluation.generate.strengths=[1.0]",
         "evaluation.generate.show=2",
         "evaluation.edit.strengths=[1.0]",
         "evaluation.edit.images=8",

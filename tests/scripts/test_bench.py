@@ -20,7 +20,7 @@ Script = Callable[[str], ModuleType]
 QUICK = [  # of a run that a benchmark starts
     *("data.samples=80", "data.size=16", "arch@views.face.arch=conv16", "views.face.latent=8", "model.factors=4"),
     *("schedule.sweeps=5", "trainer.threads=1", "evaluation.judge.epochs=1", "evaluation.generate.per_combination=2"),
-    *("evaluation.generate.show=1", "evaluation.generate.strengths=[1.0]", "evaluation.edit.strengths=[1.0]"),
+    *("evaluation.generate.show=1", "evaluation.edit.strengths=[1.0]"),
     *("evaluation.edit.images=4", "evaluation.edit.show=1", "evaluation.reconstructions=1", "evaluation.cards=1"),
 ]
 

@@ -87,8 +87,8 @@ def test_the_loaded_model_says_what_the_trained_one_said(
 
 
 def test_numbers_of_the_run_come_along(run: Path) -> None:
-    (run / "metrics.json").write_text('{"generate/strength": 1.25}')
-    assert load_run(run, PLAIN).metrics == {"generate/strength": 1.25}
+    (run / "metrics.json").write_text('{"generate/accuracy": 0.25}')
+    assert load_run(run, PLAIN).metrics == {"generate/accuracy": 0.25}
 
 
 def test_linear_views_need_no_data(config_of: Callable[..., Config], data: Dataset, tmp_path: Path) -> None:

@@ -102,15 +102,13 @@ class GenerationConfig(Section):
     """Images made of attributes that are asked for."""
 
     per_combination: Count = Field(description="images")
-    strengths: Annotated[list[Strength], Field(min_length=1)] = Field(description="candidates, of E[g | attributes]")
     show: Count = Field(description="images in the figure")
 
 
 class EditingConfig(Section):
     """Images in which one attribute is changed."""
 
-    strengths: Annotated[list[Strength], Field(min_length=1)] = Field(description="how far edits go, to try")
-    likeness: NotNegative = Field(description="what R2 between edit and reconstruction counts in that choice")
+    strengths: Annotated[list[Strength], Field(min_length=1)] = Field(description="of edits, for the curve")
     images: Count = Field(description="test images")
     show: Count = Field(description="images in the figure")
 

@@ -32,7 +32,7 @@ PATTERNS: dict[str, tuple[str, ...]] = {
     "condition": (
         *(_RECONSTRUCTED, _READ, *_FACTORS),
         *(f"(judge|reconstruction)/({_ONE}/)?(balanced_)?accuracy", "(judge|reconstruction)/present"),
-        *(f"generate/({_ONE}/)?accuracy", "generate/strength"),
+        *(f"generate/({_ONE}/)?accuracy", "generate/variety"),
         *(f"edit/({_ONE}/)?({_EDITED})", "edit/ceiling", f"edit_curve/{_ONE}/(flip|keep|r2_reconstruction)"),
     ),
     "adapt": (_RECONSTRUCTED, _READ, *_FACTORS, f"translate/PAIR/({_TRANSLATED})"),

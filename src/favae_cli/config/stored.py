@@ -27,7 +27,8 @@ logger = logging.getLogger(__name__)
 CHANGES = TypeAdapter(list[list[str]])  # what is new whenever a run goes on
 _ABSENT = object()
 _SECTIONS = ("task", "data", "views", "model", "schedule", "trainer", "evaluation", "transfer")
-_GONE = ("trainer.strategy",)  # keys of earlier versions that said nothing
+# Keys of earlier versions that said nothing, or how to choose what is no longer chosen.
+_GONE = ("trainer.strategy", "evaluation.generate.strengths", "evaluation.edit.likeness")
 # What earlier versions did before there was the key, where it is not the default of today.
 _WAS = {"model.gamma": 0.0, "views.*.start": "random"}
 

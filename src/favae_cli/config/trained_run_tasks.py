@@ -73,7 +73,7 @@ class EditConfig(OnDrawnSamplesConfig):
     task: Literal["edit"]
     attributes: Annotated[Asked, AfterValidator(_something)]
     of: Name | None = Field(description="binary view of the attributes; null: the only one that has all of them")
-    strength: Strength | None = Field(description="how far, 1: where it is expected; null: what the run found best")
+    strength: Strength | None = Field(description="how far, 1: where such images lie; null: as far as each has to")
     strengths: Strengths = Field(description="the same for some of the attributes")
     format: Format
 
@@ -86,7 +86,6 @@ class GenerateConfig(UsingConfig):
     of: Name | None = Field(description="binary view of the attributes; null: the only one that has all of them")
     count: Count = Field(description="images of each view")
     to: Name | None = Field(description="view to draw; null: all")
-    strength: Strength | None = Field(description="times E[g | attributes]; null: what the run found best")
     seed: Seed
 
 

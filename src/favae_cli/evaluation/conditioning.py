@@ -18,13 +18,12 @@ from favae_cli.evaluation.generation_and_editing import (
     curve_metrics,
     edit_metrics,
     edit_scores,
-    enough,
     generation_metrics,
-    generation_scores,
 )
 from favae_cli.evaluation.judge import Judge, agreement, train_judge
 from favae_cli.evaluation.labelled import Labelled
 from favae_cli.machine.runtime import Runtime
+from favae_cli.models.class_gaussians import learn_class_gaussians
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.queries.generate_and_edit import Editor
 from favae_cli.reporting.figures import edit_curves
@@ -67,17 +66,17 @@ class Conditioning:
         self.settings, self.runtime, self.seed = settings, runtime, seed
         self.train = Labelled.of(data, "train", view, attributes)
         self.editor = Editor(model, view, attributes)
+        if (view, attributes) not in model.gaussians:  # an earlier version trained it
+            learn_class_gaussians(model, data)
         self.test, self.held_out = (
             Labelled.of(data, part, view, attributes, numpy_generator(seed, "judged", part))
             for part in (split, "validation")
         )
         self.edited = self.test.first(settings.edit.images)
-        self.chosen_on = self.held_out.first(settings.edit.images)
         self.combinations = Combinations.of(self.train.labels, settings.min_combination)
         self.weakly_judged: list[str] = []
+        self.scores: EditScores | None = None
         self.tried: dict[float, EditScores] = {}
-        self.generating = settings.generate.strengths[0]
-        self.strengths = np.full(len(self.names), min(settings.edit.strengths, key=lambda strength: abs(strength - 1)))
 
     def metrics(self) -> dict[str, float]:
         """Flat metrics of the judge, of reconstructions, of generated and of edited images."""
@@ -130,46 +129,34 @@ class Conditioning:
         return float(np.mean(shares))
 
     def _generated(self, judge: Judge) -> dict[str, float]:
-        """Images of every combination, at the strength that does best on others, generated for the choice alone."""
-        candidates, each = self.settings.generate.strengths, self.settings.generate.per_combination
-        asked = np.repeat(self.combinations.values, each, axis=0)
-
-        def scores(strength: float, purpose: str) -> np.ndarray:
-            return generation_scores(self.editor, judge, asked, strength, numpy_generator(self.seed, purpose))
-
-        tried = np.array([scores(strength, "generate to choose").min() for strength in candidates])
-        self.generating = float(enough(candidates, tried))
-        return generation_metrics(scores(self.generating, "generate"), self.generating, self.names)
+        """Images of every combination."""
+        asked = np.repeat(self.combinations.values, self.settings.generate.per_combination, axis=0)
+        rng = numpy_generator(self.seed, "generate")
+        return generation_metrics(self.editor, judge, asked, self.test, self.names, rng)
 
     def _edits(self, judge: Judge) -> dict[str, float]:
-        """Edits of test images, for each attribute at the strength that the validation split picks."""
-        candidates = sorted(self.settings.edit.strengths)
-        if len(self.chosen_on.images):
-            self.tried = {s: self._scores(judge, self.chosen_on, np.full(len(self.names), s)) for s in candidates}
-            worth = [scores.worth(self.settings.edit.likeness) for scores in self.tried.values()]
-            self.strengths = np.array(candidates, float)[np.argmax(worth, axis=0)]
-        chosen = ", ".join(f"{name} {s:g}" for name, s in zip(self.names, self.strengths, strict=True))
-        how = "chosen on the validation split" if len(self.chosen_on.images) else "not chosen, for want of samples"
-        logger.info("edit strengths, %s: %s", how, chosen)
-        scores = self._scores(judge, self.edited, self.strengths)
-        return edit_metrics(scores, self.strengths, self.names) | curve_metrics(self.tried)
+        """Edits of test images, as far as each has to go; and by every strength that is to be shown."""
+        self.scores = self._scores(judge, None)
+        self.tried = {strength: self._scores(judge, strength) for strength in sorted(self.settings.edit.strengths)}
+        return edit_metrics(self.scores, self.names) | curve_metrics(self.tried)
 
-    def _scores(self, judge: Judge, samples: Labelled, strengths: np.ndarray) -> EditScores:
-        return edit_scores(self.editor, judge, self.combinations, samples.images, samples.labels, strengths)
+    def _scores(self, judge: Judge, strength: float | None) -> EditScores:
+        samples = self.edited
+        return edit_scores(self.editor, judge, self.combinations, samples.images, samples.labels, strength)
 
     def pictures(self) -> dict[str, Figure]:
         """Edits of test images to every known combination (Fig. 5), random images of each (A.15), edits by strength."""
-        curves = {"strengths": self._strength_curves()} if self.tried else {}
+        curves = {} if self.scores is None else {"strengths": self._strength_curves(self.scores)}
         return {"editing": self._edit_grid(), "generated": self._generated_grid(), **curves}
 
-    def _strength_curves(self) -> Figure:
-        """What longer steps bring and cost on the validation split, a panel an attribute."""
+    def _strength_curves(self, scores: EditScores) -> Figure:
+        """What going further brings and costs, a panel an attribute."""
         tables = {
-            title: np.array([getattr(scores, key) for scores in self.tried.values()]) for title, key in CURVES.items()
+            title: np.array([getattr(tried, key) for tried in self.tried.values()]) for title, key in CURVES.items()
         }
         names = self.names[:SHOWN]
         curves = {self._named(n): {title: t[:, i] for title, t in tables.items()} for i, n in enumerate(names)}
-        return edit_curves(list(self.tried), curves, self.strengths[:SHOWN].tolist())
+        return edit_curves(list(self.tried), curves, scores.strength[:SHOWN].tolist())
 
     def _edit_grid(self) -> Figure:
         """Original, reconstruction, then the combinations: one column each, the asked attributes in its title."""
@@ -181,7 +168,7 @@ class Conditioning:
         columns = [unit(originals), view.decode(z)]
         for wanted in shown:
             target = np.broadcast_to(wanted, labels.shape)
-            columns.append(self.editor.edit(z, labels, target, self.strengths))
+            columns.append(self.editor.edit(z, labels, target)[0])
         titles = ["original", "reconstruction", *map(self._title, shown)]
         has = [self._title(label) for label in labels]
         return image_grid(list(zip(*columns, strict=True)), has, titles)
@@ -190,7 +177,7 @@ class Conditioning:
         """A row of random images for each combination."""
         count, shown = self.settings.generate.show, self.combinations.values[:MOST_COLUMNS]
         rng = numpy_generator(self.seed, "generated figure")
-        images = self.editor.generate(np.repeat(shown, count, axis=0), rng, self.generating)
+        images = self.editor.generate(np.repeat(shown, count, axis=0), rng)
         rows = [list(images[start : start + count]) for start in range(0, len(images), count)]
         return image_grid(rows, [self._title(wanted) for wanted in shown])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,8 @@ import numpy as np
 from favae_cli.common.pixels import unit
 from favae_cli.evaluation.images import border, r2_per_image
 from favae_cli.evaluation.judge import Judge, agreement
+from favae_cli.evaluation.labelled import Labelled
 from favae_cli.queries.generate_and_edit import Editor
-
-NEARLY = 0.01  # of a score
 
 
 @dataclass(frozen=True)
@@ -54,31 +53,26 @@ class Combinations:
         return target
 
 
-def generation_scores(
-    editor: Editor, judge: Judge, asked: np.ndarray, strength: float, rng: np.random.Generator
-) -> np.ndarray:
-    """(D,) share of images generated for each row of `asked` (R, D) in which the judge sees what was asked."""
-    return agreement(judge.read(editor.generate(asked, rng, strength)), asked).mean(axis=0)
+def generation_metrics(
+    editor: Editor, judge: Judge, asked: np.ndarray, real: Labelled, names: tuple[str, ...], rng: np.random.Generator
+) -> dict[str, float]:
+    """Of images generated for each row of `asked` (R, D), what the judge sees and how much they differ.
 
-
-def generation_metrics(scores: np.ndarray, strength: float, names: tuple[str, ...]) -> dict[str, float]:
-    """`generate/accuracy`: share of asked attributes (present or absent) that the judge sees; also by attribute."""
-    metrics = {"generate/accuracy": float(scores.mean()), "generate/strength": strength}
-    return metrics | {f"generate/{name}/accuracy": float(score) for name, score in zip(names, scores, strict=True)}
-
-
-def enough(candidates: Sequence[float], scores: np.ndarray) -> np.ndarray:
-    """For each column the smallest candidate that scores nearly as well as the best.
-
-    A larger step that does but little better is not worth what else it changes.
-
-    Args:
-        candidates: (C,) strengths.
-        scores: (C, ...) of each.
+    `generate/accuracy`: share of asked attributes (present or absent) that the judge sees; also by attribute.
+    `generate/variety`: variance of pixels among images of the same attributes, as a share of that among real ones.
     """
-    order = np.argsort(candidates)
-    table = scores[order]
-    return np.array(candidates, dtype=float)[order][(table >= table.max(axis=0) - NEARLY).argmax(axis=0)]
+    images = editor.generate(asked, rng)
+    scores = agreement(judge.read(images), asked).mean(axis=0)
+    metrics = {"generate/accuracy": float(scores.mean())}
+    known, shares = unit(real.images), []
+    for combination in np.unique(asked, axis=0):
+        own, others = images[(asked == combination).all(axis=1)], known[(real.labels == combination).all(axis=1)]
+        if min(len(own), len(others)) > 1:
+            shares.append((own.var(axis=0, ddof=1).mean(), others.var(axis=0, ddof=1).mean()))
+    if shares:
+        made, found = np.sum(shares, axis=0)
+        metrics["generate/variety"] = float(made / found) if found > 0 else float("nan")
+    return metrics | {f"generate/{name}/accuracy": float(score) for name, score in zip(names, scores, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -92,6 +86,7 @@ class EditScores:
         r2_reconstruction: mean R2 between edit and reconstruction, which differ by the edit alone.
         brightness: mean absolute change of the reconstruction's mean value, of 1.
         border: mean absolute change of its outermost sixteenth on every side, of 1.
+        strength: mean over images of how much of its way each went.
     """
 
     flip: np.ndarray
@@ -100,10 +95,7 @@ class EditScores:
     r2_reconstruction: np.ndarray
     brightness: np.ndarray
     border: np.ndarray
-
-    def worth(self, likeness: float) -> np.ndarray:
-        """(D,) what strengths are chosen by: the smaller of flip and keep, and `likeness` times the R2."""
-        return np.minimum(self.flip, self.keep) + likeness * self.r2_reconstruction
+    strength: np.ndarray
 
 
 def edit_scores(
@@ -112,20 +104,21 @@ def edit_scores(
     combinations: Combinations,
     stored: np.ndarray,
     labels: np.ndarray,
-    strengths: np.ndarray,
+    strength: float | None = None,
 ) -> EditScores:
     """Flip every attribute of every image, one at a time, and judge what comes out.
 
     Args:
         stored: uint8 (R, H, W, C).
         labels: (R, D) of 0 and 1.
-        strengths: (D,) as in `Editor.edit`.
+        strength: how much of the way every edit goes; None: as far as its image has to.
     """
     z = editor.model.embed(editor.view, stored)
     images, plain, scores = unit(stored), editor.model.views[editor.view].decode(z), []
+    strengths = None if strength is None else np.full(labels.shape[1], strength)
     for column in range(labels.shape[1]):
         wanted = combinations.flipped(labels, column)
-        edited = editor.edit(z, labels, wanted, strengths)
+        edited, gone = editor.edit(z, labels, wanted, strengths)
         right = agreement(judge.read(edited), wanted)
         kept, change = right[wanted == labels], edited - plain
         scores.append(
@@ -136,22 +129,22 @@ def edit_scores(
                 r2_per_image(plain, edited).mean(),
                 np.abs(change.mean(axis=(1, 2, 3))).mean(),
                 np.abs(change[:, border(*change.shape[1:3])]).mean(),
+                gone.mean(),
             )
         )
     return EditScores(*np.array(scores).T)
 
 
-def edit_metrics(scores: EditScores, strengths: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
+def edit_metrics(scores: EditScores, names: tuple[str, ...]) -> dict[str, float]:
     """Flat metrics of the edits: means over attributes, and each attribute's own."""
-    table = vars(scores) | {"strength": strengths}
-    metrics = {f"edit/{key}": float(values.mean()) for key, values in table.items()}
+    metrics = {f"edit/{key}": float(values.mean()) for key, values in vars(scores).items()}
     for i, name in enumerate(names):
-        metrics |= {f"edit/{name}/{key}": float(values[i]) for key, values in table.items()}
+        metrics |= {f"edit/{name}/{key}": float(values[i]) for key, values in vars(scores).items()}
     return metrics
 
 
 def curve_metrics(tried: Mapping[float, EditScores]) -> dict[str, float]:
-    """What longer steps bring and cost, means over attributes: `edit_curve/<strength>/flip` and so on."""
+    """What going further brings and costs, means over attributes: `edit_curve/<strength>/flip` and so on."""
     return {
         f"edit_curve/{strength:g}/{key}": float(getattr(scores, key).mean())
         for strength, scores in tried.items()

@@ -165,11 +165,8 @@ class GenerateTab:
                 raise UserError("say how many images, and a seed")
             count, seed = int(self.count.value), int(self.seed.value)
             labels = np.tile(self.switches.asked, (count, 1))
-            strength = trained.metrics.get("generate/strength", 1.0)
             self.made = {
-                name: Editor(trained.factors, name, self.view.value).generate(
-                    labels, numpy_generator(seed, "generate"), strength
-                )
+                name: Editor(trained.factors, name, self.view.value).generate(labels, numpy_generator(seed, "generate"))
                 for name in trained.images
             }
             self.asked = {"of": self.view.value, "count": count, "seed": seed, "attributes": self.switches.told}

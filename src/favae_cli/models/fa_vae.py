@@ -10,6 +10,7 @@ from torch import nn
 
 from favae_cli.data import Dataset
 from favae_cli.factors import FactorModel
+from favae_cli.factors.class_gaussians import ClassGaussians
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.factors.moments import Gather, Moments, Pattern, alone
 from favae_cli.factors.read_out import ReadOut
@@ -26,11 +27,13 @@ class FAVAE:
         views: by name, in the order of the config.
         factors: None until the views are joined.
         read_outs: by table and the views that are given, what foretells it of samples that lack it.
+        gaussians: by view of images and view of attributes, where images that have them lie.
     """
 
     views: dict[str, View]
     factors: FactorModel | None = None
     read_outs: dict[tuple[str, Pattern], ReadOut] = field(default_factory=dict)
+    gaussians: dict[tuple[str, str], ClassGaussians] = field(default_factory=dict)
 
     @property
     def joined(self) -> FactorModel:

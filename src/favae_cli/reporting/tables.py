@@ -37,7 +37,7 @@ _JUDGED = {
     "reconstruction/accuracy": "Attributes that survive reconstruction",
     "reconstruction/present": "The same, of attributes that are present",
     "generate/accuracy": "Asked attributes that generated images show",
-    "generate/strength": "Strength of the generation",
+    "generate/variety": "Variance of generated images with the same attributes, as a share of that of real ones",
     "edit/flip": "Edits that flip the wanted attribute",
     "edit/ceiling": "Edits that could, at best: reconstructions that show what is wanted",
     "edit/keep": "Other attributes that stay in an edit",
@@ -45,7 +45,7 @@ _JUDGED = {
     "edit/r2_reconstruction": "R2 between edit and reconstruction",
     "edit/brightness": "Change of the mean value by an edit, of 1",
     "edit/border": "Change of the border by an edit, of 1",
-    "edit/strength": "Strength of the edits, mean over attributes",
+    "edit/strength": "How much of its way an edit goes, mean",
 }
 _JUDGED_BY_ATTRIBUTE = {
     "judge/{}/balanced_accuracy": "judge, real images, balanced",
@@ -55,7 +55,7 @@ _JUDGED_BY_ATTRIBUTE = {
     "edit/{}/flip": "flipped by an edit",
     "edit/{}/keep": "others kept",
     "edit/{}/r2_reconstruction": "R2 to reconstruction",
-    "edit/{}/strength": "at strength",
+    "edit/{}/strength": "share of the way",
 }
 
 

@@ -19,6 +19,7 @@ from favae_cli.factors.moments import Moments
 from favae_cli.factors.order import in_order
 from favae_cli.factors.real import RealEmbedding
 from favae_cli.machine.world import ALONE, World
+from favae_cli.models.class_gaussians import learn_class_gaussians
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.models.read_outs import learn_read_outs
 from favae_cli.models.used_by_chance import told_apart
@@ -84,6 +85,7 @@ class FactorStep:
         if last and self.world.is_main:  # which alone saves and evaluates
             self.model.factors = told_apart(self.model, self.data)
             learn_read_outs(self.model, self.data)
+            learn_class_gaussians(self.model, self.data)
         priors: Priors = {name: {} for name in self.model.trainable}
         for split, part in encodings.items():
             for name, mean in self._prior_means(split, part).items():

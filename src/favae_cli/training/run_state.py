@@ -18,6 +18,7 @@ from favae_cli.factors.curvature import Curvature
 from favae_cli.models import JointVAE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training.epoch_state import Prior, Priors
+from favae_cli.training.stored_gaussians import pack_gaussians, unpack_gaussians
 from favae_cli.training.stored_read_outs import pack_read_outs, unpack_read_outs
 from favae_cli.training.trainer import Trainer
 from favae_cli.views import BernoulliView, CategoricalView, FrozenView, VaeView
@@ -60,7 +61,7 @@ def pack(model: FAVAE | JointVAE, trainers: Mapping[str, Trainer], priors: Prior
         for i, slots in trainer.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{view}/{i}/{slot}": value for slot, value in slots.items()}
     if isinstance(model, FAVAE) and model.factors is not None:
-        arrays = pack_factors(model.factors) | pack_read_outs(model)
+        arrays = pack_factors(model.factors) | pack_read_outs(model) | pack_gaussians(model)
         tensors |= {name: torch.from_numpy(array) for name, array in arrays.items()}
     for view, splits in priors.items():
         for split, prior in splits.items():
@@ -113,6 +114,7 @@ def unpack(
     if isinstance(model, FAVAE):
         model.factors = unpack_factors(arrays, tuple(model.views)) if arrays else None
         model.read_outs = unpack_read_outs(under(tensors, "read_outs/"))
+        model.gaussians = unpack_gaussians(under(tensors, "gaussians/"))
     priors: Priors = {}
     for name, precision in under(tensors, "prior/").items():
         view, split, what = name.split("/")

@@ -20,7 +20,7 @@ COLUMNS = 8  # of the figure
 def use(config: GenerateConfig, trained: TrainedRun, directory: Path) -> None:
     """Write images/<view>/<number>.png and a figure for each view.
 
-    An attribute that is not asked is not known: its factors are drawn from what the asked ones leave open.
+    An attribute that is not asked is drawn from what the asked ones leave open.
 
     Raises:
         UserError: no such attribute or view.
@@ -29,11 +29,10 @@ def use(config: GenerateConfig, trained: TrainedRun, directory: Path) -> None:
     attributes = chosen_attributes(config.of, config.attributes, trained.attributes)
     asked = asked_labels(config.attributes, trained.views[attributes].columns)
     labels = np.broadcast_to(asked, (config.count, len(asked)))
-    strength = config.strength or trained.metrics.get("generate/strength", 1.0)
     views = trained.images if config.to is None else [chosen_view("to", config.to, trained.images)]
     for view in views:
         # The same draws of g for every view: number 3 of one view is number 3 of the other.
-        images = Editor(model, view, attributes).generate(labels, numpy_generator(config.seed, "generate"), strength)
+        images = Editor(model, view, attributes).generate(labels, numpy_generator(config.seed, "generate"))
         save_images(RunFolder(directory).images / view, [f"{number:04d}" for number in range(config.count)], images)
         rows = [list(images[start : start + COLUMNS]) for start in range(0, len(images), COLUMNS)]
         save_grid(RunFolder(directory).figure(f"generated_{view}"), rows)

@@ -1,0 +1,145 @@
+"""Where the embeddings of samples with given binary attributes lie: a Gaussian for every combination of attributes.
+
+Attributes do more to an embedding than shift it: a mouth that opens does so where the mouth is, in the colours that the
+face has, so that the change hangs on the rest of the embedding. Of that, too, Gaussians with covariances of their own
+know what is linear; the shortest way from one to another is the optimal transport between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from favae_cli.factors.linalg import few_threads, symmetrize
+
+LEAST = 0.05  # variance in any direction, in that within all classes
+ODD = 0.01  # share of the samples without an attribute that may be as certain to have it as `sure` says
+
+
+@dataclass(frozen=True)
+class ClassGaussians:
+    """N(m(a), S(a)) of an embedding of P dimensions, for each combination a of D binary attributes.
+
+    Mean and covariance are linear in the attributes, so that combinations that are rare, or never seen, have theirs:
+
+        m(a) = centre + (a - rates)^T slopes,        S(a) = H (I + sum_j (a_j - rates_j) U_j diag(e_j) U_j^T) H
+
+    where H H is the covariance within all classes.
+
+    Attributes:
+        rates: (D,) share of the samples that have each attribute.
+        centre: (P,) mean of all.
+        slopes: (D, P) what each attribute adds.
+        root: (P, P) H.
+        directions, excess: for each attribute U_j (P, R_j) and e_j (R_j,), by which the covariances of those with it
+            and of those without it differ beyond chance; none, for many.
+        sure: (2, D) logit that an attribute is as it is, of samples that lack it and that have it: as certain as are
+            half of them, and hardly any others.
+    """
+
+    rates: np.ndarray
+    centre: np.ndarray
+    slopes: np.ndarray
+    root: np.ndarray
+    directions: tuple[np.ndarray, ...]
+    excess: tuple[np.ndarray, ...]
+    sure: np.ndarray
+
+    def mean(self, attributes: np.ndarray) -> np.ndarray:
+        """(N, P) m(a) of each row (N, D) of 0 and 1."""
+        return self.centre + (attributes - self.rates) @ self.slopes
+
+    def covariance(self, attributes: np.ndarray) -> np.ndarray:
+        """(P, P) S(a) of one combination (D,)."""
+        within = np.eye(len(self.root))
+        for weight, directions, excess in zip(attributes - self.rates, self.directions, self.excess, strict=True):
+            within += weight * (directions * excess) @ directions.T
+        return self.root @ power(within, 1.0, LEAST) @ self.root
+
+    @few_threads()
+    def moved(self, z: np.ndarray, attributes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        """(N, P) where z goes, if samples with `attributes` are to lie as those with `wanted` do, (N, D) each.
+
+        The way is the shortest on average: the optimal transport from one Gaussian to the other.
+        """
+        there = self.mean(wanted) + z - self.mean(attributes)
+        for rows, before, after in self._turned(attributes, wanted):
+            turn = transport(self.covariance(before), self.covariance(after)) - np.eye(z.shape[1])
+            there[rows] += (z[rows] - self.mean(before)) @ turn
+        return there
+
+    @few_threads()
+    def carried(self, z: np.ndarray, mean: np.ndarray, covariance: np.ndarray, attributes: np.ndarray) -> np.ndarray:
+        """(N, P) where draws z from N(mean, covariance) go, if they are to lie as samples with attributes (D,) do."""
+        return self.mean(attributes) + (z - mean) @ transport(covariance, self.covariance(attributes))
+
+    def _turned(
+        self, attributes: np.ndarray, wanted: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Rows that go from one covariance to another, and the combinations (D,) of both."""
+        turning = np.array([len(excess) > 0 for excess in self.excess])
+        pairs, kind = np.unique(np.stack([attributes, wanted], axis=1), axis=0, return_inverse=True)
+        for number, (before, after) in enumerate(pairs):
+            if (before != after)[turning].any():
+                yield np.flatnonzero(kind.reshape(-1) == number), before, after
+
+
+@few_threads()
+def class_gaussians(z: np.ndarray, attributes: np.ndarray, logits: np.ndarray) -> ClassGaussians:
+    """From embeddings (N, P) of samples with attributes (N, D); NaN is not known, and counts as the mean.
+
+    Both regressions, of z and of its products on the attributes, are least squares. Of the difference that the latter
+    find between two covariances, the eigenvalues are those of noise as far as Wigner's semicircle reaches; they all are
+    smaller by so much.
+
+    Args:
+        logits: (N, D) what is believed of the attributes by z alone.
+    """
+    z, known = np.asarray(z, np.float64), np.isfinite(attributes)
+    count = np.maximum(known.sum(axis=0), 1)
+    rates = np.where(known, attributes, 0).sum(axis=0) / count
+    x = np.where(known, attributes - rates, 0)
+    centre = z.mean(axis=0)
+    contrast = np.linalg.pinv(x - x.mean(axis=0))  # (D, N): of any columns, what each attribute adds to them
+    slopes = contrast @ z
+    rest = z - centre - (x - x.mean(axis=0)) @ slopes
+    within = rest.T @ rest / len(rest)
+    white = rest @ power(within, -0.5)
+    directions, excess = zip(*(_beyond_chance(white, weights) for weights in contrast), strict=True)
+    return ClassGaussians(rates, centre, slopes, power(within, 0.5), directions, excess, _sure(attributes, logits))
+
+
+def _beyond_chance(white: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvectors (P, R) and eigenvalues (R,) of sum_n weights_n white_n white_n^T, less what they are by chance."""
+    values, vectors = np.linalg.eigh((white * weights[:, None]).T @ white)
+    beyond = np.abs(values) - 2 * np.sqrt(np.square(weights).sum() * white.shape[1])
+    keep = beyond > 0
+    return vectors[:, keep], np.sign(values[keep]) * beyond[keep]
+
+
+def _sure(attributes: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """(2, D) as in `ClassGaussians`; 0 where nobody is of the class."""
+    found = np.zeros((2, attributes.shape[1]))
+    for column, (own, told) in enumerate(zip(attributes.T, logits.T, strict=True)):
+        for value, sign in ((0, -1), (1, 1)):
+            parts = ((sign * told[own == value], 0.5), (sign * told[own == 1 - value], 1 - ODD))
+            found[value, column] = max((np.quantile(part, share) for part, share in parts if len(part)), default=0.0)
+    return found
+
+
+def transport(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Symmetric T with T source T = target, (P, P) each: the optimal transport of N(0, source) to N(0, target).
+
+    Source: Knott and Smith, "On the optimal mapping of distributions", 1984.
+    """
+    root, back = power(source, 0.5), power(source, -0.5)
+    return symmetrize(back @ power(root @ target @ root, 0.5) @ back)
+
+
+def power(matrix: np.ndarray, exponent: float, least: float = 0.0) -> np.ndarray:
+    """A symmetric matrix (P, P) to a power, its eigenvalues held above `least` and a millionth of the largest."""
+    values, vectors = np.linalg.eigh(symmetrize(matrix))
+    values = np.maximum(values, max(least, 1e-6 * values[-1], np.finfo(float).tiny))
+    return np.asarray((vectors * values**exponent) @ vectors.T)

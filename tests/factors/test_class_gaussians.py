@@ -1,0 +1,113 @@
+"""Gaussians of an embedding by attributes: what is found of planted ones, and where samples go from one to another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from favae_cli.factors.class_gaussians import ClassGaussians, class_gaussians, power, transport
+
+SIZE = 8
+
+
+def drawn(count: int, seed: int = 0, turning: float = 0.8) -> tuple[np.ndarray, np.ndarray]:
+    """z and two attributes; the first shifts z and makes its first dimension wider, the second shifts alone."""
+    rng = np.random.default_rng(seed)
+    attributes = (rng.random((count, 2)) < [0.5, 0.3]).astype(float)
+    rest = rng.standard_normal((count, SIZE))
+    rest[:, 0] *= 1 + turning * attributes[:, 0]
+    rest = rest @ (np.eye(SIZE) + 0.2 * np.random.default_rng(9).standard_normal((SIZE, SIZE)))
+    return 3 + rest + attributes @ np.eye(2, SIZE, 2), attributes
+
+
+def found(count: int = 40_000, seed: int = 0, turning: float = 0.8) -> ClassGaussians:
+    z, attributes = drawn(count, seed, turning)
+    return class_gaussians(z, attributes, 4 * attributes - 2)
+
+
+def test_mean_and_covariance_of_every_combination_are_those_of_its_samples() -> None:
+    gaussians = found()
+    z, attributes = drawn(200_000, 1)
+    for combination in ([0.0, 0], [1, 0], [0, 1], [1, 1]):
+        own = z[(attributes == combination).all(axis=1)]
+        np.testing.assert_allclose(gaussians.mean(np.array(combination)), own.mean(axis=0), atol=0.08)
+        np.testing.assert_allclose(gaussians.covariance(np.array(combination)), np.cov(own.T), atol=0.15)
+
+
+def test_of_chance_alone_no_covariance_is_made() -> None:
+    for seed in range(5):
+        assert sum(np.abs(excess).sum() for excess in found(400, seed, turning=0.0).excess) < 0.2
+    assert np.abs(found(400).excess[0]).max() > 0.5
+
+
+def test_samples_that_are_moved_lie_as_those_with_what_is_wanted() -> None:
+    gaussians, (z, attributes) = found(), drawn(50_000, 2)
+    there = gaussians.moved(z, attributes, np.ones_like(attributes))
+    own = z[(attributes == 1).all(axis=1)]
+    for before in ([0.0, 0], [0, 1], [1, 1]):
+        moved = there[(attributes == before).all(axis=1)]
+        np.testing.assert_allclose(moved.mean(axis=0), own.mean(axis=0), atol=0.1)
+        np.testing.assert_allclose(np.cov(moved.T), np.cov(own.T), atol=0.3)
+        assert np.abs(np.cov(z[(attributes == [0, 0]).all(axis=1)].T) - np.cov(own.T)).max() > 1
+    stay = gaussians.moved(z, attributes, attributes)
+    np.testing.assert_allclose(stay, z)
+    np.testing.assert_allclose(gaussians.moved(there, np.ones_like(attributes), attributes), z, atol=1e-8)
+
+
+def test_draws_of_another_gaussian_are_carried_there() -> None:
+    gaussians, rng = found(), np.random.default_rng(0)
+    spread = np.diag(rng.uniform(0.1, 3, SIZE))
+    draws = rng.multivariate_normal(np.full(SIZE, -1.0), spread, 100_000)
+    combination = np.array([1.0, 0.0])
+    carried = gaussians.carried(draws, np.full(SIZE, -1.0), spread, combination)
+    np.testing.assert_allclose(carried.mean(axis=0), gaussians.mean(combination), atol=0.05)
+    np.testing.assert_allclose(np.cov(carried.T), gaussians.covariance(combination), atol=0.15)
+
+
+def test_no_map_between_two_gaussians_moves_less() -> None:
+    rng = np.random.default_rng(0)
+    source, target = (a @ a.T + np.eye(SIZE) for a in rng.standard_normal((2, SIZE, SIZE)))
+    best = transport(source, target)
+    np.testing.assert_allclose(best @ source @ best, target, atol=1e-8)
+
+    def distance(matrix: np.ndarray) -> float:
+        rest = matrix - np.eye(SIZE)
+        return float(np.trace(rest @ source @ rest.T))
+
+    for _ in range(20):
+        turn = np.linalg.qr(rng.standard_normal((SIZE, SIZE)))[0]
+        other = power(target, 0.5) @ turn @ power(source, -0.5)
+        np.testing.assert_allclose(other @ source @ other.T, target, atol=1e-6)
+        assert distance(other) > distance(best)
+
+
+def test_an_attribute_that_is_not_known_says_nothing() -> None:
+    z, attributes = drawn(20_000)
+    holes = attributes.copy()
+    holes[np.random.default_rng(5).random(holes.shape) < 0.2] = np.nan
+    whole, partly = (class_gaussians(z, table, np.zeros_like(table)) for table in (attributes, holes))
+    np.testing.assert_allclose(partly.slopes, whole.slopes, atol=0.05)
+    np.testing.assert_allclose(partly.rates, [0.5, 0.3], atol=0.02)
+
+
+def test_an_attribute_that_all_have_and_fewer_samples_than_dimensions_are_no_matter() -> None:
+    z, attributes = drawn(6)
+    attributes[:, 1] = 1
+    gaussians = class_gaussians(z, attributes, np.zeros_like(attributes))
+    assert np.isfinite(gaussians.covariance(np.array([1.0, 1.0]))).all()
+    np.testing.assert_allclose(gaussians.slopes[1], 0)
+    wanted = np.stack([1 - attributes[:, 0], attributes[:, 1]], axis=1)
+    assert np.isfinite(gaussians.moved(z, attributes, wanted)).all()
+
+
+@pytest.mark.parametrize(("apart", "of_others"), [(6.0, False), (0.5, True)])
+def test_sure_is_what_half_of_the_samples_of_a_class_are_and_hardly_any_other(apart: float, of_others: bool) -> None:
+    rng = np.random.default_rng(0)
+    attributes = (rng.random((5000, 1)) < 0.4).astype(float)
+    logits = rng.standard_normal((5000, 1)) + apart * (attributes - 0.5)
+    sure = class_gaussians(rng.standard_normal((5000, 2)), attributes, logits).sure[1, 0]
+    having = logits[attributes == 1]
+    passing = (logits[attributes == 0] > sure).mean()
+    assert passing <= 0.0101
+    assert ((having > sure).mean() == pytest.approx(0.5, abs=0.01)) != of_others
+    assert (passing > 0.005) == of_others
