@@ -29,7 +29,7 @@ _ABSENT = object()
 _SECTIONS = ("task", "data", "views", "model", "schedule", "trainer", "evaluation", "transfer")
 _GONE = ("trainer.strategy",)  # keys of earlier versions that said nothing
 # What earlier versions did before there was the key, where it is not the default of today.
-_WAS = {"model.gamma": 0.0, "views.*.start": "random"}
+_WAS = {"model.gamma": 0.0, "views.*.start": "random", "views.*.beta": 1.0}
 
 
 def stored_config(folder: Path, key: str, trust: bool = False) -> DictConfig:
