@@ -192,7 +192,8 @@ def test_a_few_columns_begun_at_their_noise_are_not_drowned_by_the_prior() -> No
     def nats(variance: float | None) -> np.ndarray:
         view = started(values, "learned", start="random")
         if variance is not None:
-            view.likelihood.noise.log_variance.data.fill_(np.log(variance))
+            assert view.noise is not None
+            view.noise.log_variance.data.fill_(np.log(variance))
         optimizer, generator = torch.optim.Adam(view.networks.parameters(), 2e-3), torch.Generator().manual_seed(0)
         x = view.batch(values)
         for _ in range(150):
