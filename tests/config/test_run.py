@@ -302,6 +302,12 @@ def test_a_view_has_to_fit_its_data(values: dict[str, Any], line: str) -> None:
     assert str(caught.value).startswith(line)
 
 
+def test_a_joint_vae_has_one_kl_for_all_views() -> None:
+    overrides = "experiment=avatars_adapt", "model=multi_vae"
+    (line,) = complaints({"views.face.beta": 0.5}, *overrides)
+    assert line == "views.face.beta: model=multi_vae has one KL for all views; use null, and model.beta"
+
+
 def test_condition_needs_images_and_one_table() -> None:
     alone = with_values({})
     OmegaConf.set_struct(alone, False)

@@ -27,7 +27,7 @@ LATENT = 2
 def vae(shape: tuple[int, ...]) -> VaeView:
     arch = MlpArch(name="mlp", hidden=[8], leak=0.1)
     section = Section(
-        type="vae", arch=arch, latent=LATENT, likelihood="gaussian", variance=0.1, start="random", data=None
+        type="vae", arch=arch, latent=LATENT, likelihood="gaussian", variance=0.1, start="random", beta=None, data=None
     )
     return VaeView(section, shape, Runtime(torch.device("cpu")), torch.Generator().manual_seed(0))
 

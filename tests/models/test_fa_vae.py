@@ -20,7 +20,7 @@ NO_FACE, NO_ATTRIBUTES = [2, 7], [4, 7]
 def section() -> Section:
     arch = MlpArch(name="mlp", hidden=[8], leak=0.1)
     return Section(
-        type="vae", arch=arch, latent=LATENT, likelihood="gaussian", variance=0.01, start="random", data=None
+        type="vae", arch=arch, latent=LATENT, likelihood="gaussian", variance=0.01, start="random", beta=None, data=None
     )
 
 

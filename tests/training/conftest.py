@@ -72,7 +72,7 @@ def tiny_dataset() -> Dataset:
 def tiny_view(bf16: bool = False, seed: int = 0) -> VaeView:
     arch = ConvArch(name="conv", channels=[4, 8], kernel=4, stride=2, padding=1, batch_norm=True, leak=0.1)
     section = Section(
-        type="vae", arch=arch, latent=LATENT, likelihood="gaussian", variance=0.05, start="random", data=None
+        type="vae", arch=arch, latent=LATENT, likelihood="gaussian", variance=0.05, start="random", beta=None, data=None
     )
     runtime = Runtime(torch.device("cpu"), bf16)
     return VaeView(section, (SIZE, SIZE, 3), runtime, torch.Generator().manual_seed(seed))

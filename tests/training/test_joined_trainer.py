@@ -146,6 +146,9 @@ def test_the_objective_is_the_elbo_of_the_views_and_gamma_times_what_is_predicte
             total += 2.0 * (loss.asked[name] * part.predictive).mean().item()
         total += 2.0 * (loss.asked["attributes"] * loss.inferred["attributes"]).mean().item()
         assert loss.objective(KLTerm(3.0), 0.0).item() == pytest.approx(-total, rel=1e-5)
+        own = loss.own | {"face": replace(loss.own["face"], beta=0.5)}
+        less = 1.5 * (loss.present["face"] * loss.own["face"].kl).mean().item()
+        assert replace(loss, own=own).objective(KLTerm(3.0), 0.0).item() == pytest.approx(-total - less, rel=1e-5)
 
 
 def test_samples_that_lack_a_view_do_not_count_in_it(joined: JoinedTrainer, both: Dataset) -> None:

@@ -96,10 +96,12 @@ def test_what_the_optimiser_remembers_of_gradients_takes_their_new_units(
         torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-3 * float(expected.abs().max()))
 
 
-def test_earlier_runs_began_at_random(tiny_config: TinyConfig) -> None:
+def test_earlier_runs_began_at_random_and_weighed_all_views_alike(tiny_config: TinyConfig) -> None:
     stored = OmegaConf.create(tiny_config("views.face.likelihood=bernoulli").model_dump(mode="json", by_alias=True))
-    del stored.views.face.start
-    assert validate_stored(stored).views["face"].start == "random"
+    del stored.views.face.start, stored.views.face.beta
+    section = validate_stored(stored).views["face"]
+    assert section.start == "random"
+    assert section.beta == 1.0  # whatever a view of its type begins with today
 
 
 @pytest.mark.slow

@@ -67,7 +67,7 @@ class Case:
 
     def view(self, seed: int = 0, values: np.ndarray | None = None) -> View:
         """Fresh weights from the seed, and what there is to learn of all the `values` (its own) at once."""
-        own = {"latent": LATENT} if "arch" in SECTIONS[self.name] else {"weight": 1.0}
+        own = {"latent": LATENT, "beta": None} if "arch" in SECTIONS[self.name] else {"weight": 1.0}
         section = TypeAdapter(Section).validate_python(SECTIONS[self.name] | own | {"data": None})
         view = build_view("it", section, self.data, Runtime(torch.device("cpu")), torch.Generator().manual_seed(seed))
         view.fit(self.values if values is None else values)

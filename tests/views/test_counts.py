@@ -21,7 +21,7 @@ COLUMNS, LATENT = 8, 2
 
 def view(likelihood: Distribution, counts: np.ndarray) -> CountsView:
     arch = MlpArch(name="mlp", hidden=[16], leak=0.01)
-    section = Section(type="counts", arch=arch, latent=LATENT, likelihood=likelihood, data=None)
+    section = Section(type="counts", arch=arch, latent=LATENT, likelihood=likelihood, beta=None, data=None)
     made = CountsView(section, (COLUMNS,), Runtime(torch.device("cpu")), torch.Generator().manual_seed(0))
     made.fit(counts)
     return made

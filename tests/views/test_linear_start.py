@@ -10,12 +10,14 @@ import pytest
 import torch
 from pydantic import ValidationError
 from scipy.stats import multivariate_normal
+from sklearn.decomposition import FactorAnalysis
 
 from favae_cli.config.views import MlpArch, VaeViewConfig
 from favae_cli.machine.runtime import Runtime
 from favae_cli.nets import linear_path
 from favae_cli.views import VaeView
 from favae_cli.views.likelihoods import Gaussian, PixelGaussian
+from favae_cli.views.objective import KLTerm
 
 SAMPLES, NOISE, LATENT = 400, 0.02, 5
 SIDE = 4
@@ -39,9 +41,30 @@ def vectors(seed: int = 0) -> np.ndarray:
     return (noisy * [1, 5, 0.1, 1, 1, 1] + [0, 200, -1, 0, 0, 0]).astype(np.float32)
 
 
+def uneven() -> np.ndarray:
+    """(R, 6) of two directions, from hardly any noise to as much noise as signal."""
+    rng = np.random.default_rng(3)
+    mixed = rng.standard_normal((SAMPLES, 2)) @ np.linalg.qr(rng.standard_normal((6, 2)))[0].T * np.sqrt(6)
+    return (mixed + np.linspace(0.2, 1.2, 6) * rng.standard_normal(mixed.shape)).astype(np.float32)
+
+
+def variances(view: VaeView) -> np.ndarray:
+    """Of the likelihood, a learned one's (D,)."""
+    assert isinstance(view.likelihood, Gaussian | PixelGaussian)
+    noise = view.likelihood.noise
+    at = torch.zeros(view.shape[-1:]) if noise.fixed else torch.zeros_like(noise.log_variance)
+    return noise.variance(at).detach().numpy().ravel()
+
+
 def started(values: np.ndarray, variance: float | str = NOISE, seed: int = 0, **changes: Any) -> VaeView:
     arch = MlpArch(name="mlp", hidden=[8], leak=0.01)
-    keys: dict[str, Any] = {"arch": arch, "latent": LATENT, "likelihood": "gaussian", "variance": variance}
+    keys: dict[str, Any] = {
+        "arch": arch,
+        "latent": LATENT,
+        "beta": None,
+        "likelihood": "gaussian",
+        "variance": variance,
+    }
     keys |= {"start": "linear"} | changes
     section = VaeViewConfig(type="vae", data=None, **keys)
     view = VaeView(section, values.shape[1:], Runtime(torch.device("cpu")), torch.Generator().manual_seed(seed))
@@ -102,17 +125,87 @@ def test_there_the_gradient_of_the_linear_path_is_zero(make: Callable[[], np.nda
     assert steepest(0.0) < 0.01 * steepest(0.01)
 
 
-@pytest.mark.parametrize("make", [images, vectors])
-def test_a_learned_variance_begins_at_what_the_components_leave(make: Callable[[], np.ndarray]) -> None:
-    values = make()
+def test_a_variance_for_all_begins_at_what_the_components_leave() -> None:
+    """In closed form (Tipping and Bishop, 1999): the mean variance of the directions that are left out."""
+    values = images()
     view = started(values, "learned", latent=2)
     x = seen(view, values)
     left = np.sort(np.linalg.eigvalsh(np.cov(x.T, bias=True)))[:-2].mean()
-    assert isinstance(view.likelihood, Gaussian | PixelGaussian)
-    noise = view.likelihood.noise.variance(torch.zeros(1, *view.batch(values[:1]).shape[1:]))
-    np.testing.assert_allclose(noise.detach(), left, rtol=1e-3)
+    np.testing.assert_allclose(variances(view), left, rtol=1e-3)
     with torch.no_grad():
         assert float(elbo(view, values)) == pytest.approx(highest(x, 2, left), abs=1e-3)
+
+
+def test_one_for_each_column_begins_at_its_own_noise() -> None:
+    """As maximum likelihood has it, that another library climbs to; where all columns share one it would be off."""
+    values = uneven()
+    view = started(values, "learned", latent=2)
+    expected = FactorAnalysis(2, tol=1e-6, max_iter=5000).fit(seen(view, values)).noise_variance_
+    found = variances(view)
+    np.testing.assert_allclose(found, expected, rtol=0.25, atol=0.035)
+    assert found.max() > 4 * found.min()
+
+
+def test_the_first_estimate_is_one_step_from_the_closed_form() -> None:
+    x = seen(started(uneven(), "learned"), uneven())
+    covariance = np.cov(x.T, bias=True)
+    variances_of, directions = np.linalg.eigh(covariance)
+    noise = variances_of[:-2].mean()
+    explained = (directions[:, -2:] * (variances_of[-2:] - noise)) @ directions[:, -2:].T
+    found = linear_path.spectrum(x.astype(np.float32), 2).residual()
+    np.testing.assert_allclose(found, np.diag(covariance - explained), rtol=1e-4)
+    assert found.mean() == pytest.approx(noise, rel=1e-4)
+
+
+@pytest.mark.parametrize("latent", [6, 10])
+def test_a_z_as_large_as_the_data_leaves_a_noise_that_can_be_told_from_it(latent: int) -> None:
+    """With as many components as columns nothing would be left."""
+    values = uneven()
+    found = variances(started(values, "learned", latent=latent))
+    np.testing.assert_allclose(found, variances(started(values, "learned", latent=3)))
+    assert found.mean() > 0.05
+
+
+def test_a_column_that_others_tell_has_some_variance_left_and_one_with_holes_no_less() -> None:
+    values = uneven()
+    twice = np.concatenate([values, values[:, :2], np.full((SAMPLES, 1), 7.0, np.float32)], axis=1)
+    found = variances(started(twice, "learned", latent=2))
+    assert np.isfinite(found).all()
+    assert found.min() > 1e-4
+    holes = values.copy()
+    holes[::2, 2] = np.nan
+    one, other = variances(started(values, "learned", latent=2)), variances(started(holes, "learned", latent=2))
+    assert other[2] > 0.8 * one[2]
+
+
+@pytest.mark.parametrize("likelihood", ["learned", 0.3])
+def test_networks_that_begin_at_random_know_the_noise_too(likelihood: float | str) -> None:
+    values = uneven()
+    linear, random = (variances(started(values, likelihood, start=way)) for way in ("linear", "random"))
+    np.testing.assert_allclose(linear, random)
+
+
+def test_a_few_columns_begun_at_their_noise_are_not_drowned_by_the_prior() -> None:
+    """As they were with a variance of 1, the data's own: no dimension of z then is worth its nats."""
+    values = uneven()
+
+    def nats(variance: float | None) -> np.ndarray:
+        view = started(values, "learned", start="random")
+        if variance is not None:
+            assert view.noise is not None
+            view.noise.log_variance.data.fill_(np.log(variance))
+        optimizer, generator = torch.optim.Adam(view.networks.parameters(), 2e-3), torch.Generator().manual_seed(0)
+        x = view.batch(values)
+        for _ in range(150):
+            optimizer.zero_grad()
+            noise = torch.randn(len(x), view.size, generator=generator)
+            view.loss(x, noise, torch.zeros_like(noise), 1.0).objective(KLTerm(1.0), 0).backward()
+            optimizer.step()
+        found = view.encode(values)
+        return 0.5 * (found.mean**2 + found.variance - 1 - np.log(found.variance)).mean(axis=0)
+
+    assert nats(1.0).sum() < 1.0
+    assert nats(None).sum() > 2.0
 
 
 def test_what_does_not_stand_out_of_the_noise_is_left_to_the_prior() -> None:

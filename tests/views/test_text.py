@@ -27,7 +27,7 @@ VOCABULARY, LENGTH, LATENT = 300, 6, 4
 
 def view(seed: int = 0, bf16: bool = False) -> TextView:
     arch = TokenArch(name="tokens", embedding=12, hidden=32, layers=1)
-    section = Section(type="text", arch=arch, latent=LATENT, vocabulary=VOCABULARY, length=LENGTH, data=None)
+    section = Section(type="text", arch=arch, latent=LATENT, vocabulary=VOCABULARY, length=LENGTH, beta=None, data=None)
     return TextView(section, (), Runtime(torch.device("cpu"), bf16), torch.Generator().manual_seed(seed))
 
 

@@ -31,7 +31,14 @@ PLAIN = Runtime(torch.device("cpu"))
 def vae(likelihood: Distribution = "gaussian", shape: tuple[int, ...] = IMAGE, seed: int = 0) -> VaeView:
     arch = MlpArch(name="mlp", hidden=[16], leak=0.1)
     section = Section(
-        type="vae", arch=arch, latent=LATENT, likelihood=likelihood, variance=VARIANCE, start="random", data=None
+        type="vae",
+        arch=arch,
+        latent=LATENT,
+        likelihood=likelihood,
+        variance=VARIANCE,
+        start="random",
+        beta=None,
+        data=None,
     )
     return VaeView(section, shape, PLAIN, torch.Generator().manual_seed(seed))
 
@@ -39,7 +46,7 @@ def vae(likelihood: Distribution = "gaussian", shape: tuple[int, ...] = IMAGE, s
 def conv_vae(seed: int, latent: int = 32) -> VaeView:
     arch = ConvArch(name="conv", channels=[16, 32, 64], kernel=4, stride=2, padding=1, batch_norm=True, leak=0.01)
     section = Section(
-        type="vae", arch=arch, latent=latent, likelihood="gaussian", variance=0.01, start="random", data=None
+        type="vae", arch=arch, latent=latent, likelihood="gaussian", variance=0.01, start="random", beta=None, data=None
     )
     return VaeView(section, (16, 16, 3), PLAIN, torch.Generator().manual_seed(seed))
 
@@ -101,6 +108,9 @@ def test_the_loss_is_likelihood_at_the_draw_and_kl_to_the_given_prior() -> None:
     expected = kl_divergence(Normal(mean, deviation), Normal(prior_mean, precision**-0.5)).sum(1)
     torch.testing.assert_close(loss.kl, expected, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(loss.objective(KLTerm(4.0), 3), (4 * loss.kl - loss.log_likelihood).mean())
+    view.config = view.config.model_copy(update={"beta": 0.25})
+    own = view.loss(x, drawn, prior_mean, precision)
+    torch.testing.assert_close(own.objective(KLTerm(4.0), 3), (loss.kl - loss.log_likelihood).mean())
     growing = KLTerm(4.0, capacity=100.0, growth=2)
     expected = 4 * (loss.kl.mean() - 50).abs() - loss.log_likelihood.mean()
     torch.testing.assert_close(loss.objective(growing, 1), expected)
@@ -216,7 +226,14 @@ def linear(columns: int, latent: int) -> VaeView:
     """A vector view whose decoder is z -> W z, in units of their own."""
     arch = MlpArch(name="mlp", hidden=[], leak=0.0)
     section = Section(
-        type="vae", arch=arch, latent=latent, likelihood="gaussian", variance=VARIANCE, start="random", data=None
+        type="vae",
+        arch=arch,
+        latent=latent,
+        likelihood="gaussian",
+        variance=VARIANCE,
+        start="random",
+        beta=None,
+        data=None,
     )
     view = VaeView(section, (columns,), PLAIN, torch.Generator().manual_seed(0))
     view.fit(np.random.default_rng(0).normal(7, 20, (50, columns)).astype(np.float32))
@@ -274,7 +291,9 @@ def test_an_image_view_keeps_its_networks_and_nothing_else(likelihood: Distribut
 def test_images_of_any_size_and_any_channels_are_learned(size: int, colours: int) -> None:
     depth = size.bit_length() - 2
     arch = ConvArch(name="conv", channels=[4] * depth, kernel=4, stride=2, padding=1, batch_norm=True, leak=0.01)
-    section = Section(type="vae", arch=arch, latent=2, likelihood="gaussian", variance=0.05, start="random", data=None)
+    section = Section(
+        type="vae", arch=arch, latent=2, likelihood="gaussian", variance=0.05, start="random", beta=None, data=None
+    )
     view = VaeView(section, (size, size, colours), PLAIN, torch.Generator().manual_seed(0))
     x = view.batch(images(4, view.shape) // 8)  # dark
     optimizer = torch.optim.Adam(view.networks.parameters(), 1e-2)

@@ -46,6 +46,14 @@ def train(view: VaeView, values: np.ndarray, steps: int) -> None:
         optimizer.step()
 
 
+def test_a_text_weighs_its_kl_less_than_numbers_do_unless_it_is_told(case: Case) -> None:
+    view = case.view()
+    if isinstance(view, VaeView):
+        assert view.beta == (0.1 if case.type == "text" else 1.0)
+        view.config = view.config.model_copy(update={"beta": 0.0})
+        assert view.beta == 0.0
+
+
 def test_shapes(case: Case) -> None:
     view, count = case.view(), len(case.values)
     assert isinstance(view, InferredView) != hasattr(view, "encode")

@@ -30,7 +30,7 @@ _SECTIONS = ("task", "data", "views", "model", "schedule", "trainer", "evaluatio
 # Keys of earlier versions that said nothing, or how to choose what is no longer chosen.
 _GONE = ("trainer.strategy", "evaluation.generate.strengths", "evaluation.edit.likeness")
 # What earlier versions did before there was the key, where it is not the default of today.
-_WAS = {"model.gamma": 0.0, "views.*.start": "random"}
+_WAS = {"model.gamma": 0.0, "views.*.start": "random", "views.*.beta": 1.0}
 
 
 def stored_config(folder: Path, key: str, trust: bool = False) -> DictConfig:

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from favae_cli.config.data_base import Kind
-from favae_cli.config.section import Count, Folder, Name, Positive, Section, Text
+from favae_cli.config.section import Count, Folder, Name, NotNegative, Positive, Section, Text
 
 
 class ConvArch(Section):
@@ -149,6 +149,8 @@ class TokenArch(Section):
 
 class NetworkViewConfig(BaseViewConfig):
     """What every view with an encoder and a decoder of its own is."""
+
+    beta: NotNegative | None = Field(description="weight of its KL, times that of all views; null: 1, of a text 0.1")
 
 
 class SizedViewConfig(NetworkViewConfig):

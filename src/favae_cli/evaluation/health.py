@@ -137,7 +137,7 @@ def _latents(name: str, view: VaeView, data: Dataset) -> Iterator[Ailment]:
     dead = int((spread < DEAD * (spread + encoded.variance.mean(axis=0, dtype=np.float64))).sum())
     if dead:
         told = f"{dead} of the {view.size} dimensions of its z hold nothing"
-        advice = f"views.{name}.latent={max(view.size - dead, 1)} would do, or a smaller beta keeps more of them"
+        advice = f"views.{name}.latent={max(view.size - dead, 1)} would do, or a smaller views.{name}.beta keeps more"
         yield Ailment("dead latents", name, told, advice)
 
 

@@ -11,6 +11,7 @@ optimum and leaves it only for something better.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,13 +89,31 @@ class Spectrum:
         mean: (P,).
         directions: (C, P), orthonormal.
         variances: (C,), falling.
-        remaining: mean variance of the directions that are left out.
+        spread: (P,), the variance of each value.
+        rank: how many directions the samples can differ in.
     """
 
     mean: np.ndarray
     directions: np.ndarray
     variances: np.ndarray
-    remaining: float
+    spread: np.ndarray
+    rank: int
+
+    def residual(self, noise: float | None = None) -> np.ndarray:
+        """(P,): the variance of each value that the components leave, as one step of EM for factor analysis has it.
+
+        Of the components no more count than can be told from a noise of each value's own (Ledermann, 1937). Where
+        W = P (l - noise)^1/2 is what they explain, S - W W^T has the residual on its diagonal.
+
+        Args:
+            noise: of every value; None: that of probabilistic PCA, the mean variance of all other directions.
+        """
+        count = min(len(self.variances), max(int(self.rank + (1 - math.sqrt(8 * self.rank + 1)) / 2), 1))
+        variances = self.variances[:count].astype(np.float64)
+        if noise is None:
+            noise = max(self.spread.sum() - variances.sum(), 0.0) / max(len(self.spread) - count, 1)
+        explained = np.maximum(variances - noise, 0) @ np.square(self.directions[:count], dtype=np.float64)
+        return np.maximum(self.spread - explained, 0.0)
 
 
 def sampled(count: int, values: int) -> np.ndarray:
@@ -112,31 +131,34 @@ def spectrum(rows: np.ndarray, components: int) -> Spectrum:
         components: C at most; there are no more than R - 1 and P, and none if all samples are the same.
     """
     count, values = rows.shape
+    rank = min(count - 1, values)
     if not np.ptp(rows, axis=0).any():
-        return Spectrum(rows[0], rows[:0], np.zeros(0), 0.0)
-    size = min(components, count - 1, values)
+        return Spectrum(rows[0], rows[:0], np.zeros(0), np.zeros(values), rank)
+    mean = rows.mean(axis=0, dtype=np.float64)
+    spread = np.einsum("np,np->p", rows, rows, dtype=np.float64) / count - np.square(mean)
+    size = min(components, rank)
     found = PCA(size, copy=False, n_oversamples=size, iterated_power=3, random_state=0).fit(rows)
     unbiased = (count - 1) / count  # PCA has the variance of samples, the likelihood is highest at that of the data
-    left = found.noise_variance_ * (min(rows.shape) - size) / max(values - size, 1)
-    return Spectrum(found.mean_, found.components_, unbiased * found.explained_variance_, unbiased * float(left))
+    variances = unbiased * found.explained_variance_
+    return Spectrum(found.mean_, found.components_, variances, np.maximum(spread, 0), rank)
 
 
 @torch.no_grad()
-def fit(encoder: LinearEncoder, decoder: LinearDecoder, found: Spectrum, noise: float) -> None:
+def fit(encoder: LinearEncoder, decoder: LinearDecoder, found: Spectrum, noise: np.ndarray) -> None:
     """Put both paths at the optimum.
 
     Args:
-        found: the components of what the encoder sees.
-        noise: s2, the variance of every value given z.
+        found: the components of what the encoder sees, in units of the noise.
+        noise: (P,), the variance of every value given z; that of the spectrum is 1.
     """
     latent = len(encoder.offset)
-    size = len(found.variances)
-    variances, directions = np.full(latent, noise), np.zeros((len(found.mean), latent))
-    variances[:size] = np.maximum(found.variances.astype(np.float64), noise)
+    size, scale = len(found.variances), np.sqrt(noise)
+    variances, directions = np.ones(latent), np.zeros((len(found.mean), latent))
+    variances[:size] = np.maximum(found.variances.astype(np.float64), 1)
     directions[:, :size] = found.directions.T
-    weight = directions * np.sqrt(variances - noise)
-    decoder.weight.copy_(torch.from_numpy(weight))
-    decoder.offset.copy_(torch.from_numpy(found.mean))
-    encoder.weight.copy_(torch.from_numpy((weight / variances).T))
+    weight = directions * np.sqrt(variances - 1)
+    decoder.weight.copy_(torch.from_numpy(scale[:, None] * weight))
+    decoder.offset.copy_(torch.from_numpy(scale * found.mean))
+    encoder.weight.copy_(torch.from_numpy((weight / variances).T / scale))
     encoder.offset.copy_(torch.from_numpy(-(found.mean @ weight) / variances))
-    encoder.log_variance.copy_(torch.from_numpy(np.log(noise / variances)))
+    encoder.log_variance.copy_(torch.from_numpy(-np.log(variances)))

@@ -27,12 +27,14 @@ class Cost:
         bytes: of parameters, gradients and optimiser.
         seconds: an epoch, by a few steps taken here and now.
         epochs: in all, at most.
+        beta: weight of the view's own KL term; None of a joint model, which has one for all.
     """
 
     parameters: int
     bytes: int
     seconds: float
     epochs: int
+    beta: float | None = None
 
 
 def costs(model: FAVAE | JointVAE, data: Dataset, config: Config) -> dict[str, Cost]:
@@ -50,7 +52,8 @@ def costs(model: FAVAE | JointVAE, data: Dataset, config: Config) -> dict[str, C
     for name, trainer in make_trainers(model, data, config.trainer, config.seed).items():
         size = sum(parameter.numel() for parameter in trainer.parameters)
         weights = sum(parameter.numel() * parameter.element_size() for parameter in trainer.parameters)
-        found[name] = Cost(size, COPIES * weights, _seconds(trainer), config.plan.epochs)
+        beta = model.trainable[name].beta if isinstance(model, FAVAE) else None
+        found[name] = Cost(size, COPIES * weights, _seconds(trainer), config.plan.epochs, beta)
     return found
 
 

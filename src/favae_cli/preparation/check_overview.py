@@ -56,10 +56,19 @@ def cost_table(costs: Mapping[str, Cost]) -> Table:
             number(cost.seconds, 2),
             str(cost.epochs),
             _lasting(cost.seconds * cost.epochs),
+            "" if cost.beta is None else f"{cost.beta:g}",
         ]
         for name, cost in costs.items()
     ]
-    header = ["networks", "parameters", "MiB, optimiser and all", "seconds an epoch", "epochs at most", "in all"]
+    header = [
+        "networks",
+        "parameters",
+        "MiB, optimiser and all",
+        "seconds an epoch",
+        "epochs at most",
+        "in all",
+        "beta",
+    ]
     return _tried("a training step of each", header, rows)
 
 

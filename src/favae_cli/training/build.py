@@ -43,7 +43,7 @@ def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | Join
     if isinstance(config.model, JointModelConfig):
         joint = build_joint(config.model, config.views, config.seed, data, runtime)
         for name, view in joint.views.items():
-            if view.starts_linear:
+            if view.learns_from_images:
                 fit_view(name, view, data.views[name], data.having("train", name))
         return joint
     views: dict[str, View] = {}

@@ -64,8 +64,9 @@ class JoinedLoss:
         return torch.stack([self.asked[name] * term for name, term in (terms | self.inferred).items()]).sum(0)
 
     def objective(self, term: KLTerm, epochs: Tensor | float) -> Tensor:
-        """What the KLs cost, less log-likelihood and gamma times the predictive one."""
-        return term.penalty(self.kl, epochs) - (self.log_likelihood + self.gamma * self.predictive).mean()
+        """What the KLs cost, each by its view's weight, less log-likelihood and gamma times the predictive one."""
+        kl = torch.stack([part.beta * self.present[name] * part.kl for name, part in self.own.items()]).sum(0)
+        return term.penalty(kl, epochs) - (self.log_likelihood + self.gamma * self.predictive).mean()
 
 
 class JoinedTrainer(Trainer):

@@ -108,7 +108,7 @@ class Noise(nn.Module):
     Args:
         variance: fixed, or "learned".
         scales: shape of a learned variance, which broadcasts with the data.
-        start: the learned variance before it has learned.
+        start: the learned variance before it has learned or seen any data.
     """
 
     def __init__(self, variance: Variance, scales: tuple[int, ...], start: float) -> None:
@@ -117,13 +117,17 @@ class Noise(nn.Module):
         if self.fixed is None:
             self.log_variance = nn.Parameter(torch.full(scales, math.log(start)))
 
-    def start_at(self, variance: float) -> float:
-        """Have a learned variance begin there, but for its floor; returns what it is now, fixed or not."""
-        if self.fixed is not None:
-            return self.fixed
-        beyond = max(variance - _FLOOR, _FLOOR)
-        nn.init.constant_(self.log_variance, math.log(beyond))
-        return beyond + _FLOOR
+    @torch.no_grad()
+    def start_at(self, squares: Tensor, shares: Tensor) -> None:
+        """Have a learned variance begin at the mean of these squares, but for its floor.
+
+        Args:
+            squares: in the shape of a sample, what is left of each value on average, a missing one counting 0.
+            shares: in the same shape, how often the value is there.
+        """
+        scales = self.log_variance.shape
+        mean = squares.sum_to_size(scales) / shares.sum_to_size(scales).clamp(min=torch.finfo(shares.dtype).tiny)
+        self.log_variance.copy_((mean - _FLOOR).clamp(min=_FLOOR).log())
 
     def variance(self, mean: Tensor) -> Tensor:
         """One for every mean."""

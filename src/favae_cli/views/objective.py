@@ -55,15 +55,17 @@ class VaeLoss:
         log_likelihood: log p(x | z) at one draw of z.
         kl: KL(q(z | x) || prior), summed over dimensions.
         predictive: log p(x | z) at the z that is expected, where one is.
+        beta: the view's own weight of the KL, beside that of all views.
     """
 
     log_likelihood: Tensor
     kl: Tensor
     predictive: Tensor | None = None
+    beta: float = 1.0
 
     def objective(self, term: KLTerm, epochs: Tensor | float) -> Tensor:
         """What the KL costs after so many epochs, less the mean log-likelihood of the batch."""
-        return term.penalty(self.kl, epochs) - self.log_likelihood.mean()
+        return self.beta * term.penalty(self.kl, epochs) - self.log_likelihood.mean()
 
 
 def gaussian_kl(mean: Tensor, log_variance: Tensor, prior_mean: Tensor, prior_precision: Tensor | float) -> Tensor:

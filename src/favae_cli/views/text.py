@@ -37,6 +37,7 @@ class TextView(VaeView):
     """A VAE of texts, an object array (R,) of str."""
 
     config: TextViewConfig
+    usual_beta = 0.1  # at 1, z costs more than a decoder that knows no tokens yet can make of it, and says nothing
 
     inputs: Vocabulary
 

@@ -14,7 +14,8 @@ from favae_cli.machine.runtime import Runtime, send
 from favae_cli.nets import Decoder, Encoder, build, linear_path
 from favae_cli.nets.base import add_linear
 from favae_cli.views.base import Encoded
-from favae_cli.views.likelihoods import Bernoulli, Gaussian, Likelihood, PixelGaussian
+from favae_cli.views.likelihoods import Bernoulli, Gaussian, Likelihood, Noise, PixelGaussian
+from favae_cli.views.linear_start import begin
 from favae_cli.views.objective import VaeLoss, gaussian_kl
 from favae_cli.views.standardise import Standard, Unchanged
 
@@ -40,6 +41,7 @@ class VaeView:
 
     config: TrainedViewConfig
     trainable = True
+    usual_beta = 1.0  # the noise of numbers is given, learned from where it is, or that of their distribution
 
     def __init__(
         self,
@@ -76,9 +78,24 @@ class VaeView:
         return Unchanged() if self._is_image else Standard(self.shape[-1])
 
     @property
+    def beta(self) -> float:
+        """Weight of its KL term in the objective, times that of all views."""
+        return self.usual_beta if self.config.beta is None else self.config.beta
+
+    @property
     def starts_linear(self) -> bool:
         """Whether the networks begin at the optimum of a linear VAE, once `fit` has seen training samples."""
         return isinstance(self.config, VaeViewConfig) and self.config.starts_linear
+
+    @property
+    def noise(self) -> Noise | None:
+        """Of a Gaussian likelihood."""
+        return self.likelihood.noise if isinstance(self.likelihood, Gaussian | PixelGaussian) else None
+
+    @property
+    def learns_from_images(self) -> bool:
+        """Whether `fit` has something to see in images: where a linear model puts the networks, or the variance."""
+        return self.starts_linear or (self.noise is not None and self.noise.fixed is None)
 
     @property
     def _is_image(self) -> bool:
@@ -86,22 +103,15 @@ class VaeView:
 
     def seen(self, count: int) -> np.ndarray:
         """Positions of those of `count` training images that `fit` asks for."""
-        return linear_path.sampled(count, math.prod(self.shape)) if self.starts_linear else np.array([], np.int64)
+        return linear_path.sampled(count, math.prod(self.shape)) if self.learns_from_images else np.array([], np.int64)
 
     def fit(self, values: np.ndarray) -> None:
-        """Keep what the stored training samples say of their columns, and begin at the linear optimum if asked to."""
+        """Keep what the stored training samples say of their columns, and begin where a linear model of them ends."""
         if not self._is_image:
             self.likelihood.fit(values)
             self.inputs.fit(values)
-        if self.encoder.linear is not None and self.decoder.linear is not None:
-            assert isinstance(self.likelihood, Gaussian | PixelGaussian)
-            values = values[linear_path.sampled(len(values), math.prod(self.shape))]
-            seen = np.empty((len(values), math.prod(self.shape)), np.float32)
-            for part in self.parts(len(values)):
-                seen[part] = self.features(self.batch(values[part])).flatten(1).cpu().numpy()
-            found = linear_path.spectrum(seen, self.size)
-            noise = self.likelihood.noise.start_at(found.remaining)
-            linear_path.fit(self.encoder.linear, self.decoder.linear, found, noise)
+        if self.noise is not None:
+            begin(self, self.noise, values)
 
     def batch(self, values: np.ndarray | Tensor) -> Tensor:
         """Stored samples as a batch on the device: float32 (B, C, H, W) in [0, 1], or (B, D) with NaN, as stored."""
@@ -167,9 +177,9 @@ class VaeView:
         z = torch.where(from_prior[:, None], prior_mean, mean + noise * (log_variance / 2).exp())
         kl = gaussian_kl(mean, log_variance, prior_mean, prior_precision)
         if expected is None:
-            return VaeLoss(self.log_likelihood(x, self.generative(z)), kl)
+            return VaeLoss(self.log_likelihood(x, self.generative(z)), kl, beta=self.beta)
         own, others = self.generative(torch.cat([z, expected])).tensor_split(2)
-        return VaeLoss(self.log_likelihood(x, own), kl, self.log_likelihood(x, others))
+        return VaeLoss(self.log_likelihood(x, own), kl, self.log_likelihood(x, others), self.beta)
 
     def log_likelihood(self, x: Tensor, output: Tensor) -> Tensor:
         """log p(x | z) in nats, (B,), over all values that are seen."""
