@@ -251,7 +251,7 @@ def test_ours_and_the_plain_loop_have_the_same_networks(script: Script) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory(script: Script, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     memory = script("memory")
-    quick = "round_epochs: 1, sweeps: 5}\ntrainer: {threads: 1}\nevaluation: {cards: 1, reconstructions: 1}"
+    quick = "round_epochs: 1, sweeps: 5}\ntrainer: {threads: 1}\nevaluation: {figures: false}"
     monkeypatch.setattr(memory, "EXPERIMENT", memory.EXPERIMENT.replace("round_epochs: 1}", quick))
     monkeypatch.setattr(memory, "HELD_OUT", 50)
     memory.main(["--samples", "250", "500", "--side", "16", "--page", str(page)])
