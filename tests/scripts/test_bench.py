@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,14 +14,15 @@ import torch
 from PIL import Image
 
 from favae_cli.factors import linalg
+from tests.docs.test_commands import favae_run
 
 Script = Callable[[str], ModuleType]
 
 QUICK = [  # of a run that a benchmark starts
     *("data.samples=80", "data.size=16", "arch@views.face.arch=conv16", "views.face.latent=8", "model.factors=4"),
     *("schedule.sweeps=5", "trainer.threads=1", "evaluation.judge.epochs=1", "evaluation.generate.per_combination=2"),
-    *("evaluation.generate.show=1", "evaluation.generate.strengths=[1.0]", "evaluation.edit.strengths=[1.0]"),
-    *("evaluation.edit.images=4", "evaluation.edit.show=1", "evaluation.reconstructions=1", "evaluation.cards=1"),
+    *("evaluation.generate.strengths=[1.0]", "evaluation.edit.strengths=[1.0]", "evaluation.edit.images=4"),
+    "evaluation.figures=false",
 ]
 
 
@@ -292,7 +293,12 @@ def test_phases(script: Script, page: Path) -> None:
 
 
 @pytest.mark.slow
-def test_scaling(script: Script, page: Path) -> None:
+def test_scaling(script: Script, page: Path, forking: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(command: list[str], **asked: object) -> SimpleNamespace:
+        assert command[:3] == [sys.executable, "-m", "favae_cli"]
+        return SimpleNamespace(returncode=favae_run(*command[3:]))
+
+    monkeypatch.setattr(script("scaling"), "subprocess", SimpleNamespace(run=run))  # four processes import nothing
     script("scaling").main([*QUICK, "--rounds", "1", "--page", str(page)])
     header, one, two = rows(page)
     assert header == ["processes", "images/s", "speed-up", "training ELBO at the end"]
