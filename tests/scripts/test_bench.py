@@ -13,8 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
+from favae_cli.cli import main
 from favae_cli.factors import linalg
-from tests.docs.test_commands import favae_run
 
 Script = Callable[[str], ModuleType]
 
@@ -250,8 +250,15 @@ def test_ours_and_the_plain_loop_have_the_same_networks(script: Script) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_memory(script: Script, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory(script: Script, page: Path, fork: Callable[..., object], monkeypatch: pytest.MonkeyPatch) -> None:
+    def begin(command: list[str], cwd: Path, **told: object) -> object:
+        assert command[:3] == [sys.executable, "-m", "favae_cli"]
+        with monkeypatch.context() as patch:
+            patch.chdir(cwd)
+            return fork(*command[3:])
+
     memory = script("memory")
+    monkeypatch.setattr(script("measure"), "subprocess", SimpleNamespace(Popen=begin, STDOUT=None))
     quick = "round_epochs: 1, sweeps: 5}\ntrainer: {threads: 1}\nevaluation: {figures: false}"
     monkeypatch.setattr(memory, "EXPERIMENT", memory.EXPERIMENT.replace("round_epochs: 1}", quick))
     monkeypatch.setattr(memory, "HELD_OUT", 50)
@@ -293,10 +300,10 @@ def test_phases(script: Script, page: Path) -> None:
 
 
 @pytest.mark.slow
-def test_scaling(script: Script, page: Path, forking: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scaling(script: Script, page: Path, elsewhere: None, forking: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(command: list[str], **asked: object) -> SimpleNamespace:
         assert command[:3] == [sys.executable, "-m", "favae_cli"]
-        return SimpleNamespace(returncode=favae_run(*command[3:]))
+        return SimpleNamespace(returncode=main(command[3:]))
 
     monkeypatch.setattr(script("scaling"), "subprocess", SimpleNamespace(run=run))  # four processes import nothing
     script("scaling").main([*QUICK, "--rounds", "1", "--page", str(page)])

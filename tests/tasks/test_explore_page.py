@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
+from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -28,9 +29,6 @@ from favae_cli.data import Dataset
 from favae_cli.queries.samples import Samples
 from tests.forked import Forked
 
-pytest.importorskip("nicegui", reason="task=explore needs favae-run[explore]")
-sync = pytest.importorskip("playwright.sync_api", reason="tests of the page need playwright")
-
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PICTURES = os.environ.get("FAVAE_SCREENSHOTS")  # a folder that keeps a picture of every tab
 PATIENCE = 90_000 if PICTURES else 20_000  # milliseconds that anything may take on a busy machine
@@ -38,6 +36,8 @@ PATIENCE = 90_000 if PICTURES else 20_000  # milliseconds that anything may take
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.together,
+    pytest.mark.skipif(find_spec("nicegui") is None, reason="task=explore needs favae-run[explore]"),
+    pytest.mark.skipif(find_spec("playwright") is None, reason="tests of the page need playwright"),
     pytest.mark.skipif(CHROMIUM is None, reason="tests of the page need Chromium, as by apt-get install chromium"),
 ]
 
@@ -47,7 +47,7 @@ Open = Callable[[], Any]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with sync.sync_playwright() as playwright:
+    with import_module("playwright.sync_api").sync_playwright() as playwright:  # takes long to import
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield started
         started.close()
