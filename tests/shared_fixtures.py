@@ -34,8 +34,8 @@ from hydra.core.default_element import InputDefault, ResultDefault
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult, ConfigSource
+from matplotlib.text import Text
 from omegaconf import DictConfig, OmegaConf
-from PIL import Image
 from torch import nn
 
 from favae_cli.command_line.user_configs import SoundFiles
@@ -49,6 +49,7 @@ from favae_cli.machine.runtime import Runtime
 from favae_cli.models import JointVAE, build_joint
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.reporting import style
+from favae_cli.tasks.session import Session
 from favae_cli.views import BernoulliView, Encoded
 
 PRIVATE = ("dmvae", "mmvaeplus", "cmvae")
@@ -196,7 +197,7 @@ def no_sweep_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("favae_cli.sweeps.figure.draw_sweep", lambda finished, swept, name, path: None)
 
 
-SHOWS_IMAGES = style._shows_images
+SHOWS_IMAGES, DRAW_TEXT = style._shows_images, Text.draw
 
 
 @contextmanager
@@ -204,6 +205,7 @@ def unarranged_axes() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(style.blank.__kwdefaults__, "constrained", False)
         patch.setattr(style, "_shows_images", SHOWS_IMAGES)
+        patch.setattr(Text, "draw", DRAW_TEXT)
         yield
 
 
@@ -220,26 +222,30 @@ def unarranged() -> Callable[[], AbstractContextManager[None]]:
 def quickly_drawn() -> Iterator[None]:
     with unarranged_axes(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(style, "_shows_images", lambda figure: True)
+        patch.setattr(Text, "draw", lambda text, renderer: None)
         yield
 
 
 @pytest.fixture(scope="session")
 def quick_figures() -> Callable[[], AbstractContextManager[None]]:
-    """As `unarranged`, and draws figures once, as pixels, where nobody looks at them as vectors too."""
+    """As `unarranged`, and draws figures once, as pixels, and without words, where nobody reads them.
+
+    Words take as long as all the rest of a run on a small table.
+    """
     return quickly_drawn
 
 
 @contextmanager
-def unlooked_at() -> Iterator[None]:
+def undrawn_figures() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("favae_cli.tasks.session.save", lambda figure, path: Image.new("RGB", (1, 1)).save(path))
+        patch.setattr(Session, "draw", lambda session, make, *arguments, **named: None)
         yield
 
 
 @pytest.fixture(scope="session")
-def empty_figures() -> Callable[[], AbstractContextManager[None]]:
-    """Has runs of which only numbers matter leave empty pictures in the place of figures."""
-    return unlooked_at
+def no_figures() -> Callable[[], AbstractContextManager[None]]:
+    """Has runs of which only numbers matter leave out the figures, whatever their config says."""
+    return undrawn_figures
 
 
 @contextmanager

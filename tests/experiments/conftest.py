@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -19,7 +18,6 @@ from PIL import Image
 
 import favae_cli
 from favae_cli.cli import main
-from favae_cli.command_line import start_processes
 
 EMOJI = Path(__file__).parents[3] / "shared" / "data" / "emoji"
 
@@ -156,11 +154,11 @@ def favae_run_anywhere() -> Run:
 
 
 @pytest.fixture
-def undrawn(empty_figures: Callable[[], AbstractContextManager[None]]) -> Run:
+def undrawn(no_figures: Callable[[], AbstractContextManager[None]]) -> Run:
     """As `favae_run`, for runs of which only numbers matter."""
 
     def run(*arguments: str) -> int:
-        with empty_figures():
+        with no_figures():
             return favae_run(*arguments)
 
     return run
@@ -243,82 +241,6 @@ def begin() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in started:
         process.kill()
         process.communicate()
-
-
-class Forked:
-    """A command line in a process of its own, much like a `subprocess.Popen`."""
-
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        self._told = folder / "stdout", folder / "stderr"
-        source = FORKED.format(environ=dict(os.environ), folder=str(Path.cwd()), told=[*map(str, self._told)])
-        self._process = FORKSERVER.Process(target=exec, args=(f"{source}sys.exit(main({arguments!r}))",))
-        self._process.start()
-
-    @property
-    def returncode(self) -> int | None:
-        return self._process.exitcode
-
-    def poll(self) -> int | None:
-        """The exit code, negative for that of a signal; None while it runs."""
-        return self._process.exitcode
-
-    def wait(self, timeout: float | None = None) -> int | None:
-        self._process.join(timeout)
-        return self._process.exitcode
-
-    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
-        """What it has told on either stream once it has ended."""
-        assert self.wait(timeout) is not None, "it runs and runs"
-        out, err = (path.read_text() for path in self._told)
-        return out, err
-
-    def send_signal(self, number: int) -> None:
-        assert self._process.pid is not None
-        os.kill(self._process.pid, number)
-
-    def kill(self) -> None:
-        self._process.kill()
-
-
-# Its server imports what takes longer than most tiny runs.
-FORKSERVER = multiprocessing.get_context("forkserver")
-FORKSERVER.set_forkserver_preload(
-    ["favae_cli.tasks.condition", "favae_cli.tasks.adapt", "favae_cli.tasks.transfer", "torch._dynamo"]  # of optimisers
-)
-FORKED = """
-import os, sys
-os.environ.clear()
-os.environ.update({environ!r})
-os.chdir({folder!r})
-for number, path in enumerate({told!r}, start=1):
-    os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
-sys.argv = ["favae-run"]
-from favae_cli.cli import main
-from favae_cli.reporting import style
-style.blank.__kwdefaults__["constrained"] = False
-style._shows_images = lambda figure: True
-"""
-
-
-@pytest.fixture
-def fork(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Forked]]:
-    """As `begin`, but quicker: the process need not import anything. Not for what starts further processes."""
-    started: list[Forked] = []
-
-    def start(*arguments: str) -> Forked:
-        started.append(Forked(tmp_path_factory.mktemp("forked"), *arguments))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture
-def forking(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The processes that a run starts here need not import anything either."""
-    monkeypatch.setattr(start_processes, "CONTEXT", FORKSERVER)
 
 
 @pytest.fixture(name="check_report", scope="session")

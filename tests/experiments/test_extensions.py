@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import favae_cli
+from tests.forked import QUICK_FIGURES
 
 PACKAGE = {
     "toy/__init__.py": "",
@@ -180,15 +181,19 @@ def test_what_another_package_adds_is_there_as_what_is_shipped(
     others = [change for change in adapt if not change.startswith("model.")]
     commands = [
         ["experiment=line", *small, "hydra.run.dir=joined"],
-        [*others, "model=halves", "hydra.run.dir=rival"],
+        [*others, "model=halves", "evaluation.figures=false", "hydra.run.dir=rival"],
         ["experiment=line", "task=count", "score=count/train", "hydra.run.dir=counted"],
         ["task=impute", "run=joined", "output=filled.csv", "trainer.threads=1"],
         ["experiment=line", "views.whole.scale=-1"],
     ]
-    program = f"import sys\nfrom favae_cli.cli import main\nsys.exit(str([main(c) for c in {commands!r}]))"
+    calls = f"import sys\nfrom favae_cli.cli import main\nsys.exit(str([main(c) for c in {commands!r}]))"
     path = os.pathsep.join((str(tmp_path), str(Path(favae_cli.__file__).parents[1])))
     run = subprocess.run(
-        [sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True
+        [sys.executable, "-c", QUICK_FIGURES + calls],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.stderr.splitlines()[-1] == "[0, 0, 0, 0, 2]", run.stderr
     assert "favae-run: views.whole.scale: must be greater than 0, got -1" in run.stderr

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from safetensors.numpy import load_file
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.run import parse_args, run
+
+import favae_cli
 
 pytestmark = pytest.mark.slow
 
-Begin = Callable[..., subprocess.Popen[str]]
 Run = Callable[..., int]
 
 PATIENCE = 300.0  # seconds
@@ -27,8 +30,9 @@ TWO = "trainer.devices=2"
 
 @pytest.fixture
 def command(avatars: list[str]) -> list[str]:
-    """A tiny run whose numbers hang on rounding nowhere: in float32, and with every factor kept."""
-    return [*avatars, "data.samples=130", "trainer.precision=fp32", "schedule.prune=false"]
+    """A tiny run whose numbers hang on rounding nowhere: in float32, and with every factor kept. It draws nothing."""
+    exact = "data.samples=130", "trainer.precision=fp32", "schedule.prune=false"
+    return [*avatars, *exact, "evaluation.figures=false"]
 
 
 def records(directory: str, kind: str) -> list[dict[str, Any]]:
@@ -55,49 +59,71 @@ def assert_same_course(one: str, two: str) -> None:
 
 
 def test_two_processes_end_where_one_does_and_either_goes_on_with_the_other(
-    command: list[str], undrawn: Run, begin: Begin, fork: Callable[..., Any], forking: None
+    command: list[str], favae_run: Run, forking: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert undrawn(*command, "hydra.run.dir=one") == 0
-    assert undrawn(*command, TWO, "hydra.run.dir=two") == 0
+    assert favae_run(*command, "hydra.run.dir=one") == 0
+    assert favae_run(*command, TWO, "hydra.run.dir=two") == 0
     assert_same_course("one", "two")
     assert {path.name for path in Path().iterdir()} == {"one", "two"}
 
-    for start, begun, resumed in ((begin, TWO, "trainer.devices=1"), (fork, "trainer.devices=1", TWO)):
+    for begun, resumed in ((TWO, "trainer.devices=1"), ("trainer.devices=1", TWO)):
         folder = f"from-{begun[-1]}"
-        process = start(*command, begun, f"hydra.run.dir={folder}")
-        stop_after(process, Path(folder) / "metrics.jsonl", 3)
-        _, told = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 130, told
+        capfd.readouterr()
+        with terminated_at(Path(folder) / "metrics.jsonl", 3):
+            assert favae_run(*command, begun, f"hydra.run.dir={folder}") == 130
+        told = capfd.readouterr().err
         assert "Traceback" not in told
         assert re.fullmatch(r"favae-run: stopped and saved; go on with: .* resume=\S+", told.splitlines()[-1])
         assert told.count("stopped and saved") == 1
-        assert undrawn(f"resume={folder}", resumed) == 0
+        assert favae_run(f"resume={folder}", resumed) == 0
         assert_same_course("one", folder)
 
 
-def stop_after(process: Any, path: Path, count: int) -> None:
-    """Send SIGTERM once a file has so many lines."""
-    end = time.monotonic() + PATIENCE
-    while not (path.is_file() and path.read_bytes().count(b"\n") >= count):
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
+@contextmanager
+def terminated_at(path: Path, count: int) -> Iterator[None]:
+    """Send this process SIGTERM once a file has so many lines."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.01):
+            if path.is_file() and path.read_bytes().count(b"\n") >= count:
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    before = signal.signal(signal.SIGTERM, lambda number, frame: None)  # what comes too late is not to end the tests
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+        signal.signal(signal.SIGTERM, before)
 
 
-def under_torchrun(*arguments: str) -> subprocess.CompletedProcess[str]:
-    starter = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    return subprocess.run([*starter, "-m", "favae_cli", *arguments], capture_output=True, text=True, check=False)
+@pytest.fixture
+def torchrun() -> Iterator[Callable[..., None]]:
+    """Runs torchrun, in this process, with two processes on this machine; raises where one of them fails."""
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield lambda *arguments: run(parse_args(["--standalone", "--nproc-per-node=2", *arguments]))
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
-def test_torchrun_starts_them_and_one_folder_is_left(command: list[str]) -> None:
-    ended = under_torchrun(*command, TWO, "evaluation.figures=false")
-    assert ended.returncode == 0, ended.stderr
+def test_torchrun_starts_them_and_one_folder_is_left(
+    command: list[str], torchrun: Callable[..., None], forking: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    aside = tmp_path_factory.mktemp("aside")
+    script = aside / "favae_run.py"  # in a process that has imported everything, and has to return from it
+    script.write_text("from favae_cli.cli import main\nassert main() == 0\n")
+    told = ["--redirects=2", f"--log-dir={aside}"]
+    torchrun(*told, "--start-method=forkserver", "--run-path", str(script), *command, TWO)
     (folder,) = Path("outputs/avatars_condition").iterdir()
     assert [path.name for path in Path().iterdir()] == ["outputs"]
     assert (folder / ".hydra" / "config.yaml").is_file()
     assert len(records(str(folder), "round")) == 3
-    assert ended.stderr.count("face alone  epoch 1 ") == 1
+    assert "".join(path.read_text() for path in aside.rglob("stderr.log")).count("face alone  epoch 1 ") == 1
 
 
 NONE_ASKED_FOR = r"trainer\.devices=1 trainer\.nodes=1: 1 processes asked for, 2 started; .*"
@@ -108,11 +134,14 @@ def told_once(told: str, expected: str) -> bool:
     return re.fullmatch(expected, line.removeprefix("favae-run: ")) is not None
 
 
-def test_a_mistake_under_torchrun_is_told_once() -> None:
-    ended = under_torchrun()
-    assert ended.returncode != 0
-    assert told_once(ended.stderr, NONE_ASKED_FOR)
-    assert "exitcode: 2" in ended.stderr or "exitcode  : 2" in ended.stderr
+def test_a_mistake_under_torchrun_is_told_once(
+    torchrun: Callable[..., None], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(favae_cli.__file__).parents[1]))
+    with pytest.raises(ChildFailedError) as failed:
+        torchrun("-m", "favae_cli")
+    assert told_once(capfd.readouterr().err, NONE_ASKED_FOR)
+    assert 2 in {failure.exitcode for failure in failed.value.failures.values()}
 
 
 @pytest.mark.parametrize(
@@ -139,9 +168,9 @@ def test_a_mistake_of_processes_that_others_start_is_told_once(
     assert [process.returncode for process in started] == [2, 2]
 
 
-def test_a_mistake_of_processes_that_it_starts_itself_is_told_once(begin: Begin) -> None:
-    process = begin("experiment=celeba_condition", "data.root=.", "trainer.batch_size=16", TWO)
-    _, told = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 2
-    (line,) = told.splitlines()
+def test_a_mistake_of_processes_that_it_starts_itself_is_told_once(
+    favae_run: Run, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert favae_run("experiment=celeba_condition", "data.root=.", "trainer.batch_size=16", TWO) == 2
+    (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("favae-run: data.root: ")

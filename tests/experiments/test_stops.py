@@ -61,15 +61,15 @@ def test_a_run_stopped_in_every_phase_ends_with_the_same_numbers(
 ) -> None:
     assert undrawn(*TABLE, "hydra.run.dir=whole") == 0
     command = [*TABLE, "hydra.run.dir=run"]
-    for owner, name in (
-        (loading, "load"),
-        (session, "build_model"),
-        (factor_step, "encode"),
-        (prediction, "score"),
-        (FigureCanvasAgg, "draw"),
-        (report, "_progress"),
+    for number, owner, name in (
+        (signal.SIGTERM, loading, "load"),
+        (signal.SIGINT, session, "build_model"),
+        (signal.SIGTERM, factor_step, "encode"),
+        (signal.SIGINT, prediction, "score"),
+        (signal.SIGTERM, FigureCanvasAgg, "draw"),
+        (signal.SIGINT, report, "_progress"),
     ):
-        told = stopped(signal.SIGTERM, owner, name, *command)
+        told = stopped(number, owner, name, *command)
         assert told.startswith("favae-run: stopped and saved; go on with: favae-run resume="), name
         assert not half_written(Path("run")), name
         command = ["resume=run"]

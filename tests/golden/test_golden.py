@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pandas as pd
@@ -24,7 +25,9 @@ Golden = Callable[[str], Path]
 
 
 @pytest.fixture(params=KEPT, ids=lambda folder: folder.name)
-def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Golden:
+def golden(
+    request: pytest.FixtureRequest, tmp_path: Path, quick_figures: Callable[[], AbstractContextManager[None]]
+) -> Iterator[Golden]:
     """A copy of a run that a version has left: `golden("whole")`, `golden("half")`."""
     shutil.copy(HERE / "people.csv", tmp_path)
 
@@ -34,7 +37,8 @@ def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Golden:
         config.write_text(config.read_text().replace(DATA, str(tmp_path)))
         return folder
 
-    return copied
+    with quick_figures():
+        yield copied
 
 
 def numbers(folder: Path, *kinds: str) -> dict[str, float]:

@@ -6,13 +6,14 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from favae_cli.cli import main
 from favae_cli.factors import linalg
 
 Script = Callable[[str], ModuleType]
@@ -20,8 +21,7 @@ Script = Callable[[str], ModuleType]
 QUICK = [  # of a run that a benchmark starts
     *("data.samples=80", "data.size=16", "arch@views.face.arch=conv16", "views.face.latent=8", "model.factors=4"),
     *("schedule.sweeps=5", "trainer.threads=1", "evaluation.judge.epochs=1", "evaluation.generate.per_combination=2"),
-    *("evaluation.generate.show=1", "evaluation.edit.strengths=[1.0]"),
-    *("evaluation.edit.images=4", "evaluation.edit.show=1", "evaluation.reconstructions=1", "evaluation.cards=1"),
+    *("evaluation.edit.strengths=[1.0]", "evaluation.edit.images=4", "evaluation.figures=false"),
 ]
 
 
@@ -249,9 +249,16 @@ def test_ours_and_the_plain_loop_have_the_same_networks(script: Script) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_memory(script: Script, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory(script: Script, page: Path, fork: Callable[..., object], monkeypatch: pytest.MonkeyPatch) -> None:
+    def begin(command: list[str], cwd: Path, **told: object) -> object:
+        assert command[:3] == [sys.executable, "-m", "favae_cli"]
+        with monkeypatch.context() as patch:
+            patch.chdir(cwd)
+            return fork(*command[3:])
+
     memory = script("memory")
-    quick = "round_epochs: 1, sweeps: 5}\ntrainer: {threads: 1}\nevaluation: {cards: 1, reconstructions: 1}"
+    monkeypatch.setattr(script("measure"), "subprocess", SimpleNamespace(Popen=begin, STDOUT=None))
+    quick = "round_epochs: 1, sweeps: 5}\ntrainer: {threads: 1}\nevaluation: {figures: false}"
     monkeypatch.setattr(memory, "EXPERIMENT", memory.EXPERIMENT.replace("round_epochs: 1}", quick))
     monkeypatch.setattr(memory, "HELD_OUT", 50)
     memory.main(["--samples", "250", "500", "--side", "16", "--page", str(page)])
@@ -292,7 +299,12 @@ def test_phases(script: Script, page: Path) -> None:
 
 
 @pytest.mark.slow
-def test_scaling(script: Script, page: Path) -> None:
+def test_scaling(script: Script, page: Path, elsewhere: None, forking: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(command: list[str], **asked: object) -> SimpleNamespace:
+        assert command[:3] == [sys.executable, "-m", "favae_cli"]
+        return SimpleNamespace(returncode=main(command[3:]))
+
+    monkeypatch.setattr(script("scaling"), "subprocess", SimpleNamespace(run=run))  # four processes import nothing
     script("scaling").main([*QUICK, "--rounds", "1", "--page", str(page)])
     header, one, two = rows(page)
     assert header == ["processes", "images/s", "speed-up", "training ELBO at the end"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -122,18 +123,24 @@ def test_it_goes_on_after_a_failure_tells_its_seed_and_ends_badly(
 
 
 @pytest.mark.slow
-def test_an_attempt_of_each_quick_kind(script: Script, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_attempt_of_each_quick_kind(
+    script: Script,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    quick_figures: Callable[[], AbstractContextManager[None]],
+) -> None:
     monkeypatch.setenv("FAVAE_CACHE", str(tmp_path / "cache"))
     # What is then quick and coarse is to be as it was for the tests that follow.
     monkeypatch.setattr(style, "DPI", style.DPI)
     monkeypatch.setattr(style.blank, "__kwdefaults__", dict(style.blank.__kwdefaults__ or {}))
-    script("attempt").warm_up()
-    world = script("world").World.made(tmp_path / "world", ("train",))
-    rng = np.random.default_rng(0)
-    verdicts = [
-        script("inputs").damaged_input("table.csv", world, rng, tmp_path / "input"),
-        script("folders").damaged_run_folder(world, rng, tmp_path / "folder"),
-        script("fuzzing").fuzzed_config(world, rng, tmp_path / "config"),
-    ]
+    with quick_figures():
+        script("attempt").warm_up()
+        world = script("world").World.made(tmp_path / "world", ("train",))
+        rng = np.random.default_rng(0)
+        verdicts = [
+            script("inputs").damaged_input("table.csv", world, rng, tmp_path / "input"),
+            script("folders").damaged_run_folder(world, rng, tmp_path / "folder"),
+            script("fuzzing").fuzzed_config(world, rng, tmp_path / "config"),
+        ]
     for verdict in verdicts:
         assert verdict.word in ("exact", "survived", "refused"), verdict

@@ -116,7 +116,7 @@ def test_a_real_run_is_known_again(
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / "src"))
     monkeypatch.chdir(tmp_path)
     small = ["data.samples=80", "data.size=16", "model.factors=4", "schedule.sweeps=5", "trainer.threads=1"]
-    small += ["evaluation.translate.show=1", "evaluation.translate.steps=3", "evaluation.reconstructions=1"]
+    small += ["evaluation.figures=false"]
     arguments = ["avatars_adapt", *small, "--models", "fa", "--out", "runs"]
     module, steps = script("compare_models"), script("steps")
     assert module.main(arguments) == 0

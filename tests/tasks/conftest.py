@@ -127,8 +127,8 @@ def trained(folder: Path, composed: DictConfig) -> Path:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def plain_figures(unarranged: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
-    with unarranged():
+def plain_figures(quick_figures: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    with quick_figures():
         yield
 
 

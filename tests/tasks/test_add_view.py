@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +24,6 @@ from favae_cli.training.trained_run import TrainedRun, load_run
 
 Using = Callable[..., Path]
 SHIPPED = yaml.safe_load((shipped_configs() / "task" / "add_view.yaml").read_text())["trainer"]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def only_numbers(empty_figures: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
-    with empty_figures():
-        yield
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import shlex
 import shutil
 import signal
 import socket
-import subprocess
-import sys
+import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
+from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -27,9 +27,7 @@ from favae_cli import FAVAE
 from favae_cli.cli import main
 from favae_cli.data import Dataset
 from favae_cli.queries.samples import Samples
-
-pytest.importorskip("nicegui", reason="task=explore needs favae-run[explore]")
-sync = pytest.importorskip("playwright.sync_api", reason="tests of the page need playwright")
+from tests.forked import Forked
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PICTURES = os.environ.get("FAVAE_SCREENSHOTS")  # a folder that keeps a picture of every tab
@@ -38,6 +36,8 @@ PATIENCE = 90_000 if PICTURES else 20_000  # milliseconds that anything may take
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.together,
+    pytest.mark.skipif(find_spec("nicegui") is None, reason="task=explore needs favae-run[explore]"),
+    pytest.mark.skipif(find_spec("playwright") is None, reason="tests of the page need playwright"),
     pytest.mark.skipif(CHROMIUM is None, reason="tests of the page need Chromium, as by apt-get install chromium"),
 ]
 
@@ -47,49 +47,44 @@ Open = Callable[[], Any]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with sync.sync_playwright() as playwright:
+    with import_module("playwright.sync_api").sync_playwright() as playwright:  # takes long to import
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield started
         started.close()
 
 
-def serve(run: Path, folder: Path, common: Path) -> subprocess.Popen[str]:
-    """A process that shows the page."""
-    asked = ["task=explore", f"run={run}", "open=false", "trainer.device=cpu", f"hydra.run.dir={folder}"]
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}  # NiceGUI looks
-    command = [sys.executable, "-m", "favae_cli", *asked]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=plain, cwd=common)
-
-
-def address(process: subprocess.Popen[str]) -> str:
+def address(process: Forked) -> str:
     """Where it shows the page, as soon as it says so; by then it is there."""
-    told = []
-    assert process.stdout is not None
-    for line in process.stdout:
-        told.append(line)
-        if found := re.search(r"http://\S+", line):
-            place = urlsplit(found[0])
-            socket.create_connection((place.hostname, place.port), timeout=20).close()
-            return found[0]
-    raise AssertionError("".join(told))
-
-
-def ended(process: subprocess.Popen[str]) -> int:
-    """The exit code after Ctrl-C."""
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
-    return process.returncode
+    while not (found := re.search(r"http://\S+(?=.*\n)", process.told)):
+        assert process.poll() is None, process.told
+        time.sleep(0.05)
+    place = urlsplit(found[0])
+    socket.create_connection((place.hostname, place.port), timeout=20).close()
+    return found[0]
 
 
 @pytest.fixture(scope="module")
 def pages(
-    run: Path, mixed_run: Path, common: Path, tmp_path_factory: pytest.TempPathFactory
+    run: Path,
+    mixed_run: Path,
+    common: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    fork_for_all: Callable[..., Forked],
 ) -> Iterator[dict[str, str]]:
     """Addresses of the pages of a run of images and of one of all other kinds."""
     folder = tmp_path_factory.mktemp("explore")
-    processes = {name: serve(each, folder / name, common) for name, each in (("images", run), ("tables", mixed_run))}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(common)
+        processes = {
+            name: fork_for_all(
+                "task=explore", f"run={each}", "open=false", "trainer.device=cpu", f"hydra.run.dir={folder / name}"
+            )
+            for name, each in (("images", run), ("tables", mixed_run))
+        }
     yield {name: address(process) for name, process in processes.items()}
-    assert [ended(process) for process in processes.values()] == [0, 0]
+    for process in processes.values():
+        process.send_signal(signal.SIGINT)
+    assert [process.wait(60) for process in processes.values()] == [0, 0]
 
 
 class Page:

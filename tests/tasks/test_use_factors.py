@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,8 +24,11 @@ Using = Callable[..., Path]
 
 
 @pytest.mark.slow
-def test_the_factors_of_a_run_are_read(using: Using, run: Path, data: Dataset) -> None:
-    made = using("task=factors", "cards=2", "count=30", "steps=3", "reach=2.0")
+def test_the_factors_of_a_run_are_read(
+    using: Using, run: Path, data: Dataset, unarranged: Callable[[], AbstractContextManager[None]]
+) -> None:
+    with unarranged():
+        made = using("task=factors", "cards=2", "count=30", "steps=3", "reach=2.0")
     model = load_run(run, Runtime(torch.device("cpu"))).factors.joined
     table = pd.read_csv(made / "explained.csv")
     assert len(table) == model.factors * 3

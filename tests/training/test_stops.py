@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -61,9 +63,9 @@ def test_stopped_in_every_phase_it_ends_with_the_same_numbers(
     tmp_path: Path,
 ) -> None:
     tensors, records, state = finish(start("whole"))
-    for phase, (owner, name, call) in PHASES.items():
-        training = start("stopped")
-        with StopRequest().handling() as stop, signalled_at(owner, name, call) as calls, pytest.raises(Interrupted):
+    for (phase, (owner, name, call)), number in product(PHASES.items(), (signal.SIGTERM, signal.SIGINT)):
+        training, arrives = start("stopped"), signalled_at(owner, name, call, number)
+        with StopRequest().handling() as stop, arrives as calls, pytest.raises(Interrupted):
             training.run(stop)
         assert calls() == call, f"{phase} goes on"
         assert not half_written(tmp_path / "stopped"), phase

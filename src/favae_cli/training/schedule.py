@@ -275,7 +275,7 @@ class Training:
         self._outlook.tested(name, found["validation"])
         edge = epoch in (0, epochs - 1)
         told = edge or self._pace.due()  # a small table has hundreds a minute
-        rate = float(trainer.optimizer.param_groups[0]["lr"])
+        rate = trainer.rate((epoch + 1) * trainer.steps - 1, epochs * trainer.steps)  # of its last step
         progress.epoch, progress.position = progress.epoch + 1, Position()
         for view in trainer.parts:
             progress.epochs[view] = progress.epochs.get(view, 0) + 1
