@@ -42,8 +42,12 @@ class LocalEmbeddings(Protocol):
         """Choose the scale of z before there is a model, by the moments; returns those that it then has."""
         ...
 
-    def stretch(self, model: FactorModel) -> FactorModel:
-        """Change the scale of z, and the model with it, such that the bound does not fall."""
+    def stretch(self, model: FactorModel, latents: LatentSums) -> tuple[FactorModel, LatentSums]:
+        """Change the scale of z, and model and sums with it, such that the bound does not fall."""
+        ...
+
+    def improve(self, model: FactorModel) -> None:
+        """Choose what else the likelihoods leave open, such that the bound does not fall."""
         ...
 
 
@@ -56,7 +60,6 @@ def fit(
     start: FactorModel | None = None,
     sweeps: int = 1000,
     rotate_every: int = 10,
-    stretch_every: int = 10,
     prune: bool = True,
     spare: bool = True,
     tolerance: float = 1e-8,
@@ -74,8 +77,6 @@ def fit(
         start: go on from this model instead of a spectral start.
         sweeps: at most so many.
         rotate_every: sweeps between rotations; 0 never rotates.
-        stretch_every: sweeps between two choices of what local embeddings leave open, which each rotation brings too;
-            real columns of unequal noise settle sooner with 5.
         prune: drop factors that no view uses, at each rotation.
         spare: once the bound has settled, drop the factors of one view without which it is higher, and go on.
         tolerance: stop once the bound has changed by less than this share between two rotations.
@@ -102,6 +103,8 @@ def fit(
             try:
                 latents, terms = _evaluated(model, moments, local)
                 bounds.append(_checked(terms, _slack(model, latents, terms), bounds))
+                if local is not None:
+                    model, latents = local.stretch(model, latents)
                 model = replace(
                     model,
                     views={name: update_view(name, view, latents.views[name]) for name, view in model.views.items()},
@@ -109,9 +112,9 @@ def fit(
                 ends = sweep % period == period - 1
                 if ends and rotate_every:
                     model = rotate(model, latents)
-                if local is not None and (ends or sweep % stretch_every == stretch_every - 1):
-                    model = local.stretch(model)
                 if ends:
+                    if local is not None:
+                        local.improve(model)
                     if prune:
                         model = _pruned(model)
                     if len(bounds) > 2 * period and _settled(bounds[-1], bounds[-1 - period], tolerance):

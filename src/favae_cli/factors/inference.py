@@ -53,11 +53,15 @@ class LocalEmbedding(Protocol):
         """E log p(x | z), or its bound, summed over the entries seen, nats."""
         ...
 
-    def stretch(self, view: ViewFactors, expected: np.ndarray, squares: np.ndarray, total: Total = ...) -> ViewFactors:
-        """Choose what the likelihood leaves open, such as the scale of z, and return the beliefs `view` about z.
+    def stretch(self, view: ViewFactors, squares: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        """Change the scale of z where it is free; returns how many times (D,) larger z has become.
 
-        `expected` is (N, D) <W><g> + <b>, `squares` the (D,) sums of squared residuals; `total` sums over processes.
+        `view` are the beliefs about z, `squares` (D,) sums of squared residuals over the `seen` (D,) entries.
         """
+        ...
+
+    def improve(self, expected: np.ndarray, total: Total = ...) -> None:
+        """Choose what else the likelihood leaves open, at (N, D) <W><g> + <b>; `total` sums over processes."""
         ...
 
 

@@ -58,7 +58,7 @@ class RealEmbedding:
 
         Args:
             unique: (D,) variance of each column that others do not tell; 0 where a column does not vary.
-            total: as for `stretch`.
+            total: sums over the processes that have the other samples.
         """
         free = unique > 0
         best = np.where(free, -0.5 * np.log(np.where(free, unique, 1.0)), 0.0)
@@ -68,9 +68,10 @@ class RealEmbedding:
             scale = np.exp(np.where(free, within - seen @ within / seen.sum(), 0.0))
             self.scale, self.mean = self.scale * scale, self.mean * scale
 
-    def stretch(
-        self, view: ViewFactors, expected: np.ndarray, squares: np.ndarray, total: Total = np.asarray
-    ) -> ViewFactors:
+    def improve(self, expected: np.ndarray, total: Total = np.asarray) -> None:
+        """There is nothing but the scales to learn."""
+
+    def stretch(self, view: ViewFactors, squares: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """Change the scale of each column such that its noise is that of the others; the bound does not fall.
 
         With the means of W and b scaled along and all else held, the bound of column d is
@@ -79,11 +80,13 @@ class RealEmbedding:
 
         Args:
             view: the beliefs about z.
-            expected: does not matter.
-            squares: (D,) R.
-            total: sums over the processes that have the other samples.
+            squares: (D,) R, of all processes.
+            seen: (D,) n.
+
+        Returns:
+            (D,) how many times larger z has become.
         """
-        seen = view.copies * total(np.sum(~self.missing, axis=0))
+        seen = view.copies * seen
         priors = view.weights**2 @ view.ard.mean + view.bias**2
         loss = np.maximum(view.tau * view.copies * squares + priors, 1e-12)
         best = np.sqrt(np.maximum(seen, 1) / loss)
@@ -98,4 +101,4 @@ class RealEmbedding:
             free &= ~beyond
         self.scale = self.scale * scale
         self.mean *= scale
-        return view.stretched(scale)
+        return scale
