@@ -22,6 +22,7 @@ from favae_cli.factors.updates import LatentSums, update_latents, update_view
 
 logger = logging.getLogger(__name__)
 
+LARGE = 1e7  # nats
 SLACK = 1e-9  # share of the terms' size that the bound may fall by rounding and pruning
 ROUNDING = 1e-12  # share of <tau> <z^T z> that rounding costs: the residual is a difference of such sums
 
@@ -62,7 +63,7 @@ def fit(
     rotate_every: int = 10,
     prune: bool = True,
     spare: bool = True,
-    tolerance: float = 1e-8,
+    tolerance: float = 0.1,
     local: LocalEmbeddings | None = None,
 ) -> FactorModel:
     """Fit the factor model to moments; a sweep costs O(D min(N, D) K).
@@ -79,7 +80,8 @@ def fit(
         rotate_every: sweeps between rotations; 0 never rotates.
         prune: drop factors that no view uses, at each rotation.
         spare: once the bound has settled, drop the factors of one view without which it is higher, and go on.
-        tolerance: stop once the bound has changed by less than this share between two rotations.
+        tolerance: stop once the bound has gained fewer nats than this between two rotations; of a bound beyond `LARGE`
+            as much more as it is larger. Of two models within a tenth of a nat, data prefer neither.
         local: where some embeddings are themselves inferred from g (a bernoulli view): renews them before each
             sweep, from then on instead of `moments`.
 
@@ -174,7 +176,7 @@ def _slack(model: FactorModel, latents: LatentSums, terms: dict[str, float]) -> 
 
 
 def _settled(bound: float, earlier: float, tolerance: float) -> bool:
-    return abs(bound - earlier) <= tolerance * abs(bound)
+    return abs(bound - earlier) < tolerance * max(1.0, abs(bound) / LARGE)
 
 
 def _pruned(model: FactorModel) -> FactorModel:
