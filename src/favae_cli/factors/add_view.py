@@ -79,7 +79,7 @@ def extend(
     sums, before = _sums(new, view, latent, gg, unsure).times(copies), -np.inf
     for sweep in range(sweeps):
         if new.local is not None:
-            new.local.update(np.arange(len(latent)), latent @ view.weights.T + view.bias, view.tau)
+            new.local.update(np.arange(len(latent)), latent, view)
             sums = _sums(new, view, latent, gg, unsure).times(copies)
         try:
             view = update_view(name, view, sums)
@@ -92,7 +92,7 @@ def extend(
             break
         before = bound
         if new.local is not None:
-            expected = latent @ view.weights.T + view.bias
+            expected = view.expected(latent)
             squares = np.square(new.local.mean - expected).sum(axis=0)
             known = np.einsum("dk,dkl,dl->d", view.weights, spread - unsure, view.weights)
             view = view.stretched(new.local.stretch(view, squares + known, np.sum(~missing, axis=0)))

@@ -20,7 +20,6 @@ from favae_cli.factors.moments import (
     Pattern,
     PatternMoments,
     alone,
-    gaussian_entropy,
     offsets,
     sums,
 )
@@ -168,10 +167,11 @@ class Embeddings(Evidence):
     def _few(self, pattern: Pattern, rows: np.ndarray) -> PatternMoments:
         """Moments of samples that are fewer than their dimensions: sums of them would take more time and room."""
         spreads = {view: self._variances[view][rows] for view in pattern if view in self._variances}
-        spreads |= {view: self.local[view].variance[rows] for view in self._local_views(pattern)}
-        part = sums(pattern, {view: self._table(view)[rows] for view in pattern}, spreads)
+        part, where = sums(pattern, {view: self._table(view)[rows] for view in pattern}, spreads), offsets(self.sizes, pattern)
+        for view in self._local_views(pattern):
+            part.variance[where[view]], part.entropy[view] = self.local[view].spread(rows)
         if pattern in self._fixed:  # where the variances were summed
-            known, where = self._fixed[pattern], offsets(self.sizes, pattern)
+            known = self._fixed[pattern]
             for view in part.entropy.keys() - self.local.keys():
                 part.variance[where[view]], part.entropy[view] = known.variance[where[view]], known.entropy[view]
         return part
@@ -190,11 +190,12 @@ class Embeddings(Evidence):
         for chunk in chunks(rows):
             stacked = self._stacked(pattern, chunk)
             for view in self._local_views(pattern):
-                place, spread = where[view], self.local[view].variance[chunk]
+                place = where[view]
                 outer[place] += stacked[:, place].T @ stacked
                 total[place] += stacked[:, place].sum(axis=0)
-                variance[place] += spread.sum(axis=0)
-                entropy[view] += gaussian_entropy(spread)
+                spread, own = self.local[view].spread(chunk)
+                variance[place] += spread
+                entropy[view] += own
         for view in self._local_views(pattern):
             outer[:, where[view]] = outer[where[view]].T
         return PatternMoments(0, total, Square(outer), variance, entropy)

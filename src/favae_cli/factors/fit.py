@@ -22,7 +22,8 @@ from favae_cli.factors.updates import LatentSums, update_latents, update_view
 
 logger = logging.getLogger(__name__)
 
-LARGE = 1e7  # nats
+LARGE = 1e8  # nats
+UNSCALED = 15  # sweeps in which scales stay: from the beginning, single columns would take factors for themselves
 SLACK = 1e-9  # share of the terms' size that the bound may fall by rounding and pruning
 ROUNDING = 1e-12  # share of <tau> <z^T z> that rounding costs: the residual is a difference of such sums
 
@@ -63,7 +64,7 @@ def fit(
     rotate_every: int = 10,
     prune: bool = True,
     spare: bool = True,
-    tolerance: float = 0.1,
+    tolerance: float = 1.0,
     local: LocalEmbeddings | None = None,
 ) -> FactorModel:
     """Fit the factor model to moments; a sweep costs O(D min(N, D) K).
@@ -81,7 +82,7 @@ def fit(
         prune: drop factors that no view uses, at each rotation.
         spare: once the bound has settled, drop the factors of one view without which it is higher, and go on.
         tolerance: stop once the bound has gained fewer nats than this between two rotations; of a bound beyond `LARGE`
-            as much more as it is larger. Of two models within a tenth of a nat, data prefer neither.
+            as much more as it is larger. Data hardly prefer either of two models within a nat (Kass and Raftery, 1995).
         local: where some embeddings are themselves inferred from g (a bernoulli view): renews them before each
             sweep, from then on instead of `moments`.
 
@@ -105,7 +106,7 @@ def fit(
             try:
                 latents, terms = _evaluated(model, moments, local)
                 bounds.append(_checked(terms, _slack(model, latents, terms), bounds))
-                if local is not None:
+                if local is not None and sweep >= UNSCALED:
                     model, latents = local.stretch(model, latents)
                 model = replace(
                     model,

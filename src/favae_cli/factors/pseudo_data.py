@@ -73,10 +73,10 @@ class PseudoData(RealEmbedding):
         """That of the bound."""
         return Curvature(self.likelihood.curvature)
 
-    def update(self, rows: np.ndarray, expected: np.ndarray, precision: float) -> None:
+    def update(self, rows: np.ndarray, latent: np.ndarray, view: ViewFactors) -> None:
         """New pseudo-data of the samples `rows`, at <eta>; arguments as ever."""
-        self.touch[rows] = expected
-        self.variance[rows] = self.missing[rows] / precision
+        self._precision = view.tau
+        self.touch[rows] = expected = view.expected(latent)
         self.mean[rows] = expected + self._step(self.x[rows], expected)
 
     def shares(self, rows: np.ndarray, precision: float) -> np.ndarray:

@@ -11,7 +11,7 @@ from favae_cli.factors.linalg import symmetrize
 from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, FactorModel
 from favae_cli.factors.updates import LatentSums, update_ard
 
-LEAST = 1e-3  # nats that a step of the search gains, or it ends
+LEAST = 1e-4  # nats that a step of the search gains, or it ends
 
 
 def rotate(model: FactorModel, latents: LatentSums, steps: int = 100) -> FactorModel:
