@@ -1,11 +1,11 @@
-"""A survey of numbers, questions and answers of yes or no, with holes: what `favae-run` takes from its file to the report.
+"""A survey of numbers, questions and answers of yes or no, with holes: what a run takes from its file to the report.
 
     python scripts/bench/survey.py
     python scripts/bench/survey.py --file survey.csv
 
-The answers are made of planted factors: amounts, questions of three to six unordered answers each, and yes or no. `init`
-writes the experiment and nothing of it is changed. Seconds are of processor time; memory is the most that the process had.
-With `--file` the survey is written there, and nothing is run.
+The answers are made of planted factors: amounts, questions of three to six unordered answers each, and yes or no.
+`task=init` writes the experiment and nothing of it is changed. Seconds are of processor time; memory is the most that
+the process had. With `--file` the survey is written there, and nothing is run.
 """
 
 from __future__ import annotations

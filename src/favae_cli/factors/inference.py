@@ -46,7 +46,7 @@ class LocalEmbedding(Protocol):
         ...
 
     def update(self, rows: np.ndarray, latent: np.ndarray, view: ViewFactors) -> None:
-        """Set `mean` and `variance` of the samples `rows` to the optimal q(z), given (R, K) <g> and beliefs about z."""
+        """Set the optimal q(z) of the samples `rows`, given (R, K) <g> and the beliefs `view` about z."""
         ...
 
     def spread(self, rows: np.ndarray) -> tuple[np.ndarray, float]:
@@ -62,10 +62,7 @@ class LocalEmbedding(Protocol):
         ...
 
     def stretch(self, view: ViewFactors, squares: np.ndarray, seen: np.ndarray) -> np.ndarray:
-        """Change the scale of z where it is free; returns how many times (D,) larger z has become.
-
-        `view` are the beliefs about z, `squares` (D,) sums of squared residuals over the `seen` (D,) entries.
-        """
+        """Change the scale of z where it is free, by sums of squares over `seen` entries, (D,); returns the ratio."""
         ...
 
     def improve(self, expected: np.ndarray, total: Total = ...) -> None:
@@ -281,12 +278,8 @@ class Evidence:
         inferred = self._local_views(pattern)
         if not inferred:
             return None
-        missing, where = (
-            np.zeros((len(rows), sum(self.sizes[view] for view in pattern)), bool),
-            offsets(self.sizes, pattern),
-        )
-        for view in inferred:
-            missing[:, where[view]] = self.local[view].missing[rows]
+        absent = {view: np.broadcast_to(False, (len(rows), self.sizes[view])) for view in pattern}
+        missing = np.concatenate([*(absent | {view: self.local[view].missing[rows] for view in inferred}).values()], 1)
         return Holes.of(missing) if missing.any() else None
 
 

@@ -84,7 +84,7 @@ class PatternMoments:
     joint: Joint | None = None
 
     def scaled(self, by: np.ndarray) -> PatternMoments:
-        """Of embeddings whose dimensions are `by` (D_p,) times what they were, with none that is uncertain among them."""
+        """Of embeddings whose dimensions are `by` (D_p,) times what they were; those that are uncertain stay."""
         assert self.joint is None
         return replace(self, total=self.total * by, outer=self.outer.scaled(by))
 

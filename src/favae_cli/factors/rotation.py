@@ -36,7 +36,7 @@ def rotate(model: FactorModel, latents: LatentSums, steps: int = 100) -> FactorM
         np.eye(factors).ravel(),
         jac=True,
         method="L-BFGS-B",
-        # The objective is in units of what ends the search: SciPy's own would stop while hundreds of nats are to be had.
+        # SciPy's own tolerances would stop while hundreds of nats are to be had: the objective is per sample.
         options={"maxiter": steps, "maxcor": 20, "ftol": 0.0, "gtol": 1e-9},
         callback=enough,
     )

@@ -50,9 +50,9 @@ class ViewSums:
         return ViewSums(*(copies * getattr(self, part.name) for part in fields(self)))
 
     def stretched(self, scales: np.ndarray, unseen: np.ndarray) -> ViewSums:
-        """The sums with the dimensions of z `scales` (D,) times what they were, but for squares `unseen` (D,) that stay.
+        """The sums with the dimensions of z `scales` (D,) times what they were.
 
-        These are what missing entries are uncertain by, given g.
+        But for the squares `unseen` (D,) that missing entries bring, given g: those are the noise, which stays.
         """
         squares = scales**2 * (self.squares - unseen) + unseen
         return replace(self, z=scales * self.z, squares=squares, zg=scales[:, None] * self.zg)
