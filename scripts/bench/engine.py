@@ -192,7 +192,7 @@ def shared_sweep(model: FactorModel, arrays: Arrays) -> FactorModel:
         sums = ViewSums(
             count=len(z),
             z=z.sum(axis=0),
-            zz=float(np.vdot(z, z)),
+            squares=np.einsum("nd,nd->d", z, z),
             g=latent.sum(axis=0),
             gg=gg,
             zg=z.T @ latent,

@@ -54,7 +54,7 @@ class Decoder:
 
 def sums_of(z: np.ndarray, g: np.ndarray) -> ViewSums:
     """Of z and g that are known for sure."""
-    return ViewSums(len(z), z.sum(axis=0), float((z**2).sum()), g.sum(axis=0), g.T @ g, z.T @ g, 0.0)
+    return ViewSums(len(z), z.sum(axis=0), (z**2).sum(axis=0), g.sum(axis=0), g.T @ g, z.T @ g, 0.0)
 
 
 def by_definition(share: Callable[[list[int]], float], factors: int) -> tuple[list[float], list[float]]:

@@ -17,7 +17,7 @@ from favae_cli.factors.curvature import Curvature
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.factors.second_moment import Square
 from favae_cli.factors.spectral_start import spectral_start
-from favae_cli.factors.updates import update_latents, update_view
+from favae_cli.factors.updates import LatentSums, update_latents, update_view
 
 if TYPE_CHECKING:
     from tests.factors.conftest import Plant, Planted
@@ -153,8 +153,11 @@ class Renewed:
     def begin(self, moments: Moments) -> Moments:
         return moments
 
-    def stretch(self, model: FactorModel) -> FactorModel:
-        return model
+    def stretch(self, model: FactorModel, latents: LatentSums) -> tuple[FactorModel, LatentSums]:
+        return model, latents
+
+    def improve(self, model: FactorModel) -> None:
+        pass
 
 
 def broken(moments: Moments, column: int) -> Moments:
@@ -203,7 +206,7 @@ def test_falling_bound_is_a_failure(plant: Plant) -> None:
         ("precision of W", {"gg": -1e6 * np.eye(3)}),
         ("mean of W", {"zg": np.full((SIZES["a"], 3), np.inf)}),
         ("mean of b", {"z": np.full(SIZES["a"], np.nan)}),
-        ("mean of tau", {"zz": -1e6}),
+        ("mean of tau", {"squares": np.full(SIZES["a"], -1e6)}),
     ],
 )
 def test_failed_update_names_view_and_variable(plant: Plant, variable: str, spoiled: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from favae_cli.factors.bernoulli import binary
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.factors.inference import LocalEmbedding
 from favae_cli.factors.real import RealEmbedding
+from favae_cli.factors.updates import update_latents
 
 
 def planted(seed: int, samples: int, noise: np.ndarray, factors: int = 2) -> np.ndarray:
@@ -177,8 +178,8 @@ def test_moments_follow_every_update_and_stretch_though_settled_samples_are_not_
     model = fit(evidence.moments(), 3, 0, sweeps=5)
     before = local["x"].mean.copy()
     for _ in range(3):
-        evidence.refresh(model)
-        model = evidence.stretch(model)
+        moments, _ = evidence.refresh(model)
+        model, _ = evidence.stretch(model, update_latents(model, moments))
     evidence.refresh(model)
     assert not np.allclose(local["x"].mean[~np.isnan(holes)], before[~np.isnan(holes)])
     tables = {"z": z, "x": local["x"].mean, "bits": local["bits"].mean}

@@ -79,7 +79,7 @@ def extend(
     sums, before = _sums(new, view, latent, gg, unsure).times(copies), -np.inf
     for sweep in range(sweeps):
         if new.local is not None:
-            new.local.update(np.arange(len(latent)), latent @ view.weights.T + view.bias, view.tau)
+            new.local.update(np.arange(len(latent)), latent, view)
             sums = _sums(new, view, latent, gg, unsure).times(copies)
         try:
             view = update_view(name, view, sums)
@@ -92,10 +92,11 @@ def extend(
             break
         before = bound
         if new.local is not None:
-            expected = latent @ view.weights.T + view.bias
+            expected = view.expected(latent)
             squares = np.square(new.local.mean - expected).sum(axis=0)
             known = np.einsum("dk,dkl,dl->d", view.weights, spread - unsure, view.weights)
-            view = new.local.stretch(view, expected, squares + known)
+            view = view.stretched(new.local.stretch(view, squares + known, np.sum(~missing, axis=0)))
+            new.local.improve(expected)
     return replace(model, views=model.views | {name: view}, terms=terms)
 
 
@@ -122,8 +123,8 @@ def _sums(new: NewView, view: ViewFactors, latent: np.ndarray, gg: np.ndarray, u
     """Moments of z and g; where an entry of z is missing, it moves with g."""
     mean, variance = (new.mean, new.variance) if new.local is None else (new.local.mean, new.local.variance)
     zg = mean.T @ latent
-    zz = float(np.sum(np.square(mean, dtype=np.float64)) + variance.sum(dtype=np.float64))
+    squares = np.square(mean, dtype=np.float64).sum(axis=0) + variance.sum(axis=0, dtype=np.float64)
     if unsure.any():
         tied = np.einsum("dk,dkl->dl", view.weights, unsure)
-        zg, zz = zg + tied, zz + float(np.sum(tied * view.weights))
-    return ViewSums(len(mean), mean.sum(axis=0), zz, latent.sum(axis=0), gg, zg, gaussian_entropy(variance))
+        zg, squares = zg + tied, squares + np.sum(tied * view.weights, axis=1)
+    return ViewSums(len(mean), mean.sum(axis=0), squares, latent.sum(axis=0), gg, zg, gaussian_entropy(variance))

@@ -27,6 +27,12 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return logits
 
 
+def alike(groups: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each number C of categories, where the V variables that have so many lie, (C - 1, V), and U."""
+    ends, sizes = np.cumsum([size - 1 for size in groups]), np.array(groups)
+    return [(np.arange(1 - size, 0)[:, None] + ends[sizes == size], contrasts(size)) for size in sorted(set(groups))]
+
+
 class Softmax:
     """p(category c | eta) = softmax(U (centre + eta))_c for variables side by side, C - 1 columns of eta each.
 
@@ -43,10 +49,7 @@ class Softmax:
 
     def __init__(self, groups: Sequence[int], centre: np.ndarray) -> None:
         self.groups, self.centre = tuple(groups), centre
-        ends, sizes = np.cumsum([size - 1 for size in groups]), np.array(self.groups)
-        self._alike = []
-        for size in sorted(set(self.groups)):
-            self._alike.append((np.arange(1 - size, 0)[:, None] + ends[sizes == size], contrasts(size)))
+        self._alike = alike(self.groups)
 
     def log_density(self, x: np.ndarray, eta: np.ndarray) -> float:
         """As the protocol has it; a variable has all of its columns or none."""

@@ -20,13 +20,13 @@ from favae_cli.factors.moments import (
     Pattern,
     PatternMoments,
     alone,
-    gaussian_entropy,
     offsets,
     sums,
 )
 from favae_cli.factors.real import RealEmbedding
 from favae_cli.factors.second_moment import Square, fewer
 from favae_cli.factors.spectral_start import unique_variances
+from favae_cli.factors.updates import LatentSums, residuals
 
 
 class Embeddings(Evidence):
@@ -58,6 +58,7 @@ class Embeddings(Evidence):
         self._variances, self._gather = variances, gather
         self._fixed = dict(fixed.patterns) if fixed else {}
         self._settled: dict[Pattern, PatternMoments] = {}
+        self._seen: dict[str, np.ndarray] = {}
 
     def refresh(self, model: FactorModel) -> tuple[Moments, dict[str, float]]:
         """Update every local q(z), and the means of g along with it.
@@ -93,33 +94,37 @@ class Embeddings(Evidence):
         """Over all processes."""
         return np.sum(self._gather(part), axis=0)
 
-    def stretch(self, model: FactorModel) -> FactorModel:
-        """Choose what the likelihood of every local view leaves open such that the bound is the highest."""
-        views = dict(model.views)
-        squares = self._squares(model)
-        expected = {view: self.expect(model, view) for view in self.local}  # before any z is another
-        for view, local in self.local.items():
-            views[view] = local.stretch(views[view], expected[view], squares[view], self._total)
-        self._settled.clear()
-        return replace(model, views=views)
+    def stretch(self, model: FactorModel, latents: LatentSums) -> tuple[FactorModel, LatentSums]:
+        """Change the scales of z that are free such that the bound does not fall, and model and sums along with them.
 
-    def _squares(self, model: FactorModel) -> dict[str, np.ndarray]:
-        """By local view, (D,) sum over samples of (<z> - <W><g> - <b>)^2, and where x is seen of <W> Sigma <W>^T."""
-        totals = {view: np.zeros(self.sizes[view]) for view in self.local}
-        for pattern, rows, latent in self._inferred(model):
-            for view in self._local_views(pattern):
-                part = model.views[view]
-                each = np.square(self.local[view].mean[rows] - latent @ part.weights.T - part.bias)
-                totals[view] += each.sum(axis=0)
-        joints = self._joints(model)
-        for pattern, group in self.groups.items():
-            for view in self._local_views(pattern):
-                weights, covariance = model.views[view].weights, len(group.rows) * model.given(pattern)[1]
-                if pattern in joints:
-                    covariance = covariance + joints[pattern].gg
-                    totals[view] -= joints[pattern].variance[offsets(self.sizes, pattern)[view]]
-                totals[view] += np.einsum("dk,dk->d", weights @ covariance, weights)
-        return {view: self._total(total) for view, total in totals.items()}
+        Args:
+            model: that z was renewed with.
+            latents: what is then known of z and g.
+        """
+        views, sums, scales = dict(model.views), dict(latents.views), {}
+        for view, local in self.local.items():
+            part, own = views[view], sums[view]
+            seen = self._seen_of(view)
+            unseen = (own.count - part.copies * seen) / part.tau  # what the missing entries bring, given g
+            scales[view] = scale = local.stretch(part, (residuals(part, own) - unseen) / part.copies, seen)
+            views[view], sums[view] = part.stretched(scale), own.stretched(scale, unseen)
+        for pattern, settled in self._settled.items():
+            by = np.concatenate([scales.get(view, np.ones(self.sizes[view])) for view in pattern])
+            self._settled[pattern] = settled.scaled(by)
+        return replace(model, views=views), replace(latents, views=sums)
+
+    def improve(self, model: FactorModel) -> None:
+        """Choose what the likelihoods have of parameters such that the bound is the highest."""
+        inferred = [view for view, local in self.local.items() if local.noise is not None]
+        expected = {view: self.expect(model, view) for view in inferred}  # before any z is another
+        for view in inferred:
+            self.local[view].improve(expected[view], self._total)
+
+    def _seen_of(self, view: str) -> np.ndarray:
+        """(D,) entries that are not missing."""
+        if view not in self._seen:
+            self._seen[view] = self._total(np.sum(~self.local[view].missing, axis=0))
+        return self._seen[view]
 
     @few_threads()
     def moments(self, model: FactorModel | None = None) -> Moments:
@@ -162,10 +167,14 @@ class Embeddings(Evidence):
     def _few(self, pattern: Pattern, rows: np.ndarray) -> PatternMoments:
         """Moments of samples that are fewer than their dimensions: sums of them would take more time and room."""
         spreads = {view: self._variances[view][rows] for view in pattern if view in self._variances}
-        spreads |= {view: self.local[view].variance[rows] for view in self._local_views(pattern)}
-        part = sums(pattern, {view: self._table(view)[rows] for view in pattern}, spreads)
+        part, where = (
+            sums(pattern, {view: self._table(view)[rows] for view in pattern}, spreads),
+            offsets(self.sizes, pattern),
+        )
+        for view in self._local_views(pattern):
+            part.variance[where[view]], part.entropy[view] = self.local[view].spread(rows)
         if pattern in self._fixed:  # where the variances were summed
-            known, where = self._fixed[pattern], offsets(self.sizes, pattern)
+            known = self._fixed[pattern]
             for view in part.entropy.keys() - self.local.keys():
                 part.variance[where[view]], part.entropy[view] = known.variance[where[view]], known.entropy[view]
         return part
@@ -184,11 +193,12 @@ class Embeddings(Evidence):
         for chunk in chunks(rows):
             stacked = self._stacked(pattern, chunk)
             for view in self._local_views(pattern):
-                place, spread = where[view], self.local[view].variance[chunk]
+                place = where[view]
                 outer[place] += stacked[:, place].T @ stacked
                 total[place] += stacked[:, place].sum(axis=0)
-                variance[place] += spread.sum(axis=0)
-                entropy[view] += gaussian_entropy(spread)
+                spread, own = self.local[view].spread(chunk)
+                variance[place] += spread
+                entropy[view] += own
         for view in self._local_views(pattern):
             outer[:, where[view]] = outer[where[view]].T
         return PatternMoments(0, total, Square(outer), variance, entropy)

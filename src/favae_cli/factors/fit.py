@@ -22,6 +22,8 @@ from favae_cli.factors.updates import LatentSums, update_latents, update_view
 
 logger = logging.getLogger(__name__)
 
+LARGE = 1e8  # nats
+UNSCALED = 15  # sweeps in which scales stay: from the beginning, single columns would take factors for themselves
 SLACK = 1e-9  # share of the terms' size that the bound may fall by rounding and pruning
 ROUNDING = 1e-12  # share of <tau> <z^T z> that rounding costs: the residual is a difference of such sums
 
@@ -42,8 +44,12 @@ class LocalEmbeddings(Protocol):
         """Choose the scale of z before there is a model, by the moments; returns those that it then has."""
         ...
 
-    def stretch(self, model: FactorModel) -> FactorModel:
-        """Change the scale of z, and the model with it, such that the bound does not fall."""
+    def stretch(self, model: FactorModel, latents: LatentSums) -> tuple[FactorModel, LatentSums]:
+        """Change the scale of z, and model and sums with it, such that the bound does not fall."""
+        ...
+
+    def improve(self, model: FactorModel) -> None:
+        """Choose what else the likelihoods leave open, such that the bound does not fall."""
         ...
 
 
@@ -56,10 +62,9 @@ def fit(
     start: FactorModel | None = None,
     sweeps: int = 1000,
     rotate_every: int = 10,
-    stretch_every: int = 10,
     prune: bool = True,
     spare: bool = True,
-    tolerance: float = 1e-8,
+    tolerance: float = 1.0,
     local: LocalEmbeddings | None = None,
 ) -> FactorModel:
     """Fit the factor model to moments; a sweep costs O(D min(N, D) K).
@@ -74,11 +79,10 @@ def fit(
         start: go on from this model instead of a spectral start.
         sweeps: at most so many.
         rotate_every: sweeps between rotations; 0 never rotates.
-        stretch_every: sweeps between two choices of what local embeddings leave open, which each rotation brings too;
-            real columns of unequal noise settle sooner with 5.
         prune: drop factors that no view uses, at each rotation.
         spare: once the bound has settled, drop the factors of one view without which it is higher, and go on.
-        tolerance: stop once the bound has changed by less than this share between two rotations.
+        tolerance: stop once the bound has gained fewer nats than this between two rotations; of a bound beyond `LARGE`
+            as much more as it is larger. Data hardly prefer either of two models within a nat (Kass and Raftery, 1995).
         local: where some embeddings are themselves inferred from g (a bernoulli view): renews them before each
             sweep, from then on instead of `moments`.
 
@@ -102,6 +106,8 @@ def fit(
             try:
                 latents, terms = _evaluated(model, moments, local)
                 bounds.append(_checked(terms, _slack(model, latents, terms), bounds))
+                if local is not None and sweep >= UNSCALED:
+                    model, latents = local.stretch(model, latents)
                 model = replace(
                     model,
                     views={name: update_view(name, view, latents.views[name]) for name, view in model.views.items()},
@@ -109,9 +115,9 @@ def fit(
                 ends = sweep % period == period - 1
                 if ends and rotate_every:
                     model = rotate(model, latents)
-                if local is not None and (ends or sweep % stretch_every == stretch_every - 1):
-                    model = local.stretch(model)
                 if ends:
+                    if local is not None:
+                        local.improve(model)
                     if prune:
                         model = _pruned(model)
                     if len(bounds) > 2 * period and _settled(bounds[-1], bounds[-1 - period], tolerance):
@@ -171,7 +177,7 @@ def _slack(model: FactorModel, latents: LatentSums, terms: dict[str, float]) -> 
 
 
 def _settled(bound: float, earlier: float, tolerance: float) -> bool:
-    return abs(bound - earlier) <= tolerance * abs(bound)
+    return abs(bound - earlier) < tolerance * max(1.0, abs(bound) / LARGE)
 
 
 def _pruned(model: FactorModel) -> FactorModel:

@@ -32,17 +32,25 @@ class LocalEmbedding(Protocol):
 
     x: np.ndarray
     mean: np.ndarray
-    variance: np.ndarray
     missing: np.ndarray
     open: np.ndarray
+
+    @property
+    def variance(self) -> np.ndarray:
+        """(N, D) of q(z), given g where x is missing."""
+        ...
 
     @property
     def noise(self) -> Curvature | None:
         """Of z around W g + b, where it is not inferred."""
         ...
 
-    def update(self, rows: np.ndarray, expected: np.ndarray, precision: float) -> None:
-        """Set `mean` and `variance` of the samples `rows` to the optimal q(z), given (R, D) <W><g> + <b> and <tau>."""
+    def update(self, rows: np.ndarray, latent: np.ndarray, view: ViewFactors) -> None:
+        """Set the optimal q(z) of the samples `rows`, given (R, K) <g> and the beliefs `view` about z."""
+        ...
+
+    def spread(self, rows: np.ndarray) -> tuple[np.ndarray, float]:
+        """Of the samples `rows` the sum of `variance`, (D,), and the entropy of q(z), nats."""
         ...
 
     def shares(self, rows: np.ndarray, precision: float) -> np.ndarray:
@@ -53,11 +61,12 @@ class LocalEmbedding(Protocol):
         """E log p(x | z), or its bound, summed over the entries seen, nats."""
         ...
 
-    def stretch(self, view: ViewFactors, expected: np.ndarray, squares: np.ndarray, total: Total = ...) -> ViewFactors:
-        """Choose what the likelihood leaves open, such as the scale of z, and return the beliefs `view` about z.
+    def stretch(self, view: ViewFactors, squares: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        """Change the scale of z where it is free, by sums of squares over `seen` entries, (D,); returns the ratio."""
+        ...
 
-        `expected` is (N, D) <W><g> + <b>, `squares` the (D,) sums of squared residuals; `total` sums over processes.
-        """
+    def improve(self, expected: np.ndarray, total: Total = ...) -> None:
+        """Choose what else the likelihood leaves open, at (N, D) <W><g> + <b>; `total` sums over processes."""
         ...
 
 
@@ -176,7 +185,8 @@ class Evidence:
     def _latent(self, model: FactorModel, opened: Opened) -> np.ndarray:
         """(R, K) <g_n> = Sigma_n sum over d seen of <tau> w_d (<z_nd> - b_d): the optimum over q(g) and missing z."""
         where = offsets(self.sizes, opened.pattern)
-        seen = self._stacked(opened.pattern, opened.rows) - opened.bias
+        seen = self._stacked(opened.pattern, opened.rows)
+        seen -= opened.bias
         for view in self._local_views(opened.pattern):
             seen[:, where[view]][self.local[view].missing[opened.rows]] = 0.0
         return opened.latent(seen @ opened.loadings)
@@ -185,8 +195,7 @@ class Evidence:
         """The local q(z) of samples that are open, given (R, K) <g>."""
         for view in self._local_views(opened.pattern):
             if self.local[view].open[opened.rows].any():
-                part = model.views[view]
-                self.local[view].update(opened.rows, latent @ part.weights.T + part.bias, part.tau)
+                self.local[view].update(opened.rows, latent, model.views[view])
 
     @few_threads()
     def latents(self, model: FactorModel) -> np.ndarray:
@@ -237,7 +246,7 @@ class Evidence:
         part = model.views[view]
         mean = np.empty((self.count, part.size))
         for _, rows, latent in self._inferred(model):
-            mean[rows] = latent @ part.weights.T + part.bias
+            mean[rows] = part.expected(latent)
         return mean
 
     @few_threads()
@@ -269,12 +278,8 @@ class Evidence:
         inferred = self._local_views(pattern)
         if not inferred:
             return None
-        missing, where = (
-            np.zeros((len(rows), sum(self.sizes[view] for view in pattern)), bool),
-            offsets(self.sizes, pattern),
-        )
-        for view in inferred:
-            missing[:, where[view]] = self.local[view].missing[rows]
+        absent = {view: np.broadcast_to(False, (len(rows), self.sizes[view])) for view in pattern}
+        missing = np.concatenate([*(absent | {view: self.local[view].missing[rows] for view in inferred}).values()], 1)
         return Holes.of(missing) if missing.any() else None
 
 

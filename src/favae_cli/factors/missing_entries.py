@@ -7,11 +7,11 @@ it is missing and has no likelihood, and between them where x says something of 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import csc_array, csr_array
+from scipy.sparse import csr_array
 
 from favae_cli.factors.linalg import psd_solve, symmetrize
 from favae_cli.factors.model import FactorModel
@@ -53,14 +53,40 @@ class Spread:
                 own = slice(begins[which], begins[which + 1])
                 found[own] += pulls[own] @ self.left[which].T @ self.right[which]
             return found
-        along = self.left[self.kind] @ pulls[:, :, None]
-        return found + np.matmul(along.transpose(0, 2, 1), self.right[self.kind])[:, 0]
+        left, right = self._of_samples(self.left), self._of_samples(self.right)
+        along = left @ pulls[:, :, None]
+        return found + np.matmul(along.transpose(0, 2, 1), right)[:, 0]
 
     @property
     def covariance(self) -> np.ndarray:
         """(R, K, K) Sigma_n."""
         sets = self.whole + self.left.transpose(0, 2, 1) @ self.right
+        return self._of_samples(sets)
+
+    def _of_samples(self, sets: np.ndarray) -> np.ndarray:
+        """(R, ...) of each sample, of what each set has (m, ...)."""
         return sets if len(self.kind) == len(sets) else sets[self.kind]
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Some of the sets of open entries, side by side; what does not hang on a model.
+
+    Attributes:
+        samples: (R,) which of the samples have them, in the order of the sets.
+        kind: (R,) the set of each, of m.
+        count: (m,) samples of each set.
+        index: (m, w) the entries, filled up with D_p where others have more.
+        root: (m, w, 1) sqrt(s); None where every s is 1.
+        gather: (D_p, m w) sums of what each has by entry, times sqrt(s).
+    """
+
+    samples: np.ndarray
+    kind: np.ndarray
+    count: np.ndarray
+    index: np.ndarray
+    root: np.ndarray | None
+    gather: csr_array
 
 
 @dataclass(frozen=True)
@@ -74,6 +100,7 @@ class Holes:
 
     shares: csr_array
     kind: np.ndarray
+    _parts: dict[int, list[Sets]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, missing: np.ndarray) -> Holes:
@@ -89,12 +116,6 @@ class Holes:
         place[order] = np.arange(len(order))
         return cls(csr_array(shares[order].astype(np.float64)), place[kind])
 
-    @cached_property
-    def _by_kind(self) -> tuple[np.ndarray, np.ndarray]:
-        """The samples in the order of their sets, and where each set begins among them, (M + 1,)."""
-        begins = np.searchsorted(np.sort(self.kind), np.arange(self.shares.shape[0] + 1))
-        return np.argsort(self.kind, kind="stable"), begins
-
     def spreads(self, model: FactorModel, pattern: Pattern) -> Iterator[Spread]:
         """Sigma_n of g for every sample, for those of some sets at a time.
 
@@ -103,48 +124,65 @@ class Holes:
 
             V = L (P - L^T L)^-1 = (I - U L^T)^-1 U,    log det Sigma_n^-1 = log det P + log det (I - U L^T).
         """
-        precision, (_, whole, whole_log_det) = model.precision(pattern), model.given(pattern)
-        tau = np.concatenate([np.full(view.size, view.copies * view.tau) for view in model.of(pattern)])
+        factors, precision, (_, whole, whole_log_det) = model.factors, model.precision(pattern), model.given(pattern)
+        tau = np.concatenate([np.full(view.size, view.copies * view.tau) for view in model.of(pattern)])[:, None]
         weights = np.concatenate([view.weights for view in model.of(pattern)])
-        rows = np.concatenate([np.sqrt(tau)[:, None] * weights, np.zeros((1, model.factors))])  # of no entry: 0
-        projected, per_row = rows @ whole, np.append(1 / np.sqrt(tau), 0.0)
-        samples, begins = self._by_kind
-        for start, stop in self._parts(model.factors):
-            index, root = self._open(start, stop)
-            lacking, left = rows[index] * root[:, :, None], projected[index] * root[:, :, None]
-            if index.shape[1] <= model.factors:
-                system = np.eye(index.shape[1]) - left @ lacking.transpose(0, 2, 1)
-                right, log_dets = psd_solve(system, left, WHAT)
+        rows = np.concatenate([np.sqrt(tau) * weights, np.zeros((1, factors))])  # of no entry: 0
+        for part in self._sets(factors):
+            lacking = rows.take(part.index, axis=0)
+            if part.root is not None:
+                lacking *= part.root
+            left = (lacking.reshape(-1, factors) @ whole).reshape(lacking.shape)
+            across = lacking.transpose(0, 2, 1)
+            if lacking.shape[1] <= factors:
+                right, log_dets = psd_solve(np.eye(lacking.shape[1]) - left @ across, left, WHAT)
             else:
-                system = precision - lacking.transpose(0, 2, 1) @ lacking
-                turned, log_dets = psd_solve(system, lacking.transpose(0, 2, 1), WHAT)
-                right, log_dets = turned.transpose(0, 2, 1), log_dets - whole_log_det
-            count = np.diff(begins[start : stop + 1]).astype(float)
-            counted = (count[:, None, None] * right).reshape(-1, model.factors)
-            pointers, shape = np.arange(index.size + 1), (len(rows), index.size)
-            zg = (csc_array((np.ravel(root * per_row[index]), index.ravel(), pointers), shape) @ counted)[:-1]
+                each = np.broadcast_to(np.eye(factors), (len(lacking), factors, factors))
+                own, log_dets = psd_solve(precision - across @ lacking, each, WHAT)
+                right, log_dets = lacking @ own, log_dets - whole_log_det
+            counted = (part.count[:, None, None] * right).reshape(-1, factors)
+            zg = (part.gather @ counted) / np.sqrt(tau)
             joint = Joint(
-                gg=symmetrize(left.reshape(-1, model.factors).T @ counted),
+                gg=symmetrize(left.reshape(-1, factors).T @ counted),
                 zg=zg,
-                variance=np.einsum("dk,dk->d", zg, weights),
-                log_det=float(count @ log_dets),
+                variance=np.sum(zg * weights, axis=1),
+                log_det=float(part.count @ log_dets),
             )
-            here = samples[begins[start] : begins[stop]]
-            yield Spread(here, self.kind[here] - start, whole, left, right, joint)
+            yield Spread(part.samples, part.kind, whole, left, right, joint)
 
-    def _parts(self, factors: int) -> Iterator[tuple[int, int]]:
-        """From which set to which: of few open entries, then of more than there are factors; some at a time."""
-        size = np.diff(self.shares.indptr)
-        few, count = int(np.searchsorted(size, factors, side="right")), len(size)
-        for begin, end in ((0, few), (few, count)):
-            step = max(1, CHUNK // max(int(size[begin:end].max(initial=0)) * factors, 1))
-            yield from ((start, min(start + step, end)) for start in range(begin, end, step))
+    def _sets(self, factors: int) -> list[Sets]:
+        """Those of few open entries, then those of more than there are factors; some at a time."""
+        if factors not in self._parts:
+            self._parts.clear()
+            size = np.diff(self.shares.indptr)
+            few, count, parts = int(np.searchsorted(size, factors, side="right")), len(size), []
+            for begin, end in ((0, few), (few, count)):
+                step = max(1, CHUNK // max(int(size[begin:end].max(initial=0)) * factors, 1))
+                parts += [self._some(start, min(start + step, end)) for start in range(begin, end, step)]
+            self._parts[factors] = parts
+        return self._parts[factors]
 
-    def _open(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Of sets side by side the entries (m, w), filled up with D_p where others have more, and sqrt(s), there 0."""
+    def _some(self, start: int, stop: int) -> Sets:
+        """The sets `start` to `stop`."""
+        samples, begins = self._by_kind
+        here = samples[begins[start] : begins[stop]]
         ends = self.shares.indptr[start : stop + 1]
-        inside = slice(ends[0], ends[-1])
-        filled = np.arange(np.diff(ends).max()) < np.diff(ends)[:, None]
-        index, root = np.full(filled.shape, self.shares.shape[1]), np.zeros(filled.shape)
-        index[filled], root[filled] = self.shares.indices[inside], np.sqrt(self.shares.data[inside])
-        return index, root
+        inside, size = slice(ends[0], ends[-1]), np.diff(ends)
+        filled = np.arange(size.max()) < size[:, None]
+        index = np.full(filled.shape, self.shares.shape[1])
+        index[filled], shares = self.shares.indices[inside], self.shares.data[inside]
+        places = np.flatnonzero(filled)
+        gather = csr_array(
+            (np.sqrt(shares), (self.shares.indices[inside], places)), (self.shares.shape[1], filled.size)
+        )
+        root = None
+        if np.any(shares != 1.0):
+            root = np.zeros((*filled.shape, 1))
+            root[filled, 0] = np.sqrt(shares)
+        return Sets(here, self.kind[here] - start, np.diff(begins[start : stop + 1]).astype(float), index, root, gather)
+
+    @cached_property
+    def _by_kind(self) -> tuple[np.ndarray, np.ndarray]:
+        """The samples in the order of their sets, and where each set begins among them, (M + 1,)."""
+        begins = np.searchsorted(np.sort(self.kind), np.arange(self.shares.shape[0] + 1))
+        return np.argsort(self.kind, kind="stable"), begins

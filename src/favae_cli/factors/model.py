@@ -123,6 +123,11 @@ class ViewFactors:
         """
         return (self.weights**2).sum(axis=0) * self.usage * self.tau > self.size
 
+    def expected(self, latent: np.ndarray) -> np.ndarray:
+        """(R, D) W g + b, of g (R, K)."""
+        found: np.ndarray = latent @ self.weights.T + self.bias
+        return found
+
     def stretched(self, scales: np.ndarray) -> ViewFactors:
         """The same means of W and b for a z whose dimensions are `scales` (D,) times what they were."""
         return replace(self, weights=self.weights * scales[:, None], bias=self.bias * scales)
@@ -270,7 +275,7 @@ class FactorModel:
             mean (N, D_m) and variance (N, D_m), noise 1/<tau> included where the view has any.
         """
         part = self.views[view]
-        predicted = mean @ part.weights.T + part.bias
+        predicted = part.expected(mean)
         spread = np.sum((part.weights @ covariance) * part.weights, axis=-1)
         uncertain = np.sum((mean @ part.weights_cov) * mean, axis=1) + np.sum(
             part.weights_cov * covariance, axis=(-2, -1)

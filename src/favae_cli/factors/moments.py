@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -82,6 +82,11 @@ class PatternMoments:
     variance: np.ndarray
     entropy: dict[str, float]
     joint: Joint | None = None
+
+    def scaled(self, by: np.ndarray) -> PatternMoments:
+        """Of embeddings whose dimensions are `by` (D_p,) times what they were; those that are uncertain stay."""
+        assert self.joint is None
+        return replace(self, total=self.total * by, outer=self.outer.scaled(by))
 
     def __add__(self, other: PatternMoments) -> PatternMoments:
         return PatternMoments(

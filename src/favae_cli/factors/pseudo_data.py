@@ -56,7 +56,7 @@ class PseudoData(RealEmbedding):
 
     Attributes:
         x: (N, D), as the likelihood takes it; NaN is a missing entry.
-        likelihood: its parameters, if it has some, are learned (`stretch`).
+        likelihood: its parameters, if it has some, are learned (`improve`).
         touch: (N, D) zeta.
         mean, variance, open: as those of real columns; all samples are open.
     """
@@ -73,10 +73,10 @@ class PseudoData(RealEmbedding):
         """That of the bound."""
         return Curvature(self.likelihood.curvature)
 
-    def update(self, rows: np.ndarray, expected: np.ndarray, precision: float) -> None:
+    def update(self, rows: np.ndarray, latent: np.ndarray, view: ViewFactors) -> None:
         """New pseudo-data of the samples `rows`, at <eta>; arguments as ever."""
-        self.touch[rows] = expected
-        self.variance[rows] = self.missing[rows] / precision
+        self._precision = view.tau
+        self.touch[rows] = expected = view.expected(latent)
         self.mean[rows] = expected + self._step(self.x[rows], expected)
 
     def shares(self, rows: np.ndarray, precision: float) -> np.ndarray:
@@ -98,11 +98,12 @@ class PseudoData(RealEmbedding):
         beyond = 0.5 * (kappa * squares + seen.sum() * np.log(2 * np.pi / kappa))
         return float(self.likelihood.log_density(self.x, self.touch) + beyond + self.likelihood.log_prior())
 
-    def stretch(
-        self, view: ViewFactors, expected: np.ndarray, squares: np.ndarray, total: Total = np.asarray
-    ) -> ViewFactors:
-        """The scale of eta is the likelihood's; what that has of parameters gets its best values at `expected`."""
+    def stretch(self, view: ViewFactors, squares: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        """Ones: the scale of eta is the likelihood's."""
+        return np.ones(view.size)
+
+    def improve(self, expected: np.ndarray, total: Total = np.asarray) -> None:
+        """What the likelihood has of parameters gets its best values at `expected`."""
         self.touch[:] = expected
         self.likelihood.improve(self.x, self.touch, total)
         self.mean[:] = np.where(self.missing, self.mean, self.touch + self._step(self.x, self.touch))
-        return view

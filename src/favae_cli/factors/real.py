@@ -8,6 +8,7 @@ from favae_cli.factors.curvature import Curvature
 from favae_cli.factors.model import ViewFactors
 from favae_cli.factors.moments import Total
 
+SPARSE = 4  # times as many entries as are missing, from which these are looked at one by one
 REACH = 30.0  # how many times larger or smaller the scale of a column may get
 
 
@@ -19,7 +20,7 @@ class RealEmbedding:
     Attributes:
         x: (N, D), roughly of unit scale; NaN is a missing entry.
         scale: (D,) s.
-        mean, variance: (N, D) of q(z), given g where x is missing.
+        mean: (N, D) of q(z), given g where x is missing.
         missing: (N, D) where it is.
         open: (N,) samples with a missing entry.
     """
@@ -30,18 +31,32 @@ class RealEmbedding:
         self.open: np.ndarray = np.any(missing, axis=1)
         self.scale = np.ones(self.x.shape[1])
         self.mean = np.where(missing, 0.0, x).astype(np.float64)  # less would show in the bound
-        self.variance = missing.astype(np.float64)
+        self._precision = 1.0
+
+    @property
+    def variance(self) -> np.ndarray:
+        """(N, D) of q(z), given g where x is missing."""
+        return self.missing / self._precision
 
     @property
     def noise(self) -> Curvature | None:
         """None: it is inferred."""
         return None
 
-    def update(self, rows: np.ndarray, expected: np.ndarray, precision: float) -> None:
+    def update(self, rows: np.ndarray, latent: np.ndarray, view: ViewFactors) -> None:
         """The optimal q(z) of the missing entries of the samples `rows`; arguments as the protocol has them."""
-        missing = self.missing[rows]
-        self.variance[rows] = missing / precision
-        self.mean[rows] = np.where(missing, expected, self.mean[rows])
+        self._precision = view.tau
+        sample, column = np.nonzero(self.missing[rows])
+        if len(rows) * view.size > SPARSE * len(sample):
+            expected = np.einsum("ik,ik->i", latent[sample], view.weights[column]) + view.bias[column]
+        else:
+            expected = view.expected(latent)[sample, column]
+        self.mean[rows[sample], column] = expected
+
+    def spread(self, rows: np.ndarray) -> tuple[np.ndarray, float]:
+        """(D,) sum of the variances of the samples `rows`, and their entropy, nats."""
+        count = self.missing[rows].sum(axis=0)
+        return count / self._precision, 0.5 * float(count.sum() * np.log(2 * np.pi * np.e / self._precision))
 
     def shares(self, rows: np.ndarray, precision: float) -> np.ndarray:
         """1 where x is missing and z follows g, 0 where it is seen; (R, D)."""
@@ -58,7 +73,7 @@ class RealEmbedding:
 
         Args:
             unique: (D,) variance of each column that others do not tell; 0 where a column does not vary.
-            total: as for `stretch`.
+            total: sums over the processes that have the other samples.
         """
         free = unique > 0
         best = np.where(free, -0.5 * np.log(np.where(free, unique, 1.0)), 0.0)
@@ -68,9 +83,10 @@ class RealEmbedding:
             scale = np.exp(np.where(free, within - seen @ within / seen.sum(), 0.0))
             self.scale, self.mean = self.scale * scale, self.mean * scale
 
-    def stretch(
-        self, view: ViewFactors, expected: np.ndarray, squares: np.ndarray, total: Total = np.asarray
-    ) -> ViewFactors:
+    def improve(self, expected: np.ndarray, total: Total = np.asarray) -> None:
+        """There is nothing but the scales to learn."""
+
+    def stretch(self, view: ViewFactors, squares: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """Change the scale of each column such that its noise is that of the others; the bound does not fall.
 
         With the means of W and b scaled along and all else held, the bound of column d is
@@ -79,11 +95,13 @@ class RealEmbedding:
 
         Args:
             view: the beliefs about z.
-            expected: does not matter.
-            squares: (D,) R.
-            total: sums over the processes that have the other samples.
+            squares: (D,) R, of all processes.
+            seen: (D,) n.
+
+        Returns:
+            (D,) how many times larger z has become.
         """
-        seen = view.copies * total(np.sum(~self.missing, axis=0))
+        seen = view.copies * seen
         priors = view.weights**2 @ view.ard.mean + view.bias**2
         loss = np.maximum(view.tau * view.copies * squares + priors, 1e-12)
         best = np.sqrt(np.maximum(seen, 1) / loss)
@@ -98,4 +116,4 @@ class RealEmbedding:
             free &= ~beyond
         self.scale = self.scale * scale
         self.mean *= scale
-        return view.stretched(scale)
+        return scale

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 
 from favae_cli.factors.linalg import symmetrize
 from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, FactorModel
 from favae_cli.factors.updates import LatentSums, update_ard
+
+LEAST = 1e-4  # nats that a step of the search gains, or it ends
 
 
 def rotate(model: FactorModel, latents: LatentSums, steps: int = 100) -> FactorModel:
@@ -21,13 +23,22 @@ def rotate(model: FactorModel, latents: LatentSums, steps: int = 100) -> FactorM
     grams = [view.gram for view in model.views.values()]
     sizes = [view.size for view in model.views.values()]
     factors = model.factors
+    reached = [np.inf]
+
+    def enough(intermediate_result: OptimizeResult) -> None:
+        """End the search once a step gains less than `LEAST`."""
+        if (reached[-1] - intermediate_result.fun) * latents.count < LEAST:
+            raise StopIteration
+        reached.append(intermediate_result.fun)
+
     result = minimize(
         lambda flat: _negative_gain(flat.reshape(factors, factors), latents.gg, latents.count, grams, sizes),
         np.eye(factors).ravel(),
         jac=True,
         method="L-BFGS-B",
         # SciPy's own tolerances would stop while hundreds of nats are to be had: the objective is per sample.
-        options={"maxiter": steps, "maxcor": 20, "ftol": 1e-13, "gtol": 1e-9},
+        options={"maxiter": steps, "maxcor": 20, "ftol": 0.0, "gtol": 1e-9},
+        callback=enough,
     )
     rotation = result.x.reshape(factors, factors)
     inverse = np.linalg.inv(rotation)

@@ -19,7 +19,7 @@ class ViewSums:
     Attributes:
         count: N_m.
         z: (D,) sum of <z>.
-        zz: sum of <z^T z>, variances included.
+        squares: (D,) sum of <z^2>, variances included.
         g: (K,) sum of <g>.
         gg: (K, K) sum of <g g^T>.
         zg: (D, K) sum of <z><g>^T, z not centred.
@@ -28,7 +28,7 @@ class ViewSums:
 
     count: int
     z: np.ndarray
-    zz: float
+    squares: np.ndarray
     g: np.ndarray
     gg: np.ndarray
     zg: np.ndarray
@@ -38,7 +38,7 @@ class ViewSums:
         return ViewSums(
             self.count + other.count,
             self.z + other.z,
-            self.zz + other.zz,
+            self.squares + other.squares,
             self.g + other.g,
             self.gg + other.gg,
             self.zg + other.zg,
@@ -48,6 +48,19 @@ class ViewSums:
     def times(self, copies: float) -> ViewSums:
         """The sums over so many copies of the view, all with the same embedding."""
         return ViewSums(*(copies * getattr(self, part.name) for part in fields(self)))
+
+    def stretched(self, scales: np.ndarray, unseen: np.ndarray) -> ViewSums:
+        """The sums with the dimensions of z `scales` (D,) times what they were.
+
+        But for the squares `unseen` (D,) that missing entries bring, given g: those are the noise, which stays.
+        """
+        squares = scales**2 * (self.squares - unseen) + unseen
+        return replace(self, z=scales * self.z, squares=squares, zg=scales[:, None] * self.zg)
+
+    @property
+    def zz(self) -> float:
+        """Sum of <z^T z>."""
+        return float(self.squares.sum())
 
     def centred_zg(self, bias: np.ndarray) -> np.ndarray:
         """(D, K) sum of (<z> - b) <g>^T."""
@@ -96,7 +109,7 @@ def update_latents(model: FactorModel, moments: Moments) -> LatentSums:
         for view, where in offsets(moments.sizes, pattern).items():
             if not np.isfinite(squares[where]).all():
                 raise EngineError(f"view {view!r}: the moments of z are not finite")
-            sums = ViewSums(part.count, part.total[where], squares[where].sum(), g, gg, zg[where], part.entropy[view])
+            sums = ViewSums(part.count, part.total[where], squares[where], g, gg, zg[where], part.entropy[view])
             views[view] = views[view] + sums if view in views else sums
         gg_all += gg
         count += part.count
@@ -111,6 +124,14 @@ def residual(view: ViewFactors, sums: ViewSums) -> float:
     centred = sums.zz - 2 * bias @ sums.z + sums.count * (bias @ bias + view.size * view.bias_var)
     crossed = np.sum(view.weights * sums.centred_zg(bias))
     return float(centred - 2 * crossed + np.sum(view.gram * sums.gg))
+
+
+def residuals(view: ViewFactors, sums: ViewSums) -> np.ndarray:
+    """(D,) sums over samples of E (z - <w> g - <b>)^2, W and b at their means."""
+    bias, weights = view.bias, view.weights
+    centred = sums.squares - 2 * bias * sums.z + sums.count * bias**2
+    found: np.ndarray = centred + np.sum(weights * (weights @ sums.gg - 2 * sums.centred_zg(bias)), axis=1)
+    return found
 
 
 def update_weights(view: ViewFactors, sums: ViewSums) -> ViewFactors:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -78,8 +79,12 @@ def say_notable(figure: Figure, shown: int, among: int, what: str) -> None:
 
 
 def dress(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
-    """Quiet frame, light grid, small text; `title` stands to the left."""
-    axes.set_title(title, loc="left", fontsize=9, color=INK)
+    """Quiet frame, light grid, small text; `title` stands to the left, and the factor of large ticks to the right.
+
+    Where text would be looked for a place for, all ticks are measured again: so titles have theirs from the beginning.
+    """
+    axes.set_title(title, loc="left", fontsize=9, color=INK, y=1.0)
+    axes.yaxis.set_offset_position("right")
     axes.set_xlabel(x, fontsize=8, color=INK)
     axes.set_ylabel(y, fontsize=8, color=INK)
     axes.tick_params(which="both", labelsize=7, color=FAINT, labelcolor=INK)
@@ -106,6 +111,7 @@ def save(figure: Figure, path: Path) -> None:
     which draws a figure twice where its axes are to be arranged.
     """
     _as_written(figure)
+    _still(figure, lambda label: not label.get_text())
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba()))  # type: ignore[no-untyped-call]
@@ -116,9 +122,19 @@ def save(figure: Figure, path: Path) -> None:
         vectors.unlink(missing_ok=True)
         return
     figure.set_layout_engine("none")  # it is arranged
+    _still(figure, lambda label: True)
     with replacing(vectors) as file, rc_context({"svg.fonttype": "none", "svg.hashsalt": "favae-run"}):
         # Text stays text, and the same figure is the same file.
         FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
+
+
+def _still(figure: Figure, which: Callable[[Text], bool]) -> None:
+    """Keep labels of axes where they are: else all ticks are measured for each of them, whenever it is looked at."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if which(axis.label):
+                place = axis.label.get_transform().transform(axis.label.get_position())
+                axis.set_label_coords(*axes.transAxes.inverted().transform(place))
 
 
 def _as_written(figure: Figure) -> None:

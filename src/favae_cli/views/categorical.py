@@ -11,7 +11,7 @@ from scipy.stats import norm, qmc
 from torch import Tensor, nn
 
 from favae_cli.data.dataset import blocks
-from favae_cli.factors.categorical import Softmax, contrasts, softmax
+from favae_cli.factors.categorical import Softmax, alike, contrasts, softmax
 from favae_cli.factors.pseudo_data import PseudoData
 from favae_cli.views.predictor import Intercepts
 
@@ -69,15 +69,15 @@ class CategoricalView:
     def log_likelihood(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         """Of one category of each variable, nearly: each pair of them as MacKay (1992) has a logit."""
         eta, found = mean + self._intercepts.values.to(mean), torch.zeros(len(mean)).to(mean)
-        for _, place, basis in self._variables():
-            turn = torch.tensor(basis).to(mean)
+        for places, basis in alike(self.groups):  # V variables at once
+            place, turn = torch.tensor(places.T).to(mean.device), torch.tensor(basis).to(mean)
             apart = (turn[:, None] - turn).square()  # (C, C, C - 1)
-            spread = torch.einsum("bd,ijd->bij", variance[:, place], apart)
-            logits = eta[:, place] @ turn.T
-            odds = (logits[:, None] - logits[:, :, None]) / (1 + math.pi / 8 * spread).sqrt()
-            terms = (-odds.logsumexp(2)).log_softmax(1)
+            spread = torch.einsum("bvd,ijd->bvij", variance[:, place], apart)
+            logits = eta[:, place] @ turn.T  # (B, V, C)
+            odds = (logits[..., None, :] - logits[..., None]) / (1 + math.pi / 8 * spread).sqrt()
+            terms = (-odds.logsumexp(3)).log_softmax(2)
             seen = x[:, place] @ turn.T + 1 / len(basis)
-            found = found + (seen.nan_to_num(0.0) * terms).sum(1)
+            found = found + (seen.nan_to_num(0.0) * terms).sum((1, 2))
         return found
 
     def deviation(self, mean: np.ndarray, variance: np.ndarray) -> None:

@@ -103,8 +103,9 @@ def read_delimited(path: Path, given: TextFormat, missing: Collection[str] = (""
     if (frame.iloc[:, -1] == "").any():  # as pandas fills up a row that ends early
         _require_whole_rows(path, encoding, sep, len(names))
     _require_header(frame, names, path)
-    decimal = given.decimal or _decimal(frame, missing)
-    for column in frame.columns:
+    commas = _has_commas(path, sep)
+    decimal = given.decimal or (_decimal(frame, missing) if commas else ".")
+    for column in frame.columns if commas or decimal == "," else ():
         numbers = _numbers(frame[column], decimal, missing)
         if numbers is None:
             continue
@@ -194,6 +195,12 @@ def _unpacked(path: Path) -> Iterator[bytes]:
             if unfolded > most:
                 raise ValueError(f"its {size} bytes unfold to more than {most}; unpack it if that is meant")
             yield chunk
+
+
+def _has_commas(path: Path, sep: str) -> bool:
+    """Whether a cell may hold a comma, which one between commas does in quotes; sooner than by a look at every cell."""
+    sign = b'"' if sep == "," else b","
+    return any(sign in chunk for chunk in _unpacked(path))
 
 
 def _separator(path: Path, encoding: str) -> str:

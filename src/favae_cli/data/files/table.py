@@ -96,6 +96,8 @@ class Table:
         held = self.frame[name]
         if held.dtype == np.float64 and np.any(held.to_numpy()[np.isfinite(held)] % 1):  # as below, but quickly
             return np.array(["" if value != value else repr(value) for value in held.tolist()], object)
+        if isinstance(held.dtype, pd.StringDtype):  # as below, but quickly: there may be many columns
+            return np.array([cell.strip() for cell in held.to_numpy(object, na_value="")], object)
         cells = held.convert_dtypes()
         return cells.astype("string").fillna("").str.strip().to_numpy(dtype=object)
 
@@ -114,7 +116,8 @@ class Table:
     def values(self, name: str, key: str) -> np.ndarray:
         """As `column`, "" also where the cell says that a value is missing."""
         cells = self.column(name, key)
-        gaps = np.isin(cells.astype(str), list(self.missing))
+        none = {*self.missing}
+        gaps = np.fromiter((cell in none for cell in cells), bool, len(cells))
         if name in self.missing_values:
             gaps |= _say_one_of(cells, self.missing_values[name])
         return np.where(gaps, "", cells)
@@ -157,12 +160,13 @@ class Table:
         return found
 
     def _fitting(self, patterns: Iterable[str], key: str) -> list[str]:
-        names = [str(name) for name in self.frame.columns]
+        names = dict.fromkeys(map(str, self.frame.columns))
         found: dict[str, None] = {}
         for pattern in patterns:
-            fitting = [name for name in names if name != self.key and fnmatchcase(name, pattern)]
             if pattern in names:
                 fitting = [pattern]
+            else:
+                fitting = [name for name in names if name != self.key and fnmatchcase(name, pattern)]
             if not fitting:
                 raise self._lacks("column", pattern, key)
             found |= dict.fromkeys(fitting)
