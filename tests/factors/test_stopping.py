@@ -21,11 +21,11 @@ def drawn(seed: int, count: int = 1000, share: float = 0.1) -> tuple[np.ndarray,
     return x, np.where(rng.random(x.shape) < share, np.nan, x)
 
 
-def fitted(holes: np.ndarray, sweeps: int = 300, **more: float) -> tuple[FactorModel, np.ndarray]:
+def fitted(holes: np.ndarray, sweeps: int = 300, tolerance: float = 1.0) -> tuple[FactorModel, np.ndarray]:
     """The model, and (N, D) expected entries in units of x."""
     local = {name: RealEmbedding(part) for name, part in zip("ab", np.split(holes, 2, axis=1), strict=True)}
     evidence = Embeddings({}, {}, local, ("a", "b"))
-    model = fit(evidence.moments(), 10, sweeps=sweeps, local=evidence, **more)
+    model = fit(evidence.moments(), 10, sweeps=sweeps, local=evidence, tolerance=tolerance)
     evidence.settle(model)
     return model, np.concatenate([evidence.expect(model, name) / own.scale for name, own in local.items()], axis=1)
 

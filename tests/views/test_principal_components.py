@@ -103,7 +103,9 @@ def test_factor_analysis_of_it_is_factor_analysis_of_the_standardised_data(store
     beside = flat @ rng.standard_normal((PIXELS, 3)) + 0.1 * rng.standard_normal((COUNT, 3))
 
     def fit_to(pixels: np.ndarray) -> FactorModel:
-        return fit(Moments.from_arrays({"pixels": pixels, "beside": beside}), factors=6, seed=0, sweeps=150, tolerance=0.001)
+        return fit(
+            Moments.from_arrays({"pixels": pixels, "beside": beside}), factors=6, seed=0, sweeps=150, tolerance=0.001
+        )
 
     rotated, plain = fit_to(z), fit_to((flat - flat.mean(axis=0)) / scale)
     assert rotated.factors == plain.factors

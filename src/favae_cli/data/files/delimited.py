@@ -199,8 +199,7 @@ def _unpacked(path: Path) -> Iterator[bytes]:
 
 def _has_commas(path: Path, sep: str) -> bool:
     """Whether a cell may hold a comma, which one between commas does in quotes; sooner than by a look at every cell."""
-    sign = b'"' if sep == "," else b","
-    return any(sign in chunk for chunk in _unpacked(path))
+    return any((b'"' if sep == "," else b",") in chunk for chunk in _unpacked(path))
 
 
 def _separator(path: Path, encoding: str) -> str:
