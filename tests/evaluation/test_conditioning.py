@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torch
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset, ViewData
 from favae_cli.evaluation.conditioning import Conditioning
+from favae_cli.evaluation.generation_and_editing import EditScores
 from favae_cli.evaluation.judge import Judge
 from favae_cli.evaluation.labelled import Labelled
 from favae_cli.machine.runtime import Runtime
@@ -66,7 +68,7 @@ def test_everything_that_is_promised_is_measured(conditioning: Conditioning) -> 
     for kind in ("judge/accuracy", "reconstruction/accuracy", "generate/accuracy", "edit/flip", "edit/keep"):
         assert 0 <= metrics[kind] <= 1
     assert np.isfinite(metrics["edit/r2"])
-    assert 0 < metrics["edit/Top/strength"] <= 1
+    assert metrics["edit/Top/strength"] in (1.0, 2.0, 4.0)
     assert metrics["generate/variety"] > 0
     assert 0 <= metrics["edit/ceiling"] <= 1
     for name in ("Top", "Bottom"):
@@ -80,6 +82,25 @@ def test_everything_that_is_promised_is_measured(conditioning: Conditioning) -> 
     assert len(curves.axes) == 2
 
 
+def test_the_strength_is_chosen_on_the_validation_split_and_reported_on_the_test_split(
+    conditioning: Conditioning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, float]] = []
+    splits = {"validation": conditioning.chosen_on, "test": conditioning.edited}
+
+    def scores(*arguments: Any) -> EditScores:
+        images, strength = arguments[2].images, arguments[5][0]
+        (split,) = [name for name, part in splits.items() if part.images is images]
+        asked.append((split, strength))
+        best = {"validation": 2.0, "test": 4.0}[split]
+        return EditScores(np.full(2, 1.0 if strength == best else 0.5), *np.ones((5, 2)))
+
+    monkeypatch.setattr("favae_cli.evaluation.conditioning.edit_scores", scores)
+    metrics = conditioning.metrics()
+    assert asked == [("validation", 1.0), ("validation", 2.0), ("validation", 4.0), ("test", 2.0)]
+    assert (metrics["edit/strength"], metrics["edit/flip"]) == (2.0, 0.5)
+
+
 def test_what_a_weak_judge_says_is_marked(conditioning: Conditioning, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Judge, "read", lambda judge, images: np.tile([True, False], (len(images), 1)))
     metrics = conditioning.metrics()
@@ -89,7 +110,7 @@ def test_what_a_weak_judge_says_is_marked(conditioning: Conditioning, monkeypatc
 
 
 def test_edits_are_made_of_so_many_images_at_most(conditioning: Conditioning) -> None:
-    assert len(conditioning.edited.images) == 15
+    assert len(conditioning.edited.images) == len(conditioning.chosen_on.images) == 15
 
 
 def test_there_are_pictures_of_edits_and_of_generated_images(conditioning: Conditioning) -> None:

@@ -16,6 +16,7 @@ from favae_cli.evaluation.generation_and_editing import (
     curve_metrics,
     edit_metrics,
     edit_scores,
+    edits,
     generation_metrics,
 )
 from favae_cli.evaluation.judge import Judge
@@ -186,16 +187,15 @@ def test_rows_with_and_without_attributes_can_be_asked_for_together(editor: Edit
 def test_an_edit_to_what_is_there_already_is_no_edit(editor: Editor) -> None:
     labels = np.array([[1.0, 0.0], [0.0, 0.0]])
     z = np.random.default_rng(0).random((2, 16))
-    for strengths in (None, np.full(2, 3.0)):
-        images, _ = editor.edit(z, labels, labels, strengths)
-        np.testing.assert_allclose(images.reshape(2, -1), z, rtol=1e-6)
+    assert not editor.step(z, labels, labels).any()
+    np.testing.assert_allclose(editor.edit(z, labels, labels, np.full(2, 3.0)).reshape(2, -1), z, rtol=1e-6)
 
 
-def test_the_way_is_along_what_the_attribute_changes(editor: Editor) -> None:
+def test_the_step_is_along_what_the_attribute_changes(editor: Editor) -> None:
     labels, wanted = np.array([[0.0, 0.0]]), np.array([[1.0, 0.0]])
-    way = editor.way(np.full((1, 16), 0.5), labels, wanted).reshape(4, 4)
-    assert (way[:2] > 0).all()
-    assert np.abs(way[2:]).max() < 0.2 * way[:2].min()
+    step = editor.step(np.full((1, 16), 0.5), labels, wanted).reshape(4, 4)
+    assert (step[:2] > 0).all()
+    assert np.abs(step[2:]).max() < 0.2 * step[:2].min()
 
 
 def test_an_image_goes_until_it_is_believed_and_no_further(editor: Editor, planted_data: MakeData) -> None:
@@ -204,21 +204,23 @@ def test_an_image_goes_until_it_is_believed_and_no_further(editor: Editor, plant
     z = model.embed("face", data.views["face"].gather(indices)).astype(float)
     labels = data.views["attributes"].gather(indices).astype(float)
     wanted = np.stack([1 - labels[:, 0], labels[:, 1]], axis=1)
-    _, gone = editor.edit(z, labels, wanted)
-    assert ((gone > 0) & (gone <= 1)).all()
-    way, sign = editor.way(z, labels, wanted), 2 * wanted[:, 0] - 1
+    way, sign = editor.gaussians.moved(z, labels, wanted) - z, 2 * wanted[:, 0] - 1
+    step = editor.step(z, labels, wanted)
+    gone = np.linalg.norm(step, axis=1) / np.linalg.norm(way, axis=1)
+    np.testing.assert_allclose(step, gone[:, None] * way, atol=1e-12)
+    assert ((gone > 0) & (gone <= 1 + 1e-9)).all()
     sure = editor.gaussians.sure[wanted[:, 0].astype(int), 0]
 
     def told(share: np.ndarray) -> np.ndarray:
         return sign * believed(model, "face", "attributes", z + share[:, None] * way)[:, 0]
 
-    free = (gone < 1) & (gone > 1 / 16)
+    free = (gone < 0.99) & (gone > 1 / 16)
     assert free.sum() > 10
     slack = 0.05  # of an image as it is stored
     assert (told(gone) > sure - slack)[free].all()
     assert (told(gone - 1 / 16) < sure + slack)[free].all()
     # Those that need more than the whole way get that.
-    assert (told(np.ones(len(z)) * 0.95) < sure + slack)[gone == 1].all()
+    assert (told(np.full(len(z), 0.95)) < sure + slack)[gone > 0.99].all()
 
 
 @pytest.mark.parametrize("column", [0, 1])
@@ -231,11 +233,11 @@ def test_an_edit_moves_the_predicted_probability_the_way_it_was_asked(
     labels = data.views["attributes"].gather(indices).astype(float)
     wanted = labels.copy()
     wanted[:, column] = 1 - labels[:, column]
-    images, _ = editor.edit(z, labels, wanted, np.ones(2))
+    images = editor.edit(z, labels, wanted, np.ones(2))
     before, after = (believed(model, "face", "attributes", part) for part in (z, images.reshape(len(z), -1)))
-    moved = after - before
-    assert (moved[:, column] * (wanted - labels)[:, column] > 0).all()
-    assert np.abs(moved[:, 1 - column]).mean() < 0.2 * np.abs(moved[:, column]).mean()
+    moved = (after - before) * (wanted - labels).sum(axis=1, keepdims=True)
+    assert (moved[:, column] >= 0).all()
+    assert np.abs(moved[:, 1 - column]).mean() < 0.2 * moved[:, column].mean()
 
 
 def test_edits_are_scored_by_flips_stays_and_likeness(editor: Editor, planted_data: MakeData) -> None:
@@ -244,45 +246,47 @@ def test_edits_are_scored_by_flips_stays_and_likeness(editor: Editor, planted_da
     stored = data.views["face"].gather(indices)
     labels = HalvesJudge().read(stored / np.float32(255)).astype(float)
     combinations = Combinations(np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([4, 3, 2, 1]))
+    z = editor.model.embed("face", stored)
+    asked = edits(editor, combinations, z, labels)
+    assert [edit.column for edit in asked] == [0, 1]
     scores = {
-        strength: edit_scores(editor, HalvesJudge(), combinations, stored, labels, strength)
+        strength: edit_scores(editor, HalvesJudge(), Labelled(stored, labels), z, asked, np.full(2, strength))
         for strength in (1e-9, 1.0, 20.0)
     }
     assert scores[1e-9].flip.tolist() == [0, 0]
-    by_itself = edit_scores(editor, HalvesJudge(), combinations, stored, labels)
-    assert ((by_itself.strength > 0) & (by_itself.strength < 1)).all()
-    assert (by_itself.flip > 0.5).all()
-    assert (by_itself.r2_reconstruction > scores[1.0].r2_reconstruction).all()
-    assert scores[20.0].flip.tolist() == [1, 1]
-    assert (scores[1.0].flip > 0).all()
+    assert (scores[1.0].flip > 0.5).all()
+    assert scores[1e-9].r2_reconstruction == pytest.approx(1)
     # An edit of one half leaves the other as it was; the likeness suffers.
     assert (scores[1.0].brightness > scores[1e-9].brightness).all()
     assert (scores[1.0].border > scores[1e-9].border).all()
-    assert scores[1e-9].r2_reconstruction == pytest.approx(1)
     assert (scores[1.0].r2_reconstruction > scores[20.0].r2_reconstruction).all()
     assert (scores[1e-9].keep == 1).all()
     assert (scores[1.0].keep > 0.95).all()
-    assert (by_itself.keep > 0.95).all()
     assert scores[1e-9].r2 == pytest.approx(1, abs=1e-3)
     assert (scores[1e-9].r2 > scores[1.0].r2).all()
     assert (scores[1.0].r2 > scores[20.0].r2).all()
 
 
-def test_an_edit_goes_as_far_as_is_said_of_what_it_changes(editor: Editor) -> None:
-    z = np.full((4, editor.model.views["face"].size), 0.5)
-    labels = np.array([[0.0, 1], [0, 0], [1, 1], [0, 0]])
-    wanted = np.array([[1.0, 0], [0, 1], [0, 1], [1, 1]])
-    _, gone = editor.edit(z, labels, wanted, np.array([0.5, 1.5]))
-    assert gone.tolist() == [1.0, 1.5, 0.5, 1.0]
-    _, free = editor.edit(z, labels, wanted)
-    _, partly = editor.edit(z, labels, wanted, np.array([np.nan, 1.5]))
-    # Where nothing is said of what changes, an image goes by itself.
-    assert partly.tolist() == [1.5, 1.5, free[2], 1.5]
+def test_an_edit_goes_as_far_as_what_it_switches_on_asks(editor: Editor) -> None:
+    z = np.full((3, editor.model.views["face"].size), 0.5, np.float32)
+    labels = np.array([[0.0, 1], [0, 0], [1, 1]])
+    wanted = np.array([[1.0, 0], [1, 1], [1, 0]])
+    asked = editor.edit(z, labels, wanted, np.array([1.0, 3.0]))
+    # On and off at once goes by what is switched on; two on, by their mean; one off, by that one.
+    for row, strength in enumerate((1.0, 2.0, 3.0)):
+        alone = editor.edit(z[[row]], labels[[row]], wanted[[row]], np.full(2, strength))
+        np.testing.assert_allclose(asked[row], alone[0], rtol=1e-6, atol=1e-7)
+
+
+def test_a_strength_is_worth_the_worse_of_flips_and_stays_and_a_share_of_likeness() -> None:
+    scores = scored(flip=[1.0, 0.5], keep=[0.6, 0.9], r2_reconstruction=[0.5, -1.0])
+    np.testing.assert_allclose(scores.worth(0), [0.6, 0.5])
+    np.testing.assert_allclose(scores.worth(0.2), [0.7, 0.3])
 
 
 def test_metrics_of_edits_are_means_over_attributes_and_each_ones_own() -> None:
-    scores = scored(flip=[1.0, 0.5], keep=[0.6, 0.9], r2=[0.3, 0.1], strength=[1.5, 2.5])
-    metrics = edit_metrics(scores, ("Top", "Bottom"))
+    scores = scored(flip=[1.0, 0.5], keep=[0.6, 0.9], r2=[0.3, 0.1])
+    metrics = edit_metrics(scores, np.array([1.5, 2.5]), ("Top", "Bottom"))
     assert metrics["edit/flip"] == metrics["edit/keep"] == 0.75
     assert metrics["edit/r2"] == pytest.approx(0.2)
     assert metrics["edit/strength"] == 2.0

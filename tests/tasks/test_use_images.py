@@ -122,7 +122,7 @@ def test_a_stronger_edit_goes_further(using: Using, photos: Path) -> None:
 
 def test_each_attribute_may_have_a_strength_of_its_own(using: Using, photos: Path) -> None:
     asked = ["task=edit", f"input={photos}", "from=face", "++attributes.Smiling=1", "++attributes.Eyeglasses=1"]
-    # An image that two change goes by the mean of theirs.
+    # Two that are switched on go by the mean of theirs.
     one, other = (
         stacked(using(*asked, *more) / "images")
         for more in (("++strengths.Smiling=0.5", "++strengths.Eyeglasses=1.5"), ("strength=1.0",))

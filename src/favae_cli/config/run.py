@@ -108,7 +108,8 @@ class GenerationConfig(Section):
 class EditingConfig(Section):
     """Images in which one attribute is changed."""
 
-    strengths: Annotated[list[Strength], Field(min_length=1)] = Field(description="of edits, for the curve")
+    strengths: Annotated[list[Strength], Field(min_length=1)] = Field(description="how far edits go, to try")
+    likeness: NotNegative = Field(description="what R2 between edit and reconstruction counts in that choice")
     images: Count = Field(description="test images")
     show: Count = Field(description="images in the figure")
 

@@ -28,7 +28,7 @@ CHANGES = TypeAdapter(list[list[str]])  # what is new whenever a run goes on
 _ABSENT = object()
 _SECTIONS = ("task", "data", "views", "model", "schedule", "trainer", "evaluation", "transfer")
 # Keys of earlier versions that said nothing, or how to choose what is no longer chosen.
-_GONE = ("trainer.strategy", "evaluation.generate.strengths", "evaluation.edit.likeness")
+_GONE = ("trainer.strategy", "evaluation.generate.strengths")
 # What earlier versions did before there was the key, where it is not the default of today.
 _WAS = {"model.gamma": 0.0, "views.*.start": "random", "views.*.beta": 1.0}
 

@@ -73,7 +73,7 @@ class EditConfig(OnDrawnSamplesConfig):
     task: Literal["edit"]
     attributes: Annotated[Asked, AfterValidator(_something)]
     of: Name | None = Field(description="binary view of the attributes; null: the only one that has all of them")
-    strength: Strength | None = Field(description="how far, 1: where such images lie; null: as far as each has to")
+    strength: Strength | None = Field(description="how far, 1: as each has to; null: what the run found best")
     strengths: Strengths = Field(description="the same for some of the attributes")
     format: Format
 

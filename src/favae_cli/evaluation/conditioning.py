@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,6 +19,7 @@ from favae_cli.evaluation.generation_and_editing import (
     curve_metrics,
     edit_metrics,
     edit_scores,
+    edits,
     generation_metrics,
 )
 from favae_cli.evaluation.judge import Judge, agreement, train_judge
@@ -73,10 +75,11 @@ class Conditioning:
             for part in (split, "validation")
         )
         self.edited = self.test.first(settings.edit.images)
+        self.chosen_on = self.held_out.first(settings.edit.images)
         self.combinations = Combinations.of(self.train.labels, settings.min_combination)
         self.weakly_judged: list[str] = []
-        self.scores: EditScores | None = None
         self.tried: dict[float, EditScores] = {}
+        self.strengths = np.full(len(self.names), min(settings.edit.strengths, key=lambda strength: abs(strength - 1)))
 
     def metrics(self) -> dict[str, float]:
         """Flat metrics of the judge, of reconstructions, of generated and of edited images."""
@@ -135,28 +138,37 @@ class Conditioning:
         return generation_metrics(self.editor, judge, asked, self.test, self.names, rng)
 
     def _edits(self, judge: Judge) -> dict[str, float]:
-        """Edits of test images, as far as each has to go; and by every strength that is to be shown."""
-        self.scores = self._scores(judge, None)
-        self.tried = {strength: self._scores(judge, strength) for strength in sorted(self.settings.edit.strengths)}
-        return edit_metrics(self.scores, self.names) | curve_metrics(self.tried)
+        """Edits of test images, for each attribute at the strength that the validation split picks."""
+        candidates = sorted(self.settings.edit.strengths)
+        if len(self.chosen_on.images):
+            scores = self._scores(judge, self.chosen_on, [np.full(len(self.names), s) for s in candidates])
+            self.tried = dict(zip(candidates, scores, strict=True))
+            worth = [scores.worth(self.settings.edit.likeness) for scores in self.tried.values()]
+            self.strengths = np.array(candidates, float)[np.argmax(worth, axis=0)]
+        chosen = ", ".join(f"{name} {s:g}" for name, s in zip(self.names, self.strengths, strict=True))
+        how = "chosen on the validation split" if len(self.chosen_on.images) else "not chosen, for want of samples"
+        logger.info("edit strengths, %s: %s", how, chosen)
+        (found,) = self._scores(judge, self.edited, [self.strengths])
+        return edit_metrics(found, self.strengths, self.names) | curve_metrics(self.tried)
 
-    def _scores(self, judge: Judge, strength: float | None) -> EditScores:
-        samples = self.edited
-        return edit_scores(self.editor, judge, self.combinations, samples.images, samples.labels, strength)
+    def _scores(self, judge: Judge, samples: Labelled, strengths: Sequence[np.ndarray]) -> list[EditScores]:
+        z = self.editor.model.embed(self.editor.view, samples.images)
+        asked = edits(self.editor, self.combinations, z, samples.labels)
+        return [edit_scores(self.editor, judge, samples, z, asked, each) for each in strengths]
 
     def pictures(self) -> dict[str, Figure]:
         """Edits of test images to every known combination (Fig. 5), random images of each (A.15), edits by strength."""
-        curves = {} if self.scores is None else {"strengths": self._strength_curves(self.scores)}
+        curves = {"strengths": self._strength_curves()} if self.tried else {}
         return {"editing": self._edit_grid(), "generated": self._generated_grid(), **curves}
 
-    def _strength_curves(self, scores: EditScores) -> Figure:
-        """What going further brings and costs, a panel an attribute."""
+    def _strength_curves(self) -> Figure:
+        """What longer steps bring and cost on the validation split, a panel an attribute."""
         tables = {
-            title: np.array([getattr(tried, key) for tried in self.tried.values()]) for title, key in CURVES.items()
+            title: np.array([getattr(scores, key) for scores in self.tried.values()]) for title, key in CURVES.items()
         }
         names = self.names[:SHOWN]
         curves = {self._named(n): {title: t[:, i] for title, t in tables.items()} for i, n in enumerate(names)}
-        return edit_curves(list(self.tried), curves, scores.strength[:SHOWN].tolist())
+        return edit_curves(list(self.tried), curves, self.strengths[:SHOWN].tolist())
 
     def _edit_grid(self) -> Figure:
         """Original, reconstruction, then the combinations: one column each, the asked attributes in its title."""
@@ -168,7 +180,7 @@ class Conditioning:
         columns = [unit(originals), view.decode(z)]
         for wanted in shown:
             target = np.broadcast_to(wanted, labels.shape)
-            columns.append(self.editor.edit(z, labels, target)[0])
+            columns.append(self.editor.edit(z, labels, target, self.strengths))
         titles = ["original", "reconstruction", *map(self._title, shown)]
         has = [self._title(label) for label in labels]
         return image_grid(list(zip(*columns, strict=True)), has, titles)

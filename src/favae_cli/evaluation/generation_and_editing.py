@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,6 +76,32 @@ def generation_metrics(
 
 
 @dataclass(frozen=True)
+class Edit:
+    """What an edit of R images asks for.
+
+    Attributes:
+        column: the attribute that is to flip.
+        wanted: (R, D) all attributes then.
+        step: (R, D_m) how z has to go.
+    """
+
+    column: int
+    wanted: np.ndarray
+    step: np.ndarray
+
+
+def edits(editor: Editor, combinations: Combinations, z: np.ndarray, labels: np.ndarray) -> list[Edit]:
+    """Every attribute of every image flipped, one at a time.
+
+    Args:
+        z: (R, D_m) of the images.
+        labels: (R, D) of 0 and 1.
+    """
+    asked = [combinations.flipped(labels, column) for column in range(labels.shape[1])]
+    return [Edit(column, wanted, editor.step(z, labels, wanted)) for column, wanted in enumerate(asked)]
+
+
+@dataclass(frozen=True)
 class EditScores:
     """Judged edits, (D,) each, by the attribute that was to flip.
 
@@ -86,7 +112,6 @@ class EditScores:
         r2_reconstruction: mean R2 between edit and reconstruction, which differ by the edit alone.
         brightness: mean absolute change of the reconstruction's mean value, of 1.
         border: mean absolute change of its outermost sixteenth on every side, of 1.
-        strength: mean over images of how much of its way each went.
     """
 
     flip: np.ndarray
@@ -95,56 +120,52 @@ class EditScores:
     r2_reconstruction: np.ndarray
     brightness: np.ndarray
     border: np.ndarray
-    strength: np.ndarray
+
+    def worth(self, likeness: float) -> np.ndarray:
+        """(D,) what strengths are chosen by: the smaller of flip and keep, and `likeness` times the R2."""
+        return np.minimum(self.flip, self.keep) + likeness * self.r2_reconstruction
 
 
 def edit_scores(
-    editor: Editor,
-    judge: Judge,
-    combinations: Combinations,
-    stored: np.ndarray,
-    labels: np.ndarray,
-    strength: float | None = None,
+    editor: Editor, judge: Judge, samples: Labelled, z: np.ndarray, asked: Sequence[Edit], strengths: np.ndarray
 ) -> EditScores:
-    """Flip every attribute of every image, one at a time, and judge what comes out.
+    """Judge what comes of `edits`.
 
     Args:
-        stored: uint8 (R, H, W, C).
-        labels: (R, D) of 0 and 1.
-        strength: how much of the way every edit goes; None: as far as its image has to.
+        samples: the images, with all labels.
+        z: (R, D_m) of them.
+        strengths: (D,) how many times each step is taken, by the attribute that is to flip.
     """
-    z = editor.model.embed(editor.view, stored)
-    images, plain, scores = unit(stored), editor.model.views[editor.view].decode(z), []
-    strengths = None if strength is None else np.full(labels.shape[1], strength)
-    for column in range(labels.shape[1]):
-        wanted = combinations.flipped(labels, column)
-        edited, gone = editor.edit(z, labels, wanted, strengths)
-        right = agreement(judge.read(edited), wanted)
-        kept, change = right[wanted == labels], edited - plain
+    view, images, labels = editor.model.views[editor.view], unit(samples.images), samples.labels
+    plain, scores = view.decode(z), []
+    for edit in asked:
+        edited = view.decode(z + strengths[edit.column] * edit.step)
+        right = agreement(judge.read(edited), edit.wanted)
+        kept, change = right[edit.wanted == labels], edited - plain
         scores.append(
             (
-                right[:, column].mean(),
+                right[:, edit.column].mean(),
                 kept.mean() if kept.size else 1.0,
                 r2_per_image(images, edited).mean(),
                 r2_per_image(plain, edited).mean(),
                 np.abs(change.mean(axis=(1, 2, 3))).mean(),
                 np.abs(change[:, border(*change.shape[1:3])]).mean(),
-                gone.mean(),
             )
         )
     return EditScores(*np.array(scores).T)
 
 
-def edit_metrics(scores: EditScores, names: tuple[str, ...]) -> dict[str, float]:
+def edit_metrics(scores: EditScores, strengths: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
     """Flat metrics of the edits: means over attributes, and each attribute's own."""
-    metrics = {f"edit/{key}": float(values.mean()) for key, values in vars(scores).items()}
+    table = vars(scores) | {"strength": strengths}
+    metrics = {f"edit/{key}": float(values.mean()) for key, values in table.items()}
     for i, name in enumerate(names):
-        metrics |= {f"edit/{name}/{key}": float(values[i]) for key, values in vars(scores).items()}
+        metrics |= {f"edit/{name}/{key}": float(values[i]) for key, values in table.items()}
     return metrics
 
 
 def curve_metrics(tried: Mapping[float, EditScores]) -> dict[str, float]:
-    """What going further brings and costs, means over attributes: `edit_curve/<strength>/flip` and so on."""
+    """What longer steps bring and cost, means over attributes: `edit_curve/<strength>/flip` and so on."""
     return {
         f"edit_curve/{strength:g}/{key}": float(getattr(scores, key).mean())
         for strength, scores in tried.items()

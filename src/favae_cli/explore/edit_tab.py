@@ -12,10 +12,10 @@ from favae_cli.explore.commands import Value
 from favae_cli.explore.parts import csv, picture, png, saving, table
 from favae_cli.explore.window import Window
 from favae_cli.models.fa_vae import observed_table
-from favae_cli.queries.generate_and_edit import Edited, Editor
+from favae_cli.queries.generate_and_edit import Edited, Editor, best_strengths
 
 AS_IT_IS = "as it is"
-FARTHEST, STEP = 3.0, 0.05  # of a strength; at 0 every image goes as far as it has to
+FARTHEST, STEP = 3.0, 0.05  # of a strength
 
 
 class AttributeSwitches:
@@ -24,20 +24,22 @@ class AttributeSwitches:
     Args:
         columns: the attributes.
         left: what a switch is at that asks for nothing.
-        far: whether it can be said how far an edit goes; at 0 as far as the image has to.
+        strengths: (D,) how far edits go before anybody says so; None where nothing is edited.
     """
 
-    def __init__(self, columns: tuple[str, ...], left: str, far: bool = False) -> None:
+    def __init__(self, columns: tuple[str, ...], left: str, strengths: np.ndarray | None = None) -> None:
         self.columns, self.left = columns, left
         self.switches: dict[str, ui.toggle] = {}
         self.sliders: dict[str, ui.slider] = {}
-        with ui.grid(columns="auto auto 6rem" if far else "auto auto").classes("items-center gap-x-4 gap-y-1"):
+        self.found = {} if strengths is None else dict(zip(columns, strengths.tolist(), strict=True))
+        with ui.grid(columns="auto auto 6rem" if self.found else "auto auto").classes("items-center gap-x-4 gap-y-1"):
             for column in columns:
                 ui.label(column)
                 switch = ui.toggle([left, "no", "yes"], value=left).props("dense no-caps size=sm")
                 self.switches[column] = switch.classes("attribute")
-                if far:
-                    slider = ui.slider(min=0, max=FARTHEST, step=STEP, value=0)
+                if self.found:
+                    best = self.found[column]
+                    slider = ui.slider(min=STEP, max=max(FARTHEST, best), step=STEP, value=best)
                     self.sliders[column] = slider.props("label").classes("strength")
 
     @property
@@ -54,9 +56,9 @@ class AttributeSwitches:
 
     @property
     def moved(self) -> dict[str, float]:
-        """Of these, how far the edit goes, where that is said."""
+        """Of these, how far the edit goes, where that was changed."""
         values = {name: round(float(self.sliders[name].value), 2) for name in self.told}
-        return {name: value for name, value in values.items() if value}
+        return {name: value for name, value in values.items() if value != round(self.found[name], 2)}
 
 
 class EditTab:
@@ -72,7 +74,7 @@ class EditTab:
                 self.view = ui.select([*attributes], value=next(iter(attributes)), label="Attributes")
                 self.view.classes("w-48").on_value_change(lambda: self.choices.refresh())
                 self.choices()
-                ui.label("The sliders: how far each goes; at 0 as far as the image has to").classes("text-xs")
+                ui.label("The sliders: how far each goes, from what the run found best").classes("text-xs")
                 ui.button("Edit", on_click=self._edit).props("no-caps")
             with ui.column():
                 self.result()
@@ -83,7 +85,7 @@ class EditTab:
         """The switches of the attributes."""
         trained = self.window.seen.trained
         columns = trained.views[self.view.value].columns
-        self.switches = AttributeSwitches(columns, AS_IT_IS, far=True)
+        self.switches = AttributeSwitches(columns, AS_IT_IS, best_strengths(trained.metrics, columns))
 
     def _forget(self) -> None:
         self.made = None
@@ -100,7 +102,7 @@ class EditTab:
                 raise UserError(f"sample {window.key} has no {self.shows} to edit; choose another in the tab Sample")
             if not attributes:
                 raise UserError("say what to change: set an attribute to yes or no")
-            strengths = np.array([moved.get(column, np.nan) for column in self.switches.columns])
+            strengths = np.array([*(self.switches.found | moved).values()])
             known = observed_table(sample.data, name, sample.indices)
             editor = Editor(trained.factors, self.shows, name)
             self.made, self.of = editor.edited(sample.stored(self.shows), known, self.switches.asked, strengths), name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,9 +102,17 @@ class Editor:
         logits = self.model.joined.sample(self.attributes, means, spreads, rng)
         return np.where(open_, chance < self.model.views[self.attributes].decode(logits), labels)
 
-    def way(self, z: np.ndarray, labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-        """(R, D_m) from z to where it would lie, if the image had the attributes `wanted` and not `labels`, (R, D)."""
-        return self.gaussians.moved(z, labels, wanted) - z
+    def step(self, z: np.ndarray, labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        """(R, D_m) from z on to where it would lie if the image had the attributes `wanted` and not `labels`, (R, D).
+
+        Each goes as far as its image has to (`enough`).
+        """
+        step, changes = np.zeros(z.shape), wanted != labels
+        if len(rows := np.flatnonzero(changes.any(axis=1))):
+            start, asked = z[rows], wanted[rows]
+            way = self.gaussians.moved(start, labels[rows], asked) - start
+            step[rows] = self.enough(start, way, asked, changes[rows]) * way
+        return step
 
     def enough(self, z: np.ndarray, way: np.ndarray, wanted: np.ndarray, asked: np.ndarray) -> np.ndarray:
         """(R, 1) how much of its way each image has to go; the whole way, where less is not enough.
@@ -130,29 +139,20 @@ class Editor:
         sure = self.gaussians.sure
         return np.asarray(np.where(wanted == 1, told < sure[1], -told < sure[0]))
 
-    def edit(
-        self, z: np.ndarray, labels: np.ndarray, wanted: np.ndarray, strengths: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """z moved from attributes `labels` to `wanted`, (R, D) each, and decoded.
+    def edit(self, z: np.ndarray, labels: np.ndarray, wanted: np.ndarray, strengths: np.ndarray) -> np.ndarray:
+        """Images (R, H, W, C) in [0, 1]: z moved from attributes `labels` to `wanted`, (R, D) each, and decoded.
 
         Args:
-            strengths: (D,) how much of the way an edit of each attribute goes, 1: to where images with the wanted
-                attributes lie; NaN, or None for all: `enough`. An image goes by the mean of those that it changes.
-
-        Returns:
-            Images (R, H, W, C) in [0, 1], and how much of its way each went, (R,).
+            strengths: (D,) how many times the `step` is taken, for each attribute. An edit takes the mean over the
+                attributes that it switches on, or off if it switches none on.
         """
-        changed, way = wanted != labels, self.way(z, labels, wanted)
-        given = np.zeros(labels.shape[1]) if strengths is None else np.nan_to_num(strengths)
-        count = (changed & (given > 0)).sum(axis=1, keepdims=True)
-        gone = (changed * given).sum(axis=1, keepdims=True) / np.maximum(count, 1)
-        if len(free := np.flatnonzero(count == 0)):
-            gone[free] = self.enough(z[free], way[free], wanted[free], changed[free])
-        return self._decoded(z + gone * way), gone[:, 0]
+        on, changed = (wanted > labels), (wanted != labels)
+        deciding = np.where(on.any(axis=1, keepdims=True), on, changed)
+        count = np.maximum(deciding.sum(axis=1, keepdims=True), 1)
+        strength = (deciding * strengths).sum(axis=1, keepdims=True) / count
+        return self._decoded(z + strength * self.step(z, labels, wanted))
 
-    def edited(
-        self, stored: np.ndarray, known: np.ndarray, asked: np.ndarray, strengths: np.ndarray | None = None
-    ) -> Edited:
+    def edited(self, stored: np.ndarray, known: np.ndarray, asked: np.ndarray, strengths: np.ndarray) -> Edited:
         """Images with other attributes, all else about them as it was.
 
         What is known of the attributes counts as it is, what is not as the image shows it (P > 1/2).
@@ -161,13 +161,13 @@ class Editor:
             stored: uint8 (R, H, W, C).
             known: (R, D) attributes of the images, NaN where they are not known.
             asked: (D,) attributes to have, NaN where they are to stay.
-            strengths: as in `edit`.
+            strengths: (D,) as in `edit`.
         """
         z = self.model.embed(self.view, stored)
         before = self._shown(z)
         labels = np.where(np.isnan(known), before > 0.5, known)
         wanted = np.where(np.isnan(asked), labels, asked)
-        images, _ = self.edit(z, labels, wanted, strengths)
+        images = self.edit(z, labels, wanted, strengths)
         after = self._shown(self.model.embed(self.view, as_stored(images)))
         return Edited(z, labels, wanted, images, before, after)
 
@@ -177,3 +177,13 @@ class Editor:
 
     def _decoded(self, z: np.ndarray) -> np.ndarray:
         return self.model.views[self.view].decode(z)
+
+
+def best_strengths(metrics: Mapping[str, float], columns: Sequence[str]) -> np.ndarray:
+    """(D,) strength of an edit of each attribute as a run found it best, else 1.
+
+    Args:
+        metrics: of the run.
+        columns: names of the attributes.
+    """
+    return np.array([metrics.get(f"edit/{name}/strength", 1.0) for name in columns])

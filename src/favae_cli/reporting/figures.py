@@ -253,17 +253,17 @@ def binned(predicted: np.ndarray, observed: np.ndarray, bins: int = 10) -> tuple
 
 
 def edit_curves(
-    strengths: Sequence[float], curves: Mapping[str, Mapping[str, np.ndarray]], taken: Sequence[float]
+    strengths: Sequence[float], curves: Mapping[str, Mapping[str, np.ndarray]], chosen: Sequence[float]
 ) -> Figure:
-    """Scores of edits against their strength, a panel an attribute; a dotted line where they go of their own.
+    """Scores of edits against their strength, a panel an attribute; a dotted line where the strength was chosen.
 
     Args:
         strengths: (S,) that were tried.
         curves: by attribute and score, (S,).
-        taken: a strength for each attribute.
+        chosen: a strength for each attribute.
     """
     figure, grid = panels(len(curves))
-    for axes, (name, scores), strength in zip(grid, curves.items(), taken, strict=True):
+    for axes, (name, scores), strength in zip(grid, curves.items(), chosen, strict=True):
         dress(axes, name, "strength")
         axes.axvline(strength, color=FAINT, linewidth=1, linestyle=":")
         for i, (title, values) in enumerate(scores.items()):

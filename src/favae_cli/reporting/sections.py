@@ -16,8 +16,8 @@ CAPTIONS = {
     "editing": "Each row begins with a test image and its reconstruction; then the same image, edited toward "
     "what stands above the column. What is asked should change, and nothing else.",
     "generated": "Images made from attributes alone. What stands beside a row was asked; the rest is random.",
-    "strengths": "What going further in an edit brings and costs: edits that flip the attribute, others that stay, R2 "
-    "to the reconstruction. Here all go equally far; the dotted line is the mean where each goes as far as it has to.",
+    "strengths": "What longer steps of an edit bring and cost, on the validation split: edits that flip the attribute, "
+    "others that stay, R2 to the reconstruction. The dotted line is the strength that was chosen.",
     "translation": "Test images, their reconstruction, their translation, what the other view makes of the true "
     "partner, and the partner itself.",
     "race": "Test log-likelihood and KL while the large VAE learns: alone (the rival), and with help.",

@@ -45,7 +45,7 @@ _JUDGED = {
     "edit/r2_reconstruction": "R2 between edit and reconstruction",
     "edit/brightness": "Change of the mean value by an edit, of 1",
     "edit/border": "Change of the border by an edit, of 1",
-    "edit/strength": "How much of its way an edit goes, mean",
+    "edit/strength": "Strength of the edits, mean over attributes",
 }
 _JUDGED_BY_ATTRIBUTE = {
     "judge/{}/balanced_accuracy": "judge, real images, balanced",
@@ -55,7 +55,7 @@ _JUDGED_BY_ATTRIBUTE = {
     "edit/{}/flip": "flipped by an edit",
     "edit/{}/keep": "others kept",
     "edit/{}/r2_reconstruction": "R2 to reconstruction",
-    "edit/{}/strength": "share of the way",
+    "edit/{}/strength": "at strength",
 }
 
 

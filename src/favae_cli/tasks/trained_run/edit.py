@@ -13,7 +13,7 @@ from favae_cli.common.pixels import unit
 from favae_cli.common.run_folder import RunFolder
 from favae_cli.config.trained_run_tasks import EditConfig
 from favae_cli.models.fa_vae import observed_table
-from favae_cli.queries.generate_and_edit import Editor
+from favae_cli.queries.generate_and_edit import Editor, best_strengths
 from favae_cli.queries.samples import chosen_samples
 from favae_cli.tasks.trained_run.named_choices import asked_labels, chosen_attributes, chosen_view
 from favae_cli.tasks.trained_run.written_files import save_grid, save_images, save_table
@@ -39,7 +39,9 @@ def use(config: EditConfig, trained: TrainedRun, directory: Path) -> None:
 
     stored = samples.stored(view)
     known = observed_table(samples.data, attributes, samples.indices)
-    strengths = np.full(len(columns), np.nan if config.strength is None else config.strength)
+    strengths = best_strengths(trained.metrics, columns)
+    if config.strength is not None:
+        strengths = np.full(len(columns), config.strength)
     for name, strength in config.strengths.items():
         if name not in config.attributes:
             raise UserError(f"strengths.{name}: is not among the attributes that are asked")
