@@ -104,7 +104,8 @@ def _start(new: NewView, latent: np.ndarray, copies: float) -> ViewFactors:
     """No weights yet, and all of the variance noise."""
     count, size = new.mean.shape
     factors, given = latent.shape[1], new.local.noise if new.local else None
-    variance = float(new.mean.var(axis=0).mean() + new.variance.mean())
+    variances = new.mean.var(axis=0, dtype=np.float64) + new.variance.mean(axis=0, dtype=np.float64)
+    variance = float(variances.mean())
     return ViewFactors(
         weights=np.zeros((size, factors)),
         weights_cov=np.eye(factors) * variance / count,
@@ -114,7 +115,7 @@ def _start(new: NewView, latent: np.ndarray, copies: float) -> ViewFactors:
         ard=Gamma(PRIOR_SHAPE + size / 2, np.full(factors, PRIOR_RATE + size * variance / 2)),
         count=count,
         usage=np.full(factors, float(count)),
-        variance=variance,
+        variance=variances,
         copies=copies,
     )
 

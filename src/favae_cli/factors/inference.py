@@ -45,6 +45,10 @@ class LocalEmbedding(Protocol):
         """Of z around W g + b, where it is not inferred."""
         ...
 
+    def reset(self) -> None:
+        """Have q(z) and its scale as they were before all updates."""
+        ...
+
     def update(self, rows: np.ndarray, latent: np.ndarray, view: ViewFactors) -> None:
         """Set the optimal q(z) of the samples `rows`, given (R, K) <g> and the beliefs `view` about z."""
         ...

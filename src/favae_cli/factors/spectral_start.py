@@ -71,7 +71,7 @@ def spectral_start(
             ard=Gamma(PRIOR_SHAPE + size / 2, squares / 2),
             count=counts[name],
             usage=np.full(factors, float(counts[name])),
-            variance=spread,
+            variance=variance[place],
             copies=(copies or {}).get(name, 1.0),
         )
     return FactorModel(views)
