@@ -123,8 +123,8 @@ class ViewFactors:
     def relevance(self) -> np.ndarray:
         """(K,) share that each factor explains of the variance of an embedding dimension, the mean of those that vary.
 
-        Not of their variance in all: the scale of a real column is the larger the less noise it has, so that it would be
-        the share of the few columns of least noise.
+        Not of their variance in all: the less noise a real column has the larger is its scale, so that it would be the
+        share of the few columns of least noise.
         """
         explained = np.square(self.standard_weights).sum(axis=0) * self.usage / self.count
         return explained / max(np.count_nonzero(to_standard(self.variance)), 1)

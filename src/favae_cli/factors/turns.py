@@ -19,7 +19,7 @@ def turned(views: Sequence[ViewFactors]) -> np.ndarray:
     """An orthogonal R (K, K), det 1, with which the bound is higher; the identity where none is found.
 
     W -> W R, g -> R^T g leaves the likelihood and KL(q(g) || N(0, I)) as they are. With alpha optimised along, of the
-    bound only the sum over views and factors of -(a0 + D/2) log (b0 + <w_k^T w_k> / 2) changes, which has many optima: a
+    bound only the sum over views and factors of -(a0 + D/2) log (b0 + <w_k^T w_k> / 2) changes. It has many optima: a
     factor of two views and one of all three may stay mixed half and half. Two kinds of turns leave them, as long as
     there are any that gain: in the plane of two factors, all of which are looked at; and such that a view that uses
     more factors than it has directions for uses one less.
