@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from favae_cli.factors.bound import view_terms
+from favae_cli.factors.gamma import PRIOR_RATE, PRIOR_SHAPE, Gamma
 from favae_cli.factors.inference import Evidence, LocalEmbedding
 from favae_cli.factors.linalg import EngineError, few_threads
-from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, FactorModel, Gamma, ViewFactors
+from favae_cli.factors.model import FactorModel, ViewFactors
 from favae_cli.factors.moments import gaussian_entropy
 from favae_cli.factors.updates import ViewSums, update_view
 

@@ -10,7 +10,7 @@ from functools import reduce
 import numpy as np
 
 from favae_cli.factors.curvature import Curvature
-from favae_cli.factors.inference import Evidence, Group, LocalEmbedding, chunks
+from favae_cli.factors.inference import Evidence, Group, LocalEmbedding
 from favae_cli.factors.linalg import few_threads
 from favae_cli.factors.model import FactorModel
 from favae_cli.factors.moments import (
@@ -20,6 +20,7 @@ from favae_cli.factors.moments import (
     Pattern,
     PatternMoments,
     alone,
+    chunks,
     offsets,
     sums,
 )

@@ -143,9 +143,9 @@ def _begun(
 ) -> tuple[FactorModel, Moments]:
     """A start, and the moments of z as it then is.
 
-    Where local embeddings can choose scales to begin with, some sweeps from there and some from the scales that they were
-    given tell by the bound which is better. From a common scale factors of single noisy columns may be found, and stay;
-    from scales that tell too much of the noise of columns that are nearly copies of others, factors may be missed.
+    Where local embeddings can choose scales to begin with, some sweeps from there and some from those that they were
+    given tell by the bound which are better. From a common scale, factors of single noisy columns are found and stay;
+    where columns are nearly told by others, their scales would drown the rest.
     """
     if local is None:
         return start(moments), moments

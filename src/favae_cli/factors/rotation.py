@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
+from favae_cli.factors.gamma import PRIOR_RATE, PRIOR_SHAPE
 from favae_cli.factors.linalg import symmetrize
-from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, FactorModel
+from favae_cli.factors.model import FactorModel
 from favae_cli.factors.turns import turned
 from favae_cli.factors.updates import LatentSums, update_ard
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, ViewFactors
+from favae_cli.factors.gamma import PRIOR_RATE, PRIOR_SHAPE
+from favae_cli.factors.model import ViewFactors
 
 ANGLES = 24  # at which a plane of two factors is looked at
 LEAST_GAIN = 1e-3  # nats, of a turn

@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from favae_cli.factors.curvature import Curvature
+from favae_cli.factors.gamma import PRIOR_RATE, PRIOR_SHAPE, Gamma
 from favae_cli.factors.linalg import EngineError, psd_inverse, symmetrize
-from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, FactorModel, Gamma, ViewFactors
+from favae_cli.factors.model import FactorModel, ViewFactors
 from favae_cli.factors.moments import Moments, offsets
 
 
