@@ -381,7 +381,7 @@ def known(weights: np.ndarray, bias: np.ndarray, precision: float) -> ViewFactor
         ard=Gamma(1.0, np.ones(factors)),
         count=100,
         usage=np.full(factors, 100.0),
-        variance=float(np.sum(weights**2)) / len(weights) + 1 / precision,
+        variance=np.sum(weights**2, axis=1) + 1 / precision,
     )
 
 

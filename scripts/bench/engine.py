@@ -24,7 +24,8 @@ from page import Page, table, write
 from threadpoolctl import threadpool_limits
 
 from favae_cli.factors import FactorModel, Moments, fit
-from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, Gamma, ViewFactors
+from favae_cli.factors.gamma import PRIOR_RATE, PRIOR_SHAPE, Gamma
+from favae_cli.factors.model import ViewFactors
 from favae_cli.factors.spectral_start import spectral_start
 from favae_cli.factors.updates import ViewSums, update_ard, update_view
 from favae_cli.reporting.style import blank, colour, dress

@@ -132,7 +132,7 @@ def everything(known_factors: Known) -> tuple[FAVAE, Dataset]:
     inferred = loadings | {"ward": contrasts(3).T @ loadings["ward"]}
     model = FactorModel(
         {
-            name: replace(known_factors(w, np.zeros(len(w)), 4.0), variance=float((w**2).sum(axis=1).mean() + 0.25))
+            name: replace(known_factors(w, np.zeros(len(w)), 4.0), variance=(w**2).sum(axis=1) + 0.25)
             for name, w in inferred.items()
         }
     )

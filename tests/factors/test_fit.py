@@ -153,6 +153,9 @@ class Renewed:
     def begin(self, moments: Moments) -> Moments:
         return moments
 
+    def reset(self) -> Moments:
+        raise AssertionError("there is nothing to choose")
+
     def stretch(self, model: FactorModel, latents: LatentSums) -> tuple[FactorModel, LatentSums]:
         return model, latents
 

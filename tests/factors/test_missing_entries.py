@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
-from favae_cli.factors import FactorModel, Moments, fit, missing_entries
+from favae_cli.factors import FactorModel, Gamma, Moments, ViewFactors, fit, missing_entries
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.factors.inference import LocalEmbedding
 from favae_cli.factors.missing_entries import Holes
@@ -84,3 +86,45 @@ def test_entries_missing_in_several_views_settle_at_once_to_what_is_seen(model: 
         precision = model.precision(PATTERN) - (weights[lacks].T * tau[lacks]) @ weights[lacks]
         pull = (weights[~lacks].T * tau[~lacks]) @ (x[row] - bias)[~lacks]
         np.testing.assert_allclose(latent, np.linalg.solve(precision, pull), atol=1e-10)
+
+
+@pytest.mark.parametrize("lacks", [(0,), (0, 3), (0, 1, 2, 3, 4)])
+@pytest.mark.parametrize("part", [1.0, 0.9999999])
+def test_sigma_keeps_its_digits_where_a_column_without_noise_is_missing(lacks: tuple[int, ...], part: float) -> None:
+    """Against the sum over what is seen, in fractions: one column says a million million times as much as the prior."""
+    rng = np.random.default_rng(0)
+    view = ViewFactors(
+        weights=np.concatenate([[[1.0, -0.7]], 1e-5 * rng.standard_normal((6, 2))]),
+        weights_cov=1e-16 * np.eye(2),
+        bias=np.zeros(7),
+        bias_var=0.0,
+        noise=Gamma(1.0, np.asarray(1e-12)),
+        ard=Gamma(1.0, np.ones(2)),
+        count=100,
+        usage=np.full(2, 100.0),
+        variance=np.ones(7),
+    )
+    model = FactorModel({"x": view})
+    shares = np.zeros((1, 7))
+    shares[0, list(lacks)] = part
+    (spread,) = Holes.sorted(shares, np.zeros(1, int)).spreads(model, ("x",))
+
+    def precision(share: np.ndarray) -> np.ndarray:
+        """(2, 2) of I + tau (D Sigma_W + the sum of (1 - s) w w^T), exact."""
+        rows = [[Fraction(value) for value in row] for row in view.weights]
+        own = [Fraction(view.tau) * (1 - Fraction(value)) for value in share]
+        found = [[sum(k * row[i] * row[j] for k, row in zip(own, rows, strict=True)) for j in (0, 1)] for i in (0, 1)]
+        unsure = 1 + Fraction(view.tau) * 7 * Fraction(1e-16)
+        return np.array(found, object) + np.array([[unsure, 0], [0, unsure]], object)
+
+    def det(matrix: np.ndarray) -> Fraction:
+        return Fraction(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0])
+
+    kept = precision(shares[0])
+    exact = (np.array([[kept[1, 1], -kept[0, 1]], [-kept[1, 0], kept[0, 0]]], object) / det(kept)).astype(float)
+    np.testing.assert_allclose(spread.covariance[0], exact, rtol=1e-9)
+    pull = np.array([[0.3, -2.0]])
+    np.testing.assert_allclose(spread.times(pull), pull @ exact, rtol=1e-9)
+    np.testing.assert_allclose(spread.joint.zg[list(lacks)], part * view.weights[list(lacks)] @ exact, rtol=1e-9)
+    ratio = float(det(kept) / det(precision(np.zeros(7))))
+    assert spread.joint.log_det == pytest.approx(np.log(ratio), rel=1e-6)

@@ -35,7 +35,7 @@ def known_model(weights_spread: float = 0.0) -> FactorModel:
             ard=Gamma(1.0, np.ones(FACTORS)),
             count=10,
             usage=np.full(FACTORS, 10.0),
-            variance=1.0,
+            variance=np.ones(size),
         )
     return FactorModel(views)
 
@@ -163,7 +163,7 @@ def test_fitted_model_offers_what_its_users_script_against(fitted: Fitted) -> No
 def test_relevance_is_the_share_of_variance_that_factors_explain(fitted: Fitted) -> None:
     model, arrays = fitted
     for view, table in arrays.items():
-        noise = 1 / model.noise_precision[view] / table.var(axis=0).mean()
+        noise = np.mean(1 / model.noise_precision[view] / table.var(axis=0))
         assert model.relevance[view].sum() == pytest.approx(1 - noise, abs=0.02)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_breast_cancer
 
 from favae_cli.factors import FactorModel, Moments, fit
 from favae_cli.factors.embeddings import Embeddings
@@ -66,3 +67,21 @@ def test_the_first_scales_are_those_of_the_noise_and_change_no_unit() -> None:
     assert np.log((local.scale * deviation)[free]).std() < 0.25 * np.log(deviation[free]).std()
     np.testing.assert_allclose(local.mean, local.scale * x)
     np.testing.assert_allclose(moments.of_view("a")[1], (local.scale * x).sum(axis=0), atol=1e-9)
+
+
+def test_the_better_of_two_starts_is_gone_on_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scales by what is unique to a column help if that is its noise, and harm if others nearly tell the column."""
+    noisy = planted(0, 1500, {"a": 30, "b": 20}, [IN_BOTH, IN_BOTH, IN_A, IN_B], 1.0, 1.0)
+    cells = {"cells": load_breast_cancer().data}  # radius, perimeter and area
+    gains = []
+    for tables in (noisy, cells):
+        tables = {name: (x - x.mean(axis=0)) / x.std(axis=0) for name, x in tables.items()}
+        bounds = []
+        for chosen in (True, False):
+            embeddings = Embeddings({}, {}, {name: RealEmbedding(x) for name, x in tables.items()}, tuple(tables))
+            if not chosen:
+                monkeypatch.setattr(embeddings, "begin", lambda moments: moments)
+            bounds.append(fit(embeddings.moments(), 10, local=embeddings, sweeps=40).bound[-1])
+        gains.append(bounds[0] - bounds[1])
+    assert gains[0] > 50
+    assert gains[1] > -1

@@ -19,6 +19,7 @@ from favae_cli.preparation.ordered_levels import ordered
         ("I", "II", "III", "IV"),
         ("Stage IIA", "Stage IIB", "Stage III"),
         ("T1", "T2", "T3", "T4"),
+        ("class I", "class II", "class III"),
         ("<18", "18-25", "26-65", ">65"),
         ("under 1,000", "1,000 to 5,000", "5,000+"),
         ("5 - 9 km", "10 - 19 km", "20 - 100 km"),
@@ -36,6 +37,8 @@ def test_an_order_that_is_known(levels: tuple[str, ...]) -> None:
         ("ward 1", "ward 2", "ward 3"),
         ("A1", "A2", "B1"),
         ("1", "2", "3"),
+        ("class 0", "class 1", "class 2"),
+        ("Category_1", "Category_2", "Category_3"),
         ("mild", "light", "severe"),  # two words for one place
         ("low", "high"),
     ],

@@ -141,7 +141,7 @@ def model(make_model: Callable[..., FAVAE]) -> FAVAE:
             ard=Gamma(1.0, np.ones(TIED)),
             count=10,
             usage=np.full(TIED, 10.0),
-            variance=1.0,
+            variance=np.ones(view.size),
         )
         for name, view in views.items()
     }

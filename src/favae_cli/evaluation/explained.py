@@ -14,7 +14,8 @@ from sklearn.feature_extraction.text import HashingVectorizer
 
 from favae_cli.common.pixels import unit
 from favae_cli.factors import ViewFactors
-from favae_cli.factors.updates import ViewSums
+from favae_cli.factors.model import to_standard
+from favae_cli.factors.updates import ViewSums, variances
 from favae_cli.queries.factor_reading import Reading, factor_table
 from favae_cli.queries.predict import on_scale
 from favae_cli.reporting.panels import units
@@ -46,27 +47,27 @@ class Explained:
 
 
 def in_embedding(view: ViewFactors, sums: ViewSums) -> Explained:
-    """Shares of the variance of z around b, in closed form from moments.
+    """Shares of the variance of z around b, the mean over the D dimensions that vary, in closed form from moments.
 
-    With a set S of factors the share is R2(S) = 1 - E ||z - b - W_S g_S||^2 / V, V = E ||z - b||^2, all under q. With
-    C = E (z - b) g^T, G = E g g^T and A = W^T W
+    Of one dimension z and a set S of factors the share is R2(S) = 1 - E (z - b - w_S^T g_S)^2 / E (z - b)^2, all under
+    q. With W and C = E (z - b) g^T by the deviation of each dimension, G = E g g^T and A = W^T W, the mean of R2 is
 
-        V R2(S) = 2 sum_{k in S} w_k^T c_k - sum_{j, k in S} A_jk G_jk
-        total_k = R2({k}) = (2 w_k^T c_k - A_kk G_kk) / V
-        unique_k = R2(all) - R2(all but k) = (2 w_k^T c_k - 2 (A G)_kk + A_kk G_kk) / V.
+        D R2(S) = 2 sum_{k in S} w_k^T c_k - sum_{j, k in S} A_jk G_jk
+        total_k = R2({k}) = (2 w_k^T c_k - A_kk G_kk) / D
+        unique_k = R2(all) - R2(all but k) = (2 w_k^T c_k - 2 (A G)_kk + A_kk G_kk) / D.
 
-    Where the model fits, C = W G: unique_k is then A_kk G_kk / V, the relevance of the factor.
+    Where the model fits, C = W G: unique_k is then A_kk G_kk / D, the relevance of the factor.
 
     Args:
         view: W (at its mean) and b.
         sums: of any samples.
     """
-    weights, bias = view.weights, view.bias
-    variance = sums.zz - 2 * bias @ sums.z + sums.count * bias @ bias
-    agreement = 2 * np.sum(weights * sums.centred_zg(bias), axis=0)
-    gram = weights.T @ weights
-    own = np.diag(gram) * np.diag(sums.gg)
-    return Explained((agreement - own) / variance, (agreement - 2 * np.sum(gram * sums.gg, axis=0) + own) / variance)
+    scale = to_standard(variances(view, sums))[:, None]
+    size, weights = np.count_nonzero(scale), scale * view.weights
+    agreement = 2 * np.sum(weights * scale * sums.centred_zg(view.bias), axis=0) / sums.count
+    gram, gg = weights.T @ weights, sums.gg / sums.count
+    own = np.diag(gram) * np.diag(gg)
+    return Explained((agreement - own) / size, (agreement - 2 * np.sum(gram * gg, axis=0) + own) / size)
 
 
 def in_data(view: View, factors: ViewFactors, stored: np.ndarray, latent: np.ndarray) -> Explained:

@@ -7,8 +7,9 @@ mean, covariance = model.posterior({"a": Za})
 """
 
 from favae_cli.factors.fit import fit
+from favae_cli.factors.gamma import Gamma
 from favae_cli.factors.linalg import EngineError
-from favae_cli.factors.model import FactorModel, Gamma, ViewFactors
+from favae_cli.factors.model import FactorModel, ViewFactors
 from favae_cli.factors.moments import Moments, Pattern, PatternMoments
 
 __all__ = [

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from favae_cli.factors.bound import view_terms
+from favae_cli.factors.gamma import PRIOR_RATE, PRIOR_SHAPE, Gamma
 from favae_cli.factors.inference import Evidence, LocalEmbedding
 from favae_cli.factors.linalg import EngineError, few_threads
-from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, FactorModel, Gamma, ViewFactors
+from favae_cli.factors.model import FactorModel, ViewFactors
 from favae_cli.factors.moments import gaussian_entropy
 from favae_cli.factors.updates import ViewSums, update_view
 
@@ -104,7 +105,8 @@ def _start(new: NewView, latent: np.ndarray, copies: float) -> ViewFactors:
     """No weights yet, and all of the variance noise."""
     count, size = new.mean.shape
     factors, given = latent.shape[1], new.local.noise if new.local else None
-    variance = float(new.mean.var(axis=0).mean() + new.variance.mean())
+    variances = new.mean.var(axis=0, dtype=np.float64) + new.variance.mean(axis=0, dtype=np.float64)
+    variance = float(variances.mean())
     return ViewFactors(
         weights=np.zeros((size, factors)),
         weights_cov=np.eye(factors) * variance / count,
@@ -114,7 +116,7 @@ def _start(new: NewView, latent: np.ndarray, copies: float) -> ViewFactors:
         ard=Gamma(PRIOR_SHAPE + size / 2, np.full(factors, PRIOR_RATE + size * variance / 2)),
         count=count,
         usage=np.full(factors, float(count)),
-        variance=variance,
+        variance=variances,
         copies=copies,
     )
 

@@ -10,7 +10,7 @@ from functools import reduce
 import numpy as np
 
 from favae_cli.factors.curvature import Curvature
-from favae_cli.factors.inference import Evidence, Group, LocalEmbedding, chunks
+from favae_cli.factors.inference import Evidence, Group, LocalEmbedding
 from favae_cli.factors.linalg import few_threads
 from favae_cli.factors.model import FactorModel
 from favae_cli.factors.moments import (
@@ -20,6 +20,7 @@ from favae_cli.factors.moments import (
     Pattern,
     PatternMoments,
     alone,
+    chunks,
     offsets,
     sums,
 )
@@ -76,17 +77,28 @@ class Embeddings(Evidence):
         return {view: noise for view, local in self.local.items() if (noise := local.noise) is not None}
 
     def begin(self, moments: Moments) -> Moments:
-        """Choose the scales that real columns start with, by what is unique to each; returns the moments from then on.
+        """Choose the scales that real columns start with, by what is unique to each; the moments from then on.
 
         Args:
             moments: of these embeddings.
         """
-        real = {view: local for view, local in self.local.items() if isinstance(local, RealEmbedding)}
+        real = {
+            view: local
+            for view, local in self.local.items()
+            if isinstance(local, RealEmbedding) and local.noise is None  # else its scale is that of a likelihood
+        }
         unique = unique_variances(moments, real)
         if not unique:
             return moments
         for view, variances in unique.items():
             real[view].begin(variances, self._total)
+        self._settled.clear()
+        return self.moments()
+
+    def reset(self) -> Moments:
+        """Have every local q(z) as it was made; returns the moments."""
+        for local in self.local.values():
+            local.reset()
         self._settled.clear()
         return self.moments()
 

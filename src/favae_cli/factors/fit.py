@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +24,7 @@ from favae_cli.factors.updates import LatentSums, update_latents, update_view
 logger = logging.getLogger(__name__)
 
 LARGE = 1e8  # nats
+TRIED = 10  # sweeps, after which one start is seen to be better than another
 UNSCALED = 15  # sweeps in which scales stay: from the beginning, single columns would take factors for themselves
 SLACK = 1e-9  # share of the terms' size that the bound may fall by rounding and pruning
 ROUNDING = 1e-12  # share of <tau> <z^T z> that rounding costs: the residual is a difference of such sums
@@ -41,7 +43,14 @@ class LocalEmbeddings(Protocol):
         ...
 
     def begin(self, moments: Moments) -> Moments:
-        """Choose the scale of z before there is a model, by the moments; returns those that it then has."""
+        """Choose the scale of z before there is a model, by the moments; returns those that it then has.
+
+        The moments themselves, if there is nothing to choose by.
+        """
+        ...
+
+    def reset(self) -> Moments:
+        """Have z as it was before all choices and updates; returns its moments."""
         ...
 
     def stretch(self, model: FactorModel, latents: LatentSums) -> tuple[FactorModel, LatentSums]:
@@ -96,9 +105,10 @@ def fit(
     if factors < 1:
         raise ValueError(f"factors must be at least 1, got {factors}")
     with few_threads():
-        if start is None and local is not None:
-            moments = local.begin(moments)
-        model = start or spectral_start(moments, factors, seed, copies, local.noise if local else None)
+        model = start
+        if model is None:
+            from_spectrum = partial(spectral_start, factors=factors, seed=seed, copies=copies)
+            model, moments = _begun(from_spectrum, moments, local)
         bounds: list[float] = []
         terms: dict[str, float] = {}
         period, pace = rotate_every or 10, Pace()
@@ -106,12 +116,7 @@ def fit(
             try:
                 latents, terms = _evaluated(model, moments, local)
                 bounds.append(_checked(terms, _slack(model, latents, terms), bounds))
-                if local is not None and sweep >= UNSCALED:
-                    model, latents = local.stretch(model, latents)
-                model = replace(
-                    model,
-                    views={name: update_view(name, view, latents.views[name]) for name, view in model.views.items()},
-                )
+                model, latents = _updated(model, latents, local if sweep >= UNSCALED else None)
                 ends = sweep % period == period - 1
                 if ends and rotate_every:
                     model = rotate(model, latents)
@@ -131,6 +136,44 @@ def fit(
                 told = "factors: sweep %d of at most %d, bound %.6g, %d factors"
                 logger.info(told, sweep + 1, sweeps, bounds[-1], model.factors)
     return replace(model, bound=tuple(bounds), terms=terms)
+
+
+def _begun(
+    start: Callable[..., FactorModel], moments: Moments, local: LocalEmbeddings | None
+) -> tuple[FactorModel, Moments]:
+    """A start, and the moments of z as it then is.
+
+    Where local embeddings can choose scales to begin with, some sweeps from there and some from those that they were
+    given tell by the bound which are better. From a common scale, factors of single noisy columns are found and stay;
+    where columns are nearly told by others, their scales would drown the rest.
+    """
+    if local is None:
+        return start(moments), moments
+    if local.begin(moments) is moments:
+        return start(moments, noise=local.noise), moments
+    bounds = []
+    for chosen in (False, True):
+        moments = local.begin(local.reset()) if chosen else local.reset()
+        bounds.append(_tried(start(moments, noise=local.noise), moments, local))
+    moments = local.begin(local.reset()) if bounds[1] >= bounds[0] else local.reset()
+    return start(moments, noise=local.noise), moments
+
+
+def _tried(model: FactorModel, moments: Moments, local: LocalEmbeddings) -> float:
+    """The bound that `TRIED` sweeps come to."""
+    terms: dict[str, float] = {}
+    for _ in range(TRIED):
+        latents, terms = _evaluated(model, moments, local)
+        model, _ = _updated(model, latents, local)
+    return sum(terms.values())
+
+
+def _updated(model: FactorModel, latents: LatentSums, local: LocalEmbeddings | None) -> tuple[FactorModel, LatentSums]:
+    """All that is believed of the views, and the scales of z, renewed; and the sums with these scales."""
+    if local is not None:
+        model, latents = local.stretch(model, latents)
+    views = {name: update_view(name, view, latents.views[name]) for name, view in model.views.items()}
+    return replace(model, views=views), latents
 
 
 def _evaluated(

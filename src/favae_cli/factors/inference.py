@@ -14,7 +14,7 @@ from favae_cli.factors.curvature import Curvature
 from favae_cli.factors.linalg import few_threads
 from favae_cli.factors.missing_entries import Holes, Spread
 from favae_cli.factors.model import FactorModel, ViewFactors
-from favae_cli.factors.moments import CHUNK, Joint, Pattern, Total, group_by_pattern, offsets
+from favae_cli.factors.moments import Joint, Pattern, Total, chunks, group_by_pattern, offsets
 from favae_cli.factors.settling import iterate
 
 HELD = 1 << 20  # numbers of U, of samples that are settled together
@@ -43,6 +43,10 @@ class LocalEmbedding(Protocol):
     @property
     def noise(self) -> Curvature | None:
         """Of z around W g + b, where it is not inferred."""
+        ...
+
+    def reset(self) -> None:
+        """Have q(z) and its scale as they were before all updates."""
         ...
 
     def update(self, rows: np.ndarray, latent: np.ndarray, view: ViewFactors) -> None:
@@ -121,7 +125,7 @@ class Evidence:
     """Embeddings of N samples in all their views, as evidence about g.
 
     Only the tables that are given and the local embeddings are kept for every sample; all else is worked out for
-    `CHUNK` of them at a time.
+    some of them at a time.
 
     Args:
         means: by view, <z> as (N, D_m) of the fixed views; a row of NaN says that the sample lacks the view.
@@ -293,8 +297,3 @@ def _together(spreads: Iterator[Spread]) -> Iterator[list[Spread]]:
         some.append(spread)
     if some:
         yield some
-
-
-def chunks(rows: np.ndarray) -> Iterator[np.ndarray]:
-    """`CHUNK` of the samples at a time."""
-    return (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))

@@ -51,14 +51,18 @@ def psd_inverse(matrix: np.ndarray, what: str) -> tuple[np.ndarray, float]:
 
 
 def psd_solve(matrices: np.ndarray, right: np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray]:
-    """A^-1 B and log det A of many symmetric positive definite A (M, K, K) and B (M, K, C); raises as `psd_inverse`."""
+    """A^-1 B of many symmetric positive definite A (M, K, K) and B (M, K, C); raises as `psd_inverse`.
+
+    Returns:
+        It, and the pivots of A (M, K): squares of the diagonal of its Cholesky factor, whose product is det A.
+    """
     if not np.isfinite(matrices).all():
         raise EngineError(f"{what} is not finite")
     try:
         factors = np.linalg.cholesky(matrices)
     except np.linalg.LinAlgError as error:
         raise EngineError(f"{what} is not positive definite") from error
-    return np.linalg.solve(matrices, right), 2.0 * np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+    return np.linalg.solve(matrices, right), np.diagonal(factors, axis1=1, axis2=2) ** 2
 
 
 def psd_log_det(matrix: np.ndarray, what: str) -> float:

@@ -13,12 +13,13 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_array
 
-from favae_cli.factors.linalg import psd_solve, symmetrize
+from favae_cli.factors.linalg import EngineError, psd_solve, symmetrize
 from favae_cli.factors.model import FactorModel
 from favae_cli.factors.moments import Joint, Pattern
 
 CHUNK = 1 << 16  # numbers of the largest temporary array: those of a part of the samples lie in the cache
 MANY = 4  # samples by set, from which they are worth a product of their own
+LEAST_LEFT = 1e-6  # of a pivot; a difference would have lost as many of its 16 digits
 WHAT = "the precision of g where entries are missing"
 
 
@@ -26,7 +27,8 @@ WHAT = "the precision of g where entries are missing"
 class Spread:
     """Sigma_n of g for some samples of one pattern: C + U_n^T V_n, with C that of samples without holes.
 
-    With L_n (w, K) the rows sqrt(s_d <tau>) w_d of the w entries that are open, U_n = L_n C and V_n = L_n Sigma_n.
+    With L_n (w, K) the rows sqrt(s_d <tau>) w_d of the w entries that are open, U_n = L_n C and V_n = L_n Sigma_n; or
+    U_n = I and V_n = Sigma_n - C.
 
     Attributes:
         samples: (R,) which of the samples.
@@ -123,8 +125,12 @@ class Holes:
         itself stays, as it limits g whether z_d is seen or not. Of w open entries the smaller system is solved:
 
             V = L (P - L^T L)^-1 = (I - U L^T)^-1 U,    log det Sigma_n^-1 = log det P + log det (I - U L^T).
+
+        As a difference that loses the more digits the less of P is left: where a pivot falls below `LEAST_LEFT` of what
+        it was, as where an entry is missing that has hardly any noise, Sigma_n^-1 is summed up from what is seen.
         """
         factors, precision, (_, whole, whole_log_det) = model.factors, model.precision(pattern), model.given(pattern)
+        pivots_before = np.diag(np.linalg.cholesky(precision)) ** 2
         tau = np.concatenate([np.full(view.size, view.copies * view.tau) for view in model.of(pattern)])[:, None]
         weights = np.concatenate([view.weights for view in model.of(pattern)])
         rows = np.concatenate([np.sqrt(tau) * weights, np.zeros((1, factors))])  # of no entry: 0
@@ -133,17 +139,16 @@ class Holes:
             if part.root is not None:
                 lacking *= part.root
             left = (lacking.reshape(-1, factors) @ whole).reshape(lacking.shape)
-            across = lacking.transpose(0, 2, 1)
-            if lacking.shape[1] <= factors:
-                right, log_dets = psd_solve(np.eye(lacking.shape[1]) - left @ across, left, WHAT)
-            else:
-                each = np.broadcast_to(np.eye(factors), (len(lacking), factors, factors))
-                own, log_dets = psd_solve(precision - across @ lacking, each, WHAT)
-                right, log_dets = lacking @ own, log_dets - whole_log_det
-            counted = (part.count[:, None, None] * right).reshape(-1, factors)
-            zg = (part.gather @ counted) / np.sqrt(tau)
+            right, pivots = _taken_away(precision, pivots_before, lacking, left)
+            along, log_dets = right, np.log(pivots).sum(axis=1)  # V
+            if pivots.min(initial=1.0) < LEAST_LEFT:
+                own, log_dets = _summed_up(model, pattern, rows, part)
+                along, log_dets = lacking @ own, log_dets - whole_log_det
+                left, right = _identities(len(own), factors), own - whole
+            count = part.count[:, None, None]
+            zg = (part.gather @ (count * along).reshape(-1, factors)) / np.sqrt(tau)
             joint = Joint(
-                gg=symmetrize(left.reshape(-1, factors).T @ counted),
+                gg=symmetrize(left.reshape(-1, factors).T @ (count * right).reshape(-1, factors)),
                 zg=zg,
                 variance=np.sum(zg * weights, axis=1),
                 log_det=float(part.count @ log_dets),
@@ -186,3 +191,42 @@ class Holes:
         """The samples in the order of their sets, and where each set begins among them, (M + 1,)."""
         begins = np.searchsorted(np.sort(self.kind), np.arange(self.shares.shape[0] + 1))
         return np.argsort(self.kind, kind="stable"), begins
+
+
+def _taken_away(
+    precision: np.ndarray, pivots_before: np.ndarray, lacking: np.ndarray, left: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """V (m, w, K) by the difference of P (K, K) and L^T L, and what is left of each pivot; nothing if that is rounding.
+
+    Args:
+        pivots_before: (K,) of P.
+        lacking, left: (m, w, K) L and U.
+    """
+    across, (count, size, factors) = lacking.transpose(0, 2, 1), lacking.shape
+    try:
+        if size <= factors:
+            return psd_solve(np.eye(size) - left @ across, left, WHAT)
+        own, pivots = psd_solve(precision - across @ lacking, _identities(count, factors), WHAT)
+    except EngineError:
+        return left, np.full((count, 1), np.finfo(float).tiny)
+    return lacking @ own, pivots / pivots_before
+
+
+def _summed_up(model: FactorModel, pattern: Pattern, rows: np.ndarray, part: Sets) -> tuple[np.ndarray, np.ndarray]:
+    """Sigma_n (m, K, K) of each set, and log det of its inverse (m,), from the entries as far as they are not open.
+
+    Args:
+        rows: (D_p + 1, K) sqrt(<tau>) w_d, and of no entry 0.
+    """
+    precision = np.eye(model.factors)
+    for view in model.of(pattern):
+        precision += view.copies * view.tau * view.size * view.weights_cov
+    known = np.ones((len(part.index), len(rows)))
+    known[np.arange(len(known))[:, None], part.index] = 0.0 if part.root is None else 1.0 - part.root[:, :, 0] ** 2
+    precisions = np.stack([precision + (rows.T * own) @ rows for own in known])
+    found, pivots = psd_solve(precisions, _identities(len(known), model.factors), WHAT)
+    return found, np.log(pivots).sum(axis=1)
+
+
+def _identities(count: int, size: int) -> np.ndarray:
+    return np.broadcast_to(np.eye(size), (count, size, size))

@@ -7,44 +7,20 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.special import digamma, gammaln
 
 from favae_cli.factors.curvature import PREDICTOR_BIAS, Curvature
+from favae_cli.factors.gamma import Gamma
 from favae_cli.factors.linalg import few_threads, psd_inverse
 from favae_cli.factors.moments import Pattern, group_by_pattern
 from favae_cli.factors.use import used
 
-PRIOR_SHAPE = PRIOR_RATE = 1e-6  # a0, b0 of every Gamma prior: as good as flat on a log scale
+ROUNDING = 1e-9  # of the mean variance of a view's dimensions, below which one does not vary
 
 
-@dataclass(frozen=True)
-class Gamma:
-    """q = Gamma(shape, rate), elementwise; the prior is Gamma(PRIOR_SHAPE, PRIOR_RATE)."""
-
-    shape: float
-    rate: np.ndarray
-
-    @property
-    def mean(self) -> np.ndarray:
-        """Elementwise, in the shape of `rate`."""
-        return self.shape / self.rate
-
-    @property
-    def mean_log(self) -> np.ndarray:
-        """E log x, elementwise; below the log of the mean."""
-        return digamma(self.shape) - np.log(self.rate)
-
-    def kl(self) -> float:
-        """KL(q || prior) in nats, summed over entries."""
-        a, b = self.shape, self.rate
-        terms = (
-            (a - PRIOR_SHAPE) * digamma(a)
-            - gammaln(a)
-            + gammaln(PRIOR_SHAPE)
-            + PRIOR_SHAPE * (np.log(b) - np.log(PRIOR_RATE))
-            + a * (PRIOR_RATE - b) / b
-        )
-        return float(np.sum(terms))
+def to_standard(variance: np.ndarray) -> np.ndarray:
+    """(D,) by what dimensions of these variances are multiplied to have that of 1; 0 where one does not vary."""
+    varies = variance > ROUNDING * variance.mean()
+    return np.where(varies, 1.0, 0.0) / np.sqrt(np.where(varies, variance, 1.0))
 
 
 @dataclass(frozen=True)
@@ -60,7 +36,7 @@ class ViewFactors:
         ard: q(alpha), a Gamma over K numbers.
         count: samples N_m that had the view, times its copies.
         usage: (K,) sum of <g_k^2> over those samples, times the copies.
-        variance: mean variance of an embedding dimension around the bias, over those samples.
+        variance: (D,) of each embedding dimension around the bias, over those samples.
         copies: as how many copies of itself the view counts.
         chance: (K,) of as much agreement with what others say of each factor (factors.use); None: not asked for.
     """
@@ -73,7 +49,7 @@ class ViewFactors:
     ard: Gamma
     count: float
     usage: np.ndarray
-    variance: float
+    variance: np.ndarray
     copies: float = 1.0
     chance: np.ndarray | None = None
 
@@ -108,10 +84,19 @@ class ViewFactors:
         return np.einsum("dk,dk->k", self.weights, self.weights) + self.size * np.diag(self.weights_cov)
 
     @property
+    def standard_weights(self) -> np.ndarray:
+        """(D, K) W by the standard deviation of each dimension, whatever its scale; 0 where it does not vary."""
+        return self.weights * to_standard(self.variance)[:, None]
+
+    @property
     def relevance(self) -> np.ndarray:
-        """(K,) share of the embedding's variance that each factor explains."""
-        explained = (self.weights**2).sum(axis=0) * self.usage / self.count
-        return explained / (self.size * self.variance)
+        """(K,) share that each factor explains of the variance of an embedding dimension, the mean of those that vary.
+
+        Not of their variance in all: the less noise a real column has the larger is its scale, so that it would be the
+        share of the few columns of least noise.
+        """
+        explained = np.square(self.standard_weights).sum(axis=0) * self.usage / self.count
+        return explained / max(np.count_nonzero(to_standard(self.variance)), 1)
 
     @property
     def stands_out(self) -> np.ndarray:
@@ -180,7 +165,7 @@ class FactorModel:
 
     @property
     def relevance(self) -> dict[str, np.ndarray]:
-        """By view, (K,) share of the embedding's variance that each factor explains."""
+        """By view, (K,) share of the embedding's variance that each factor explains, the mean over its dimensions."""
         return {name: view.relevance for name, view in self.views.items()}
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
@@ -256,3 +256,8 @@ def sums(pattern: Pattern, means: Mapping[str, np.ndarray], variances: Mapping[s
             spread.append(np.zeros(means[view].shape[1]))
             entropy[view] = 0.0
     return PatternMoments(len(stacked), stacked.sum(axis=0), second_moment(stacked), np.concatenate(spread), entropy)
+
+
+def chunks(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """`CHUNK` of the samples at a time."""
+    return (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))

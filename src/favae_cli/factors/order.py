@@ -17,7 +17,7 @@ def in_order(model: FactorModel) -> FactorModel:
     """
     relevance = np.sum([*model.relevance.values()], axis=0)
     model = model.select(np.argsort(-relevance, kind="stable"))
-    tail = sum(np.mean((view.weights / np.sqrt(view.variance)) ** 3, axis=0) for view in model.views.values())
+    tail = sum(np.mean(view.standard_weights**3, axis=0) for view in model.views.values())
     sign = np.where(np.asarray(tail) < 0, -1.0, 1.0)
     return replace(
         model,

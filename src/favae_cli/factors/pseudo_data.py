@@ -62,9 +62,13 @@ class PseudoData(RealEmbedding):
     """
 
     def __init__(self, x: np.ndarray, likelihood: Likelihood) -> None:
-        super().__init__(np.asarray(x, np.float64))
         self.likelihood = likelihood
+        super().__init__(np.asarray(x, np.float64))
         self.open = np.ones(len(self.x), bool)
+
+    def reset(self) -> None:
+        """As of real columns, with the bound touching at 0."""
+        super().reset()
         self.touch = np.zeros_like(self.x)
         self.mean = self._step(self.x, self.touch)
 

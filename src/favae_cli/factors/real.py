@@ -27,10 +27,14 @@ class RealEmbedding:
 
     def __init__(self, x: np.ndarray) -> None:
         self.x = x
-        self.missing = missing = np.isnan(x)
-        self.open: np.ndarray = np.any(missing, axis=1)
+        self.missing = np.isnan(x)
+        self.open: np.ndarray = np.any(self.missing, axis=1)
+        self.reset()
+
+    def reset(self) -> None:
+        """Have q(z) as it is before any update, and every scale 1."""
         self.scale = np.ones(self.x.shape[1])
-        self.mean = np.where(missing, 0.0, x).astype(np.float64)  # less would show in the bound
+        self.mean = np.where(self.missing, 0.0, self.x).astype(np.float64)  # less would show in the bound
         self._precision = 1.0
 
     @property

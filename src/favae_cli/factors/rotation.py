@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
+from favae_cli.factors.gamma import PRIOR_RATE, PRIOR_SHAPE
 from favae_cli.factors.linalg import symmetrize
-from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, FactorModel
+from favae_cli.factors.model import FactorModel
+from favae_cli.factors.turns import turned
 from favae_cli.factors.updates import LatentSums, update_ard
 
 LEAST = 1e-4  # nats that a step of the search gains, or it ends
@@ -16,6 +18,8 @@ LEAST = 1e-4  # nats that a step of the search gains, or it ends
 
 def rotate(model: FactorModel, latents: LatentSums, steps: int = 100) -> FactorModel:
     """W -> W R, g -> R^-1 g with the R that raises the bound most, alpha optimised along.
+
+    The bound has many optima in R, and a climb from one of them does not leave it, so that turns come first (`turned`).
 
     The likelihood does not change, for W g does not. The caller's `latents` belong to the model before; the next
     `update_latents` carries q(g) over.
@@ -33,7 +37,7 @@ def rotate(model: FactorModel, latents: LatentSums, steps: int = 100) -> FactorM
 
     result = minimize(
         lambda flat: _negative_gain(flat.reshape(factors, factors), latents.gg, latents.count, grams, sizes),
-        np.eye(factors).ravel(),
+        turned([*model.views.values()]).ravel(),
         jac=True,
         method="L-BFGS-B",
         # SciPy's own tolerances would stop while hundreds of nats are to be had: the objective is per sample.

@@ -9,8 +9,9 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from favae_cli.factors.curvature import Curvature
+from favae_cli.factors.gamma import PRIOR_SHAPE, Gamma
 from favae_cli.factors.linalg import EngineError, symmetrize
-from favae_cli.factors.model import PRIOR_SHAPE, FactorModel, Gamma, ViewFactors
+from favae_cli.factors.model import FactorModel, ViewFactors
 from favae_cli.factors.moments import Moments, Pattern, PatternMoments, offsets
 from favae_cli.factors.second_moment import Rows, Square
 
@@ -71,7 +72,7 @@ def spectral_start(
             ard=Gamma(PRIOR_SHAPE + size / 2, squares / 2),
             count=counts[name],
             usage=np.full(factors, float(counts[name])),
-            variance=spread,
+            variance=variance[place],
             copies=(copies or {}).get(name, 1.0),
         )
     return FactorModel(views)

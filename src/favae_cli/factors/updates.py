@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from favae_cli.factors.curvature import Curvature
+from favae_cli.factors.gamma import PRIOR_RATE, PRIOR_SHAPE, Gamma
 from favae_cli.factors.linalg import EngineError, psd_inverse, symmetrize
-from favae_cli.factors.model import PRIOR_RATE, PRIOR_SHAPE, FactorModel, Gamma, ViewFactors
+from favae_cli.factors.model import FactorModel, ViewFactors
 from favae_cli.factors.moments import Moments, offsets
 
 
@@ -177,10 +178,10 @@ def update_view(name: str, view: ViewFactors, sums: ViewSums) -> ViewFactors:
     for variable, value in (("alpha", view.ard.mean), ("tau", np.asarray(view.noise.mean))):
         if not (np.isfinite(value).all() and np.all(value > 0)):
             raise EngineError(f"view {name!r}: the mean of {variable} is not a positive number")
-    return replace(view, count=sums.count, usage=np.diag(sums.gg).copy(), variance=_variance(view, sums))
+    return replace(view, count=sums.count, usage=np.diag(sums.gg).copy(), variance=variances(view, sums))
 
 
-def _variance(view: ViewFactors, sums: ViewSums) -> float:
-    """Mean variance of an embedding dimension around the bias."""
-    centred = sums.zz - 2 * view.bias @ sums.z + sums.count * view.bias @ view.bias
-    return float(centred) / (sums.count * view.size)
+def variances(view: ViewFactors, sums: ViewSums) -> np.ndarray:
+    """(D,) variance of each embedding dimension around the bias."""
+    centred = sums.squares - 2 * view.bias * sums.z + sums.count * view.bias**2
+    return np.maximum(centred, 0.0) / sums.count

@@ -16,6 +16,7 @@ _STAGED = re.compile(
     r"(?P<stem>(stage|grade|level|tier|phase|step|score|class|category|stadium|grad|stufe|nyha|asa|ecog|figo|[gtnq])?)"
     r"[ _.-]?(?P<number>[0-9]{1,2}|x{0,1}(?:iv|v?i{1,3}|v|ix))(?P<part>[abc]?)"
 )
+_OR_NAMES = ("", "class", "category")  # before Arabic numbers, which then may be codes
 _ROMAN = {name: place + 1 for place, name in enumerate("i ii iii iv v vi vii viii ix x".split())}  # noqa: SIM905
 _NUMBER = r"[€$£]?\d+(?:[.,]\d+)*\s?[k%]?"
 _BAND = re.compile(rf"(?P<low>{_NUMBER})\s*(?:-|–|—|\.\.|to|bis|à|a)\s*(?P<high>{_NUMBER})(?:\s*[a-z]+)?")  # noqa: RUF001
@@ -47,12 +48,15 @@ def _on_scale(words: list[str]) -> list[tuple[float, ...]] | None:
 
 
 def _stages(words: list[str]) -> list[tuple[float, ...]] | None:
-    """Grades and stages by their numbers, Arabic or Roman; plain numbers are none."""
+    """Grades and stages by their numbers, Arabic or Roman; plain numbers are none, nor is a class 3 above a class 2.
+
+    Categories lose little where levels have an order, but as levels they would be forced into one.
+    """
     found = [_STAGED.fullmatch(word) for word in words]
     if not all(found) or len({match["stem"] for match in found if match}) > 1:
         return None
     matches = [match for match in found if match]
-    if not matches[0]["stem"] and all(match["number"].isdigit() for match in matches):
+    if matches[0]["stem"] in _OR_NAMES and all(match["number"].isdigit() for match in matches):
         return None
     numbers = [_ROMAN.get(match["number"]) or int(match["number"]) for match in matches if _is_number(match["number"])]
     if len(numbers) < len(words):

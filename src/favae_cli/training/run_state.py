@@ -23,8 +23,8 @@ from favae_cli.training.stored_read_outs import pack_read_outs, unpack_read_outs
 from favae_cli.training.trainer import Trainer
 from favae_cli.views import BernoulliView, CategoricalView, FrozenView, VaeView
 
-_ARRAYS = ("weights", "weights_cov", "bias", "usage")
-_NUMBERS = {"bias_var": "bias_var", "count": "count", "variance": "variance", "copies": "weight"}  # and as stored
+_ARRAYS = ("weights", "weights_cov", "bias", "usage", "variance")
+_NUMBERS = {"bias_var": "bias_var", "count": "count", "copies": "weight"}  # and as stored
 _GAMMAS = ("noise", "ard")
 
 
@@ -199,6 +199,7 @@ def unpack_factors(arrays: Mapping[str, np.ndarray], views: tuple[str, ...]) -> 
         if f"{prefix}weights" not in arrays:
             raise UserError(f"the checkpoint does not fit the config: its factors do not know the view {name}")
         parts: dict[str, Any] = {part: arrays[prefix + part] for part in _ARRAYS}
+        parts["variance"] = np.broadcast_to(parts["variance"], parts["bias"].shape)  # of an earlier version: their mean
         parts |= {part: arrays[prefix + stored].item() for part, stored in _NUMBERS.items()}
         for part in _GAMMAS:
             if (curvature := arrays.get(f"{prefix}{part}/curvature")) is not None:
