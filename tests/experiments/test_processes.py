@@ -102,8 +102,9 @@ def terminated_at(path: Path, count: int) -> Iterator[None]:
 
 
 @pytest.fixture
-def torchrun() -> Iterator[Callable[..., None]]:
+def torchrun(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Runs torchrun, in this process, with two processes on this machine; raises where one of them fails."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # or it sets that itself
     numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
     before = {number: signal.getsignal(number) for number in numbers}
     yield lambda *arguments: run(parse_args(["--standalone", "--nproc-per-node=2", *arguments]))

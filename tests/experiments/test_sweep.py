@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from matplotlib.image import imread
 
 import favae_cli
@@ -78,6 +79,7 @@ def test_runs_side_by_side_leave_a_whole_table(
     pytest.importorskip(package)
     monkeypatch.setenv("PYTHONPATH", str(Path(favae_cli.__file__).parents[1]))
     assert favae_run(*TABLE, f"launch={launch}", "seed=range(2)", "hydra.sweep.dir=sweep") == 0
+    get_reusable_executor(reuse=True).shutdown(kill_workers=True)  # those of joblib would wait for more
     rows = rows_of(Path("sweep"))
     assert [(row["job"], row["seed"], row["folder"]) for row in rows] == [
         (f"{i}", f"{i}", f"sweep/{i}") for i in range(2)
