@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -22,7 +22,14 @@ COLUMNS, LATENT = 8, 2
 
 def view(likelihood: Distribution, counts: np.ndarray, start: Start = "random", latent: int = LATENT) -> CountsView:
     arch = MlpArch(name="mlp", hidden=[16], leak=0.01)
-    keys = {"arch": arch, "latent": latent, "likelihood": likelihood, "start": start, "beta": None, "data": None}
+    keys: dict[str, Any] = {
+        "arch": arch,
+        "latent": latent,
+        "likelihood": likelihood,
+        "start": start,
+        "beta": None,
+        "data": None,
+    }
     made = CountsView(
         Section(type="counts", **keys),
         counts.shape[1:],

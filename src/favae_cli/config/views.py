@@ -297,5 +297,4 @@ class FrozenViewConfig(BaseViewConfig):
     source: Name = Field(description="name of the view in that run")
 
 
-TrainedViewConfig = VaeViewConfig | CountsViewConfig | SequenceViewConfig | TextViewConfig
-"""Views whose networks a run trains."""
+TrainedViewConfig = VaeViewConfig | CountsViewConfig | SequenceViewConfig | TextViewConfig  # networks that a run trains
