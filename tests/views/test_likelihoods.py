@@ -58,7 +58,7 @@ def negative_binomial() -> tuple[Likelihood, np.ndarray, rv_frozen, np.ndarray |
     return likelihood, COUNTS, stats.nbinom(theta, theta / (theta + mean)), 0.0
 
 
-class Inflated(stats.rv_discrete):
+class Inflated(stats.rv_discrete):  # type: ignore[misc]
     """0 in a share of the cases, else negative binomial."""
 
     def _pmf(self, x: np.ndarray, lost: np.ndarray, theta: np.ndarray, p: np.ndarray) -> np.ndarray:
