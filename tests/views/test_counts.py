@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -14,15 +14,28 @@ from favae_cli.machine.runtime import Runtime
 from favae_cli.views import CountsView
 from favae_cli.views.objective import KLTerm
 
-Distribution = Literal["poisson", "negative_binomial"]
+Distribution = Literal["poisson", "negative_binomial", "zinb"]
+Start = Literal["linear", "random"]
 
 COLUMNS, LATENT = 8, 2
 
 
-def view(likelihood: Distribution, counts: np.ndarray) -> CountsView:
+def view(likelihood: Distribution, counts: np.ndarray, start: Start = "random", latent: int = LATENT) -> CountsView:
     arch = MlpArch(name="mlp", hidden=[16], leak=0.01)
-    section = Section(type="counts", arch=arch, latent=LATENT, likelihood=likelihood, beta=None, data=None)
-    made = CountsView(section, (COLUMNS,), Runtime(torch.device("cpu")), torch.Generator().manual_seed(0))
+    keys: dict[str, Any] = {
+        "arch": arch,
+        "latent": latent,
+        "likelihood": likelihood,
+        "start": start,
+        "beta": None,
+        "data": None,
+    }
+    made = CountsView(
+        Section(type="counts", **keys),
+        counts.shape[1:],
+        Runtime(torch.device("cpu")),
+        torch.Generator().manual_seed(0),
+    )
     made.fit(counts)
     return made
 
@@ -67,3 +80,54 @@ def test_around_a_certain_z_the_deviation_is_that_of_the_distribution() -> None:
         binomial.likelihood.get_parameter("log_theta").fill_(np.log(4.0))
     rates = binomial.decode(z)
     np.testing.assert_allclose(binomial.deviation(z, certain), np.sqrt(rates + rates**2 / 4), rtol=1e-4)
+
+
+def deep(count: int, seed: int, lost: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rates (N, 30) of three factors, one of them the depth of a sample; counts, some of them lost."""
+    rng, of_columns = np.random.default_rng(seed), np.random.default_rng(99)
+    loadings = 0.5 * of_columns.standard_normal((2, 30))
+    depth, factors = 0.6 * rng.standard_normal((count, 1)), rng.standard_normal((count, 2))
+    rates = np.exp(3 + of_columns.normal(0, 0.5, 30) + depth + factors @ loadings)
+    return rates, np.where(rng.random(rates.shape) < lost, 0, rng.poisson(rates)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("likelihood", "lost"), [("negative_binomial", 0.0), ("zinb", 0.4)])
+def test_begun_in_the_logarithms_it_knows_the_rates_of_new_samples_before_the_first_step(
+    likelihood: Distribution, lost: float
+) -> None:
+    counts, (rates, others) = deep(200, 0, lost)[1], deep(100, 1, lost)
+    begun = view(likelihood, counts, "linear", latent=4)
+    made = begun.decode(begun.encode(others).mean)
+    kept = 1 - lost
+    error, constant = (
+        np.abs(np.log(guess) - np.log(kept * rates)).mean() for guess in (made, np.nanmean(counts, axis=0))
+    )
+    assert error < 0.35 * constant
+    assert np.corrcoef(made.sum(axis=1), rates.sum(axis=1))[0, 1] > 0.9  # depth is one of the factors
+    random = view(likelihood, counts, "random", latent=4)
+    assert not np.corrcoef(random.decode(random.encode(others).mean).sum(axis=1), rates.sum(axis=1))[0, 1] > 0.7
+
+
+def test_lost_and_missing_counts_are_taken_for_what_the_others_let_expect() -> None:
+    rates, counts = deep(300, 0, 0.4)
+    counts[::5, 3] = np.nan
+    begun = view("zinb", counts, "linear", latent=4)
+    hidden = (counts == 0) | np.isnan(counts)
+    seen = begun.features(begun.batch(counts)).numpy()
+    truth = (np.log1p(rates) - begun.inputs.mean.numpy()) / begun.inputs.scale.numpy()
+    left = np.square(seen - truth)[hidden].mean() / np.square(truth)[hidden].mean()
+    assert left < 0.35  # 1: all at the mean of their columns
+
+
+def test_a_sample_without_a_count_is_an_average_one() -> None:
+    counts = deep(100, 0, 0.4)[1]
+    begun = view("zinb", counts, "linear")
+    nothing = np.full((1, 30), np.nan, np.float32)
+    assert np.isfinite(begun.decode(begun.encode(nothing).mean)).all()
+
+
+def test_begun_at_random_the_networks_have_the_tensors_of_earlier_versions() -> None:
+    names = set(view("negative_binomial", planted(64, 0)[1]).networks.state_dict())
+    expected = {"inputs.mean", "inputs.scale", "likelihood.offset", "likelihood.log_theta"}
+    assert {name for name in names if not name.startswith(("encoder.", "decoder."))} == expected
+    assert not [name for name in names if "linear" in name]

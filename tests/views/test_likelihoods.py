@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from scipy import stats
+from scipy.special import expit
 from scipy.stats.distributions import rv_frozen
 from torch import Tensor
 
-from favae_cli.views.likelihoods import (
-    Bernoulli,
-    Gaussian,
-    Likelihood,
-    NegativeBinomial,
-    PixelGaussian,
-    Poisson,
-    Variance,
-)
+from favae_cli.views.count_likelihoods import NegativeBinomial, Poisson, ZeroInflated
+from favae_cli.views.likelihoods import Bernoulli, Gaussian, Likelihood, PixelGaussian, Variance
 
 ROWS, COLUMNS = 6, 3
 RNG = np.random.default_rng(0)
@@ -63,12 +58,35 @@ def negative_binomial() -> tuple[Likelihood, np.ndarray, rv_frozen, np.ndarray |
     return likelihood, COUNTS, stats.nbinom(theta, theta / (theta + mean)), 0.0
 
 
+class Inflated(stats.rv_discrete):  # type: ignore[misc]
+    """0 in a share of the cases, else negative binomial."""
+
+    def _pmf(self, x: np.ndarray, lost: np.ndarray, theta: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return lost * (x == 0) + (1 - lost) * stats.nbinom.pmf(x, theta, p)
+
+    def _stats(self, lost: np.ndarray, theta: np.ndarray, p: np.ndarray) -> tuple[Any, ...]:
+        mean, variance = stats.nbinom.stats(theta, p)
+        squares = (1 - lost) * (variance + mean**2)
+        return (1 - lost) * mean, squares - ((1 - lost) * mean) ** 2, None, None
+
+
+def zero_inflated() -> tuple[Likelihood, np.ndarray, rv_frozen, np.ndarray | float]:
+    likelihood = ZeroInflated(COLUMNS)
+    likelihood.fit(COUNTS)
+    theta = learned(likelihood, "log_theta").exp().double().numpy()
+    lost = expit(learned(likelihood, "lost_logit").double().numpy())
+    mean = np.exp(likelihood.offset.double().numpy() + OUTPUT)
+    inflated = Inflated(name="inflated", shapes="lost, theta, p")
+    return likelihood, COUNTS * (RNG.random(COUNTS.shape) < 0.7), inflated(lost, theta, theta / (theta + mean)), 0.0
+
+
 CASES = {
     "fixed": lambda: gaussian(0.3),
     "learned": lambda: gaussian(None),
     "bernoulli": bernoulli,
     "poisson": poisson,
     "negative_binomial": negative_binomial,
+    "zinb": zero_inflated,
 }
 Case = tuple[Likelihood, np.ndarray, rv_frozen, np.ndarray | float]
 
@@ -141,6 +159,30 @@ def test_pixels_lie_around_a_sigmoid_with_a_learned_variance_for_each_channel(va
     )
     np.testing.assert_allclose(likelihood.mean(output), expected.mean(), rtol=1e-5)
     np.testing.assert_allclose(likelihood.variance(output).detach(), expected.var(), rtol=1e-4)
+
+
+def test_a_dispersion_begins_at_what_the_counts_vary_more_than_their_rates() -> None:
+    rng = np.random.default_rng(0)
+    rates = np.exp(rng.normal(2, 0.7, (4000, 3)))
+    gamma = np.stack([rng.gamma(4.0, rates[:, 0] / 4.0), rng.gamma(0.5, rates[:, 1] / 0.5), rates[:, 2]], axis=1)
+    counts = rng.poisson(gamma).astype(float)
+    counts[::7] = np.nan
+    likelihood = NegativeBinomial(3)
+    likelihood.start_around(counts, rates)
+    theta = likelihood.log_theta.exp().detach().numpy()
+    np.testing.assert_allclose(theta[:2], [4.0, 0.5], rtol=0.2)
+    assert theta[2] > 30  # as good as a Poisson distribution
+
+
+def test_the_share_that_is_lost_begins_at_the_zeros_that_the_other_counts_do_not_explain() -> None:
+    rng = np.random.default_rng(0)
+    counts = rng.negative_binomial(4.0, 4.0 / (4.0 + np.array([20.0, 20.0, 1.0])), (4000, 3)).astype(float)
+    lost = rng.random(counts.shape) < [0.4, 0.0, 0.0]
+    likelihood = ZeroInflated(3)
+    likelihood.fit(np.where(lost, 0, counts))
+    found = likelihood.lost_logit.sigmoid().detach().numpy()
+    np.testing.assert_allclose(found, [0.4, 0.01, 0.01], atol=0.06)
+    np.testing.assert_allclose(likelihood.offset.exp(), counts.mean(axis=0), rtol=0.1)  # of what was not lost
 
 
 def best_after(likelihood: Likelihood, x: Tensor, output: Tensor, steps: int = 400) -> None:

@@ -210,7 +210,10 @@ class CountsViewConfig(SizedViewConfig):
 
     type: Literal["counts"]
     arch: TableArch
-    likelihood: Literal["poisson", "negative_binomial"] = Field(description="of the counts given z")
+    likelihood: Literal["poisson", "negative_binomial", "zinb"] = Field(description="of the counts given z")
+    start: Literal["linear", "random"] = Field(
+        description="of the networks: linear adds them to the logarithms' optimum"
+    )
 
 
 class SequenceViewConfig(SizedViewConfig):
@@ -224,7 +227,7 @@ class SequenceViewConfig(SizedViewConfig):
 
 
 class TextViewConfig(SizedViewConfig):
-    """A VAE of texts, token by token, with a vocabulary learned from the training texts."""
+    """A VAE of texts, token by token."""
 
     sees = ("text",)
 
@@ -294,5 +297,4 @@ class FrozenViewConfig(BaseViewConfig):
     source: Name = Field(description="name of the view in that run")
 
 
-TrainedViewConfig = VaeViewConfig | CountsViewConfig | SequenceViewConfig | TextViewConfig
-"""Views whose networks a run trains."""
+TrainedViewConfig = VaeViewConfig | CountsViewConfig | SequenceViewConfig | TextViewConfig  # networks that a run trains

@@ -18,7 +18,6 @@ from favae_cli.common.errors import UserError
 from favae_cli.views.standardise import Standard
 
 _FLOOR = 1e-4  # of a learned variance, which a column that does not vary would drive to 0
-_HIGHEST = 20.0  # log of a rate over its column's mean; far beyond all data, and short of infinity in float32
 
 
 class Likelihood(nn.Module, ABC):
@@ -175,64 +174,3 @@ class Bernoulli(Likelihood):
     def variance(self, output: Tensor) -> Tensor:
         """p (1 - p)."""
         return torch.sigmoid(output) * torch.sigmoid(-output)
-
-
-class Poisson(Likelihood):
-    """The output is the logarithm of the rate, relative to the column's training mean.
-
-    Args:
-        columns: D, the last axis of x.
-    """
-
-    offset: Tensor
-
-    def __init__(self, columns: int) -> None:
-        super().__init__()
-        self.register_buffer("offset", torch.zeros(columns))
-
-    def fit(self, values: np.ndarray) -> None:
-        """Keep the logarithm of each column's mean; of half a count in all where there was none."""
-        total = np.nansum(values, axis=0, dtype=np.float64)
-        count = np.maximum((~np.isnan(values)).sum(axis=0), 1)
-        self.offset.copy_(torch.from_numpy(np.log(np.maximum(total, 0.5) / count)))
-
-    def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
-        # In float64: the terms of large counts nearly cancel.
-        """Of whole counts, with their factorials; NaN counts nothing."""
-        seen, log_rate = ~x.isnan(), self._log_mean(output).double()
-        counts = torch.where(seen, x, 0).double()
-        return (seen * self._terms(counts, log_rate)).flatten(1).sum(1).float()
-
-    def mean(self, output: Tensor) -> Tensor:
-        """The rate, in counts."""
-        return self._log_mean(output).exp()
-
-    def variance(self, output: Tensor) -> Tensor:
-        """Equal to the rate."""
-        return self.mean(output)
-
-    def _log_mean(self, output: Tensor) -> Tensor:
-        return self.offset + output.clamp(max=_HIGHEST)
-
-    def _terms(self, counts: Tensor, log_mean: Tensor) -> Tensor:
-        """log p of every count."""
-        return counts * log_mean - log_mean.exp() - torch.lgamma(counts + 1)
-
-
-class NegativeBinomial(Poisson):
-    """A Poisson whose rate is gamma distributed: variance mu + mu^2 / theta, with one learned theta for each column."""
-
-    def __init__(self, columns: int) -> None:
-        super().__init__(columns)
-        self.log_theta = nn.Parameter(torch.zeros(columns))
-
-    def variance(self, output: Tensor) -> Tensor:
-        """mu + mu^2 / theta, in counts squared."""
-        mean = self.mean(output)
-        return mean + mean.square() / self.log_theta.exp()
-
-    def _terms(self, counts: Tensor, log_mean: Tensor) -> Tensor:
-        log_theta = self.log_theta.double()
-        theta, log_sum = log_theta.exp(), torch.logaddexp(log_theta, log_mean)
-        ways = torch.lgamma(counts + theta) - torch.lgamma(theta) - torch.lgamma(counts + 1)
-        return ways + theta * (log_theta - log_sum) + counts * (log_mean - log_sum)

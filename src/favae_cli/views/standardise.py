@@ -7,7 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
+from favae_cli.nets.linear_path import LinearDecoder, LinearEncoder
+from favae_cli.views.scales import lost_zeros
+
+FILLS = 6  # times that what is missing is expected anew: with half of a sample missing, each halves what is left to do
 CHUNK = 1 << 14  # rows that are summed at a time
 _ROUNDING = 8 * np.finfo(np.float64).eps  # what arithmetic leaves of a column that does not vary, relative to it
 
@@ -73,3 +78,73 @@ class LogStandard(Standard):
     def forward(self, x: Tensor) -> Tensor:
         """Standardised log(1 + x), of counts as they are."""
         return super().forward(torch.log1p(x))
+
+
+class CountLogs(LogStandard):
+    """The same, in which what is missing stands where the columns that are there put it.
+
+    First at its column's mean for a sample that was counted as deeply. The depth of a sample is what all its columns
+    have in common: by how much the logarithms of those that are there lie above their means on average, as far as that
+    is more than chance. Then, where a linear model is known, at what that expects of it, again and again: the fixed
+    point is its expectation given what is there.
+
+    Args:
+        columns: of the table.
+        inflated: whether a 0 of a column whose zeros are mostly lost counts is taken for missing.
+        latent: size of the linear model's embedding.
+    """
+
+    lost: Tensor
+    common: Tensor
+    into: Tensor
+    back: Tensor
+    at: Tensor
+    middle: Tensor
+
+    def __init__(self, columns: int, inflated: bool, latent: int) -> None:
+        super().__init__(columns)
+        self.inflated = inflated
+        self.register_buffer("into", torch.zeros(latent, columns))
+        self.register_buffer("at", torch.zeros(latent))
+        self.register_buffer("back", torch.zeros(columns, latent))
+        self.register_buffer("middle", torch.zeros(columns))
+        self.register_buffer("lost", torch.zeros(columns, dtype=torch.bool))
+        self.register_buffer("common", torch.zeros((), dtype=torch.float64))
+
+    def fit(self, values: np.ndarray) -> None:
+        """As the others; and the share of the variance that is common to all columns of a sample."""
+        if self.inflated:
+            self.lost.copy_(torch.from_numpy(lost_zeros(values) > 0.5))
+        counted = self.counted(torch.from_numpy(values.astype(np.float64)))
+        super().fit(counted.numpy())
+        above = torch.log1p(counted) - self.mean.cpu()
+        own, count = above.square().nanmean(), (~above.isnan()).double().sum(1)
+        average = above.nanmean(1)[count > 1]
+        chance = (1 / count[count > 1]).mean()
+        common = (average.square().mean() / own - chance) / (1 - chance)  # Var of a mean: common + (1 - common) / count
+        self.common.copy_(common.nan_to_num(0.0).clamp(0.0, 1.0))
+
+    def counted(self, x: Tensor) -> Tensor:
+        """The counts, NaN where one is missing or lost."""
+        return x.masked_fill((x == 0) & self.lost.to(x.device), torch.nan) if self.inflated else x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Standardised log(1 + x), without holes."""
+        above = torch.log1p(self.counted(x)) - self.mean
+        count = (~above.isnan()).sum(1, keepdim=True)
+        above_others = above.nanmean(1, keepdim=True).nan_to_num(0.0)
+        depth = above_others * self.common / (self.common + (1 - self.common) / count.clamp(min=1))
+        seen = (torch.where(above.isnan(), depth, above) / self.scale).float()
+        if self.back.any():
+            for _ in range(FILLS):
+                expected = linear(linear(seen, self.into, self.at), self.back, self.middle)
+                seen = torch.where(above.isnan(), expected, seen)
+        return seen
+
+    @torch.no_grad()
+    def expect(self, encoder: LinearEncoder, decoder: LinearDecoder) -> None:
+        """Take what is missing as this linear model expects it."""
+        for own, value in ((self.into, encoder.weight), (self.at, encoder.offset)):
+            own.copy_(value)
+        for own, value in ((self.back, decoder.weight), (self.middle, decoder.offset)):
+            own.copy_(value)
