@@ -5,7 +5,7 @@
 
 Two factors are behind 150 mutations, of which one entry in ten is 1, and behind the response to ten drugs. R2 is of the
 drugs of 200 new samples from their mutations; the mean probability and the Brier score are of their mutations from the
-drugs.
+drugs, beside the rates of ones in what was learned from and in these samples.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from favae_cli.training.factor_step import keep_units
 from favae_cli.views import BernoulliView, RealView
 
 NEW, FACTORS = 200, 20
-HEADER = ["samples, seed", "R2", "R2, as real", "R2, ridge", "rate", "mean probability", "Brier", "Brier, rates"]
+HEADER = ["samples, seed", "R2", "R2, as real", "R2, ridge", "rate", "rate, new", "mean probability", "Brier"]
+HEADER.append("Brier, rates")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -58,6 +59,7 @@ def scores(samples: int, seed: int) -> list[float]:
     return [
         *(r2_score(drugs[new], made) for made in (found[0], as_real[0], ridge)),
         float(rates.mean()),
+        float(mutations[new].mean()),
         float(found[1].mean()),
         *(float(np.square(made - mutations[new]).mean()) for made in (found[1], rates)),
     ]

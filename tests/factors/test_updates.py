@@ -42,12 +42,12 @@ def plain_sweep(
         weights = view.tau * zg @ covariance
         bias_var = 1 / (1 + view.tau * len(rows))
         bias = bias_var * view.tau * sum(arrays[name][n] - weights @ latent[n] for n in rows)
-        error = distance = 0.0
+        error, distance = 0.0, np.zeros(view.size)
         for n in rows:
             second = np.outer(latent[n], latent[n]) + spread[n]
             error += ((arrays[name][n] - weights @ latent[n] - bias) ** 2).sum()
             error += variances[name][n].sum() + view.size * bias_var
-            distance += ((arrays[name][n] - bias) ** 2 + variances[name][n]).sum()
+            distance += (arrays[name][n] - bias) ** 2 + variances[name][n]
             error += np.trace(weights @ spread[n] @ weights.T) + view.size * np.trace(covariance @ second)
         squares = (weights**2).sum(axis=0) + view.size * np.diag(covariance)
         found[name] = {
@@ -58,7 +58,7 @@ def plain_sweep(
             "alpha": (A0 + view.size / 2) / (B0 + squares / 2),
             "count": len(rows),
             "usage": np.diag(gg),
-            "variance": distance / (view.size * len(rows)),
+            "variance": distance / len(rows),
             "tau": (A0 + view.size * len(rows) / 2) / (B0 + error / 2),
         }
     return found

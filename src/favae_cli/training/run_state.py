@@ -199,7 +199,7 @@ def unpack_factors(arrays: Mapping[str, np.ndarray], views: tuple[str, ...]) -> 
         if f"{prefix}weights" not in arrays:
             raise UserError(f"the checkpoint does not fit the config: its factors do not know the view {name}")
         parts: dict[str, Any] = {part: arrays[prefix + part] for part in _ARRAYS}
-        parts["variance"] = np.broadcast_to(parts["variance"], parts["bias"].shape)  # of an earlier version: their mean
+        parts["variance"] = parts["variance"] * np.ones(len(parts["bias"]))  # of an earlier version: their mean
         parts |= {part: arrays[prefix + stored].item() for part, stored in _NUMBERS.items()}
         for part in _GAMMAS:
             if (curvature := arrays.get(f"{prefix}{part}/curvature")) is not None:
