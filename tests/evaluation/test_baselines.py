@@ -6,13 +6,13 @@ import logging
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
 from sklearn.neighbors import KNeighborsRegressor
 
 from favae_cli.data import Dataset, ViewData
 from favae_cli.data.masked_tables import masked_view
-from favae_cli.evaluation.baselines import baseline_metrics, regressed, warn_of_losses
+from favae_cli.evaluation.baselines import PENALTIES, baseline_metrics, regressed, warn_of_losses
 
 COUNT = 300
 RNG = np.random.default_rng(0)
@@ -105,3 +105,17 @@ def test_a_score_below_what_is_usual_is_said(caplog: pytest.LogCaptureFixture) -
     with caplog.at_level(logging.WARNING):
         warn_of_losses({"predict/rna/r2": -0.0162, "predict/rna/r2_usual": -0.0161})
     assert caplog.records[0].getMessage().endswith("r2 is -0.016200, not -0.016100")
+
+
+@pytest.mark.parametrize("noise", [0.1, 5.0])
+def test_of_fewer_samples_than_columns_ridge_is_what_it_is_of_more(noise: float) -> None:
+    """Without a coefficient for each pair of columns: those of two wide views would take gigabytes."""
+    rng = np.random.default_rng(1)
+    x = 3 + rng.normal(size=(40, 60))
+    y = x[:, :4] @ rng.normal(size=(4, 5)) + noise * rng.normal(size=(40, 5))
+    split = {"train": np.arange(30), "validation": np.arange(0), "test": np.arange(30, 40)}
+    data = Dataset("wide", np.arange(40).astype(str), {"x": view(x, "real"), "y": view(y, "real")}, split)
+    found = regressed(data, "y", ["x"], split["train"], split["test"], "linear")
+    scaled = (x - x[:30].mean(axis=0)) / x[:30].std(axis=0)
+    expected = RidgeCV(PENALTIES).fit(scaled[:30], y[:30]).predict(scaled[30:])
+    np.testing.assert_allclose(found, expected, atol=1e-6)

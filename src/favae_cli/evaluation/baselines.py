@@ -137,8 +137,38 @@ def _seen(
 
 def _ridge(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> np.ndarray:
     centre = y.mean(axis=0)  # taken off first: a large mean would cost digits
+    if len(x) <= x.shape[1]:
+        return _dual_ridge(x, y - centre, asked) + centre
     found: np.ndarray = RidgeCV(PENALTIES).fit(x, y - centre).predict(asked)
     return found.reshape(len(asked), -1) + centre
+
+
+def _dual_ridge(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """As `RidgeCV`, of fewer samples than columns: from products of samples alone, never columns by targets.
+
+    With X X^T = Q s Q^T of the centred columns and c = (X X^T + penalty)^-1 y, the error of leaving sample n out is
+    c_n / ((X X^T + penalty)^-1)_nn. The direction of the mean is not penalised.
+
+    Args:
+        x: (N, P).
+        y: (N, T), centred.
+        asked: (R, P).
+    """
+    mean = x.mean(axis=0)
+    x = x - mean
+    values, vectors = np.linalg.eigh(x @ x.T + 1.0)
+    turned = vectors.T @ y
+    level = np.abs(vectors.sum(axis=0)).argmax()
+    best, chosen = np.inf, np.zeros_like(y)
+    for penalty in PENALTIES:
+        shrunk = 1 / (values + penalty)
+        shrunk[level] = 0.0
+        found = vectors @ (shrunk[:, None] * turned)
+        error = np.mean(np.square(found / (vectors**2 @ shrunk)[:, None]))
+        if error < best:
+            best, chosen = error, found
+    answer: np.ndarray = (asked - mean) @ x.T @ chosen
+    return answer
 
 
 def _nearest(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> np.ndarray:

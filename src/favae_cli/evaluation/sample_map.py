@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from favae_cli.queries.traverse import most_relevant
 from favae_cli.reporting.table_figures import Colours, sample_map
 
 SAMPLES, LABELS, PER_VIEW, CATEGORIES = 1500, 6, 2, 12  # at most
+TOGETHER = 1024  # numbers that are looked at in one
 
 
 class Label(NamedTuple):
@@ -36,7 +37,7 @@ def map_pictures(model: FAVAE, data: Dataset) -> dict[str, Figure]:
         return {}
     every = np.unique(np.concatenate([*data.split.values()]))  # splits may overlap
     drawn = np.sort(np.random.default_rng(0).permutation(every)[:SAMPLES])
-    shown: list[tuple[str, float, Colours]] = []
+    shown: list[tuple[float, Colours]] = []
     for view in model.views:
         others = [name for name in model.views if name != view] or [view]
         labels = list(labels_of(data, view, drawn)) if _tell_by_themselves(data.views[view]) else []
@@ -45,28 +46,19 @@ def map_pictures(model: FAVAE, data: Dataset) -> dict[str, Figure]:
             continue
         here = np.any([data.views[name].present[drawn] for name in others], axis=0)
         latent = Given.of_samples(model, data, drawn[here], views=others).latents()
-        for label in labels:
-            told = _told(label, latent, here)
-            one, other = np.sort(np.argsort(-told, kind="stable")[:2]).tolist()
-            panel = label.name, (one, other), latent[:, [one, other]]
-            shown.append((view, float(np.sort(told)[-2:].sum()), (*panel, label.values[here], label.categories)))
-    chosen = _chosen(shown)
+        told = _told(labels, latent, here)
+        strength = np.sort(told, axis=1)[:, -2:].sum(axis=1)
+        for place in np.argsort(-strength, kind="stable")[:PER_VIEW]:
+            label = labels[place]
+            one, other = np.sort(np.argsort(-told[place], kind="stable")[:2]).tolist()
+            panel = label.name, (one, other), latent[:, [one, other]], label.values[here], label.categories
+            shown.append((float(strength[place]), panel))
+    chosen = [panel for _, panel in sorted(shown, key=lambda each: -each[0])][:LABELS]
     if not chosen:
         one, other = np.sort(most_relevant(model.joined, None, 2)).tolist()
         latent = Given.of_samples(model, data, drawn).latents()[:, [one, other]]
         chosen = [("all samples", (one, other), latent, np.full(len(latent), np.nan), ())]
     return {"map": sample_map(chosen)}
-
-
-def _chosen(shown: list[tuple[str, float, Colours]]) -> list[Colours]:
-    """The panels of the labels that are told best, `PER_VIEW` of a view and `LABELS` in all."""
-    count: dict[str, int] = {}
-    chosen = []
-    for view, _, panel in sorted(shown, key=lambda each: -each[1]):
-        count[view] = count.get(view, 0) + 1
-        if count[view] <= PER_VIEW:
-            chosen.append(panel)
-    return chosen[:LABELS]
 
 
 def _tell_by_themselves(view: ViewData) -> bool:
@@ -84,9 +76,17 @@ def labels_of(data: Dataset, name: str, indices: np.ndarray) -> Iterator[Label]:
         yield from (Label(title, table[:, place], categories) for place, title in enumerate(view.columns))
 
 
-def _told(label: Label, latent: np.ndarray, here: np.ndarray) -> np.ndarray:
-    """(K,) how much each factor tells of a label: squared correlation, summed over the categories if it has any."""
-    table = label.values[here, None]
-    if label.categories:
-        table = np.where(np.isnan(table), np.nan, table == np.arange(len(label.categories)))
-    return np.nansum(np.square(correlations(table, latent)), axis=0)
+def _told(labels: Sequence[Label], latent: np.ndarray, here: np.ndarray) -> np.ndarray:
+    """(L, K) how much each factor tells of labels: squared correlation, summed over the categories of some."""
+    told = np.zeros((len(labels), latent.shape[1]))
+    numbers = np.array([place for place, label in enumerate(labels) if not label.categories], int)
+    for start in range(0, len(numbers), TOGETHER):
+        some = numbers[start : start + TOGETHER]
+        table = np.column_stack([labels[place].values[here] for place in some])
+        told[some] = np.nan_to_num(np.square(correlations(table, latent)))
+    for place, label in enumerate(labels):
+        if label.categories:
+            values = label.values[here, None]
+            table = np.where(np.isnan(values), np.nan, values == np.arange(len(label.categories)))
+            told[place] = np.nansum(np.square(correlations(table, latent)), axis=0)
+    return told

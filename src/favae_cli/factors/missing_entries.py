@@ -162,7 +162,12 @@ class Holes:
             size = np.diff(self.shares.indptr)
             few, count, parts = int(np.searchsorted(size, factors, side="right")), len(size), []
             for begin, end in ((0, few), (few, count)):
-                step = max(1, CHUNK // max(int(size[begin:end].max(initial=0)) * factors, 1))
+                # Each part has sums of all D_p entries, too: they are worth it where as many are open.
+                step = max(
+                    1,
+                    max(CHUNK, 2 * self.shares.shape[1] * factors)
+                    // max(int(size[begin:end].max(initial=0)) * factors, 1),
+                )
                 parts += [self._some(start, min(start + step, end)) for start in range(begin, end, step)]
             self._parts[factors] = parts
         return self._parts[factors]
