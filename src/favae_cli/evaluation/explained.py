@@ -47,23 +47,26 @@ class Explained:
 
 
 def in_embedding(view: ViewFactors, sums: ViewSums) -> Explained:
-    """Shares of the variance of z around b, the mean over the D dimensions that vary, in closed form from moments.
+    """Shares of the variance of z around b, columns in training deviations, in closed form from moments.
 
-    Of one dimension z and a set S of factors the share is R2(S) = 1 - E (z - b - w_S^T g_S)^2 / E (z - b)^2, all under
-    q. With W and C = E (z - b) g^T by the deviation of each dimension, G = E g g^T and A = W^T W, the mean of R2 is
+    Errors and variances of the D dimensions are pooled, sum of errors over sum of variances, so that one that hardly
+    moves in few samples does not drown the rest. With W and z by the deviation that each dimension has in training,
+    the share of a set S of factors is R2(S) = 1 - E |z - b - W_S g_S|^2 / E |z - b|^2, all under q. With
+    V = E |z - b|^2, C = E (z - b) g^T, G = E g g^T and A = W^T W that is
 
-        D R2(S) = 2 sum_{k in S} w_k^T c_k - sum_{j, k in S} A_jk G_jk
-        total_k = R2({k}) = (2 w_k^T c_k - A_kk G_kk) / D
-        unique_k = R2(all) - R2(all but k) = (2 w_k^T c_k - 2 (A G)_kk + A_kk G_kk) / D.
+        V R2(S) = 2 sum_{k in S} w_k^T c_k - sum_{j, k in S} A_jk G_jk
+        total_k = R2({k}) = (2 w_k^T c_k - A_kk G_kk) / V
+        unique_k = R2(all) - R2(all but k) = (2 w_k^T c_k - 2 (A G)_kk + A_kk G_kk) / V.
 
-    Where the model fits, C = W G: unique_k is then A_kk G_kk / D, the relevance of the factor.
+    Where the model fits, C = W G; of the training samples, V = D: unique_k is then A_kk G_kk / D, the factor's
+    relevance.
 
     Args:
-        view: W (at its mean) and b.
+        view: W (at its mean), b, and the variances in training.
         sums: of any samples.
     """
-    scale = to_standard(variances(view, sums))[:, None]
-    size, weights = np.count_nonzero(scale), scale * view.weights
+    scale = to_standard(view.variance)[:, None]
+    size, weights = scale[:, 0] ** 2 @ variances(view, sums), scale * view.weights
     agreement = 2 * np.sum(weights * scale * sums.centred_zg(view.bias), axis=0) / sums.count
     gram, gg = weights.T @ weights, sums.gg / sums.count
     own = np.diag(gram) * np.diag(gg)
