@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 LARGE = 1e8  # nats
 TRIED = 10  # sweeps, after which one start is seen to be better than another
+LOOKED_BACK = 10  # sweeps, or more, that lie between the two bounds that are compared: one by one, sweeps gain little
 UNSCALED = 15  # sweeps in which scales stay: from the beginning, single columns would take factors for themselves
 SLACK = 1e-9  # share of the terms' size that the bound may fall by rounding and pruning
 ROUNDING = 1e-12  # share of <tau> <z^T z> that rounding costs: the residual is a difference of such sums
@@ -90,8 +91,9 @@ def fit(
         rotate_every: sweeps between rotations; 0 never rotates.
         prune: drop factors that no view uses, at each rotation.
         spare: once the bound has settled, drop the factors of one view without which it is higher, and go on.
-        tolerance: stop once the bound has gained fewer nats than this between two rotations; of a bound beyond `LARGE`
-            as much more as it is larger. Data hardly prefer either of two models within a nat (Kass and Raftery, 1995).
+        tolerance: stop at a rotation once the bound has gained fewer nats than this since one that was `LOOKED_BACK`
+            sweeps before, or more; of a bound beyond `LARGE` as much more as it is larger. Data hardly prefer either of
+            two models within a nat (Kass and Raftery, 1995).
         local: where some embeddings are themselves inferred from g (a bernoulli view): renews them before each
             sweep, from then on instead of `moments`.
 
@@ -111,12 +113,14 @@ def fit(
             model, moments = _begun(from_spectrum, moments, local)
         bounds: list[float] = []
         terms: dict[str, float] = {}
-        period, pace = rotate_every or 10, Pace()
+        period, pace = rotate_every or LOOKED_BACK, Pace()
+        apart, unscaled = period * -(-LOOKED_BACK // period), min(UNSCALED, sweeps // 2)
+        least = max(2 * apart, 0 if local is None else unscaled + apart)
         for sweep in range(sweeps):
             try:
                 latents, terms = _evaluated(model, moments, local)
                 bounds.append(_checked(terms, _slack(model, latents, terms), bounds))
-                model, latents = _updated(model, latents, local if sweep >= UNSCALED else None)
+                model, latents = _updated(model, latents, local if sweep >= unscaled else None)
                 ends = sweep % period == period - 1
                 if ends and rotate_every:
                     model = rotate(model, latents)
@@ -125,7 +129,7 @@ def fit(
                         local.improve(model)
                     if prune:
                         model = _pruned(model)
-                    if len(bounds) > 2 * period and _settled(bounds[-1], bounds[-1 - period], tolerance):
+                    if len(bounds) > least and _settled(bounds[-1], bounds[-1 - apart], tolerance):
                         lighter = _without_spare(model, bounds[-1], moments, local) if prune and spare else None
                         if lighter is None:
                             break
