@@ -97,7 +97,10 @@ def unpack(
     networks = under(tensors, "networks/")
     if isinstance(model, FAVAE):
         _require_todays_likelihoods(model, networks)
-    _require_fit(networks, model.networks.state_dict())
+    own = model.networks.state_dict()
+    # Of a run of before this was kept: it took every real column.
+    networks = {name: torch.ones_like(own[name]) for name in own if name.endswith(".standard.varies")} | networks
+    _require_fit(networks, own)
     model.networks.load_state_dict(networks)
     for view, trainer in trainers.items():
         slots: dict[int, dict[str, torch.Tensor]] = {}

@@ -15,8 +15,27 @@ from favae_cli.views.standardise import Standard
 from favae_cli.views.transforms import Transforms
 
 
+class _Columns(Standard):
+    """And which columns vary in training; all of them in a run of before that was kept."""
+
+    varies: Tensor
+
+    def __init__(self, columns: int) -> None:
+        super().__init__(columns)
+        self.register_buffer("varies", torch.ones(columns, dtype=torch.bool))
+
+    def fit(self, values: np.ndarray) -> np.ndarray:
+        """As all do."""
+        varies = super().fit(values)
+        self.varies.copy_(torch.from_numpy(varies))
+        return varies
+
+
 class RealView:
     """D real columns; z = (x - mean) / scale by the training samples alone, and NaN is a missing entry.
+
+    So is every entry of a column that does not vary in training. It says nothing, and as a z without any noise it would
+    take what all columns share, their noise, from the others; it decodes to its mean.
 
     The scale begins as the standard deviation; the factors then change it such that the noise of all columns is the
     same in z (`RealEmbedding.stretch`). Of columns that are transformed, x is here their logarithm or rank.
@@ -30,7 +49,7 @@ class RealView:
 
     def __init__(self, columns: int, transforms: Transforms | None = None) -> None:
         self.size = columns
-        self._standard = Standard(columns)
+        self._standard = _Columns(columns)
         self._transforms = transforms or Transforms({}, ())
         self.networks = nn.ModuleDict({"standard": self._standard, "transforms": self._transforms})
 
@@ -40,11 +59,12 @@ class RealView:
         self._standard.fit(self._transforms(values))
 
     def local(self, values: np.ndarray) -> RealEmbedding:
-        """The standardised entries, which are z itself; what is missing is inferred."""
+        """The standardised entries, which are z itself; what is missing, or of a still column, is inferred."""
         mean, scale = self._units()
         z = np.empty(values.shape, np.float32)
         np.subtract(self._transforms(values), mean, out=z, casting="same_kind")
         np.divide(z, scale, out=z, casting="same_kind")
+        z[:, ~self._standard.varies.cpu().numpy()] = np.nan
         return RealEmbedding(z)
 
     def decode(self, mean: np.ndarray, variance: np.ndarray | None = None) -> np.ndarray:

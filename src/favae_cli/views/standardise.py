@@ -40,10 +40,13 @@ class Standard(nn.Module):
         self.register_buffer("mean", torch.zeros(columns, dtype=torch.float64))
         self.register_buffer("scale", torch.ones(columns, dtype=torch.float64))
 
-    def fit(self, values: np.ndarray) -> None:
+    def fit(self, values: np.ndarray) -> np.ndarray:
         """Take mean and standard deviation from `values`, (R, ..., D); NaN is missing.
 
         A column that does not vary keeps scale 1, and one without a value mean 0 as well.
+
+        Returns:
+            (D,) bool: the columns that vary.
         """
         rows = values.reshape(-1, values.shape[-1])
         nothing = np.full(rows.shape[1], np.nan)
@@ -59,6 +62,7 @@ class Standard(nn.Module):
         constant = scale <= _ROUNDING * np.abs(mean)
         self.mean.copy_(torch.from_numpy(mean))
         self.scale.copy_(torch.from_numpy(np.where(constant, 1.0, scale)))
+        return ~constant
 
     def _chunks(self, rows: np.ndarray) -> Iterator[np.ndarray]:
         """What is standardised of some rows at a time, in float64."""
@@ -111,18 +115,19 @@ class CountLogs(LogStandard):
         self.register_buffer("lost", torch.zeros(columns, dtype=torch.bool))
         self.register_buffer("common", torch.zeros((), dtype=torch.float64))
 
-    def fit(self, values: np.ndarray) -> None:
+    def fit(self, values: np.ndarray) -> np.ndarray:
         """As the others; and the share of the variance that is common to all columns of a sample."""
         if self.inflated:
             self.lost.copy_(torch.from_numpy(lost_zeros(values) > 0.5))
         counted = self.counted(torch.from_numpy(values.astype(np.float64)))
-        super().fit(counted.numpy())
+        varies = super().fit(counted.numpy())
         above = torch.log1p(counted) - self.mean.cpu()
         own, count = above.square().nanmean(), (~above.isnan()).double().sum(1)
         average = above.nanmean(1)[count > 1]
         chance = (1 / count[count > 1]).mean()
         common = (average.square().mean() / own - chance) / (1 - chance)  # Var of a mean: common + (1 - common) / count
         self.common.copy_(common.nan_to_num(0.0).clamp(0.0, 1.0))
+        return varies
 
     def counted(self, x: Tensor) -> Tensor:
         """The counts, NaN where one is missing or lost."""
