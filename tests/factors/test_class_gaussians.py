@@ -40,6 +40,18 @@ def test_of_chance_alone_no_covariance_is_made() -> None:
     assert np.abs(found(400).excess[0]).max() > 0.5
 
 
+def test_of_an_attribute_that_fewer_have_than_z_has_dimensions_only_what_is_there_is_found() -> None:
+    rng = np.random.default_rng(0)
+    attributes = (np.arange(700) < 35).astype(float)[:, None]
+    noise = rng.standard_normal((700, 128))
+    planted = noise.copy()
+    planted[:, 0] *= 1 + 2 * attributes[:, 0]
+    of_noise, of_planted = (class_gaussians(z, attributes, np.zeros_like(attributes)) for z in (noise, planted))
+    assert of_noise.excess[0].tolist() == []
+    assert len(of_planted.excess[0]) == 1
+    assert np.abs(of_planted.directions[0][0, 0]) > 0.7
+
+
 def test_samples_that_are_moved_lie_as_those_with_what_is_wanted() -> None:
     gaussians, (z, attributes) = found(), drawn(50_000, 2)
     there = gaussians.moved(z, attributes, np.ones_like(attributes))

@@ -91,7 +91,7 @@ def class_gaussians(z: np.ndarray, attributes: np.ndarray, logits: np.ndarray) -
     """From embeddings (N, P) of samples with attributes (N, D); NaN is not known, and counts as the mean.
 
     Both regressions, of z and of its products on the attributes, are least squares. Of the difference that the latter
-    find between two covariances, the eigenvalues are those of noise as far as Wigner's semicircle reaches; they all are
+    find between two covariances, the eigenvalues are those of noise as far as `_beyond_chance` says; they all are
     smaller by so much.
 
     Args:
@@ -112,9 +112,16 @@ def class_gaussians(z: np.ndarray, attributes: np.ndarray, logits: np.ndarray) -
 
 
 def _beyond_chance(white: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvectors (P, R) and eigenvalues (R,) of sum_n weights_n white_n white_n^T, less what they are by chance."""
+    """Eigenvectors (P, R) and eigenvalues (R,) of sum_n weights_n white_n white_n^T, less what they are by chance.
+
+    Where many have the attribute, noise reaches as far as Wigner's semicircle. Where few have it, next to P, it reaches
+    further, as far as Marchenko and Pastur's law: with n equal weights 1 / n, and 1 taken away, 2 sqrt(P / n) + P / n.
+    """
     values, vectors = np.linalg.eigh((white * weights[:, None]).T @ white)
-    beyond = np.abs(values) - 2 * np.sqrt(np.square(weights).sum() * white.shape[1])
+    size = white.shape[1]
+    wigner = 2 * np.sqrt(np.square(weights).sum() * size)
+    few = size * np.where(values > 0, max(weights.max(), 0.0), max(-weights.min(), 0.0))
+    beyond = np.abs(values) - wigner - few
     keep = beyond > 0
     return vectors[:, keep], np.sign(values[keep]) * beyond[keep]
 
