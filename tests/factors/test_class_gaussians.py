@@ -123,3 +123,16 @@ def test_sure_is_what_half_of_the_samples_of_a_class_are_and_hardly_any_other(ap
     assert passing <= 0.0101
     assert ((having > sure).mean() == pytest.approx(0.5, abs=0.01)) != of_others
     assert (passing > 0.005) == of_others
+
+
+def test_about_half_of_the_samples_are_as_sure_of_all_their_attributes_at_once() -> None:
+    rng = np.random.default_rng(0)
+    attributes = (rng.random((20_000, 12)) < 0.4).astype(float)
+    logits = rng.standard_normal(attributes.shape) + 2 * (attributes - 0.5)
+    gaussians = class_gaussians(rng.standard_normal((len(attributes), 2)), attributes, logits)
+    lacking, having = gaussians.sure_of_all
+    passing = np.where(attributes == 1, logits > having, -logits > lacking).all(axis=1)
+    assert passing.mean() == pytest.approx(0.5, abs=0.02)
+    alone = class_gaussians(np.zeros((len(attributes), 2)), attributes[:, :1], logits[:, :1])
+    own = [np.median(sign * logits[attributes[:, 0] == value, 0]) for value, sign in ((0, -1), (1, 1))]
+    np.testing.assert_allclose(alone.sure_of_all[:, 0], own)

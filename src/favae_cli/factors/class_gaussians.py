@@ -37,6 +37,8 @@ class ClassGaussians:
             and of those without it differ beyond chance; none, for many.
         sure: (2, D) logit that an attribute is as it is, of samples that lack it and that have it: as certain as are
             half of them, and hardly any others.
+        sure_of_all: (2, D) the same, but so that half of real samples are as certain of all D attributes at once, if
+            these are independent.
     """
 
     rates: np.ndarray
@@ -46,6 +48,7 @@ class ClassGaussians:
     directions: tuple[np.ndarray, ...]
     excess: tuple[np.ndarray, ...]
     sure: np.ndarray
+    sure_of_all: np.ndarray
 
     def mean(self, attributes: np.ndarray) -> np.ndarray:
         """(N, P) m(a) of each row (N, D) of 0 and 1."""
@@ -108,7 +111,9 @@ def class_gaussians(z: np.ndarray, attributes: np.ndarray, logits: np.ndarray) -
     within = rest.T @ rest / len(rest)
     white = rest @ power(within, -0.5)
     directions, excess = zip(*(_beyond_chance(white, weights) for weights in contrast), strict=True)
-    return ClassGaussians(rates, centre, slopes, power(within, 0.5), directions, excess, _sure(attributes, logits))
+    together = 1 - 0.5 ** (1 / attributes.shape[1])
+    sure = _as_sure(attributes, logits, 0.5, 1 - ODD), _as_sure(attributes, logits, together)
+    return ClassGaussians(rates, centre, slopes, power(within, 0.5), directions, excess, *sure)
 
 
 def _beyond_chance(white: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -126,12 +131,16 @@ def _beyond_chance(white: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, 
     return vectors[:, keep], np.sign(values[keep]) * beyond[keep]
 
 
-def _sure(attributes: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    """(2, D) as in `ClassGaussians`; 0 where nobody is of the class."""
+def _as_sure(attributes: np.ndarray, logits: np.ndarray, own: float, others: float | None = None) -> np.ndarray:
+    """(2, D) logits that a share `own` of the samples of a class do not reach, nor a share `others` of those not of it.
+
+    0 where nobody is of the class.
+    """
     found = np.zeros((2, attributes.shape[1]))
-    for column, (own, told) in enumerate(zip(attributes.T, logits.T, strict=True)):
+    for column, (labels, told) in enumerate(zip(attributes.T, logits.T, strict=True)):
         for value, sign in ((0, -1), (1, 1)):
-            parts = ((sign * told[own == value], 0.5), (sign * told[own == 1 - value], 1 - ODD))
+            parts = [(sign * told[labels == value], own)]
+            parts += [] if others is None else [(sign * told[labels == 1 - value], others)]
             found[value, column] = max((np.quantile(part, share) for part, share in parts if len(part)), default=0.0)
     return found
 
