@@ -223,6 +223,13 @@ def test_the_step_is_along_what_the_attribute_changes(editor: Editor) -> None:
     assert np.abs(step[2:]).max() < 0.2 * step[:2].min()
 
 
+def test_steps_to_several_are_those_to_each(editor: Editor) -> None:
+    z, labels = np.random.default_rng(0).random((3, 16)), np.array([[0.0, 0], [0, 1], [1, 1]])
+    asked = [np.abs(labels - [1, 0]), labels, np.abs(labels - [0, 1])]
+    for wanted, step in zip(asked, editor.steps(z, labels, asked), strict=True):
+        np.testing.assert_allclose(step, editor.step(z, labels, wanted), atol=1e-12)
+
+
 def test_an_image_goes_until_it_is_believed_and_no_further(editor: Editor, planted_data: MakeData) -> None:
     data, model = planted_data(), editor.model
     indices = data.having("test", "face", "attributes")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,25 @@ def test_samples_that_are_moved_lie_as_those_with_what_is_wanted() -> None:
     stay = gaussians.moved(z, attributes, attributes)
     np.testing.assert_allclose(stay, z)
     np.testing.assert_allclose(gaussians.moved(there, np.ones_like(attributes), attributes), z, atol=1e-8)
+
+
+def test_ways_from_one_gaussian_share_what_has_to_be_known_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    gaussians, (z, attributes) = found(), drawn(40)
+    combinations = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
+    start, before, after = np.repeat(z, 4, axis=0), np.repeat(attributes, 4, axis=0), np.tile(combinations, (40, 1))
+    alone = [gaussians.moved(start[[row]], before[[row]], after[[row]])[0] for row in range(len(start))]
+    taken, eigh = [], np.linalg.eigh
+    monkeypatch.setattr(np.linalg, "eigh", lambda matrix: taken.append(1) or eigh(matrix))
+    np.testing.assert_allclose(gaussians.moved(start, before, after), alone, atol=1e-12)
+    turning = 4 * 2  # of the pairs of combinations, those that differ in the first attribute
+    assert len(taken) == 4 + turning
+
+
+def test_no_combination_has_less_than_the_least_variance() -> None:
+    gaussians = replace(found(), directions=(np.eye(SIZE)[:, :1],) * 2, excess=(np.array([-3.0]), np.array([1.0])))
+    inverse = np.linalg.inv(gaussians.root)
+    within = inverse @ gaussians.covariance(np.array([1.0, 0.0])) @ inverse
+    np.testing.assert_allclose(np.linalg.eigvalsh(within), [0.05] + [1.0] * (SIZE - 1))
 
 
 def test_draws_of_another_gaussian_are_carried_there() -> None:

@@ -56,10 +56,12 @@ class ClassGaussians:
 
     def covariance(self, attributes: np.ndarray) -> np.ndarray:
         """(P, P) S(a) of one combination (D,)."""
-        within = np.eye(len(self.root))
-        for weight, directions, excess in zip(attributes - self.rates, self.directions, self.excess, strict=True):
-            within += weight * (directions * excess) @ directions.T
-        return self.root @ power(within, 1.0, LEAST) @ self.root
+        directions = np.hstack(self.directions)
+        weights = np.repeat(attributes - self.rates, [len(part) for part in self.excess]) * np.hstack(self.excess)
+        within = np.eye(len(self.root)) + (directions * weights) @ directions.T
+        if not above(within, LEAST):
+            within = power(within, 1.0, LEAST)
+        return self.root @ within @ self.root
 
     @few_threads()
     def moved(self, z: np.ndarray, attributes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -67,9 +69,11 @@ class ClassGaussians:
 
         The way is the shortest on average: the optimal transport from one Gaussian to the other.
         """
-        there = self.mean(wanted) + z - self.mean(attributes)
+        there, here = self.mean(wanted) + z - self.mean(attributes), None
         for rows, before, after in self._turned(attributes, wanted):
-            turn = transport(self.covariance(before), self.covariance(after)) - np.eye(z.shape[1])
+            if here is None or (before != here).any():
+                here, roots = before, roots_of(self.covariance(before))
+            turn = from_roots(*roots, self.covariance(after)) - np.eye(z.shape[1])
             there[rows] += (z[rows] - self.mean(before)) @ turn
         return there
 
@@ -81,7 +85,7 @@ class ClassGaussians:
     def _turned(
         self, attributes: np.ndarray, wanted: np.ndarray
     ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Rows that go from one covariance to another, and the combinations (D,) of both."""
+        """Rows that go from one covariance to another, and the combinations (D,) of both; sorted by the first."""
         turning = np.array([len(excess) > 0 for excess in self.excess])
         pairs, kind = np.unique(np.stack([attributes, wanted], axis=1), axis=0, return_inverse=True)
         for number, (before, after) in enumerate(pairs):
@@ -150,12 +154,35 @@ def transport(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
     Source: Knott and Smith, "On the optimal mapping of distributions", 1984.
     """
-    root, back = power(source, 0.5), power(source, -0.5)
+    return from_roots(*roots_of(source), target)
+
+
+def from_roots(root: np.ndarray, back: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """`transport`, from what `roots_of` gives of the source."""
     return symmetrize(back @ power(root @ target @ root, 0.5) @ back)
+
+
+def roots_of(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A symmetric matrix to the powers 1/2 and -1/2, as `power` gives them."""
+    values, vectors = _eigen(matrix, 0.0)
+    return (vectors * values**0.5) @ vectors.T, (vectors * values**-0.5) @ vectors.T
 
 
 def power(matrix: np.ndarray, exponent: float, least: float = 0.0) -> np.ndarray:
     """A symmetric matrix (P, P) to a power, its eigenvalues held above `least` and a millionth of the largest."""
-    values, vectors = np.linalg.eigh(symmetrize(matrix))
-    values = np.maximum(values, max(least, 1e-6 * values[-1], np.finfo(float).tiny))
+    values, vectors = _eigen(matrix, least)
     return np.asarray((vectors * values**exponent) @ vectors.T)
+
+
+def _eigen(matrix: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
+    values, vectors = np.linalg.eigh(symmetrize(matrix))
+    return np.maximum(values, max(least, 1e-6 * values[-1], np.finfo(float).tiny)), vectors
+
+
+def above(matrix: np.ndarray, least: float) -> bool:
+    """Whether all eigenvalues of a symmetric matrix (P, P) are; to know that takes a tenth of the time to find them."""
+    try:
+        np.linalg.cholesky(matrix - least * np.eye(len(matrix)))
+    except np.linalg.LinAlgError:
+        return False
+    return True

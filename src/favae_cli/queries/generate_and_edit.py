@@ -109,11 +109,19 @@ class Editor:
 
         Each goes as far as its image has to (`enough`).
         """
+        return self.steps(z, labels, [wanted])[0]
+
+    def steps(self, z: np.ndarray, labels: np.ndarray, asked: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The `step` to each of several (R, D) that are wanted; sooner done than one by one."""
+        before, many = (np.tile(part, (len(asked), 1)) for part in (z, labels))
+        ways = np.split(self.gaussians.moved(before, many, np.concatenate(asked)) - before, len(asked))
+        return [self._as_far_as_needed(z, way, labels, wanted) for way, wanted in zip(ways, asked, strict=True)]
+
+    def _as_far_as_needed(self, z: np.ndarray, way: np.ndarray, labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         step, changes = np.zeros(z.shape), wanted != labels
         if len(rows := np.flatnonzero(changes.any(axis=1))):
-            start, asked = z[rows], wanted[rows]
-            way = self.gaussians.moved(start, labels[rows], asked) - start
-            step[rows] = self.enough(start, way, asked, changes[rows], self.gaussians.sure) * way
+            far = self.enough(z[rows], way[rows], wanted[rows], changes[rows], self.gaussians.sure)
+            step[rows] = far * way[rows]
         return step
 
     def enough(
