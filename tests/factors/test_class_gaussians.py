@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,18 @@ def test_of_chance_alone_no_covariance_is_made() -> None:
     assert np.abs(found(400).excess[0]).max() > 0.5
 
 
+def test_of_an_attribute_that_fewer_have_than_z_has_dimensions_only_what_is_there_is_found() -> None:
+    rng = np.random.default_rng(0)
+    attributes = (np.arange(700) < 35).astype(float)[:, None]
+    noise = rng.standard_normal((700, 128))
+    planted = noise.copy()
+    planted[:, 0] *= 1 + 2 * attributes[:, 0]
+    of_noise, of_planted = (class_gaussians(z, attributes, np.zeros_like(attributes)) for z in (noise, planted))
+    assert of_noise.excess[0].tolist() == []
+    assert len(of_planted.excess[0]) == 1
+    assert np.abs(of_planted.directions[0][0, 0]) > 0.7
+
+
 def test_samples_that_are_moved_lie_as_those_with_what_is_wanted() -> None:
     gaussians, (z, attributes) = found(), drawn(50_000, 2)
     there = gaussians.moved(z, attributes, np.ones_like(attributes))
@@ -52,6 +66,25 @@ def test_samples_that_are_moved_lie_as_those_with_what_is_wanted() -> None:
     stay = gaussians.moved(z, attributes, attributes)
     np.testing.assert_allclose(stay, z)
     np.testing.assert_allclose(gaussians.moved(there, np.ones_like(attributes), attributes), z, atol=1e-8)
+
+
+def test_ways_from_one_gaussian_share_what_has_to_be_known_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    gaussians, (z, attributes) = found(), drawn(40)
+    combinations = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
+    start, before, after = np.repeat(z, 4, axis=0), np.repeat(attributes, 4, axis=0), np.tile(combinations, (40, 1))
+    alone = [gaussians.moved(start[[row]], before[[row]], after[[row]])[0] for row in range(len(start))]
+    taken, eigh = [], np.linalg.eigh
+    monkeypatch.setattr(np.linalg, "eigh", lambda matrix: taken.append(1) or eigh(matrix))
+    np.testing.assert_allclose(gaussians.moved(start, before, after), alone, atol=1e-12)
+    turning = 4 * 2  # of the pairs of combinations, those that differ in the first attribute
+    assert len(taken) == 4 + turning
+
+
+def test_no_combination_has_less_than_the_least_variance() -> None:
+    gaussians = replace(found(), directions=(np.eye(SIZE)[:, :1],) * 2, excess=(np.array([-3.0]), np.array([1.0])))
+    inverse = np.linalg.inv(gaussians.root)
+    within = inverse @ gaussians.covariance(np.array([1.0, 0.0])) @ inverse
+    np.testing.assert_allclose(np.linalg.eigvalsh(within), [0.05] + [1.0] * (SIZE - 1))
 
 
 def test_draws_of_another_gaussian_are_carried_there() -> None:
@@ -111,3 +144,16 @@ def test_sure_is_what_half_of_the_samples_of_a_class_are_and_hardly_any_other(ap
     assert passing <= 0.0101
     assert ((having > sure).mean() == pytest.approx(0.5, abs=0.01)) != of_others
     assert (passing > 0.005) == of_others
+
+
+def test_about_half_of_the_samples_are_as_sure_of_all_their_attributes_at_once() -> None:
+    rng = np.random.default_rng(0)
+    attributes = (rng.random((20_000, 12)) < 0.4).astype(float)
+    logits = rng.standard_normal(attributes.shape) + 2 * (attributes - 0.5)
+    gaussians = class_gaussians(rng.standard_normal((len(attributes), 2)), attributes, logits)
+    lacking, having = gaussians.sure_of_all
+    passing = np.where(attributes == 1, logits > having, -logits > lacking).all(axis=1)
+    assert passing.mean() == pytest.approx(0.5, abs=0.02)
+    alone = class_gaussians(np.zeros((len(attributes), 2)), attributes[:, :1], logits[:, :1])
+    own = [np.median(sign * logits[attributes[:, 0] == value, 0]) for value, sign in ((0, -1), (1, 1))]
+    np.testing.assert_allclose(alone.sure_of_all[:, 0], own)

@@ -160,3 +160,30 @@ def test_a_folder_is_what_is_in_it(
     Path("empty").mkdir()
     assert main(["task=compare", "runs=empty", "output=other.html"]) == 2
     assert "empty is not the folder of a run" in capsys.readouterr().err
+
+
+def test_what_somebody_else_keeps_for_himself_is_passed_over_unless_it_is_named(
+    sweep: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    for name in ("outputs", "outputs/others"):
+        Path(name).mkdir()
+    sweep.rename("outputs/sweep")
+    is_file, iterdir = Path.is_file, Path.iterdir
+
+    def refuse(path: Path) -> None:
+        if "others" in path.parts:
+            raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", lambda path: refuse(path) or is_file(path))  # root may read all
+    monkeypatch.setattr(Path, "iterdir", lambda path: refuse(path) or iterdir(path))
+    assert main(["task=compare", "runs=outputs"]) == 0
+    assert capsys.readouterr().out == "2 runs: compare.html\n"
+    assert caplog.messages == ["outputs/others cannot be read, and is passed over"]
+    assert main(["task=compare", "runs=[outputs/sweep,outputs/others]", "output=other.html"]) == 2
+    assert capsys.readouterr().err == "favae-run: runs: outputs/others cannot be read: permission denied\n"

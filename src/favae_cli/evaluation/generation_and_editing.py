@@ -98,7 +98,8 @@ def edits(editor: Editor, combinations: Combinations, z: np.ndarray, labels: np.
         labels: (R, D) of 0 and 1.
     """
     asked = [combinations.flipped(labels, column) for column in range(labels.shape[1])]
-    return [Edit(column, wanted, editor.step(z, labels, wanted)) for column, wanted in enumerate(asked)]
+    steps = editor.steps(z, labels, asked)
+    return [Edit(column, wanted, step) for column, (wanted, step) in enumerate(zip(asked, steps, strict=True))]
 
 
 @dataclass(frozen=True)

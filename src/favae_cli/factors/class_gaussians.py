@@ -37,6 +37,8 @@ class ClassGaussians:
             and of those without it differ beyond chance; none, for many.
         sure: (2, D) logit that an attribute is as it is, of samples that lack it and that have it: as certain as are
             half of them, and hardly any others.
+        sure_of_all: (2, D) the same, but so that half of real samples are as certain of all D attributes at once, if
+            these are independent.
     """
 
     rates: np.ndarray
@@ -46,6 +48,7 @@ class ClassGaussians:
     directions: tuple[np.ndarray, ...]
     excess: tuple[np.ndarray, ...]
     sure: np.ndarray
+    sure_of_all: np.ndarray
 
     def mean(self, attributes: np.ndarray) -> np.ndarray:
         """(N, P) m(a) of each row (N, D) of 0 and 1."""
@@ -53,10 +56,12 @@ class ClassGaussians:
 
     def covariance(self, attributes: np.ndarray) -> np.ndarray:
         """(P, P) S(a) of one combination (D,)."""
-        within = np.eye(len(self.root))
-        for weight, directions, excess in zip(attributes - self.rates, self.directions, self.excess, strict=True):
-            within += weight * (directions * excess) @ directions.T
-        return self.root @ power(within, 1.0, LEAST) @ self.root
+        directions = np.hstack(self.directions)
+        weights = np.repeat(attributes - self.rates, [len(part) for part in self.excess]) * np.hstack(self.excess)
+        within = np.eye(len(self.root)) + (directions * weights) @ directions.T
+        if not above(within, LEAST):
+            within = power(within, 1.0, LEAST)
+        return self.root @ within @ self.root
 
     @few_threads()
     def moved(self, z: np.ndarray, attributes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -64,9 +69,11 @@ class ClassGaussians:
 
         The way is the shortest on average: the optimal transport from one Gaussian to the other.
         """
-        there = self.mean(wanted) + z - self.mean(attributes)
+        there, here = self.mean(wanted) + z - self.mean(attributes), None
         for rows, before, after in self._turned(attributes, wanted):
-            turn = transport(self.covariance(before), self.covariance(after)) - np.eye(z.shape[1])
+            if here is None or (before != here).any():
+                here, roots = before, roots_of(self.covariance(before))
+            turn = from_roots(*roots, self.covariance(after)) - np.eye(z.shape[1])
             there[rows] += (z[rows] - self.mean(before)) @ turn
         return there
 
@@ -78,7 +85,7 @@ class ClassGaussians:
     def _turned(
         self, attributes: np.ndarray, wanted: np.ndarray
     ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Rows that go from one covariance to another, and the combinations (D,) of both."""
+        """Rows that go from one covariance to another, and the combinations (D,) of both; sorted by the first."""
         turning = np.array([len(excess) > 0 for excess in self.excess])
         pairs, kind = np.unique(np.stack([attributes, wanted], axis=1), axis=0, return_inverse=True)
         for number, (before, after) in enumerate(pairs):
@@ -91,7 +98,7 @@ def class_gaussians(z: np.ndarray, attributes: np.ndarray, logits: np.ndarray) -
     """From embeddings (N, P) of samples with attributes (N, D); NaN is not known, and counts as the mean.
 
     Both regressions, of z and of its products on the attributes, are least squares. Of the difference that the latter
-    find between two covariances, the eigenvalues are those of noise as far as Wigner's semicircle reaches; they all are
+    find between two covariances, the eigenvalues are those of noise as far as `_beyond_chance` says; they all are
     smaller by so much.
 
     Args:
@@ -108,23 +115,36 @@ def class_gaussians(z: np.ndarray, attributes: np.ndarray, logits: np.ndarray) -
     within = rest.T @ rest / len(rest)
     white = rest @ power(within, -0.5)
     directions, excess = zip(*(_beyond_chance(white, weights) for weights in contrast), strict=True)
-    return ClassGaussians(rates, centre, slopes, power(within, 0.5), directions, excess, _sure(attributes, logits))
+    together = 1 - 0.5 ** (1 / attributes.shape[1])
+    sure = _as_sure(attributes, logits, 0.5, 1 - ODD), _as_sure(attributes, logits, together)
+    return ClassGaussians(rates, centre, slopes, power(within, 0.5), directions, excess, *sure)
 
 
 def _beyond_chance(white: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvectors (P, R) and eigenvalues (R,) of sum_n weights_n white_n white_n^T, less what they are by chance."""
+    """Eigenvectors (P, R) and eigenvalues (R,) of sum_n weights_n white_n white_n^T, less what they are by chance.
+
+    Where many have the attribute, noise reaches as far as Wigner's semicircle. Where few have it, next to P, it reaches
+    further, as far as Marchenko and Pastur's law: with n equal weights 1 / n, and 1 taken away, 2 sqrt(P / n) + P / n.
+    """
     values, vectors = np.linalg.eigh((white * weights[:, None]).T @ white)
-    beyond = np.abs(values) - 2 * np.sqrt(np.square(weights).sum() * white.shape[1])
+    size = white.shape[1]
+    wigner = 2 * np.sqrt(np.square(weights).sum() * size)
+    few = size * np.where(values > 0, max(weights.max(), 0.0), max(-weights.min(), 0.0))
+    beyond = np.abs(values) - wigner - few
     keep = beyond > 0
     return vectors[:, keep], np.sign(values[keep]) * beyond[keep]
 
 
-def _sure(attributes: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    """(2, D) as in `ClassGaussians`; 0 where nobody is of the class."""
+def _as_sure(attributes: np.ndarray, logits: np.ndarray, own: float, others: float | None = None) -> np.ndarray:
+    """(2, D) logits that a share `own` of the samples of a class do not reach, nor a share `others` of those not of it.
+
+    0 where nobody is of the class.
+    """
     found = np.zeros((2, attributes.shape[1]))
-    for column, (own, told) in enumerate(zip(attributes.T, logits.T, strict=True)):
+    for column, (labels, told) in enumerate(zip(attributes.T, logits.T, strict=True)):
         for value, sign in ((0, -1), (1, 1)):
-            parts = ((sign * told[own == value], 0.5), (sign * told[own == 1 - value], 1 - ODD))
+            parts = [(sign * told[labels == value], own)]
+            parts += [] if others is None else [(sign * told[labels == 1 - value], others)]
             found[value, column] = max((np.quantile(part, share) for part, share in parts if len(part)), default=0.0)
     return found
 
@@ -134,12 +154,35 @@ def transport(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
     Source: Knott and Smith, "On the optimal mapping of distributions", 1984.
     """
-    root, back = power(source, 0.5), power(source, -0.5)
+    return from_roots(*roots_of(source), target)
+
+
+def from_roots(root: np.ndarray, back: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """`transport`, from what `roots_of` gives of the source."""
     return symmetrize(back @ power(root @ target @ root, 0.5) @ back)
+
+
+def roots_of(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A symmetric matrix to the powers 1/2 and -1/2, as `power` gives them."""
+    values, vectors = _eigen(matrix, 0.0)
+    return (vectors * values**0.5) @ vectors.T, (vectors * values**-0.5) @ vectors.T
 
 
 def power(matrix: np.ndarray, exponent: float, least: float = 0.0) -> np.ndarray:
     """A symmetric matrix (P, P) to a power, its eigenvalues held above `least` and a millionth of the largest."""
-    values, vectors = np.linalg.eigh(symmetrize(matrix))
-    values = np.maximum(values, max(least, 1e-6 * values[-1], np.finfo(float).tiny))
+    values, vectors = _eigen(matrix, least)
     return np.asarray((vectors * values**exponent) @ vectors.T)
+
+
+def _eigen(matrix: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
+    values, vectors = np.linalg.eigh(symmetrize(matrix))
+    return np.maximum(values, max(least, 1e-6 * values[-1], np.finfo(float).tiny)), vectors
+
+
+def above(matrix: np.ndarray, least: float) -> bool:
+    """Whether all eigenvalues of a symmetric matrix (P, P) are; to know that takes a tenth of the time to find them."""
+    try:
+        np.linalg.cholesky(matrix - least * np.eye(len(matrix)))
+    except np.linalg.LinAlgError:
+        return False
+    return True

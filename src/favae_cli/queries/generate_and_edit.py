@@ -74,7 +74,8 @@ class Editor:
         """An image (R, H, W, C) in [0, 1] for each row of attributes (R, D).
 
         g and z are drawn from the factor model, z is carried to where images with these attributes lie, and on from
-        there as far as it has to go until its image is believed to show them (`enough`).
+        there as far as it has to go until its image is believed to show them (`enough`): all at once, as of half of
+        real images, so that many attributes do not carry it to where no image is.
 
         Args:
             labels: what is asked; an attribute that is NaN is drawn with the rest.
@@ -90,9 +91,10 @@ class Editor:
             mean, spread = means[rows[0]] @ part.weights.T + part.bias, spreads[rows[0]]
             covariance = part.weights @ spread @ part.weights.T + np.eye(part.size) * part.noise_variance
             z[rows] = self.gaussians.carried(z[rows], mean, covariance, combination)
-        short = self._short(z, asked)
+        sure = self.gaussians.sure_of_all
+        short = self._short(z, asked, sure)
         away = z - self.gaussians.moved(z, asked, np.where(short, 1 - asked, asked))
-        return self._decoded(z + self.enough(z, away, asked, short) * away)
+        return self._decoded(z + self.enough(z, away, asked, short, sure) * away)
 
     def _completed(self, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """(R, D) with a value drawn for each attribute that is NaN, given the others of its row."""
@@ -107,14 +109,24 @@ class Editor:
 
         Each goes as far as its image has to (`enough`).
         """
+        return self.steps(z, labels, [wanted])[0]
+
+    def steps(self, z: np.ndarray, labels: np.ndarray, asked: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The `step` to each of several (R, D) that are wanted; sooner done than one by one."""
+        before, many = (np.tile(part, (len(asked), 1)) for part in (z, labels))
+        ways = np.split(self.gaussians.moved(before, many, np.concatenate(asked)) - before, len(asked))
+        return [self._as_far_as_needed(z, way, labels, wanted) for way, wanted in zip(ways, asked, strict=True)]
+
+    def _as_far_as_needed(self, z: np.ndarray, way: np.ndarray, labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         step, changes = np.zeros(z.shape), wanted != labels
         if len(rows := np.flatnonzero(changes.any(axis=1))):
-            start, asked = z[rows], wanted[rows]
-            way = self.gaussians.moved(start, labels[rows], asked) - start
-            step[rows] = self.enough(start, way, asked, changes[rows]) * way
+            far = self.enough(z[rows], way[rows], wanted[rows], changes[rows], self.gaussians.sure)
+            step[rows] = far * way[rows]
         return step
 
-    def enough(self, z: np.ndarray, way: np.ndarray, wanted: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    def enough(
+        self, z: np.ndarray, way: np.ndarray, wanted: np.ndarray, asked: np.ndarray, sure: np.ndarray
+    ) -> np.ndarray:
         """(R, 1) how much of its way each image has to go; the whole way, where less is not enough.
 
         It is enough where the model, that sees the image on its way anew, is as sure of what is asked as it is of
@@ -124,19 +136,19 @@ class Editor:
             z, way: (R, D_m).
             wanted: (R, D) attributes.
             asked: (R, D) bool, those that count.
+            sure: (2, D) logits of real images without and with each.
         """
         low, high = np.zeros((len(z), 1)), np.ones((len(z), 1))
         for _ in range(LOOKS):
             middle = (low + high) / 2
             seen = self.model.embed(self.view, as_stored(self._decoded(z + middle * way)))
-            there = ~(self._short(seen, wanted) & asked).any(axis=1, keepdims=True)
+            there = ~(self._short(seen, wanted, sure) & asked).any(axis=1, keepdims=True)
             low, high = np.where(there, low, middle), np.where(there, middle, high)
         return high
 
-    def _short(self, z: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    def _short(self, z: np.ndarray, wanted: np.ndarray, sure: np.ndarray) -> np.ndarray:
         """(R, D) bool: attributes of which the model is less sure, given z, than it is of real images."""
         told = believed(self.model, self.view, self.attributes, z)
-        sure = self.gaussians.sure
         return np.asarray(np.where(wanted == 1, told < sure[1], -told < sure[0]))
 
     def edit(self, z: np.ndarray, labels: np.ndarray, wanted: np.ndarray, strengths: np.ndarray) -> np.ndarray:

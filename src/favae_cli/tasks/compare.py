@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -15,12 +16,14 @@ from favae_cli.config.folders import config_of_run
 from favae_cli.reporting.comparison import write_comparison
 from favae_cli.sweeps.table import SweepTable
 
+logger = logging.getLogger(__name__)
+
 
 def compare(config: CompareConfig) -> None:
     """Write the page, and say where it is.
 
     Raises:
-        UserError: a folder that holds neither a run nor a sweep, or fewer than two runs in all.
+        UserError: a folder that holds neither a run nor a sweep or cannot be read, or fewer than two runs in all.
     """
     found = dict.fromkeys(run.resolve() for folder in config.runs for run in _runs(folder))
     for folder in found:
@@ -32,13 +35,25 @@ def compare(config: CompareConfig) -> None:
 
 
 def _runs(folder: Path) -> Iterator[Path]:
-    """A run, those that a sweep has begun, or all that are in a folder; the folder itself where none is."""
+    """A run, those that a sweep has begun, or all that are in a folder; the folder itself where none is.
+
+    What cannot be read is passed over, unless it is the folder itself.
+
+    Raises:
+        UserError: it is.
+    """
     for path in list(found_runs(folder)) or [folder]:
         sweep = SweepFolder(path)
-        if sweep.table.is_file():
-            yield from (sweep.run(job).path for job in SweepTable.read(path).rows)
-        else:
-            yield path
+        try:
+            if path.is_dir():
+                next(path.iterdir(), None)  # or it is somebody else's
+            runs = [sweep.run(job).path for job in SweepTable.read(path).rows] if sweep.table.is_file() else [path]
+        except PermissionError as error:
+            if path == folder:
+                raise UserError(f"runs: {folder} cannot be read: permission denied") from error
+            logger.warning("%s cannot be read, and is passed over", path)
+            continue
+        yield from runs
 
 
 def _named(folders: list[Path]) -> dict[str, Path]:

@@ -33,6 +33,8 @@ def unpack_gaussians(tensors: Mapping[str, torch.Tensor]) -> dict[tuple[str, str
         views, _, what = name.partition("/")
         view, _, attributes = views.partition(BETWEEN)
         parts.setdefault((view, attributes), {})[what] = value.numpy().astype(np.float64)
+    for own in parts.values():
+        own.setdefault("sure_of_all", own["sure"])  # of runs that had one for both
     return {
         views: ClassGaussians(
             **{
