@@ -65,6 +65,11 @@ def test_a_run_of_before_gamma_goes_on_without_it() -> None:
     assert (model.gamma, model.feed) == (0.0, 0.1)
 
 
+def test_a_joint_run_of_before_a_view_had_a_beta_goes_on() -> None:
+    earlier = without(_composed("experiment=avatars_adapt", "model=jmvae"), "views.face.beta", "views.cartoon.beta")
+    assert {getattr(view, "beta", None) for view in validate_stored(earlier).views.values()} == {1.0, None}
+
+
 def test_what_is_there_stays_as_it_is() -> None:
     """A user's own names, such as those of views, are no keys that a default could add."""
     chosen = _composed("data.size=32", "trainer.batch_size=7", "model.beta=2.5")

@@ -16,7 +16,7 @@ import yaml
 
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.run import Config, ScheduleConfig, TrainerConfig
-from favae_cli.config.views import ConvArch
+from favae_cli.config.views import ConvArch, CountsViewConfig, MlpArch
 from favae_cli.config.views import VaeViewConfig as Section
 from favae_cli.data import Dataset, ViewData
 from favae_cli.factors import FactorModel, Gamma, ViewFactors
@@ -27,7 +27,7 @@ from favae_cli.training import checkpoint
 from favae_cli.training.records import read_records
 from favae_cli.training.schedule import Training
 from favae_cli.training.vae_trainer import VaeTrainer
-from favae_cli.views import BernoulliView, VaeView
+from favae_cli.views import BernoulliView, CountsView, VaeView
 
 LATENT = 3
 SIZE = 8
@@ -104,6 +104,28 @@ def make_trainer(data: Dataset) -> Callable[..., VaeTrainer]:
         return VaeTrainer("face", view, part, indices, trainer_section(**changes), seed)
 
     return make
+
+
+@pytest.fixture
+def counts_trainer() -> VaeTrainer:
+    """A trainer of counts some of which are lost and some missing, at their linear start."""
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(np.exp(rng.standard_normal((SAMPLES, 1)) + np.arange(6) / 2)).astype(np.float32)
+    counts[rng.random(counts.shape) < 0.3] = 0
+    counts[rng.random(counts.shape) < 0.1] = np.nan
+    section = CountsViewConfig(
+        type="counts",
+        arch=MlpArch(name="mlp", hidden=[16], leak=0.1),
+        latent=LATENT,
+        likelihood="zinb",
+        start="linear",
+        beta=None,
+        data=None,
+    )
+    view = CountsView(section, (6,), Runtime(torch.device("cpu")), torch.Generator().manual_seed(0))
+    view.fit(counts)
+    rows = np.arange(SAMPLES)
+    return VaeTrainer("counts", view, ViewData(counts, rows, kind="counts"), rows, trainer_section(), 0)
 
 
 def tiny_model(bf16: bool = False, seed: int = 0) -> FAVAE:

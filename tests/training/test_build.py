@@ -13,7 +13,8 @@ from omegaconf import OmegaConf
 from favae_cli.common.errors import UserError
 from favae_cli.config.models import FaConfig
 from favae_cli.config.run import Config
-from favae_cli.data import Dataset
+from favae_cli.config.views import TextViewConfig, TokenArch
+from favae_cli.data import SPLITS, Dataset, ViewData
 from favae_cli.machine.runtime import Runtime
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.models.joint_vae import JointVAE
@@ -50,6 +51,21 @@ def test_a_fresh_model_has_the_views_of_the_config_and_the_weights_of_the_seed(
     assert list(models[0].views) == ["face", "attributes"]
     assert torch.equal(weights(models[0]), weights(models[1]))
     assert not torch.equal(weights(models[0]), weights(models[2]))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "beta"),
+    [(["model.gamma=1"], 0.1), (["model=fa_vae_published"], 1.0), (["model=vae"], 1.0), (["model=beta_vae"], 1.0)],
+)
+def test_texts_weigh_their_kl_less_only_where_the_views_learn_through_the_factors(
+    overrides: list[str], beta: float, tiny_config: TinyConfig
+) -> None:
+    arch = TokenArch(name="tokens", embedding=4, hidden=4, layers=1)
+    section = TextViewConfig(type="text", arch=arch, latent=2, vocabulary=300, length=8, beta=None, data=None)
+    config = tiny_config(*overrides).model_copy(update={"views": {"name": section}})
+    names, row = np.array(["red square", "blue circle"] * 4, object), np.arange(8)
+    data = Dataset("toy", row.astype(str), {"name": ViewData(names, row, kind="text")}, dict.fromkeys(SPLITS, row))
+    assert build_model(config, data, PLAIN).trainable["name"].beta == beta
 
 
 @pytest.mark.parametrize(("components", "size"), [(5, 5), (500, 26)])

@@ -13,7 +13,6 @@ import torch
 from favae_cli.machine.runtime import find_device
 from favae_cli.training.epoch_state import Position, Prior
 from favae_cli.training.vae_trainer import VaeTrainer
-from favae_cli.views import VaeView
 from favae_cli.views.objective import KLTerm
 
 pytestmark = [
@@ -33,8 +32,9 @@ def on(name: str, trainer: VaeTrainer) -> VaeTrainer:
     """The same trainer on another device."""
     old = trainer.view
     runtime = replace(old.runtime, device=find_device(name))
-    view = VaeView(old.config, old.shape, runtime, torch.Generator().manual_seed(0))
-    return VaeTrainer("face", view, trainer.data, trainer.indices, trainer.settings, 0)
+    view = type(old)(old.config, old.shape, runtime, torch.Generator().manual_seed(0))
+    view.networks.load_state_dict(old.networks.state_dict())
+    return VaeTrainer(trainer.name, view, trainer.data, trainer.indices, trainer.settings, 0)
 
 
 def elbos(trainer: VaeTrainer) -> list[float]:
@@ -44,13 +44,21 @@ def elbos(trainer: VaeTrainer) -> list[float]:
     for number, term in enumerate(TERMS):
         at = Position()
         assert trainer.epoch(0, number, len(TERMS), prior, term, at, lambda: False)
-        found.append(at.parts["face"].means()["elbo"])
+        found.append(at.parts[trainer.name].means()["elbo"])
     return found
 
 
 @pytest.mark.usefixtures("exact")
 def test_as_a_graph_it_gives_the_numbers_of_the_plain_step(make_trainer: Callable[..., VaeTrainer]) -> None:
-    cpu = make_trainer()
+    same_numbers(make_trainer())
+
+
+@pytest.mark.usefixtures("exact")
+def test_so_it_does_of_counts(counts_trainer: VaeTrainer) -> None:
+    same_numbers(counts_trainer)
+
+
+def same_numbers(cpu: VaeTrainer) -> None:
     graph, plain = (on("cuda", cpu) for _ in range(2))
     plain._records = False
     told = elbos(graph)

@@ -19,6 +19,7 @@ from favae_cli.data import Dataset
 from favae_cli.machine.stop_signals import StopRequest
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import checkpoint, factor_step, schedule
+from favae_cli.training.epoch_state import Totals
 from favae_cli.training.records import read_records
 from favae_cli.training.run_state import under
 from favae_cli.training.schedule import Training
@@ -83,10 +84,30 @@ def test_patience_ends_the_training_alone(start: Callable[..., Training]) -> Non
     assert training.progress.epochs["face"] < 50
 
 
+@pytest.mark.parametrize(("beta", "epochs"), [(0.1, 5), (1.0, 3)])
+def test_alone_an_epoch_is_judged_by_what_is_trained(
+    beta: float, epochs: int, start: Callable[..., Training], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a nat of KL costs says whether an epoch that spends two on one of likelihood is better."""
+    monkeypatch.setattr(VaeView, "usual_beta", beta)
+    numbers = count(1)
+
+    def tested(*_: Any) -> dict[str, Totals]:
+        number = next(numbers)
+        return {"face": Totals(log_likelihood=float(number), kl=2.0 * number, count=1)}
+
+    training = start(
+        "run", "schedule.alone_epochs=5", "schedule.patience=2", "schedule.rounds=1", "schedule.round_epochs=0"
+    )
+    monkeypatch.setattr(training.trainers["face"], "test", tested)
+    training.run(StopRequest())
+    assert training.progress.epochs["face"] == epochs
+
+
 @pytest.fixture
 def worse_and_worse(monkeypatch: pytest.MonkeyPatch) -> None:
     """The more the networks learn, the lower is their score."""
-    monkeypatch.setattr(schedule, "score", lambda means: -means["log_likelihood"])
+    monkeypatch.setattr(schedule, "score", lambda means, beta=1.0: -means["log_likelihood"])
 
 
 @pytest.mark.parametrize("model", [pytest.param("fa_vae", marks=pytest.mark.slow), "vae"])
@@ -115,7 +136,7 @@ def test_the_start_of_the_rounds_stays_where_nothing_better_comes(
     start: Callable[..., Training], data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worse = count(0, -1)
-    monkeypatch.setattr(schedule, "score", lambda means: next(worse))
+    monkeypatch.setattr(schedule, "score", lambda means, beta=1.0: next(worse))
     training = start("run", "schedule.patience=1", "schedule.alone_epochs=1")
     training.run(StopRequest())
     assert training.progress.epochs["face"] == 1 + 1

@@ -69,6 +69,16 @@ def test_trained_on_counts_with_holes_it_finds_the_rates_of_new_samples(
     assert (error[4:] < 0.6 * constant[4:]).all()
 
 
+@pytest.mark.parametrize("likelihood", ["poisson", "negative_binomial", "zinb"])
+def test_a_column_that_no_training_sample_has_leaves_the_others_their_linear_start(likelihood: Distribution) -> None:
+    counts = planted(64, 0)[1]
+    counts[:, 2] = np.nan
+    rates = view(likelihood, counts, "linear").decode(np.zeros((1, LATENT)))[0]
+    assert np.isfinite(rates).all()
+    others = np.arange(COLUMNS) != 2
+    assert np.abs(np.log(rates / np.nanmean(np.where(others, counts, 1), axis=0)))[others].max() < 2
+
+
 def test_around_a_certain_z_the_deviation_is_that_of_the_distribution() -> None:
     counts = planted(64, 0)[1]
     z, certain = np.random.default_rng(0).standard_normal((5, LATENT)), np.zeros((5, LATENT))

@@ -63,7 +63,7 @@ def _contradictions(config: Config) -> Iterator[str]:
             yield from _misfits(name, view, kinds[source], sides[name])
             if isinstance(config.model, JointModelConfig) and getattr(view, "latent", None) == AUTO:
                 yield f"views.{name}.latent: model={config.model.name} has one latent space; give all views one number"
-            if isinstance(config.model, JointModelConfig) and getattr(view, "beta", None) is not None:
+            if isinstance(config.model, JointModelConfig) and getattr(view, "beta", None) not in (None, 1.0):
                 yield f"views.{name}.beta: model={config.model.name} has one KL for all views; use null, and model.beta"
     yield from _lacking(config, sides)
 

@@ -58,6 +58,9 @@ def build_model(config: Config, data: Dataset, runtime: Runtime) -> FAVAE | Join
         else:
             views[name] = fresh_view(name, section, part, train, runtime, config.seed)
     model = FAVAE(views)
+    if not _gamma(config):  # as published, and in its rivals, null is the KL as a whole in every view
+        for view in model.trainable.values():
+            view.usual_beta = 1.0
     # A resumed run has its own checkpoint; task transfer takes the earlier run as its small VAE.
     if config.pretrained is not None and config.resume is None and config.task.name != "transfer":
         for name, view in model.trainable.items():
@@ -115,10 +118,15 @@ def make_trainers(model: FAVAE | JointVAE, data: Dataset, settings: TrainerConfi
 
 def make_joined(model: FAVAE | JointVAE, data: Dataset, config: Config) -> JoinedTrainer | None:
     """What trains the views of FA-VAE together in the rounds; None where each goes on for itself."""
-    gamma = config.model.gamma if isinstance(config.model, FaVaeConfig) else 0.0
+    gamma = _gamma(config)
     if not gamma or not isinstance(model, FAVAE) or not model.trainable or len(model.views) < 2:
         return None
     return JoinedTrainer(model, data, config.trainer, config.seed, gamma)
+
+
+def _gamma(config: Config) -> float:
+    """Weight of what is learned through the factors; 0 of a model that learns nothing so."""
+    return config.model.gamma if isinstance(config.model, FaVaeConfig) else 0.0
 
 
 def kl_term(config: Config, schedule: ScheduleConfig, alone: bool) -> KLTerm:

@@ -103,10 +103,11 @@ class Progress:
         }
 
 
-def score(means: Mapping[str, float]) -> float:
+def score(means: Mapping[str, float], beta: float = 1.0) -> float:
     """By which an epoch is judged, in nats a sample: how well others foretell a view where it is asked, else its ELBO.
 
     Args:
         means: of the validation samples, from `Totals.means`.
+        beta: weight of the KL in that ELBO, as what is trained has it.
     """
-    return means.get("predictive", means["elbo"])
+    return means.get("predictive", means["log_likelihood"] - beta * means["kl"])

@@ -280,7 +280,7 @@ class Training:
         for view in trainer.parts:
             progress.epochs[view] = progress.epochs.get(view, 0) + 1
             means = {split: parts[view].means() for split, parts in found.items()}
-            scores.append(score(means["validation"]))
+            scores.append(score(means["validation"], trainer.beta))
             record = epoch_record(view, progress.epochs[view], progress.stage, means, rate, seconds, trained)
             self.log.record("epoch", record)
             if told:

@@ -51,6 +51,7 @@ class Trainer(ABC):
     """
 
     directory: Path | None = None
+    beta = 1.0  # weight of the KL in what is trained, beside that of a `KLTerm`
 
     def __init__(
         self,
@@ -126,8 +127,7 @@ class Trainer(ABC):
         return nullcontext()
 
     def fed(self, prior: Prior) -> int:
-        """How many samples of this process's share of a batch the decoder gets as the prior's mean."""
-        # The batch is in random order: its first samples are as good as any.
+        """How many samples of the process's share of a batch, in random order, the decoder gets as the prior's mean."""
         return max(round(prior.feed * self.batch_size) - self.share.start, 0)
 
     @abstractmethod

@@ -39,7 +39,7 @@ class VaeTrainer(Trainer):
         self, name: str, view: VaeView, data: ViewData, indices: np.ndarray, settings: TrainerConfig, seed: int
     ) -> None:
         super().__init__(name, view.networks, indices, settings, seed, view.runtime)
-        self.view, self.data = view, data
+        self.view, self.data, self.beta = view, data, view.beta
         self._rows: Rows | None = None
 
     def samples(self, data: Dataset, split: str) -> np.ndarray:

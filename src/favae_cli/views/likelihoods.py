@@ -125,7 +125,8 @@ class Noise(nn.Module):
             shares: in the same shape, how often the value is there.
         """
         scales = self.log_variance.shape
-        mean = squares.sum_to_size(scales) / shares.sum_to_size(scales).clamp(min=torch.finfo(shares.dtype).tiny)
+        seen = shares.sum_to_size(scales)
+        mean = squares.sum_to_size(scales) / seen.masked_fill(seen == 0, 1.0)  # what nobody has is at its floor
         self.log_variance.copy_((mean - _FLOOR).clamp(min=_FLOOR).log())
 
     def variance(self, mean: Tensor) -> Tensor:

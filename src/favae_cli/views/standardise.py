@@ -140,10 +140,10 @@ class CountLogs(LogStandard):
         above_others = above.nanmean(1, keepdim=True).nan_to_num(0.0)
         depth = above_others * self.common / (self.common + (1 - self.common) / count.clamp(min=1))
         seen = (torch.where(above.isnan(), depth, above) / self.scale).float()
-        if self.back.any():
-            for _ in range(FILLS):
-                expected = linear(linear(seen, self.into, self.at), self.back, self.middle)
-                seen = torch.where(above.isnan(), expected, seen)
+        gap = above.isnan() & self.back.any()  # no `if`: it would wait for a GPU, and no CUDA graph could be taken
+        for _ in range(FILLS):
+            expected = linear(linear(seen, self.into, self.at), self.back, self.middle)
+            seen = torch.where(gap, expected, seen)
         return seen
 
     @torch.no_grad()
