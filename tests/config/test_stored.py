@@ -114,3 +114,11 @@ def test_a_key_that_is_gone_is_overlooked_in_a_stored_config_and_refused_in_a_ne
     assert validate_stored(stored_config(tmp_path, "run")) == validate(_composed())
     with pytest.raises(UserError, match=r"trainer\.strategy: unknown key"):
         validate(earlier)
+
+
+def test_copies_of_real_columns_are_refused_of_a_new_run_alone() -> None:
+    composed = _composed("experiment=wine_views", "views.numbers.weight=2")
+    with pytest.raises(UserError, match=r"^views.numbers.weight: copies of the same numbers .*; use 1 or less$"):
+        validate(composed)
+    assert validate_stored(composed).views["numbers"].copies == 2
+    validate(_composed("experiment=wine_views", "views.numbers.weight=0.5", "views.categories.weight=2"))

@@ -22,18 +22,22 @@ from favae_cli.config.views import (
     ConvArch,
     FrozenViewConfig,
     NetworkViewConfig,
+    RealViewConfig,
     VaeViewConfig,
 )
 
 
-def validate(composed: DictConfig) -> Config:
+def validate(composed: DictConfig, begun: bool = False) -> Config:
     """Check a composed config (without its `hydra` node) as a whole.
+
+    Args:
+        begun: whether a run has it already, which stays of use although a new one would be refused.
 
     Raises:
         UserError: with every mistake found, one a line, each beginning with its key.
     """
     config = validated(composed, TypeAdapter(Config), ["experiment"])
-    mistakes = list(_contradictions(config))
+    mistakes = [*_contradictions(config), *(() if begun else _same_noise(config))]
     if mistakes:
         raise UserError("\n".join(mistakes))
     return config
@@ -66,6 +70,13 @@ def _contradictions(config: Config) -> Iterator[str]:
             if isinstance(config.model, JointModelConfig) and getattr(view, "beta", None) not in (None, 1.0):
                 yield f"views.{name}.beta: model={config.model.name} has one KL for all views; use null, and model.beta"
     yield from _lacking(config, sides)
+
+
+def _same_noise(config: Config) -> Iterator[str]:
+    """Copies whose noise is inferred: what their noise shares, which is all of it, would become factors."""
+    for name, view in config.views.items():
+        if isinstance(view, RealViewConfig) and view.weight > 1:
+            yield f"views.{name}.weight: copies of the same numbers have the same noise; use 1 or less"
 
 
 def _too_many(trainer: TrainerConfig) -> Iterator[str]:
