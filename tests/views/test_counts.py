@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Literal
 
 import numpy as np
@@ -67,6 +68,13 @@ def test_trained_on_counts_with_holes_it_finds_the_rates_of_new_samples(
         np.abs(np.log(guess) - np.log(rates)).mean(axis=0) for guess in (found, np.nanmean(counts, axis=0))
     )
     assert (error[4:] < 0.6 * constant[4:]).all()
+
+
+def test_a_linear_start_which_takes_a_while_with_many_columns_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        view("zinb", planted(64, 0)[1], "linear")
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["64 samples of 8 counts: looking for a linear start in their logarithms"]
 
 
 @pytest.mark.parametrize("likelihood", ["poisson", "negative_binomial", "zinb"])

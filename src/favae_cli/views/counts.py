@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import torch
 
@@ -11,6 +13,8 @@ from favae_cli.views.likelihoods import Noise
 from favae_cli.views.linear_start import begin
 from favae_cli.views.standardise import CountLogs, LogStandard
 from favae_cli.views.vae import VaeView
+
+logger = logging.getLogger(__name__)
 
 LIKELIHOODS = {"poisson": Poisson, "negative_binomial": NegativeBinomial, "zinb": ZeroInflated}
 ROUNDS = 3  # of the linear model, which each time knows better what is missing
@@ -50,6 +54,7 @@ class CountsView(VaeView):
             counts = self.inputs.counted(torch.from_numpy(counts)).numpy()
             assert self.encoder.linear is not None
             assert self.decoder.linear is not None
+            logger.info("%d samples of %d counts: looking for a linear start in their logarithms", *values.shape)
             for _ in range(ROUNDS):
                 begin(self, Noise("learned", self.shape, start=1.0), counts)
                 if not np.isnan(counts).any():
