@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from favae_cli.factors import FactorModel, Moments, fit
+from favae_cli.factors import EngineError, FactorModel, Moments, fit
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.factors.real import RealEmbedding
 
@@ -68,3 +68,37 @@ def test_scales_are_learned_before_it_ends_also_in_a_short_fit() -> None:
         model = fit(evidence.moments(), 10, sweeps=sweeps, rotate_every=rotate_every, local=evidence, tolerance=1e9)
         assert len(model.bound) <= 30
         assert local.scale[::2].mean() > 1.5 * local.scale[1::2].mean()
+
+
+class Fragile(Embeddings):
+    """With which sweeps fail from some of the two starts: scales as given, and chosen ones."""
+
+    fails: frozenset[bool] = frozenset()
+    chosen = False
+
+    def reset(self) -> Moments:
+        self.chosen = False
+        return super().reset()
+
+    def begin(self, moments: Moments) -> Moments:
+        self.chosen = True
+        return super().begin(moments)
+
+    def refresh(self, model: FactorModel) -> tuple[Moments, dict[str, float]]:
+        if self.chosen in self.fails:
+            raise EngineError(f"chosen {self.chosen}")
+        return super().refresh(model)
+
+
+@pytest.mark.parametrize("fails", [{False}, {True}, {False, True}])
+def test_a_start_that_fails_is_the_worse_one(fails: set[bool]) -> None:
+    _, holes = drawn(0, 200)
+    evidence = Fragile({}, {}, {"a": RealEmbedding(holes)}, ("a",))
+    evidence.fails = frozenset(fails)
+    if len(fails) == 2:
+        with pytest.raises(EngineError, match="chosen True"):
+            fit(evidence.moments(), 10, local=evidence, sweeps=3)
+        return
+    found = fit(evidence.moments(), 10, local=evidence, sweeps=1)
+    assert np.isfinite(found.bound).all()
+    assert evidence.chosen is not fails.pop()

@@ -72,6 +72,11 @@ class Embeddings(Evidence):
         return self._moments(joints), {view: float(self._total(np.array(value))) for view, value in likelihoods.items()}
 
     @property
+    def alone(self) -> bool:
+        """Whether all samples are this process's; every process has to ask."""
+        return len(self._gather(np.zeros(0))) == 1
+
+    @property
     def noise(self) -> dict[str, Curvature]:
         """By local view whose noise is not inferred, what it is."""
         return {view: noise for view, local in self.local.items() if (noise := local.noise) is not None}

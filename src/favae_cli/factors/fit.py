@@ -35,6 +35,11 @@ class LocalEmbeddings(Protocol):
     """Embeddings that have updates of their own; `factors.embeddings.Embeddings` is one."""
 
     @property
+    def alone(self) -> bool:
+        """Whether all samples are this process's."""
+        ...
+
+    @property
     def noise(self) -> Mapping[str, Curvature]:
         """By view, what the noise is that is not inferred."""
         ...
@@ -149,27 +154,41 @@ def _begun(
 
     Where local embeddings can choose scales to begin with, some sweeps from there and some from those that they were
     given tell by the bound which are better. From a common scale, factors of single noisy columns are found and stay;
-    where columns are nearly told by others, their scales would drown the rest.
+    where columns are nearly told by others, their scales would drown the rest. A start that fails is the worse one.
+
+    Raises:
+        EngineError: both fail, or one does where the samples are spread over processes.
     """
     if local is None:
         return start(moments), moments
     if local.begin(moments) is moments:
         return start(moments, noise=local.noise), moments
-    bounds = []
-    for chosen in (False, True):
+    bounds: list[float] = [-np.inf, -np.inf]
+    failures: list[EngineError] = []
+    alone = local.alone  # else other processes may not have failed, and would go on from there
+    for chosen in (0, 1):
         moments = local.begin(local.reset()) if chosen else local.reset()
-        bounds.append(_tried(start(moments, noise=local.noise), moments, local))
+        try:
+            bounds[chosen] = _tried(start(moments, noise=local.noise), moments, local)
+        except EngineError as error:
+            failures.append(error)
+            if not alone or len(failures) == len(bounds):
+                raise
     moments = local.begin(local.reset()) if bounds[1] >= bounds[0] else local.reset()
     return start(moments, noise=local.noise), moments
 
 
 def _tried(model: FactorModel, moments: Moments, local: LocalEmbeddings) -> float:
-    """The bound that `TRIED` sweeps come to."""
+    """The bound that `TRIED` sweeps come to.
+
+    Raises:
+        EngineError: they give numbers that cannot be.
+    """
     terms: dict[str, float] = {}
     for _ in range(TRIED):
         latents, terms = _evaluated(model, moments, local)
         model, _ = _updated(model, latents, local)
-    return sum(terms.values())
+    return _checked(terms, 0.0, [])
 
 
 def _updated(model: FactorModel, latents: LatentSums, local: LocalEmbeddings | None) -> tuple[FactorModel, LatentSums]:
