@@ -153,6 +153,10 @@ class Renewed:
     def begin(self, moments: Moments) -> Moments:
         return moments
 
+    @property
+    def alone(self) -> bool:
+        return True
+
     def reset(self) -> Moments:
         raise AssertionError("there is nothing to choose")
 
