@@ -25,5 +25,5 @@ def test_what_is_packed_is_found_again(planted: FAVAE, planted_data: Callable[..
         one, other = (getattr(part["face", "attributes"], field.name) for part in (own, found))
         pairs = [(one, other)] if isinstance(one, np.ndarray) else zip(one, other, strict=True)
         for before, after in pairs:
-            np.testing.assert_allclose(before, after, rtol=1e-6)
+            np.testing.assert_allclose(before, after, rtol=0)
     assert unpack_gaussians({}) == {}

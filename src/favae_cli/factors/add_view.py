@@ -98,6 +98,7 @@ def extend(
             known = np.einsum("dk,dkl,dl->d", view.weights, spread - unsure, view.weights)
             view = view.stretched(new.local.stretch(view, squares + known, np.sum(~missing, axis=0)))
             new.local.improve(expected)
+    view = view.in_units() if new.local is None else view
     return replace(model, views=model.views | {name: view}, terms=terms)
 
 

@@ -36,7 +36,8 @@ class ViewFactors:
         ard: q(alpha), a Gamma over K numbers.
         count: samples N_m that had the view, times its copies.
         usage: (K,) sum of <g_k^2> over those samples, times the copies.
-        variance: (D,) of each embedding dimension around the bias, over those samples.
+        variance: (D,) of each embedding dimension around the bias, over those samples; the mean of all, where their
+            scales are those of the data.
         copies: as how many copies of itself the view counts.
         chance: (K,) of as much agreement with what others say of each factor (factors.use); None: not asked for.
     """
@@ -107,6 +108,10 @@ class ViewFactors:
         the two sides soon lie orders of magnitude apart.
         """
         return (self.weights**2).sum(axis=0) * self.usage * self.tau > self.size
+
+    def in_units(self) -> ViewFactors:
+        """With one variance for all dimensions, where their scales are those of the data, as those of a network are."""
+        return replace(self, variance=np.full_like(self.variance, self.variance.mean()))
 
     def expected(self, latent: np.ndarray) -> np.ndarray:
         """(R, D) W g + b, of g (R, K)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -210,7 +211,8 @@ def join(
         spare=not (isinstance(settings, FaVaeConfig) and not settings.gamma),  # the published algorithm keeps them
         local=evidence if evidence.local else None,
     )
-    model.factors = in_order(fitted)
+    views = {name: view if name in evidence.local else view.in_units() for name, view in fitted.views.items()}
+    model.factors = in_order(replace(fitted, views=views))
     keep_units(model.views, evidence.local)
 
 

@@ -16,13 +16,13 @@ _BY_ATTRIBUTE = ("directions", "excess")
 
 
 def pack_gaussians(model: FAVAE) -> dict[str, np.ndarray]:
-    """A model's class Gaussians as float32 arrays, named gaussians/<view>|<attributes>/..."""
+    """A model's class Gaussians as float64 arrays, to the last digit, named gaussians/<view>|<attributes>/..."""
     arrays: dict[str, np.ndarray] = {}
     for views, part in model.gaussians.items():
         for field in fields(part):
             name, value = f"gaussians/{BETWEEN.join(views)}/{field.name}", getattr(part, field.name)
             single = {name: value} if isinstance(value, np.ndarray) else {f"{name}/{j}": v for j, v in enumerate(value)}
-            arrays |= {key: np.ascontiguousarray(array, np.float32) for key, array in single.items()}
+            arrays |= {key: np.ascontiguousarray(array, np.float64) for key, array in single.items()}
     return arrays
 
 
