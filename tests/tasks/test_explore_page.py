@@ -313,7 +313,7 @@ def test_a_point_of_the_map_opens_its_sample(opened: Callable[[str], Page], data
     page.tab("Map", ".map canvas")
     table = pd.read_csv(page.saved(PANEL, "table"))
     made = pd.read_csv(made_by(page.command(PANEL)) / "factors.csv")
-    pd.testing.assert_frame_equal(table, made)
+    pd.testing.assert_frame_equal(table, made, atol=1e-6)  # encoded in batches of other sizes, in float32
     chart = page.page.locator(".map")
     number = int(chart.get_attribute("id").removeprefix("c"))
     row, x, y = page.page.evaluate(
