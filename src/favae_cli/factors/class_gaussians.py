@@ -108,16 +108,17 @@ def class_gaussians(z: np.ndarray, attributes: np.ndarray, logits: np.ndarray) -
     count = np.maximum(known.sum(axis=0), 1)
     rates = np.where(known, attributes, 0).sum(axis=0) / count
     x = np.where(known, attributes - rates, 0)
+    x -= x.mean(axis=0)
     centre = z.mean(axis=0)
-    contrast = np.linalg.pinv(x - x.mean(axis=0))  # (D, N): of any columns, what each attribute adds to them
+    contrast = np.linalg.pinv(x)  # (D, N): of any columns, what each attribute adds to them
     slopes = contrast @ z
-    rest = z - centre - (x - x.mean(axis=0)) @ slopes
-    within = rest.T @ rest / len(rest)
-    white = rest @ power(within, -0.5)
+    rest = z - centre - x @ slopes
+    root, back = roots_of(rest.T @ rest / len(rest))
+    white = rest @ back
     directions, excess = zip(*(_beyond_chance(white, weights) for weights in contrast), strict=True)
     together = 1 - 0.5 ** (1 / attributes.shape[1])
     sure = _as_sure(attributes, logits, 0.5, 1 - ODD), _as_sure(attributes, logits, together)
-    return ClassGaussians(rates, centre, slopes, power(within, 0.5), directions, excess, *sure)
+    return ClassGaussians(rates, centre, slopes, root, directions, excess, *sure)
 
 
 def _beyond_chance(white: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -184,10 +184,8 @@ class Embeddings(Evidence):
     def _few(self, pattern: Pattern, rows: np.ndarray) -> PatternMoments:
         """Moments of samples that are fewer than their dimensions: sums of them would take more time and room."""
         spreads = {view: self._variances[view][rows] for view in pattern if view in self._variances}
-        part, where = (
-            sums(pattern, {view: self._table(view)[rows] for view in pattern}, spreads),
-            offsets(self.sizes, pattern),
-        )
+        part = sums(pattern, {view: self._table(view)[rows] for view in pattern}, spreads)
+        where = offsets(self.sizes, pattern)
         for view in self._local_views(pattern):
             part.variance[where[view]], part.entropy[view] = self.local[view].spread(rows)
         if pattern in self._fixed:  # where the variances were summed
