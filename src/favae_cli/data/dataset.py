@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -155,14 +156,16 @@ class Dataset:
 
     def having_any(self, split: str) -> np.ndarray:
         """Indices of the samples in `split` that have a view at all."""
-        indices = self.split[split]
-        return indices[np.any([view.present[indices] for view in self.views.values()], axis=0)]
+        return self.having(split, any_of=self.views)
 
-    def having(self, split: str, *views: str) -> np.ndarray:
-        """Sorted indices of the samples in `split` that have every one of `views`."""
+    def having(self, split: str, *views: str, any_of: Collection[str] | None = None) -> np.ndarray:
+        """Sorted indices of the samples in `split` that have every one of `views`, and one or more of `any_of`."""
         indices = self.split[split]
         for view in views:
             indices = indices[self.views[view].present[indices]]
+        if any_of is not None:
+            present = (self.views[view].present[indices] for view in any_of)
+            indices = indices[reduce(np.logical_or, present, np.zeros(len(indices), bool))]
         return indices
 
 

@@ -16,7 +16,6 @@ from favae_cli.data import Dataset, ViewData
 from favae_cli.data.dataset import blocks, measured_as, some
 from favae_cli.evaluation.scores import score
 from favae_cli.models.fa_vae import observed_table
-from favae_cli.queries.predict import with_evidence
 from favae_cli.reporting.panels import units
 
 logger = logging.getLogger(__name__)
@@ -48,9 +47,7 @@ def baseline_metrics(data: Dataset, ways: Mapping[str, tuple[str, Sequence[str]]
         if pace.due():
             logger.info("evaluation: what could be said without factors of %s", way.replace("-", " to "))
         view = data.views[name]
-        asked, train = (
-            with_evidence(data, name, given, part) if given else data.having(part, name) for part in (split, "train")
-        )
+        asked, train = (data.having(part, name, any_of=given or None) for part in (split, "train"))
         if view.is_text or not len(asked) or not len(train):
             continue
         train = some(train, min(ROWS, VALUES // int(np.prod(view.shape))))

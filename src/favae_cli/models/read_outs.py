@@ -53,7 +53,7 @@ def learn_read_out(model: FAVAE, data: Dataset, target: str, given: Pattern) -> 
     """One of those of `learn_read_outs`; none where there are too few samples."""
     view = model.views[target]
     size = sum(model.views[name].size for name in given)
-    rows = _some(able(data, "train", target, given), size)
+    rows = _some(data.having("train", target, any_of=given), size)
     if len(rows) < FEWEST:
         return
     x, _ = _seen_by(model, data, rows, given)
@@ -103,12 +103,6 @@ def _sets(model: FAVAE, data: Dataset, target: str) -> list[Pattern]:
     met = Counter(tuple(name for name, here in zip(others, row, strict=True) if here) for row in present.tolist())
     sets = [others, *((name,) for name in others), *(pattern for pattern, _ in met.most_common() if pattern)]
     return [*dict.fromkeys(sets)][:SETS]
-
-
-def able(data: Dataset, split: str, target: str, given: Pattern) -> np.ndarray:
-    """Samples of a split that have the target and any of the given views, one or more."""
-    indices = data.having(split, target)
-    return indices[np.any([data.views[name].present[indices] for name in given], axis=0)]
 
 
 def _some(indices: np.ndarray, size: int) -> np.ndarray:

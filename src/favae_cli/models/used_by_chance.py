@@ -11,7 +11,7 @@ from favae_cli.data.dataset import some
 from favae_cli.factors import FactorModel
 from favae_cli.factors.use import chance
 from favae_cli.models.fa_vae import FAVAE
-from favae_cli.models.read_outs import able, wanted
+from favae_cli.models.read_outs import wanted
 
 ROWS = 2000  # training samples that are asked, at most
 
@@ -27,7 +27,7 @@ def told_apart(model: FAVAE, data: Dataset) -> FactorModel:
     if len(views) < 2:
         return model.joined
     others = {name: tuple(other for other in views if other != name) for name in views}
-    asked = {name: some(able(data, "train", name, given), ROWS) for name, given in others.items()}
+    asked = {name: some(data.having("train", name, any_of=given), ROWS) for name, given in others.items()}
     every = np.unique(np.concatenate([*asked.values()]))
     encoded = model.encode(data, every)
     for name, indices in asked.items():

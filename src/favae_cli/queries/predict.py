@@ -40,19 +40,12 @@ def predicted(
         (R, ...) each: as the data set stores it, and as `View.decode` and `View.deviation` give it, but for that scale.
     """
     indices = data.split[split]
-    rows = np.searchsorted(indices, with_evidence(data, view, given, split)[:most])
+    rows = np.searchsorted(indices, data.having(split, view, any_of=given)[:most])
     truth = data.views[view].gather(indices[rows])
     if not len(rows):
         return truth, truth, None
     part = {name: encoded[name].at(rows) for name in given if name in encoded}
     return on_scale(model.views[view], truth), *_told(Given.of_samples(model, data, indices[rows], part, given), view)
-
-
-def with_evidence(data: Dataset, view: str, given: Sequence[str], split: str) -> np.ndarray:
-    """Sorted indices of the samples that have the view and at least one of those `given`."""
-    indices = data.split[split]
-    known = np.any([data.views[name].present[indices] for name in given], axis=0)
-    return indices[known & data.views[view].present[indices]]
 
 
 def _told(given: Given, view: str) -> tuple[np.ndarray, np.ndarray | None]:
