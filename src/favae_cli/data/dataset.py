@@ -145,8 +145,7 @@ class Dataset:
         """With so many samples of each split at most, the same ones whenever it is asked; all when None."""
         if most is None:
             return self
-        drawn = {name: np.random.default_rng(0).permutation(indices)[:most] for name, indices in self.split.items()}
-        return replace(self, split={name: np.sort(indices) for name, indices in drawn.items()})
+        return replace(self, split={name: some(indices, most) for name, indices in self.split.items()})
 
     def in_company(self, split: str) -> np.ndarray:
         """Sorted indices of the samples in `split` that have two views, or the one that there is."""

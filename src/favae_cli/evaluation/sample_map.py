@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from favae_cli.data import Dataset, ViewData
-from favae_cli.data.dataset import measured_as
+from favae_cli.data.dataset import measured_as, some
 from favae_cli.evaluation.cards import correlations
 from favae_cli.models.fa_vae import FAVAE, observed_table
 from favae_cli.queries.given import Given
@@ -36,7 +36,7 @@ def map_pictures(model: FAVAE, data: Dataset) -> dict[str, Figure]:
     if model.joined.factors < 2:
         return {}
     every = np.unique(np.concatenate([*data.split.values()]))  # splits may overlap
-    drawn = np.sort(np.random.default_rng(0).permutation(every)[:SAMPLES])
+    drawn = some(every, SAMPLES)
     shown: list[tuple[float, Colours]] = []
     for view in model.views:
         others = [name for name in model.views if name != view] or [view]

@@ -20,6 +20,8 @@ from sklearn.decomposition import PCA
 from torch import Tensor, nn
 from torch.nn import functional
 
+from favae_cli.data.dataset import some
+
 SAMPLED = 1 << 27  # values, at most, of the samples whose spectrum is taken; 10,922 images of 64x64x3, half a GiB
 
 
@@ -118,8 +120,7 @@ class Spectrum:
 
 def sampled(count: int, values: int) -> np.ndarray:
     """Positions, in order, of as many of `count` samples of so many values as a spectrum is taken of."""
-    most = max(SAMPLED // values, 2)
-    return np.arange(count) if count <= most else np.sort(np.random.default_rng(0).permutation(count)[:most])
+    return some(np.arange(count), max(SAMPLED // values, 2))
 
 
 def spectrum(rows: np.ndarray, components: int) -> Spectrum:

@@ -14,6 +14,7 @@ from torch import Tensor
 from favae_cli.config.models import FactorModelConfig, FaVaeConfig
 from favae_cli.config.run import ScheduleConfig
 from favae_cli.data import Dataset
+from favae_cli.data.dataset import some
 from favae_cli.factors import fit
 from favae_cli.factors.inference import LocalEmbedding
 from favae_cli.factors.moments import Moments
@@ -102,7 +103,7 @@ class FactorStep:
         terms = {name: value / count for name, value in factors.terms.items()}
         for name, vae in self.model.trainable.items():
             indices, prior = self.data.having("train", name), priors[name]["train"]
-            rows = np.sort(np.random.default_rng(0).permutation(len(indices))[:PROBED])
+            rows = some(np.arange(len(indices)), PROBED)
             part = self.data.views[name], indices[rows], prior.at(rows)
             seen = held_out(name, vae, *part, self._seed, self.world)
             terms[f"x/{name}"] = seen.means()["log_likelihood"] * len(indices) / count
