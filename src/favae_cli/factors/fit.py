@@ -163,19 +163,18 @@ def _begun(
         return start(moments), moments
     if local.begin(moments) is moments:
         return start(moments, noise=local.noise), moments
-    bounds: list[float] = [-np.inf, -np.inf]
-    failures: list[EngineError] = []
+    tried: dict[bool, tuple[float, FactorModel]] = {}
     alone = local.alone  # else other processes may not have failed, and would go on from there
-    for chosen in (0, 1):
-        moments = local.begin(local.reset()) if chosen else local.reset()
+    for scaled in (False, True):
+        moments = local.begin(local.reset()) if scaled else local.reset()
         try:
-            bounds[chosen] = _tried(start(moments, noise=local.noise), moments, local)
-        except EngineError as error:
-            failures.append(error)
-            if not alone or len(failures) == len(bounds):
+            model = start(moments, noise=local.noise)
+            tried[scaled] = _tried(model, moments, local), model
+        except EngineError:
+            if not alone or (scaled and not tried):
                 raise
-    moments = local.begin(local.reset()) if bounds[1] >= bounds[0] else local.reset()
-    return start(moments, noise=local.noise), moments
+    scaled = max(tried, key=lambda scaled: (tried[scaled][0], scaled))
+    return tried[scaled][1], local.begin(local.reset()) if scaled else local.reset()
 
 
 def _tried(model: FactorModel, moments: Moments, local: LocalEmbeddings) -> float:
