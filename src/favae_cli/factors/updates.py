@@ -63,6 +63,11 @@ class ViewSums:
         """Sum of <z^T z>."""
         return float(self.squares.sum())
 
+    def centred_squares(self, bias: np.ndarray) -> np.ndarray:
+        """(D,) sum of <(z - b)^2>."""
+        found: np.ndarray = self.squares - 2 * bias * self.z + self.count * bias**2
+        return found
+
     def centred_zg(self, bias: np.ndarray) -> np.ndarray:
         """(D, K) sum of (<z> - b) <g>^T."""
         return self.zg - np.outer(bias, self.g)
@@ -130,9 +135,8 @@ def residual(view: ViewFactors, sums: ViewSums) -> float:
 def residuals(view: ViewFactors, sums: ViewSums) -> np.ndarray:
     """(D,) sums over samples of E (z - <w> g - <b>)^2, W and b at their means."""
     bias, weights = view.bias, view.weights
-    centred = sums.squares - 2 * bias * sums.z + sums.count * bias**2
-    found: np.ndarray = centred + np.sum(weights * (weights @ sums.gg - 2 * sums.centred_zg(bias)), axis=1)
-    return found
+    along: np.ndarray = np.sum(weights * (weights @ sums.gg - 2 * sums.centred_zg(bias)), axis=1)
+    return sums.centred_squares(bias) + along
 
 
 def update_weights(view: ViewFactors, sums: ViewSums) -> ViewFactors:
@@ -183,5 +187,4 @@ def update_view(name: str, view: ViewFactors, sums: ViewSums) -> ViewFactors:
 
 def variances(view: ViewFactors, sums: ViewSums) -> np.ndarray:
     """(D,) variance of each embedding dimension around the bias."""
-    centred = sums.squares - 2 * view.bias * sums.z + sums.count * view.bias**2
-    return np.maximum(centred, 0.0) / sums.count
+    return np.maximum(sums.centred_squares(view.bias), 0.0) / sums.count
