@@ -65,9 +65,9 @@ def in_embedding(view: ViewFactors, sums: ViewSums) -> Explained:
         view: W (at its mean), b, and the variances in training.
         sums: of any samples.
     """
-    scale = to_standard(view.variance)[:, None]
-    size, weights = scale[:, 0] ** 2 @ variances(view, sums), scale * view.weights
-    agreement = 2 * np.sum(weights * scale * sums.centred_zg(view.bias), axis=0) / sums.count
+    scale, weights = to_standard(view.variance), view.standard_weights
+    size = scale**2 @ variances(view, sums)
+    agreement = 2 * np.sum(weights * scale[:, None] * sums.centred_zg(view.bias), axis=0) / sums.count
     gram, gg = weights.T @ weights, sums.gg / sums.count
     own = np.diag(gram) * np.diag(gg)
     return Explained((agreement - own) / size, (agreement - 2 * np.sum(gram * gg, axis=0) + own) / size)
@@ -98,7 +98,7 @@ def in_data(view: View, factors: ViewFactors, stored: np.ndarray, latent: np.nda
     origin = decoded(factors.bias[None])
     for start in range(0, len(latent), CHUNK):
         g = latent[start : start + CHUNK]
-        z = g @ factors.weights.T + factors.bias
+        z = factors.expected(g)
         full = decoded(z)
         whole += apart(full, origin)
         for factor in np.flatnonzero(factors.stands_out):

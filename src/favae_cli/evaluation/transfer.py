@@ -142,14 +142,14 @@ def traversals(main: FAVAE, rival: FAVAE, data: Dataset, target: str, settings: 
     factors, view, alone = main.joined, main.views[target], rival.views[target]
     chosen = most_relevant(factors, target, settings.features)
     points = traversed(np.zeros(factors.factors), chosen, np.full(len(chosen), settings.reach), settings.steps)
-    weights, bias = factors.weights[target], factors.views[target].bias
+    part = factors.views[target]
     z = rival.embed(target, data.views[target].gather(data.having("train", target)))
     used = most_used(z, settings.features)
     reach = settings.reach * z.std(axis=0)[used]
     around = traversed(z.mean(axis=0), used, reach, settings.steps)
     return {
         "traversal_transfer": traversal(
-            points, lambda g: view.decode(g @ weights.T + bias), [factor_name(factors, k, target) for k in chosen]
+            points, lambda g: view.decode(part.expected(g)), [factor_name(factors, k, target) for k in chosen]
         ),
         "traversal_rival": traversal(around, alone.decode, [f"z {dimension}" for dimension in used]),
     }

@@ -283,7 +283,7 @@ class FactorModel:
         root = np.linalg.cholesky(covariance)
         latent = mean + (root @ rng.standard_normal(mean.shape)[:, :, None])[:, :, 0]
         noise = rng.standard_normal((len(mean), part.size)) * np.sqrt(part.noise_variance)
-        return latent @ part.weights.T + part.bias + noise
+        return part.expected(latent) + noise
 
     def select(self, keep: np.ndarray) -> FactorModel:
         """Only the factors `keep` (K bool or indices), in that order."""

@@ -88,7 +88,7 @@ class Editor:
         combinations, kind = np.unique(asked, axis=0, return_inverse=True)
         for number, combination in enumerate(combinations):
             rows = np.flatnonzero(kind.reshape(-1) == number)
-            mean, spread = means[rows[0]] @ part.weights.T + part.bias, spreads[rows[0]]
+            mean, spread = part.expected(means[rows[0]]), spreads[rows[0]]
             covariance = part.weights @ spread @ part.weights.T + np.eye(part.size) * part.noise_variance
             z[rows] = self.gaussians.carried(z[rows], mean, covariance, combination)
         sure = self.gaussians.sure_of_all

@@ -28,10 +28,7 @@ def between(model: FAVAE, view: str, pair: np.ndarray, steps: int) -> dict[str, 
     latent = Given.of_embedding(model, view, z).latents()
     in_z = path(z[0], z[1], steps)
     in_g = path(latent[0], latent[1], steps)
-    decoded = {
-        name: other.decode(in_g @ factors.views[name].weights.T + factors.views[name].bias)
-        for name, other in model.encoded_views.items()
-    }
+    decoded = {name: other.decode(factors.views[name].expected(in_g)) for name, other in model.encoded_views.items()}
     return {
         "z": {view: model.views[view].decode(in_z)},
         "g": {name: images for name, images in decoded.items() if images.ndim == 4},
