@@ -16,13 +16,13 @@ from favae_cli.data import Dataset, ViewData
 from favae_cli.data.dataset import blocks, measured_as, some
 from favae_cli.evaluation.scores import score
 from favae_cli.models.fa_vae import observed_table
+from favae_cli.models.read_outs import for_regression
 from favae_cli.reporting.panels import units
 
 logger = logging.getLogger(__name__)
 
 ROWS = 5000  # training samples, at most
 VALUES = 20_000_000  # of the training samples, at most
-WORK = 1e9  # rows x columns x the fewer of them, of a ridge regression
 FITTED = 2e7  # rows x columns x targets, of those that are regressed one by one
 PENALTIES = np.logspace(-1, 5, 7)
 NEIGHBOURS = 5
@@ -79,7 +79,7 @@ def regressed(
     if not given or view.is_sequence or not all(data.views[other].is_table for other in given):
         return None
     size = sum(data.views[other].shape[0] for other in given)
-    train = some(train, int(max(WORK / size**2, min(size, (WORK / size) ** 0.5))))
+    train = for_regression(train, size, ROWS)
     mean, scale = units(_columns(data, given, train))
     x, x_asked = (np.nan_to_num((_columns(data, given, rows) - mean) / scale) for rows in (train, asked))
     values = view.gather(train)

@@ -53,12 +53,12 @@ def learn_read_out(model: FAVAE, data: Dataset, target: str, given: Pattern) -> 
     """One of those of `learn_read_outs`; none where there are too few samples."""
     view = model.views[target]
     size = sum(model.views[name].size for name in given)
-    rows = _some(data.having("train", target, any_of=given), size)
+    rows = for_regression(data.having("train", target, any_of=given), size)
     if len(rows) < FEWEST:
         return
     x, _ = _seen_by(model, data, rows, given)
     found = read_out(x, wanted(model, data, target, rows), _groups(view))
-    rows = _some(data.having("validation", target, *given), size)
+    rows = for_regression(data.having("validation", target, *given), size)
     if len(rows) >= JUDGES:
         x, evidence = _seen_by(model, data, rows, given)
         expected = _expected(view, Encoded(*evidence.predict(model.joined, target)))
@@ -105,9 +105,9 @@ def _sets(model: FAVAE, data: Dataset, target: str) -> list[Pattern]:
     return [*dict.fromkeys(sets)][:SETS]
 
 
-def _some(indices: np.ndarray, size: int) -> np.ndarray:
-    """As many of the samples as a regression on so many columns can do with."""
-    return some(indices, min(ROWS, int(max(WORK / size**2, min(size, (WORK / size) ** 0.5)))))
+def for_regression(indices: np.ndarray, size: int, most: int = ROWS) -> np.ndarray:
+    """As many of the samples as a ridge regression on so many columns can do with, at most `most`."""
+    return some(indices, min(most, int(max(WORK / size**2, min(size, (WORK / size) ** 0.5)))))
 
 
 def _seen_by(model: FAVAE, data: Dataset, indices: np.ndarray, given: Pattern) -> tuple[np.ndarray, Embeddings]:
