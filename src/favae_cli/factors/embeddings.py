@@ -96,7 +96,7 @@ class Embeddings(Evidence):
         if not unique:
             return moments
         for view, variances in unique.items():
-            real[view].begin(variances, self._total)
+            real[view].begin(variances, self._seen_of(view))
         self._settled.clear()
         return self.moments()
 

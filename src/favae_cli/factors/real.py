@@ -70,18 +70,18 @@ class RealEmbedding:
         """log |dz / dx|, summed over the entries that are seen, which `stretch` keeps at 0: z says all else of them."""
         return 0.0
 
-    def begin(self, unique: np.ndarray, total: Total = np.asarray) -> None:
+    def begin(self, unique: np.ndarray, seen: np.ndarray) -> None:
         """Start with scales that make the noise of all columns alike, as far as it is known before there are factors.
 
         From a common scale, factors of one noisy column each are what the sweeps find first, and they do not let go.
 
         Args:
             unique: (D,) variance of each column that others do not tell; 0 where a column does not vary.
-            total: sums over the processes that have the other samples.
+            seen: (D,) entries that are not missing, of all processes.
         """
         free = unique > 0
         best = np.where(free, -0.5 * np.log(np.where(free, unique, 1.0)), 0.0)
-        seen = free * total(np.sum(~self.missing, axis=0))
+        seen = free * seen
         if seen.any():
             within = np.clip(best - seen @ best / seen.sum(), -np.log(REACH), np.log(REACH))
             scale = np.exp(np.where(free, within - seen @ within / seen.sum(), 0.0))
