@@ -64,11 +64,11 @@ def generation_metrics(
     images = editor.generate(asked, rng)
     scores = agreement(judge.read(images), asked).mean(axis=0)
     metrics = {"generate/accuracy": float(scores.mean())}
-    known, shares = unit(real.images), []
+    shares = []
     for combination in np.unique(asked, axis=0):
-        own, others = images[(asked == combination).all(axis=1)], known[(real.labels == combination).all(axis=1)]
+        own, others = images[(asked == combination).all(axis=1)], real.images[(real.labels == combination).all(axis=1)]
         if min(len(own), len(others)) > 1:
-            shares.append((own.var(axis=0, ddof=1).mean(), others.var(axis=0, ddof=1).mean()))
+            shares.append((own.var(axis=0, ddof=1).mean(), unit(others).var(axis=0, ddof=1).mean()))
     if shares:
         made, found = np.sum(shares, axis=0)
         metrics["generate/variety"] = float(made / found) if found > 0 else float("nan")
