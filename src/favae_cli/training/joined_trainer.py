@@ -106,8 +106,7 @@ class JoinedTrainer(Trainer):
 
     def samples(self, data: Dataset, split: str) -> np.ndarray:
         """Those that have a view with networks."""
-        indices = data.split[split]
-        return indices[np.any([data.views[name].present[indices] for name in self.views], axis=0)]
+        return data.having(split, any_of=self.views)
 
     def tie(self, priors: Priors) -> None:
         """Begin, or go on with, a round: its factors are the model's."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import reduce
 
 import numpy as np
 import torch
@@ -55,9 +54,8 @@ class JointTrainer(Trainer):
 
     def samples(self, data: Dataset, split: str) -> np.ndarray:
         """Those that have every view if the model is `complete`, else those that have one."""
-        indices = data.split[split]
-        combine = np.logical_and if self.model.complete else np.logical_or
-        return indices[reduce(combine, (data.views[name].present[indices] for name in self.model.views))]
+        views = self.model.views
+        return data.having(split, *views) if self.model.complete else data.having(split, any_of=views)
 
     def draw(self, noise: torch.Generator) -> dict[str, Tensor]:
         """By name, what the model's loss draws for a whole batch."""

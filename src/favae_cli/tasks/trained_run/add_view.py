@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,7 +53,7 @@ def use(config: AddViewConfig, trained: TrainedRun, directory: Path) -> None:
     data = data.seen_as(whole.sources)
     if "name" not in config.data:
         data = replace(data, split=_split_as_it_was(config, trained, data))
-    if not len(_shared(data, config.name, model.views)):
+    if not len(data.having("train", config.name, any_of=model.views)):
         raise UserError(f"name: no training sample has {config.name} and another of the run's views")
 
     new = _built(config, trained, whole, data)
@@ -122,12 +121,6 @@ def _split_as_it_was(config: AddViewConfig, trained: TrainedRun, data: Dataset) 
     return {part: np.flatnonzero(now == part) for part in SPLITS}
 
 
-def _shared(data: Dataset, name: str, others: Iterable[str]) -> np.ndarray:
-    """Training samples that have the new view and one that the model knows."""
-    indices = data.having("train", name)
-    return indices[np.any([data.views[view].present[indices] for view in others], axis=0)]
-
-
 def _built(config: AddViewConfig, trained: TrainedRun, whole: Config, data: Dataset) -> View:
     name = config.name
     part = data.views[name]
@@ -151,7 +144,7 @@ def _extended(
         encoded: q(z | x) of the training samples, by view.
     """
     train = data.split["train"]
-    here = np.flatnonzero(np.isin(train, _shared(data, name, trained.views)))
+    here = np.flatnonzero(np.isin(train, data.having("train", name, any_of=trained.views)))
     given = Given.of_samples(trained, data, train[here], {key: value.at(here) for key, value in encoded.items()})
     if isinstance(view, InferredView):
         local = view.local(observed_table(data, name, train[here]))
