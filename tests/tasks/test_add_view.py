@@ -144,6 +144,10 @@ def test_a_network_learns_in_steps_of_its_own(
             ["name=weighed", "warm_start=bit", "++data.views.weighed={kind: real, columns: [weight]}"],
             "warm_start: no view bit; did you mean bits?",
         ),
+        (
+            ["name=weighed", "new.weight=2", "++data.views.weighed={kind: real, columns: [weight]}"],
+            "views.weighed.weight: copies of the same numbers have the same noise; use 1 or less",
+        ),
     ],
 )
 def test_mistakes_are_told(using: Using, with_more: Path, overrides: list[str], line: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -27,17 +27,17 @@ from favae_cli.config.views import (
 )
 
 
-def validate(composed: DictConfig, begun: bool = False) -> Config:
+def validate(composed: DictConfig, begun: Collection[str] = ()) -> Config:
     """Check a composed config (without its `hydra` node) as a whole.
 
     Args:
-        begun: whether a run has it already, which stays of use although a new one would be refused.
+        begun: views that a run has already, which stays of use although new ones would be refused.
 
     Raises:
         UserError: with every mistake found, one a line, each beginning with its key.
     """
     config = validated(composed, TypeAdapter(Config), ["experiment"])
-    mistakes = [*_contradictions(config), *(() if begun else _same_noise(config))]
+    mistakes = [*_contradictions(config), *_same_noise(config, begun)]
     if mistakes:
         raise UserError("\n".join(mistakes))
     return config
@@ -72,10 +72,10 @@ def _contradictions(config: Config) -> Iterator[str]:
     yield from _lacking(config, sides)
 
 
-def _same_noise(config: Config) -> Iterator[str]:
+def _same_noise(config: Config, begun: Collection[str]) -> Iterator[str]:
     """Copies whose noise is inferred: what their noise shares, which is all of it, would become factors."""
     for name, view in config.views.items():
-        if isinstance(view, RealViewConfig) and view.weight > 1:
+        if name not in begun and isinstance(view, RealViewConfig) and view.weight > 1:
             yield f"views.{name}.weight: copies of the same numbers have the same noise; use 1 or less"
 
 

@@ -85,7 +85,7 @@ def validate_stored(composed: DictConfig) -> Config:
             if value is not _ABSENT:
                 logger.info("%s is newer than the run; it is %s for it", key, value)
                 OmegaConf.update(filled, key, value, force_add=True)
-    return validate(filled, begun=True)
+    return validate(filled, begun=data.get("views", ()))
 
 
 def record_changes(folder: Path, config: Config) -> None:

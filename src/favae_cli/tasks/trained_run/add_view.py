@@ -100,7 +100,7 @@ def _whole(config: AddViewConfig, trained: TrainedRun) -> Config:
     one = {"devices": 1, "nodes": 1}  # process, whatever the run had
     changes["trainer"] = config.trainer.model_dump() | one | {"final_learning_rate": final_rate}
     changes["resume"] = changes["pretrained"] = None
-    return validate(OmegaConf.create(merged(base, changes)), begun=True)
+    return validate(OmegaConf.create(merged(base, changes)), begun=own.views)
 
 
 def _split_as_it_was(config: AddViewConfig, trained: TrainedRun, data: Dataset) -> dict[str, np.ndarray]:
