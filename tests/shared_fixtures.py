@@ -172,6 +172,19 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
 
 
+@pytest.fixture
+def others_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is called `others`, and all that is in it, may not be read: not by root either, who may read all else."""
+    is_file, iterdir = Path.is_file, Path.iterdir
+
+    def refuse(path: Path) -> None:
+        if "others" in path.parts:
+            raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", lambda path: refuse(path) or is_file(path))
+    monkeypatch.setattr(Path, "iterdir", lambda path: refuse(path) or iterdir(path))
+
+
 @pytest.fixture(scope="session")
 def undocumented() -> Callable[[dict[str, float]], list[str]]:
     """Names of metrics.json that docs/reference/metrics.md does not have."""

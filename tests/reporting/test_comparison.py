@@ -168,20 +168,13 @@ def test_what_somebody_else_keeps_for_himself_is_passed_over_unless_it_is_named(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
+    others_unreadable: None,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     for name in ("outputs", "outputs/others"):
         Path(name).mkdir()
     sweep.rename("outputs/sweep")
-    is_file, iterdir = Path.is_file, Path.iterdir
-
-    def refuse(path: Path) -> None:
-        if "others" in path.parts:
-            raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr(Path, "is_file", lambda path: refuse(path) or is_file(path))  # root may read all
-    monkeypatch.setattr(Path, "iterdir", lambda path: refuse(path) or iterdir(path))
     assert main(["task=compare", "runs=outputs"]) == 0
     assert capsys.readouterr().out == "2 runs: compare.html\n"
     assert caplog.messages == ["outputs/others cannot be read, and is passed over"]
