@@ -23,7 +23,8 @@ from markdown_table import table
 from matplotlib.figure import Figure
 from measure import Apart, interleaved, ratio
 from page import Page, write
-from training_sides import Load, make_convolution, make_multivae, make_ours, make_plain, make_product, make_pythae
+from training_rivals import make_multivae, make_pythae
+from training_sides import Load, make_convolution, make_ours, make_plain, make_product
 
 from favae_cli.common.errors import UserError
 from favae_cli.machine.runtime import find_device
