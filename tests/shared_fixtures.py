@@ -49,7 +49,6 @@ from favae_cli.machine.runtime import Runtime
 from favae_cli.models import JointVAE, build_joint
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.reporting import style
-from favae_cli.tasks.session import Session
 from favae_cli.views import BernoulliView, Encoded
 
 PRIVATE = ("dmvae", "mmvaeplus", "cmvae")
@@ -246,19 +245,6 @@ def quick_figures() -> Callable[[], AbstractContextManager[None]]:
     Words take as long as all the rest of a run on a small table.
     """
     return quickly_drawn
-
-
-@contextmanager
-def undrawn_figures() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Session, "draw", lambda session, make, *arguments, **named: None)
-        yield
-
-
-@pytest.fixture(scope="session")
-def no_figures() -> Callable[[], AbstractContextManager[None]]:
-    """Has runs of which only numbers matter leave out the figures, whatever their config says."""
-    return undrawn_figures
 
 
 @contextmanager
