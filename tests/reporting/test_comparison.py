@@ -124,11 +124,7 @@ def sweep(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_sweep_is_its_runs(
-    sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+def test_a_sweep_is_its_runs(elsewhere: None, sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in sweep.rglob("*")}
     assert main(["task=compare", "runs=sweep"]) == 0
     assert capsys.readouterr().out == "2 runs: compare.html\n"
@@ -146,11 +142,7 @@ def test_a_sweep_is_its_runs(
     ]
 
 
-def test_a_folder_is_what_is_in_it(
-    sweep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(sweep.parent)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+def test_a_folder_is_what_is_in_it(elsewhere: None, sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("outputs").mkdir()
     sweep.rename("outputs/sweep")
     run(Path("outputs/alone"), 2.0, {"predict/mean": 0.2})
@@ -163,15 +155,12 @@ def test_a_folder_is_what_is_in_it(
 
 
 def test_what_somebody_else_keeps_for_himself_is_passed_over_unless_it_is_named(
+    elsewhere: None,
     sweep: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
     others_unreadable: None,
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     for name in ("outputs", "outputs/others"):
         Path(name).mkdir()
     sweep.rename("outputs/sweep")
