@@ -49,7 +49,6 @@ from favae_cli.machine.runtime import Runtime
 from favae_cli.models import JointVAE, build_joint
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.reporting import style
-from favae_cli.tasks.session import Session
 from favae_cli.views import BernoulliView, Encoded
 
 PRIVATE = ("dmvae", "mmvaeplus", "cmvae")
@@ -172,6 +171,19 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
 
 
+@pytest.fixture
+def others_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is called `others`, and all that is in it, may not be read: not by root either, who may read all else."""
+    is_file, iterdir = Path.is_file, Path.iterdir
+
+    def refuse(path: Path) -> None:
+        if "others" in path.parts:
+            raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", lambda path: refuse(path) or is_file(path))
+    monkeypatch.setattr(Path, "iterdir", lambda path: refuse(path) or iterdir(path))
+
+
 @pytest.fixture(scope="session")
 def undocumented() -> Callable[[dict[str, float]], list[str]]:
     """Names of metrics.json that docs/reference/metrics.md does not have."""
@@ -233,19 +245,6 @@ def quick_figures() -> Callable[[], AbstractContextManager[None]]:
     Words take as long as all the rest of a run on a small table.
     """
     return quickly_drawn
-
-
-@contextmanager
-def undrawn_figures() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Session, "draw", lambda session, make, *arguments, **named: None)
-        yield
-
-
-@pytest.fixture(scope="session")
-def no_figures() -> Callable[[], AbstractContextManager[None]]:
-    """Has runs of which only numbers matter leave out the figures, whatever their config says."""
-    return undrawn_figures
 
 
 @contextmanager

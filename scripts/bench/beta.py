@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from markdown_table import show
 
 from favae_cli import FAVAE
 from favae_cli.reporting.table import number
@@ -29,16 +30,16 @@ Drawn = tuple[np.ndarray, np.ndarray]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    options = parse(argv)
+    show(HEADER, rows(parse(argv)))
+
+
+def rows(options: argparse.Namespace) -> Iterator[list[str]]:
     kinds = KINDS | ({"text": lambda rng: names(options.emoji)} if options.emoji else {})
-    print("| " + " | ".join(HEADER) + " |")
-    print("| --- |" + " ---: |" * (len(HEADER) - 1))
     for kind, draw in kinds.items():
         for seed in range(options.seeds):
             drawn = draw(np.random.default_rng(seed))
             for beta in options.betas:
-                row = [f"{kind}, {seed}, {beta:g}", *(number(value, 3) for value in scores(kind, drawn, beta, seed))]
-                print("| " + " | ".join(row) + " |", flush=True)
+                yield [f"{kind}, {seed}, {beta:g}", *(number(value, 3) for value in scores(kind, drawn, beta, seed))]
 
 
 def vector(rng: np.random.Generator) -> Drawn:

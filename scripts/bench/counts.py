@@ -12,10 +12,11 @@ random start, and `logs` the view without a network that `init` writes for few s
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from markdown_table import show
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import RidgeCV
 
@@ -32,15 +33,15 @@ READ: dict[str, str | Mapping[str, Any]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    options = parse(argv)
-    print("| " + " | ".join(HEADER) + " |")
-    print("| --- |" + " ---: |" * (len(HEADER) - 1))
+    show(HEADER, rows(parse(argv)))
+
+
+def rows(options: argparse.Namespace) -> Iterator[list[str]]:
     for samples in options.samples:
         for mean, lost in ((20.0, 0.5), (3.0, 0.5), (1.0, 0.0)):
             for seed in range(options.seeds):
-                row = [f"{samples}, {mean:g}, {lost:g}, {seed}"]
-                row += [number(value, 3) for value in scores(samples, mean, lost, seed)]
-                print("| " + " | ".join(row) + " |", flush=True)
+                found = scores(samples, mean, lost, seed)
+                yield [f"{samples}, {mean:g}, {lost:g}, {seed}", *(number(value, 3) for value in found)]
 
 
 def drawn(samples: int, mean: float, lost: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -18,9 +18,10 @@ from functools import partial
 from statistics import median
 
 import numpy as np
+from markdown_table import table
 from matplotlib.figure import Figure
 from measure import interleaved, ratio, seconds
-from page import Page, table, write
+from page import Page, write
 from threadpoolctl import threadpool_limits
 
 from favae_cli.factors import FactorModel, Moments, fit

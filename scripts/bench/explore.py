@@ -21,7 +21,8 @@ from argparse import Namespace
 from pathlib import Path
 from statistics import median
 
-from page import Page, table, write
+from markdown_table import table
+from page import Page, write
 from playwright.sync_api import sync_playwright
 
 TRAIN = (

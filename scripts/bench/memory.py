@@ -17,9 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from markdown_table import table
 from matplotlib.figure import Figure
 from measure import MIB, memory
-from page import Page, table, write
+from page import Page, write
 
 from favae_cli.reporting.style import blank, colour, dress
 

@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -58,12 +57,6 @@ def write(page: Path, name: str, title: str, text: str, rows: str, figure: Figur
     with replacing(page) as file:
         file.write_text(after)
     print(f"{section}\n{page}", flush=True)
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Markdown; the first column is text, the others are numbers."""
-    lines = [list(header), ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def command() -> str:

@@ -17,9 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from markdown_table import table
 from matplotlib.figure import Figure
 from measure import MIB, Sample, memory
-from page import Page, table, write
+from page import Page, write
 
 from favae_cli.reporting.style import blank, colour, dress
 from favae_cli.training.records import read_records

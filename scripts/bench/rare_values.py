@@ -11,9 +11,10 @@ drugs, beside the rates of ones in what was learned from and in these samples.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from markdown_table import show
 from sklearn.linear_model import RidgeCV
 from sklearn.metrics import r2_score
 
@@ -24,18 +25,18 @@ from favae_cli.training.factor_step import keep_units
 from favae_cli.views import BernoulliView, RealView
 
 NEW, FACTORS = 200, 20
-HEADER = ["samples, seed", "R2", "R2, as real", "R2, ridge", "rate", "rate, new", "mean probability", "Brier"]
-HEADER.append("Brier, rates")
+HEADER = ["samples, seed", "R2", "R2, as real", "R2, ridge"]
+HEADER += ["rate", "rate, new", "mean probability", "Brier", "Brier, rates"]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    options = parse(argv)
-    print("| " + " | ".join(HEADER) + " |")
-    print("| --- |" + " ---: |" * (len(HEADER) - 1))
+    show(HEADER, rows(parse(argv)))
+
+
+def rows(options: argparse.Namespace) -> Iterator[list[str]]:
     for samples in options.samples:
         for seed in range(options.seeds):
-            row = [f"{samples}, {seed}", *(number(value, 3) for value in scores(samples, seed))]
-            print("| " + " | ".join(row) + " |", flush=True)
+            yield [f"{samples}, {seed}", *(number(value, 3) for value in scores(samples, seed))]
 
 
 def drawn(samples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -20,9 +20,10 @@ from importlib.util import find_spec
 from statistics import mean
 
 import numpy as np
+from markdown_table import table
 from matplotlib.figure import Figure
 from measure import interleaved, timed
-from page import Page, table, write
+from page import Page, write
 from sklearn.decomposition import FactorAnalysis
 from threadpoolctl import threadpool_limits
 

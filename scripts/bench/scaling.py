@@ -18,9 +18,10 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
+from markdown_table import table
 from matplotlib.figure import Figure
 from measure import interleaved, ratio
-from page import Page, table, write
+from page import Page, write
 
 from favae_cli.reporting.style import INK, blank, colour, dress
 from favae_cli.training.records import read_records

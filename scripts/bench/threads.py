@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 import numpy as np
+from markdown_table import table
 from measure import interleaved, ratio, seconds
-from page import Page, table, write
+from page import Page, write
 
 from favae_cli.factors import Moments, fit, linalg
 from favae_cli.factors.bernoulli import binary

@@ -19,10 +19,12 @@ from contextlib import ExitStack
 from importlib.util import find_spec
 from statistics import median
 
+from markdown_table import table
 from matplotlib.figure import Figure
 from measure import Apart, interleaved, ratio
-from page import Page, table, write
-from training_sides import Load, make_convolution, make_multivae, make_ours, make_plain, make_product, make_pythae
+from page import Page, write
+from training_rivals import make_multivae, make_pythae
+from training_sides import Load, make_convolution, make_ours, make_plain, make_product
 
 from favae_cli.common.errors import UserError
 from favae_cli.machine.runtime import find_device

@@ -1,4 +1,4 @@
-"""The training loops that training.py compares; each is made, and then called, in a process of its own.
+"""The training loops of training.py, ours and plain torch; each is made, and then called, in a process of its own.
 
 `make_...` sets up a loop over the same networks and images and returns what trains for some steps; that gives the
 seconds it took an image. The malloc of a process stays as it comes, but for ours, whose Trainer's runtime sets it.
@@ -6,17 +6,10 @@ seconds it took an image. The malloc of a process stays as it comes, but for our
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import io
-import logging
 import math
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +20,6 @@ from torch.distributions import Normal, kl_divergence
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from favae_cli.common.vision import torchvision
 from favae_cli.config.contradictions import validate
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.run import Config
@@ -191,39 +183,6 @@ def make_plain(load: Load) -> Work:
     return lambda: seconds(epoch) / load.images
 
 
-def make_pythae(load: Load) -> Work:
-    """The package's VAE in its own trainer."""
-    _prepare_library(load)
-    from pythae.data.datasets import BaseDataset
-    from pythae.models import VAE, VAEConfig
-    from pythae.trainers import BaseTrainer, BaseTrainerConfig
-
-    encoder, decoder = _library_networks(load)
-    model = VAE(VAEConfig(input_dim=(3, load.side, load.side), latent_dim=load.latent), encoder, decoder)
-    settings = BaseTrainerConfig(**_settings(load))
-    data = BaseDataset(load.tensors(), torch.zeros(load.images))
-    return _epochs(BaseTrainer(model, data, training_config=settings), load.images)
-
-
-def make_multivae(load: Load) -> Work:
-    """JMVAE, the fastest of the package's models here, of two views in its own trainer; each view's images count."""
-    _prepare_library(load)
-    from multivae.data.datasets import MultimodalBaseDataset
-    from multivae.models import JMVAE, JMVAEConfig
-    from multivae.trainers import BaseTrainer, BaseTrainerConfig
-
-    networks = {name: _library_networks(load) for name in ("one", "two")}
-    sizes = dict.fromkeys(networks, (3, load.side, load.side))
-    model = JMVAE(
-        JMVAEConfig(n_modalities=2, latent_dim=load.latent, input_dims=sizes),
-        {name: encoder for name, (encoder, _) in networks.items()},
-        {name: decoder for name, (_, decoder) in networks.items()},
-    )
-    settings = BaseTrainerConfig(**_settings(load))
-    data = MultimodalBaseDataset({name: load.tensors() for name in networks})
-    return _epochs(BaseTrainer(model, data, training_config=settings), 2 * load.images)
-
-
 def make_product(load: Load, precision: str) -> Work:
     """Seconds of a floating-point operation in a large matrix product: the device's peak."""
     load.settle()
@@ -255,55 +214,3 @@ def make_convolution(load: Load, precision: str) -> Work:
             torch.cuda.synchronize(device)
 
     return lambda: seconds(convolutions) / (REPEATS * 2 * 9 * channels**2 * load.batch * side**2)
-
-
-def _prepare_library(load: Load) -> None:
-    load.settle()
-    torchvision()  # which multivae imports
-    logging.disable(logging.INFO)
-
-
-def _settings(load: Load) -> dict[str, Any]:
-    """Of a library's trainer, which makes a folder when it is set up."""
-    folder = tempfile.mkdtemp()
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    no_cuda = find_device(load.device).type == "cpu"
-    return {"output_dir": folder, "per_device_train_batch_size": load.batch, "no_cuda": no_cuda}
-
-
-def _library_networks(load: Load) -> tuple[Any, Any]:
-    """Our networks as the encoder and the decoder that pythae and multivae take."""
-    from pythae.models.base.base_utils import ModelOutput
-    from pythae.models.nn import BaseDecoder, BaseEncoder
-
-    class LibraryEncoder(BaseEncoder):  # type: ignore[misc]
-        def __init__(self, network: Encoder) -> None:
-            super().__init__()
-            self.network, self.latent_dim = network, load.latent
-
-        def forward(self, x: Tensor) -> Any:
-            mean, log_variance = self.network(x)
-            return ModelOutput(embedding=mean, log_covariance=log_variance)
-
-    class LibraryDecoder(BaseDecoder):  # type: ignore[misc]
-        def __init__(self, network: Decoder) -> None:
-            super().__init__()
-            self.network = network
-
-        def forward(self, z: Tensor) -> Any:
-            return ModelOutput(reconstruction=torch.sigmoid(self.network(z)))
-
-    encoder, decoder = load.networks()
-    return LibraryEncoder(encoder), LibraryDecoder(decoder)
-
-
-def _epochs(trainer: Any, images: int) -> Work:
-    """Epochs of a library's trainer, without what it does between them."""
-    trainer.prepare_training()
-    epochs = iter(range(1, 10**6))
-
-    def epoch() -> None:
-        with contextlib.redirect_stderr(io.StringIO()):  # its progress bar
-            trainer.train_step(next(epochs))
-
-    return lambda: seconds(epoch) / images

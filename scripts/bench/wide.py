@@ -13,13 +13,13 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from measure import measured
+from markdown_table import show
+from measure import measured, timed
 
 from favae_cli.factors import fit
 from favae_cli.factors.embeddings import Embeddings
@@ -27,6 +27,7 @@ from favae_cli.reporting.table import number
 from favae_cli.views import RealView
 
 CASES, SHARES = ("150x6000", "150x20000"), (0.0, 0.02)
+HEADER = ["table, missing", "fit, s", "fit, MiB", "R2 of the factors", "run, s", "run, MiB"]
 FACTORS, SWEEPS = 15, 100
 NOISE = 1.0  # standard deviation; that of what the factors say of a column is the root of K / 2
 
@@ -36,16 +37,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.alone:
         alone(options.cases[0], options.shares[0], options.seed)
         return
-    print("| table, missing | fit, s | fit, MiB | R2 of the factors | run, s | run, MiB |\n| --- |" + " ---: |" * 5)
+    show(HEADER, rows(options))
+
+
+def rows(options: argparse.Namespace) -> Iterator[list[str]]:
     for case in options.cases:
         for share in options.shares:
             drawn = ["--alone", "--cases", case, "--shares", str(share), "--seed", str(options.seed)]
             said, _, _ = measured([sys.executable, __file__, *drawn], Path.cwd())
-            told = said.split()
             with tempfile.TemporaryDirectory() as folder:
                 seconds, mebibytes = run(Path(folder), case, share, options.seed, options.file)
-            row = [*told, number(seconds), f"{mebibytes:,.0f}"]
-            print(f"| {case.replace('x', ' x ')}, {share:.0%} | " + " | ".join(row) + " |", flush=True)
+            name = f"{case.replace('x', ' x ')}, {share:.0%}"
+            yield [name, *said.split(), number(seconds), f"{mebibytes:,.0f}"]
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -82,10 +85,8 @@ def alone(case: str, share: float, seed: int) -> None:
         view = RealView(part.shape[1])
         view.fit(part)
         local[name] = view.local(part)
-    begin = time.process_time()
     evidence = Embeddings({}, {}, local, tuple(local))
-    model = fit(evidence.moments(), FACTORS, sweeps=SWEEPS, local=evidence)
-    seconds = time.process_time() - begin
+    model, seconds = timed(lambda: fit(evidence.moments(), FACTORS, sweeps=SWEEPS, local=evidence))
     centred = latent - latent.mean(axis=0)
     found = np.column_stack([evidence.latents(model), np.ones(len(latent))])
     left = centred - found @ np.linalg.lstsq(found, centred, rcond=None)[0]

@@ -18,6 +18,7 @@ from PIL import Image
 
 import favae_cli
 from favae_cli.cli import main
+from favae_cli.tasks.session import Session
 
 EMOJI = Path(__file__).parents[3] / "shared" / "data" / "emoji"
 
@@ -154,11 +155,12 @@ def favae_run_anywhere() -> Run:
 
 
 @pytest.fixture
-def undrawn(no_figures: Callable[[], AbstractContextManager[None]]) -> Run:
-    """As `favae_run`, for runs of which only numbers matter."""
+def undrawn() -> Run:
+    """As `favae_run`, for runs of which only numbers matter: they leave out the figures, whatever their config says."""
 
     def run(*arguments: str) -> int:
-        with no_figures():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Session, "draw", lambda session, make, *arguments, **named: None)
             return favae_run(*arguments)
 
     return run

@@ -124,11 +124,7 @@ def sweep(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_sweep_is_its_runs(
-    sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+def test_a_sweep_is_its_runs(elsewhere: None, sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in sweep.rglob("*")}
     assert main(["task=compare", "runs=sweep"]) == 0
     assert capsys.readouterr().out == "2 runs: compare.html\n"
@@ -146,11 +142,7 @@ def test_a_sweep_is_its_runs(
     ]
 
 
-def test_a_folder_is_what_is_in_it(
-    sweep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(sweep.parent)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+def test_a_folder_is_what_is_in_it(elsewhere: None, sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("outputs").mkdir()
     sweep.rename("outputs/sweep")
     run(Path("outputs/alone"), 2.0, {"predict/mean": 0.2})
@@ -163,25 +155,15 @@ def test_a_folder_is_what_is_in_it(
 
 
 def test_what_somebody_else_keeps_for_himself_is_passed_over_unless_it_is_named(
+    elsewhere: None,
     sweep: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
+    others_unreadable: None,
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     for name in ("outputs", "outputs/others"):
         Path(name).mkdir()
     sweep.rename("outputs/sweep")
-    is_file, iterdir = Path.is_file, Path.iterdir
-
-    def refuse(path: Path) -> None:
-        if "others" in path.parts:
-            raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr(Path, "is_file", lambda path: refuse(path) or is_file(path))  # root may read all
-    monkeypatch.setattr(Path, "iterdir", lambda path: refuse(path) or iterdir(path))
     assert main(["task=compare", "runs=outputs"]) == 0
     assert capsys.readouterr().out == "2 runs: compare.html\n"
     assert caplog.messages == ["outputs/others cannot be read, and is passed over"]

@@ -41,9 +41,8 @@ def test_the_others_are_as_without_them_and_they_decode_to_what_they_are(seed: i
     errors, factors = [], []
     for still in ([], STILL):
         view, model = fitted(np.column_stack([x, *np.repeat(np.array(still)[:, None], len(x), axis=1)]))
-        asked = np.column_stack(
-            [x[200:], np.full((100, len(still)), 7.0)]
-        )  # another value than ever before says nothing
+        other = np.full((100, len(still)), 7.0)  # than ever before, which says nothing
+        asked = np.column_stack([x[200:], other])
         asked[:, LACKING] = np.nan
         found = foretold(view, model, asked)
         errors.append(np.sqrt(np.nanmean((found - asked[:, : found.shape[1]])[:, 3:10] ** 2)))
