@@ -391,7 +391,7 @@ def planted_model() -> FAVAE:
     patterns[::2, 2] = 0.1
     loadings = np.array([[4.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
     views = {
-        "face": known(patterns, np.full(PIXELS, 0.5), 400.0),
+        "face": known(patterns, np.full(PIXELS, 0.5), 400.0).in_units(),
         "attributes": known(loadings, np.zeros(2), 4.0),
     }
     return FAVAE({"face": PixelView(), "attributes": BernoulliView(2)}, FactorModel(views))
