@@ -19,9 +19,4 @@ def pack_gaussians(model: FAVAE) -> dict[str, np.ndarray]:
 
 def unpack_gaussians(tensors: Mapping[str, torch.Tensor]) -> dict[tuple[str, str], ClassGaussians]:
     """What `pack_gaussians` named, the names less gaussians/; nothing of runs that are older."""
-    parts = unpack_parts({name: value.double() for name, value in tensors.items()})
-    # Some runs had one for both.
-    return {
-        (view, attributes): ClassGaussians(**{"sure_of_all": own["sure"]} | own)
-        for (view, attributes), own in parts.items()
-    }
+    return {(view, attributes): ClassGaussians(**own) for (view, attributes), own in unpack_parts(tensors).items()}
