@@ -56,6 +56,11 @@ def test_a_view_that_could_be_either(asked: list[str], refusal: Callable[..., st
     assert told == "from: say which view of images, as from=face; there are face, cartoon"
 
 
+def test_a_crop_without_images_to_crop(refusal: Callable[..., str]) -> None:
+    told = refusal("task=translate", "from=face", "crop=16")
+    assert told == "crop: is for images of input=FILE; those of the run's data are cropped as it had them"
+
+
 def test_an_input_that_is_no_image(refusal: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no image")
     told = refusal("task=translate", f"input={tmp_path / 'text.jpg'}", "from=face")

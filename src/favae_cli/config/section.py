@@ -156,7 +156,7 @@ def problems(error: ValidationError, data: Mapping[str, Any]) -> list[str]:
     details = error.errors(include_url=False)
     absent = [mistake["loc"] for mistake in details if mistake["type"] == "missing"]
     told = [_tell(mistake, data, absent) for mistake in details]
-    return [f"{'.'.join(path)}: {text}" for path, text in told]
+    return [f"{'.'.join(path)}: {text}" if path else text for path, text in told]  # of the whole: it names its key
 
 
 def _tell(mistake: ErrorDetails, data: Mapping[str, Any], absent: list[tuple[int | str, ...]]) -> tuple[list[str], str]:

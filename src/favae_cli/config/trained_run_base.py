@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from favae_cli.config.run import MachineConfig
 from favae_cli.config.section import Count, Folder, Name, Names, Section, Strength, Text
@@ -60,6 +60,12 @@ class OnInputConfig(UsingConfig):
     input: Paths | None = Field(description="image files, or folders of them")
     source: Name | None = Field(alias="from", description="view that the samples show; null: the only one it can be")
     crop: Count | None = Field(description="side of a centre crop of each file, pixels; null: as the run's data")
+
+    @model_validator(mode="after")
+    def _crop_of_input(self) -> Self:
+        if self.crop is not None and self.input is None:
+            raise ValueError("crop: is for images of input=FILE; those of the run's data are cropped as it had them")
+        return self
 
 
 class OnSamplesConfig(OnInputConfig, OnDataConfig):
