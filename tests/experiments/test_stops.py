@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +15,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from favae_cli.data import loading
 from favae_cli.evaluation import prediction
+from favae_cli.factors import rotation
 from favae_cli.preparation import check_loading
 from favae_cli.reporting import report
-from favae_cli.tasks import init, session
+from favae_cli.tasks import check, init, session
 from favae_cli.training import factor_step
 
 Metrics = dict[str, float]
@@ -59,13 +61,18 @@ def test_a_run_stopped_in_every_phase_ends_with_the_same_numbers(
     metrics_of: Callable[[Path], Metrics],
     untimed: Callable[[Metrics], Metrics],
 ) -> None:
-    assert undrawn(*TABLE, "hydra.run.dir=whole") == 0
-    command = [*TABLE, "hydra.run.dir=run"]
+    enough = [*TABLE, "model.factors=6", "schedule.sweeps=300"]  # for all that a fit does in the end
+    assert undrawn(*enough, "hydra.run.dir=whole") == 0
+    command = [*enough, "hydra.run.dir=run"]
     for number, owner, name in (
         (signal.SIGTERM, loading, "load"),
         (signal.SIGINT, session, "build_model"),
         (signal.SIGTERM, factor_step, "encode"),
-        (signal.SIGINT, prediction, "score"),
+        (signal.SIGINT, rotation, "turned"),
+        (signal.SIGTERM, sys.modules["favae_cli.factors.fit"], "spare_factors"),
+        (signal.SIGINT, factor_step, "learn_read_outs"),
+        (signal.SIGTERM, prediction, "score"),
+        (signal.SIGINT, prediction, "baseline_metrics"),
         (signal.SIGTERM, FigureCanvasAgg, "draw"),
         (signal.SIGINT, report, "_progress"),
     ):
@@ -96,6 +103,7 @@ def test_a_sweep_stops_with_its_run_and_goes_on_with_it(stopped: Callable[..., s
     ("owner", "name", "arguments"),
     [
         (check_loading, "load", ["task=check", *TABLE]),
+        (check, "phases", ["task=check", *TABLE]),
         (init, "guess_files", ["task=init", "input=table.csv"]),
     ],
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from PIL import Image
 
 from favae_cli.common.errors import Interrupted
 from favae_cli.evaluation import judge
@@ -27,13 +28,15 @@ JOINING = ["name=weighed", "++data.table=more.csv", "++data.views.weighed={kind:
         ("mixed_run", ["task=impute"], impute, "made_of", 3, "imputed.csv"),
         ("mixed_run", ["task=predict", "input=TABLE"], predict, "made_of", 8, "predicted.csv"),
         ("mixed_run", ["task=add_view", *JOINING], add_view, "extend", 1, "metrics.json"),
+        ("run", ["task=edit", "from=face", "++attributes.Smiling=1"], Image.Image, "save", 2, "attributes.csv"),
+        ("run", ["task=generate", "count=2"], Image.Image, "save", 4, "figures/generated_cartoon.png"),
     ],
-    ids=["the judge learns", "impute", "predict, some samples at a time", "add_view"],
+    ids=["the judge learns", "impute", "predict, some samples at a time", "add_view", "edit", "generate"],
 )
 def test_it_stops_where_it_is(
     fixture: str,
     asked: list[str],
-    owner: ModuleType,
+    owner: ModuleType | type,
     name: str,
     call: int,
     unwritten: str,
