@@ -79,6 +79,8 @@ class Dates:
 
 def formats(cells: np.ndarray) -> list[str]:
     """Those of `FORMATS` in which all of the cells (N,), N > 0, are written."""
+    if not any(letter.isdigit() for letter in cells[0]):  # before many ways are tried of many columns
+        return []
     likely = [form for form in FORMATS if not _parsed(cells[:1], form).isna()[0]]
     return [form for form in likely if not _parsed(cells, form).isna().any()]
 
