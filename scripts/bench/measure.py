@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 from statistics import median
 from types import TracebackType
@@ -16,6 +17,7 @@ from typing import IO, Any, TypeVar
 
 INTERVAL = 0.02  # seconds between two looks at a command's memory
 MIB = 1 << 20
+SPAWN = multiprocessing.get_context("spawn")
 
 Side = TypeVar("Side")
 Result = TypeVar("Result")
@@ -58,10 +60,12 @@ class Apart:
 
     Args:
         make: called once in that process with `arguments`; what it returns is called there whenever this is called.
+        context: how the process starts.
     """
 
-    def __init__(self, make: Callable[..., Callable[[], Any]], *arguments: Any) -> None:
-        context = multiprocessing.get_context("spawn")
+    def __init__(
+        self, make: Callable[..., Callable[[], Any]], *arguments: Any, context: SpawnContext | ForkServerContext = SPAWN
+    ) -> None:
         self._here, there = context.Pipe()
         self._process = context.Process(target=_serve, args=(there, make, arguments), daemon=True)
         self._process.start()

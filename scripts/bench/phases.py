@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parse(argv)
     overrides = options.overrides or list(QUICK)
     with tempfile.TemporaryDirectory() as folder:
-        run = Path(folder) / "run"
+        run = options.run or Path(folder) / "run"
         samples, spans = watch([*overrides, f"hydra.run.dir={run}"], run)
     found = summary(samples, spans)
     text = (
@@ -63,6 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def parse(argv: Sequence[str] | None) -> Namespace:
     parser = Page(__doc__)
     parser.add_argument("overrides", nargs="*", help=f"of favae-run; default: {' '.join(QUICK)}")
+    parser.add_argument("--run", type=Path, help="its folder, which stays; by default one that is removed")
     options = parser.parse_args(argv)
     if sys.platform != "linux":
         parser.error("the memory of a process is read from /proc, which only Linux has")

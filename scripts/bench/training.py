@@ -13,15 +13,16 @@ a matrix product and a convolution of the same precision, take turns with them. 
 
 from __future__ import annotations
 
+import multiprocessing
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from importlib.util import find_spec
 from statistics import median
 
 from markdown_table import table
 from matplotlib.figure import Figure
-from measure import Apart, interleaved, ratio
+from measure import SPAWN, Apart, interleaved, ratio
 from page import Page, write
 from training_rivals import make_multivae, make_pythae
 from training_sides import Load, make_convolution, make_ours, make_plain, make_product
@@ -38,6 +39,10 @@ RIVALS = {
     "multivae": ("MultiVae's trainer, JMVAE of two views", make_multivae),
 }
 PEAKS = {"product": make_product, "convolution": make_convolution}
+FORKSERVER = multiprocessing.get_context("forkserver")
+# What takes most of the start of a side is imported once for all on a CPU; beside a GPU each process does it for
+# itself, on a core of its own: in one whose parent has looked at the GPU, CUDA does not start.
+IMPORTED = ["torch._dynamo", "matplotlib.figure", "hydra", "favae_cli.training.vae_trainer"]
 
 Times = dict[str, list[float]]  # seconds an image, or of the peaks an operation, in every round
 
@@ -57,9 +62,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     loops = {PLAIN: (make_plain,)} | {PRECISIONS[name]: (make_ours, name) for name in options.precisions}
     loops |= {RIVALS[name][0]: (RIVALS[name][1],) for name in options.rivals}
     peaks = {f"{kind} {name}": (PEAKS[kind], name) for name in options.precisions for kind in PEAKS}
+    context = FORKSERVER if find_device(options.device).type == "cpu" else SPAWN
     with ExitStack() as stack:
         sides = {
-            side: stack.enter_context(Apart(make, load, *arguments))
+            side: told(side, stack.enter_context(Apart(make, load, *arguments, context=context)))
             for side, (make, *arguments) in (loops | peaks).items()
         }
         interleaved(sides, 1)  # to warm up
@@ -74,6 +80,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     lines = rows({name: times[name] for name in loops}, {peak: times[peak] for peak in peaks}, flops)
     write(options.page, "training", "Training step", text, lines, draw({name: times[name] for name in loops}))
+
+
+def told(side: str, work: Callable[[], float]) -> Callable[[], float]:
+    """The same work; how fast it was is told at once, in case there is no end: images or operations a second."""
+
+    def aloud() -> float:
+        spent = work()
+        print(f"{side}: {1 / spent:.4g}/s", flush=True)
+        return spent
+
+    return aloud
 
 
 def parse(argv: Sequence[str] | None) -> Namespace:
@@ -136,4 +153,5 @@ def draw(loops: Times) -> Figure:
 
 
 if __name__ == "__main__":
+    FORKSERVER.set_forkserver_preload(IMPORTED)
     main()

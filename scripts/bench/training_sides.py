@@ -187,7 +187,8 @@ def make_product(load: Load, precision: str) -> Work:
     """Seconds of a floating-point operation in a large matrix product: the device's peak."""
     load.settle()
     device, dtype = find_device(load.device), {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
-    size = 8192 if device.type == "cuda" else 1536
+    # Small beside tiny networks, with which the script is only tried.
+    size = 8192 if device.type == "cuda" else min(1536, 32 * load.channels[-1])
     first, second = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
 
     def products() -> None:
@@ -203,7 +204,7 @@ def make_convolution(load: Load, precision: str) -> Work:
     """The same in a 3x3 convolution of the batch, in channels_last."""
     load.settle()
     device, dtype = find_device(load.device), {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
-    channels, side = 256, 16
+    channels, side = min(256, load.channels[-1]), min(16, load.side)
     x, weight = torch.randn(load.batch, channels, side, side), torch.randn(channels, channels, 3, 3)
     x, weight = (part.to(device, dtype, memory_format=torch.channels_last) for part in (x, weight))
 

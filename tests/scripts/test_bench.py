@@ -200,7 +200,7 @@ def test_what_is_found_counts_up_to_a_rotation_and_only_in_its_views(script: Scr
 class Here:
     """Work in this process, where it need not be apart."""
 
-    def __init__(self, make: Callable[..., Callable[[], float]], *arguments: object) -> None:
+    def __init__(self, make: Callable[..., Callable[[], float]], *arguments: object, context: object) -> None:
         self.threads = torch.get_num_threads()
         self.work = make(*arguments)
 

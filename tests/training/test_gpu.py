@@ -23,9 +23,9 @@ TERMS = (KLTerm(1.0), KLTerm(4.0), KLTerm(4.0))
 
 
 @pytest.fixture
-def exact() -> None:
+def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Float32 as on a CPU."""
-    torch.backends.cudnn.allow_tf32 = False
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
 
 
 def on(name: str, trainer: VaeTrainer) -> VaeTrainer:
