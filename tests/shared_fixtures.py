@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cache
 from glob import glob
+from itertools import takewhile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,7 +36,8 @@ from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from matplotlib.text import Text
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
+from omegaconf.errors import OmegaConfBaseException
 from torch import nn
 
 from favae_cli.command_line.user_configs import SoundFiles
@@ -96,6 +98,17 @@ def own_cache(common: Path) -> Iterator[None]:
         yield
 
 
+def without_defaults(config: Any) -> None:
+    """Take the lists of defaults out of a merged config, as Hydra does in the end."""
+    if isinstance(config, DictConfig) and not config._is_missing() and not config._is_none():
+        with flag_override(config, ["readonly", "struct"], False):
+            if config._get_flag("HYDRA_REMOVE_TOP_LEVEL_DEFAULTS"):
+                config._set_flag("HYDRA_REMOVE_TOP_LEVEL_DEFAULTS", None)
+                config.pop("defaults", None)
+        for _, value in config.items_ex(resolve=False):
+            without_defaults(value)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def merged_once() -> Iterator[None]:
     """Let Hydra read and merge the same files once; what the overrides then set in the result is done every time.
@@ -110,7 +123,7 @@ def merged_once() -> Iterator[None]:
         defaults_list._create_interpolation_map,
     )
     merge = ConfigLoaderImpl._compose_config_from_defaults_list
-    parsed, chosen, merged = dict[Any, bytes](), dict[Any, DefaultsList](), dict[int, bytes]()
+    parsed, chosen, merged = dict[Any, bytes](), dict[Any, DefaultsList](), dict[Any, bytes]()
     shipped = shipped_configs()
 
     def read_once(source: ConfigSource, config_path: str) -> ConfigResult:
@@ -147,10 +160,22 @@ def merged_once() -> Iterator[None]:
         return known_choices(overrides, defaults, self_added) if asked else OmegaConf.create()
 
     def merge_once(loader: ConfigLoaderImpl, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
-        key = id(defaults)  # of a list in `chosen`
-        if key not in merged:
-            merged[key] = pickle.dumps(merge(loader, defaults, repo))
-        config: DictConfig = pickle.loads(merged[key])
+        """The whole list once, and once what all lists begin with: Hydra's own config, which is half the work."""
+        parts = [(part.config_path, part.package, part.primary) for part in defaults]
+        of_hydra = list(takewhile(lambda path: (path or "").startswith("hydra/"), (path for path, *_ in parts)))
+        config, done = OmegaConf.create(), 0
+        for end in (len(of_hydra), len(parts)):
+            key = (files(repo), *parts[:end])
+            if key not in merged:
+                for part in defaults[done:end]:
+                    try:
+                        with flag_override(config, "no_deepcopy_set_nodes", True):
+                            config.merge_with(loader._load_single_config(part, repo).config)
+                    except OmegaConfBaseException:
+                        return merge(loader, defaults, repo)  # which says what is wrong
+                merged[key] = pickle.dumps(config)
+            config, done = pickle.loads(merged[key]), end
+        without_defaults(config)
         return config
 
     with pytest.MonkeyPatch.context() as patch:

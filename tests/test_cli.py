@@ -217,6 +217,7 @@ def test_a_bug_keeps_its_traceback() -> None:
     assert "favae_cli.tasks.run_task = lambda" in ended.stderr or '"<string>", line 3' in ended.stderr
 
 
+@pytest.mark.slow
 def test_the_program_ends_with_2_on_a_mistake_and_does_not_load_torch() -> None:
     code = (
         "import sys\n"
@@ -309,6 +310,7 @@ def test_help_is_quick_because_it_loads_nothing() -> None:
     assert python(code).returncode == 0
 
 
+@pytest.mark.slow
 def test_status_is_quick_because_it_loads_little() -> None:
     write("runs/one/.hydra/config.yaml", "")
     write("runs/one/.lock", "")

@@ -245,6 +245,7 @@ def test_time_stamps_and_coordinates_are_filled_like_any_column_and_what_was_mea
     assert (error < 0.08).all(), error
 
 
+@pytest.mark.slow
 def test_a_binary_column_that_never_varied_is_foretold_as_it_was_beside_others_that_are_learned(truth: Arrays) -> None:
     never = np.column_stack([truth["bits"], np.zeros(COUNT)])
     model = small().fit({"numbers": truth["numbers"], "bits": never})
@@ -347,6 +348,7 @@ def test_a_run_is_saved_and_loaded(tables: FAVAE, holes: Arrays, tmp_path: Path)
         clone(tables).fit(holes)
 
 
+@pytest.mark.slow
 def test_a_run_of_a_task_is_loaded(config_of: Callable[..., Config], tmp_path: Path) -> None:
     views = "+view@views.numbers=real", "+view@views.categories=categorical", "views.categories.weight=1.0"
     iris = "data=bundled", "data.set=iris", *views

@@ -61,6 +61,7 @@ def test_factors_come_as_a_table_if_that_is_asked_for(fitted: FAVAE, frame: pd.D
     assert clone(fitted).set_output(transform="pandas").fit_transform(views(frame)).index.equals(frame.index)
 
 
+@pytest.mark.slow
 def test_a_pipeline_takes_one_table_apart_and_is_cross_validated(frame: pd.DataFrame) -> None:
     split = FunctionTransformer(views)
     assert (cross_val_score(make_pipeline(split, estimator()), frame, cv=2) > 0.5).all()

@@ -140,7 +140,7 @@ def test_a_signal_reaches_every_process_and_all_may_save(run: Run, tmp_path: Pat
     assert {path.name for path in tmp_path.glob("saved*")} == {"saved0", "saved1"}
 
 
-@pytest.mark.parametrize("waits", [0, 1])
+@pytest.mark.parametrize("waits", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_nobody_waits_for_good_for_one_that_was_interrupted(
     run: Run, waits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

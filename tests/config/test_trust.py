@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from favae_cli.common.errors import UserError
 from favae_cli.config.folders import shipped_configs
@@ -15,13 +16,18 @@ from favae_cli.config.stored import stored_config, validate_stored
 HUB = {"name": "own", "_target_": "torch.hub.load", "repo_or_dir": "there", "source": "local"}
 
 
+@cache
+def composed() -> DictConfig:
+    with initialize_config_dir(str(shipped_configs()), version_base="1.3"):
+        return compose("run")
+
+
 def stored(folder: Path, key: str, value: object) -> Path:
     """The folder of a run whose config says this."""
-    with initialize_config_dir(str(shipped_configs()), version_base="1.3"):
-        composed = compose("run").copy()
-    OmegaConf.update(composed, key, value, merge=False, force_add=True)
+    config = composed().copy()
+    OmegaConf.update(config, key, value, merge=False, force_add=True)
     (folder / ".hydra").mkdir()
-    OmegaConf.save(composed, folder / ".hydra" / "config.yaml")
+    OmegaConf.save(config, folder / ".hydra" / "config.yaml")
     return folder
 
 

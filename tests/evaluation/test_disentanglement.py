@@ -85,6 +85,7 @@ def test_a_dimension_that_serves_two_factors_is_complete_and_entangled() -> None
     assert found.informativeness > 0.97
 
 
+@pytest.mark.slow
 def test_order_and_scale_of_dimensions_do_not_matter(of_aligned: DCI, aligned: np.ndarray, factors: Factors) -> None:
     order = np.random.default_rng(5).permutation(SIZE)
     changed = (aligned * np.logspace(-3, 3, SIZE) + 5)[:, order]

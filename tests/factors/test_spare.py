@@ -69,6 +69,7 @@ def test_the_first_scales_are_those_of_the_noise_and_change_no_unit() -> None:
     np.testing.assert_allclose(moments.of_view("a")[1], (local.scale * x).sum(axis=0), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_better_of_two_starts_is_gone_on_from(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scales by what is unique to a column help if that is its noise, and harm if others nearly tell the column."""
     noisy = planted(0, 1500, {"a": 30, "b": 20}, [IN_BOTH, IN_BOTH, IN_A, IN_B], 1.0, 1.0)

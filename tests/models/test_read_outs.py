@@ -67,6 +67,7 @@ def test_categories_are_foretold_with_probabilities_that_fit(fitted: FAVAE) -> N
         assert column.mean() == pytest.approx(np.mean(LABEL[TEST] == name), abs=0.1)
 
 
+@pytest.mark.slow
 def test_ordered_levels_are_foretold_too() -> None:
     given = {"a": A[TRAIN], "c": C[TRAIN], "level": LEVEL[TRAIN]}
     model = FAVAE(factors=1, device="cpu", overrides=["schedule.sweeps=30"]).fit(given)
@@ -105,6 +106,7 @@ def test_without_read_outs_as_in_older_runs_the_factors_answer(fitted: FAVAE, mo
     assert isinstance(given, Given)
 
 
+@pytest.mark.slow
 def test_of_many_views_the_sets_that_samples_have_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_outs, "SETS", 7)
     views = {f"v{i}": table(3) for i in range(5)}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,12 @@ def run(folder: Path, beta: float, metrics: dict[str, float], *figures: str) -> 
         left.figures.mkdir(exist_ok=True)
         Image.new("RGB", (4, 4), "red").save(left.figure(name))
     return folder
+
+
+@pytest.fixture(autouse=True, scope="module")
+def plain_figures(unarranged: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    with unarranged():
+        yield
 
 
 @pytest.fixture

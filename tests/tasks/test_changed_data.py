@@ -83,6 +83,7 @@ def with_more(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([more.iloc[:15], table, more.iloc[15:]])
 
 
+@pytest.mark.slow
 def test_rows_that_were_added_move_no_sample_into_another_split(
     run: Path, table: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -167,6 +168,7 @@ def test_a_run_of_an_earlier_version_takes_its_data_as_they_are(
     assert len(looked_at(run).keys) == 237
 
 
+@pytest.mark.slow
 def test_what_a_run_goes_on_with_is_written_down(run: Path) -> None:
     for size in (32, 16, 16):
         opened(run, f"trainer.batch_size={size}", "trainer.clip_norm=50.0")

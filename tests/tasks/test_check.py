@@ -58,6 +58,7 @@ def base() -> DictConfig:
 def in_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Costs are tried as shortly as can be."""
     monkeypatch.setattr(check_time, "ENOUGH", 0.0)
+    monkeypatch.setattr(check_time, "SWEEPS", 1)
 
 
 @pytest.fixture

@@ -57,6 +57,7 @@ def config() -> Config:
         return validate(compose("run", ["experiment=wine_views", "trainer.device=cpu", "trainer.threads=1"]))
 
 
+@pytest.mark.slow
 def test_phases_are_tried_in_silence(
     config: Config, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_folder_is_translated_file_by_file(using: Using, photos: Path) -> None
     np.testing.assert_array_equal(alone["b"], translations["b"])
 
 
+@pytest.mark.slow
 def test_samples_of_the_test_split_are_translated_towards_their_partners(using: Using, data: Dataset) -> None:
     made = images(using("task=translate", "to=face") / "images")
     indices = data.having("test", "cartoon")
@@ -108,6 +109,7 @@ def test_an_edit_shows_what_is_asked_and_keeps_the_rest(using: Using, photos: Pa
         assert r2_per_image(original[None], image[None]) > 0.5
 
 
+@pytest.mark.slow
 def test_a_stronger_edit_goes_further(using: Using, photos: Path) -> None:
     plain, half, twice = (
         stacked(using("task=edit", f"input={photos}", "from=face", f"++attributes.{asked}", *more) / "images")
@@ -120,6 +122,7 @@ def test_a_stronger_edit_goes_further(using: Using, photos: Path) -> None:
     assert 0 < np.abs(half - plain).mean() < np.abs(twice - plain).mean()
 
 
+@pytest.mark.slow
 def test_each_attribute_may_have_a_strength_of_its_own(using: Using, photos: Path) -> None:
     asked = ["task=edit", f"input={photos}", "from=face", "++attributes.Smiling=1", "++attributes.Eyeglasses=1"]
     # Two that are switched on go by the mean of theirs.
@@ -151,6 +154,7 @@ def test_what_is_known_of_a_sample_counts_more_than_what_its_image_shows(
 # Generation
 
 
+@pytest.mark.slow
 def test_images_are_drawn_for_what_is_asked(using: Using, probability: Callable[[str, np.ndarray], np.ndarray]) -> None:
     made = {
         value: using("task=generate", "count=20", f"++attributes.Smiling={value}", "++attributes.Male=1")

@@ -52,6 +52,7 @@ def test_a_single_view_has_nothing_to_be_joined_with(start: Callable[..., Traini
     assert finish(again)[1] == records
 
 
+@pytest.mark.slow
 def test_a_schedule_of_its_own_takes_the_place_of_the_configs(start: Callable[..., Training], finish: Finish) -> None:
     _, records, _ = finish(start("run", plan=lambda s: s.model_copy(update={"alone_epochs": 1, "rounds": 3})))
     assert told_epochs(records) == [("alone", 0, 1), ("round", 1, 2), ("round", 2, 3), ("round", 3, 4)]
@@ -112,8 +113,8 @@ def test_rounds_without_a_time_alone_see_what_a_vae_alone_sees(
     [
         (["model.beta=6"], [KLTerm(0.5)] * 2 + [KLTerm(6.0)] * 2),
         (["model.beta=6", "model.gamma=0"], [KLTerm(0.5)] * 2 + [KLTerm(6.0)] * 2),
-        (["model=vae"], [KLTerm(0.5)] * 4),
-        (["model=beta_vae", "model.beta=6"], [KLTerm(6.0, 0.0, 20)] * 4),
+        pytest.param(["model=vae"], [KLTerm(0.5)] * 4, marks=pytest.mark.slow),
+        pytest.param(["model=beta_vae", "model.beta=6"], [KLTerm(6.0, 0.0, 20)] * 4, marks=pytest.mark.slow),
         (["model=beta_vae", "model.beta=6", "model.capacity=9", "model.growth=3"], [KLTerm(6.0, 9.0, 3)] * 4),
     ],
     ids=["fa_vae", "published", "vae", "beta_vae", "capacity"],

@@ -146,6 +146,7 @@ def test_the_start_of_the_rounds_stays_where_nothing_better_comes(
     np.testing.assert_allclose(made, _reconstructed(training, shown), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_published_rounds_are_as_many_as_the_schedule_says(
     start: Callable[..., Training], worse_and_worse: None
 ) -> None:
@@ -166,6 +167,7 @@ def test_rounds_are_judged_by_what_the_other_views_foretell(finished: tuple[Trai
     assert training.progress.best["views"] == max(record["validation/predictive"] for record in rounds)
 
 
+@pytest.mark.slow
 def test_rounds_end_once_the_bound_stays(start: Callable[..., Training]) -> None:
     training = start("run", "schedule.rounds=9", "schedule.round_epochs=0", "schedule.tolerance=1.0")
     training.run(StopRequest())

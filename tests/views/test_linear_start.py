@@ -185,6 +185,7 @@ def test_networks_that_begin_at_random_know_the_noise_too(likelihood: float | st
     np.testing.assert_allclose(linear, random)
 
 
+@pytest.mark.slow
 def test_a_few_columns_begun_at_their_noise_are_not_drowned_by_the_prior() -> None:
     """As they were with a variance of 1, the data's own: no dimension of z then is worth its nats."""
     values = uneven()

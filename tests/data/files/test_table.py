@@ -100,6 +100,7 @@ def test_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     assert "2 columns are called 'id'" in one_line(path)
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_of_parquet_with_checksums_is_a_line_or_changes_nothing(tmp_path: Path) -> None:
     whole, path = tmp_path / "whole.parquet", tmp_path / "flipped.parquet"
     pq.write_table(pa.table(COLUMNS | {"count": [1, 2, 3]}), whole, write_page_checksum=True, compression="none")
