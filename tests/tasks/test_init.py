@@ -23,6 +23,7 @@ from favae_cli.config.init_task import InitConfig
 from favae_cli.config.own_files import ManifestConfig
 from favae_cli.config.run import Config
 from favae_cli.data import Dataset, load
+from favae_cli.preparation.first_experiment import without_vain_networks
 from favae_cli.preparation.guess_columns import find_key, guess_column
 from favae_cli.preparation.guess_files import Found, find_files, guess_files
 from favae_cli.preparation.guess_numbers import Guess
@@ -211,6 +212,32 @@ def test_numbered_columns_are_a_vector_or_a_sequence() -> None:
     assert sources["gene"] == {"kind": "counts", "columns": ["gene*"]}
     assert sources["flags"]["columns"] == [f"q{i}" for i in range(9)]
     assert sources["numbers"]["columns"] == ["x1"]
+
+
+def waves(rows: int) -> dict[str, np.ndarray]:
+    """Columns that neighbours tell from each other, and no line does."""
+    turn = rng().uniform(0, 2 * np.pi, rows)
+    return {f"px_{i}": (np.sin if i % 2 else np.cos)((1 + i // 2) * turn).round(3) for i in range(8)}
+
+
+@pytest.mark.parametrize(
+    ("table", "kind", "why"),
+    [
+        (waves(3000), "vector", "px_0 to px_7 are 8 numbered columns of numbers"),
+        (waves(600), "real", "fewer than 2000 rows to learn from, so they need no network"),
+        (
+            {f"px_{i}": rng().normal(size=3000).round(3) for i in range(8)},
+            "real",
+            "lines tell them from each other well enough, so they need no network",
+        ),
+    ],
+)
+def test_numbers_have_a_network_where_they_bend_and_there_are_rows(
+    table: dict[str, np.ndarray], kind: str, why: str
+) -> None:
+    write(table | {"age": rng().normal(size=len(table["px_0"]))})
+    (view,) = (view for view in without_vain_networks(found_in("mine.csv")).views if view.name == "px")
+    assert (view.kind, view.why[-1]) == (kind, why)
 
 
 def assays(rows: int = ROWS) -> dict[str, dict[str, np.ndarray]]:
@@ -527,7 +554,8 @@ def test_views_and_experiments_have_names_that_yaml_reads_as_text(configs: Confi
     [
         ({"a": rng().normal(size=ROWS)}, "predict/mean"),
         ({f"px_{i}": rng().normal(size=ROWS) for i in range(12)}, "predict/mean"),  # too few for a network
-        ({f"px_{i}": rng().normal(size=300) for i in range(12)}, "test/px/log_likelihood"),
+        ({f"px_{i}": rng().normal(size=300) for i in range(12)}, "predict/mean"),  # nor is there more than lines
+        (waves(3000), "test/px/log_likelihood"),
         pytest.param(mixed(), "predict/mean", marks=pytest.mark.slow),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.neighbors import KNeighborsRegressor
+from sklearn.neighbors import KNeighborsRegressor, NearestNeighbors
 
 from favae_cli.common.pace import Pace
 from favae_cli.common.pixels import unit
@@ -26,6 +26,7 @@ VALUES = 20_000_000  # of the training samples, at most
 FITTED = 2e7  # rows x columns x targets, of those that are regressed one by one
 PENALTIES = np.logspace(-1, 5, 7)
 NEIGHBOURS = 5
+AROUND = 40  # rows among which those are looked for in which a column is not missing
 
 
 def baseline_metrics(data: Dataset, ways: Mapping[str, tuple[str, Sequence[str]]], split: str) -> dict[str, float]:
@@ -91,7 +92,9 @@ def regressed(
     if x.size * y.shape[1] > FITTED or np.isnan(y).all(axis=0).any():
         return None
     parts = blocks(view.groups) if view.groups else [slice(column, column + 1) for column in range(y.shape[1])]
-    regress = _logistic if way == "linear" and kind != "real" else of_numbers
+    if way == "knn":
+        return _nearest_known(x, y, x_asked, parts)
+    regress = _ridge if kind == "real" else _logistic
     return np.concatenate([_seen(regress, x, y[:, part], x_asked) for part in parts], axis=1)
 
 
@@ -171,6 +174,23 @@ def _dual_ridge(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> np.ndarray:
 def _nearest(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> np.ndarray:
     found: np.ndarray = KNeighborsRegressor(min(NEIGHBOURS, len(x))).fit(x, y).predict(asked)
     return found.reshape(len(asked), -1)
+
+
+def _nearest_known(x: np.ndarray, y: np.ndarray, asked: np.ndarray, parts: Sequence[slice]) -> np.ndarray:
+    """`_nearest` among the rows in which a part of the columns is not missing, looked for once for all parts."""
+    search = NearestNeighbors(n_neighbors=min(AROUND, len(x))).fit(x)
+    around = search.kneighbors(asked, return_distance=False)
+    found = np.empty((len(asked), y.shape[1]))
+    for part in parts:
+        there = ~np.isnan(y[:, part]).any(axis=1)
+        known = there[around]
+        count = min(NEIGHBOURS, int(there.sum()))
+        if (known.sum(axis=1) < count).any():  # one has to look further
+            found[:, part] = _seen(_nearest, x, y[:, part], asked)
+            continue
+        nearest = around[known & (known.cumsum(axis=1) <= count)].reshape(len(asked), count)
+        found[:, part] = y[nearest, part].mean(axis=1)
+    return found
 
 
 def _logistic(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> np.ndarray:

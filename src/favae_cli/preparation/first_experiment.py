@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from favae_cli.common.errors import printable
 from favae_cli.config.data_base import Kind
 from favae_cli.data.dates import Dates
-from favae_cli.preparation.check_presence import FEW_FOR_NETWORK
+from favae_cli.preparation.bending import ENOUGH
 from favae_cli.preparation.guess_files import Found
 from favae_cli.preparation.guess_views import GuessedView
 
@@ -33,18 +33,17 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
     """The YAML of configs/experiment/`name`.yaml.
 
     Args:
-        found: what the files hold.
+        found: what the files hold, as of `without_vain_networks`.
         name: of the experiment.
         files: that it was made from.
     """
-    rows = max(int(TRAINED * found.rows), 1)
-    views = tuple(_without_network(view) if _too_few(view.kind, rows) else view for view in found.views)
+    rows, views = learned_from(found), found.views
     presets = {view.name: "real" if view.settings else PRESETS.get(view.kind, view.kind) for view in views}
     networks = [view for view in views if presets[view.name] in NETWORKS]
     latents = {view.name: _latent(view, rows) for view in networks}
     alone = min(max(round(STEPS / max(rows // BATCH, 1)), 10), 150)
     text = _template().render(
-        found=replace(found, views=views),
+        found=found,
         name=name,
         files=[" ".join(str(file).split()) for file in files],
         presets=presets,
@@ -56,6 +55,17 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
         score=f"test/{networks[0].name}/log_likelihood" if len(networks) == len(views) == 1 else "predict/mean",
     )
     return printable(text)  # names of files and columns stand in comments, or in quotes, which read it back
+
+
+def without_vain_networks(found: Found) -> Found:
+    """The same, numbers seen as they are where a network would tell no more."""
+    rows = learned_from(found)
+    return replace(found, views=tuple(_without_network(view) if _in_vain(view, rows) else view for view in found.views))
+
+
+def learned_from(found: Found) -> int:
+    """Training samples, about."""
+    return max(int(TRAINED * found.rows), 1)
 
 
 @cache
@@ -72,15 +82,16 @@ def _template() -> Template:
     return environment.get_template("first_experiment.yaml.j2")
 
 
-def _too_few(kind: Kind, rows: int) -> bool:
-    """Whether so few samples teach a network of numbers less than factors of the columns, or their logarithms, tell."""
-    return (kind == "counts" and rows < FEW_ROWS) or (kind == "vector" and rows < FEW_FOR_NETWORK)
+def _in_vain(view: GuessedView, rows: int) -> bool:
+    """Whether a network of numbers would tell no more than factors of the columns, or of their logarithms, do."""
+    return (view.kind == "counts" and rows < FEW_ROWS) or (view.kind == "vector" and (rows < ENOUGH or not view.bends))
 
 
 def _without_network(view: GuessedView) -> GuessedView:
     if view.kind == "counts":
         return replace(view, settings={"transform": {"counts": ["*"]}})
-    return replace(view, source={**view.source, "kind": "real"})
+    bent = f"fewer than {ENOUGH} rows to learn from" if view.bends else "lines tell them from each other well enough"
+    return replace(view, source={**view.source, "kind": "real"}, why=(*view.why, f"{bent}, so they need no network"))
 
 
 def image_arch(side: int) -> str:

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from omegaconf import OmegaConf
 
 from favae_cli.config.data_base import Kind
 from favae_cli.data.files.table import Table
+from favae_cli.preparation.bending import told
 from favae_cli.preparation.guess_columns import mean_words, parse_numbers
 from favae_cli.preparation.guess_numbers import Guess, are_counts
 from favae_cli.preparation.guess_pictures import guess_pixels
@@ -44,6 +46,7 @@ class GuessedView:
         size: values of a sample: pixels of a channel, numbers, steps, categories, or words of a text.
         why: a line on each thing that it is made of.
         settings: what its section in views says beyond its type.
+        bends: whether there is more in its numbers than lines tell, for a network to learn.
     """
 
     name: str
@@ -52,6 +55,7 @@ class GuessedView:
     size: int
     why: tuple[str, ...]
     settings: dict[str, Any] = field(default_factory=dict)
+    bends: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -89,7 +93,8 @@ def apart(view: GuessedView, guesses: Guesses, cells: Cells) -> list[GuessedView
     if len(view.columns) > MOST_VIEWS:
         if view.kind != "real" or view.settings:
             return [view]
-        return [replace(view, source={"kind": "vector", "columns": [*view.columns]})]
+        source = {"kind": "vector", "columns": [*view.columns]}
+        return [replace(view, source=source, bends=_bend(view.columns, cells))]
     singles = [next(groups({column: guesses[column]}, cells)) for column in view.columns]
     return [replace(single, name=as_name(single.columns[0])) for single in singles]
 
@@ -144,7 +149,8 @@ def _array(name: str, array: np.ndarray) -> GuessedView | None:
     if numeric and array.ndim == 2:
         kind = "counts" if are_counts(array[np.isfinite(array)]) else "vector"
         why = f"{name} has {shape} numbers a sample"
-        return GuessedView(as_name(name), {"kind": kind, **made}, (), array.shape[1], (why,))
+        bends = kind == "vector" and told(array).bends
+        return GuessedView(as_name(name), {"kind": kind, **made}, (), array.shape[1], (why,), bends=bends)
     if numeric and array.ndim == 3:
         why = f"{name} has {shape} numbers a sample: steps and channels"
         return GuessedView(as_name(name), {"kind": "sequence", **made}, (), array.shape[1], (why,))
@@ -166,7 +172,12 @@ def _runs(table: Table, guesses: Guesses, cells: Cells) -> Iterator[GuessedView]
         kind = "sequence" if TIME.match(stem) else "counts" if 2 * kinds.count("counts") > len(kinds) else "vector"
         source = {"kind": kind, "columns": _pattern(table, stem, columns)}
         why = f"{columns[0]} to {columns[-1]} are {len(columns)} numbered columns of numbers"
-        yield GuessedView(as_name(stem), source, columns, len(columns), (why,))
+        bends = kind == "vector" and _bend(columns, cells)
+        yield GuessedView(as_name(stem), source, columns, len(columns), (why,), bends=bends)
+
+
+def _bend(columns: Collection[str], cells: Cells) -> bool:
+    return told(np.stack([pd.to_numeric(pd.Series(cells[name]), errors="coerce") for name in columns], axis=1)).bends
 
 
 def _count(numbers: Collection[int]) -> bool:

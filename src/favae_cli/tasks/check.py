@@ -18,10 +18,11 @@ from favae_cli.config.data_sets import ManifestConfig
 from favae_cli.config.run import Config
 from favae_cli.config.scores import require_score
 from favae_cli.config.section import Folder, Section, Seed
-from favae_cli.config.views import NetworkViewConfig
+from favae_cli.config.views import NetworkViewConfig, VaeViewConfig
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import prepare
 from favae_cli.models.fa_vae import FAVAE
+from favae_cli.preparation.bending import straight
 from favae_cli.preparation.check_codes import codes
 from favae_cli.preparation.check_cost import costs
 from favae_cli.preparation.check_findings import Findings
@@ -91,10 +92,20 @@ def _look(composed: DictConfig, findings: Findings, start: float) -> list[Table]
         data, kinds = data.seen_as(sources), {name: kinds[source] for name, source in sources.items()}
     networks = {name for name, view in config.views.items() if isinstance(view, NetworkViewConfig)} if config else set()
     check_presence(data, networks, findings)
+    findings.warn(straight(data, _of_numbers(config) if config else set()))
     findings.warn(copies(data))
     weights = {name: config.views[name].copies for name in data.views} if config else None
     tables = data_tables(data, kinds, weights)
     return tables + _cost(config, data, findings, start, reading) if config and not findings.errors else tables
+
+
+def _of_numbers(config: Config) -> set[str]:
+    """Views of numbers that a network sees."""
+    return {
+        name
+        for name, view in config.views.items()
+        if isinstance(view, VaeViewConfig) and config.data.kinds()[config.sources[name]] in ("vector", "real")
+    }
 
 
 def _config(composed: DictConfig, findings: Findings) -> Config | None:

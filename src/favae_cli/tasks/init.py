@@ -12,7 +12,7 @@ from favae_cli.common.files import replacing
 from favae_cli.common.log_lines import logging_to
 from favae_cli.config.folders import shipped_configs
 from favae_cli.config.init_task import InitConfig
-from favae_cli.preparation.first_experiment import experiment
+from favae_cli.preparation.first_experiment import experiment, without_vain_networks
 from favae_cli.preparation.guess_files import Found, find_files, guess_files, stem_of
 from favae_cli.preparation.guess_views import as_name
 from favae_cli.reporting.table import Table
@@ -38,7 +38,7 @@ def init(config: InitConfig) -> Path:
     turned = [each.absolute() for each in config.transposed or ()]
     for path in [path for path in turned if path not in [file.absolute() for file in files]]:
         raise UserError(f"transposed: {path} is none of the files of input")
-    found = guess_files(files, _missing(), config.repeated, turned)
+    found = without_vain_networks(guess_files(files, _missing(), config.repeated, turned))
     text = experiment(found, name, files)
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as file:

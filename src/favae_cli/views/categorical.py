@@ -16,7 +16,7 @@ from favae_cli.factors.pseudo_data import PseudoData
 from favae_cli.views.predictor import Intercepts
 
 POINTS = 256  # of the quasi-random rule by which probabilities are averaged over uncertain predictors
-CHUNK = 1 << 22  # numbers of the largest temporary array
+CHUNK = 1 << 16  # numbers of the largest temporary array, which stays in the cache of a core
 
 
 class CategoricalView:
@@ -93,15 +93,17 @@ class CategoricalView:
 def _averaged(mean: np.ndarray, deviation: np.ndarray, basis: np.ndarray) -> np.ndarray:
     """(R, C) mean of softmax(U eta) for independent eta ~ N(mean, deviation^2), (R, C - 1) each.
 
-    By a Sobol sequence and its mirror image: the same points for all samples, whenever it is asked.
+    By a Sobol sequence and its mirror image: the same points for all samples, whenever it is asked. In float32, which is
+    far finer than so few points.
     """
     drawn = qmc.Sobol(mean.shape[1], rng=0).random(POINTS // 2)
     points = norm.ppf(np.clip(drawn, 1e-9, 1 - 1e-9))
     points = np.concatenate([points, -points])
     found = np.empty((len(mean), len(basis)))
     step = max(1, CHUNK // (POINTS * len(basis)))
+    mean, deviation, points, basis = (part.astype(np.float32) for part in (mean, deviation, points, basis))
     for start in range(0, len(mean), step):
         part = slice(start, start + step)
         eta = mean.T[:, part, None] + deviation.T[:, part, None] * points.T[:, None]
         found[part] = softmax(np.tensordot(basis, eta, 1)).mean(axis=2).T
-    return found
+    return found / found.sum(axis=1, keepdims=True)
