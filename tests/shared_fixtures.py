@@ -98,6 +98,14 @@ def own_cache(common: Path) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """No test pulls the plug."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 def without_defaults(config: Any) -> None:
     """Take the lists of defaults out of a merged config, as Hydra does in the end."""
     if isinstance(config, DictConfig) and not config._is_missing() and not config._is_none():
@@ -192,6 +200,7 @@ def merged_once() -> Iterator[None]:
         patch.setattr(defaults_list, "_create_interpolation_map", known_where_asked)
         patch.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", merge_once)
         patch.setattr(yaml, "SafeLoader", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        patch.setattr(yaml, "compose", cache(yaml.compose))  # of the text of a stored config, in Python
         yield
 
 
