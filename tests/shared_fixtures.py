@@ -98,6 +98,14 @@ def own_cache(common: Path) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """No test pulls the plug."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 def without_defaults(config: Any) -> None:
     """Take the lists of defaults out of a merged config, as Hydra does in the end."""
     if isinstance(config, DictConfig) and not config._is_missing() and not config._is_none():
@@ -123,7 +131,8 @@ def merged_once() -> Iterator[None]:
         defaults_list._create_interpolation_map,
     )
     merge = ConfigLoaderImpl._compose_config_from_defaults_list
-    parsed, chosen, merged = dict[Any, bytes](), dict[Any, DefaultsList](), dict[Any, bytes]()
+    parsed, chosen = dict[Any, bytes](), dict[Any, DefaultsList]()
+    begun, merged = dict[Any, bytes](), dict[Any, bytes]()
     shipped = shipped_configs()
 
     def read_once(source: ConfigSource, config_path: str) -> ConfigResult:
@@ -159,24 +168,30 @@ def merged_once() -> Iterator[None]:
         asked = any("${" in repr(default) for default in defaults)
         return known_choices(overrides, defaults, self_added) if asked else OmegaConf.create()
 
-    def merge_once(loader: ConfigLoaderImpl, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
-        """The whole list once, and once what all lists begin with: Hydra's own config, which is half the work."""
-        parts = [(part.config_path, part.package, part.primary) for part in defaults]
-        of_hydra = list(takewhile(lambda path: (path or "").startswith("hydra/"), (path for path, *_ in parts)))
-        config, done = OmegaConf.create(), 0
-        for end in (len(of_hydra), len(parts)):
-            key = (files(repo), *parts[:end])
-            if key not in merged:
-                for part in defaults[done:end]:
-                    try:
-                        with flag_override(config, "no_deepcopy_set_nodes", True):
-                            config.merge_with(loader._load_single_config(part, repo).config)
-                    except OmegaConfBaseException:
-                        return merge(loader, defaults, repo)  # which says what is wrong
-                merged[key] = pickle.dumps(config)
-            config, done = pickle.loads(merged[key]), end
-        without_defaults(config)
+    def go_on(
+        config: DictConfig, loader: ConfigLoaderImpl, defaults: list[ResultDefault], repo: IConfigRepository
+    ) -> DictConfig:
+        for part in defaults:
+            with flag_override(config, "no_deepcopy_set_nodes", True):
+                config.merge_with(loader._load_single_config(part, repo).config)
         return config
+
+    def merge_once(loader: ConfigLoaderImpl, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
+        """Each list once, and once what all begin with: Hydra's own config, which is half the work."""
+        of_hydra = len(list(takewhile(lambda part: (part.config_path or "").startswith("hydra/"), defaults)))
+        key = (files(repo), *((part.config_path, part.package, part.primary) for part in defaults))
+        first = key[: 1 + of_hydra]
+        if key not in merged:
+            try:
+                if first not in begun:
+                    begun[first] = pickle.dumps(go_on(OmegaConf.create(), loader, defaults[:of_hydra], repo))
+                config = go_on(pickle.loads(begun[first]), loader, defaults[of_hydra:], repo)
+            except OmegaConfBaseException:
+                return merge(loader, defaults, repo)  # which says what is wrong
+            without_defaults(config)
+            merged[key] = pickle.dumps(config)
+        result: DictConfig = pickle.loads(merged[key])
+        return result
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(source_of_files, "load_config", read_once)
@@ -185,6 +200,7 @@ def merged_once() -> Iterator[None]:
         patch.setattr(defaults_list, "_create_interpolation_map", known_where_asked)
         patch.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", merge_once)
         patch.setattr(yaml, "SafeLoader", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        patch.setattr(yaml, "compose", cache(yaml.compose))  # of the text of a stored config, in Python
         yield
 
 

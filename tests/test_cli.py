@@ -183,6 +183,7 @@ def test_a_sweep_over_experiments_is_checked_too(runs: Runs, capsys: pytest.Capt
     assert runs == []
 
 
+@pytest.mark.slow
 def test_a_sweep_in_a_config_file_is_checked_too(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     swept = "# @package _global_\ndefaults: [avatars_condition]\nhydra: {sweeper: {params: {model.beta: '1,-1'}}}"
     write("configs/experiment/swept.yaml", swept)
@@ -253,6 +254,7 @@ def test_own_configs_come_before_the_shipped_ones(runs: Runs) -> None:
     assert runs[0][0].model.factors == 7
 
 
+@pytest.mark.slow
 def test_a_folder_named_on_the_command_line_comes_first(runs: Runs) -> None:
     for folder, hidden in (("configs", 1), ("more", 2)):
         write(f"{folder}/arch/tiny.yaml", f"name: mlp\nhidden: [{hidden}]\nleak: 0.1\n")
@@ -340,6 +342,7 @@ def test_cfg_prints_the_config_and_runs_nothing(runs: Runs, capsys: pytest.Captu
 HERE = "hydra.run.dir=here"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "commands",
     [
@@ -426,6 +429,7 @@ def test_a_run_is_trained_by_one_process_and_left_by_a_dead_one(runs: Runs, caps
     assert len(runs) == 2
 
 
+@pytest.mark.slow
 def test_resume_may_change_the_trainer_and_nothing_else(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     resume = f"resume={runs[0][1].relative_to(Path.cwd())}"

@@ -27,14 +27,14 @@ measure() {
   fi
   timeout --kill-after=5 $((limit < left ? limit : left)) "$@" >"$results/$name.txt" 2>&1 || code=$?
   echo "$name: exit code $code after $((SECONDS - begun)) s" | tee -a "$results/summary.txt"
-  [ ! -f "$results/$name.md" ] || grep '^|\|^`' "$results/$name.md" | tee -a "$results/summary.txt"
+  [ ! -f "$results/$name/table.md" ] || grep '^|\|^`' "$results/$name/table.md" | tee -a "$results/summary.txt"
 }
 
 # NAME OPTION...: of the training step.
 training() {
   local name=$1
   shift
-  measure "$name" 60 "$python" scripts/bench/training.py --device "$device" --page "$results/$name.md" --rounds 3 "$@"
+  measure "$name" 60 "$python" scripts/bench/training.py --device "$device" --page "$results/$name/table.md" --rounds 3 "$@"
 }
 
 # NAME OVERRIDE...: of a whole run, by phase. The run stays, so that its log tells how far it came if it has to end.
@@ -43,10 +43,10 @@ phases() {
   shift
   rm -rf "$results/runs/$name"
   measure "$name" 150 "$python" scripts/bench/phases.py "trainer.device=$device" "$@" \
-    --page "$results/$name.md" --run "$results/runs/$name"
+    --page "$results/$name/table.md" --run "$results/runs/$name"
 }
 
-rm -f "$results"/*.md
+rm -f "$results"/*/table.md
 : >"$results/summary.txt"
 if [ "$device" = cuda ]; then
   nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | tee -a "$results/summary.txt"

@@ -60,11 +60,12 @@ def write(page: Path, name: str, title: str, text: str, rows: str, figure: Figur
 
 
 def command() -> str:
-    """How this script was called, without the page."""
+    """How this script was called, without where it writes."""
     given = list(sys.argv[1:])
-    if "--page" in given:
-        place = given.index("--page")
-        del given[place : place + 2]
+    for option in ("--page", "--run"):
+        if option in given:
+            place = given.index(option)
+            del given[place : place + 2]
     return shlex.join(["python", f"scripts/bench/{Path(sys.argv[0]).name}", *given])
 
 

@@ -486,6 +486,7 @@ def test_samples_unlike_those_of_the_model_are_refused(tables: FAVAE, pictures: 
         FAVAE.load("/nowhere")
 
 
+@pytest.mark.slow
 def test_levels_of_pandas_are_foretold_and_filled_in_their_order() -> None:
     rng = np.random.default_rng(0)
     hidden = rng.standard_normal((200, 1))

@@ -93,6 +93,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> str:
     return line.removeprefix("favae-run: ")
 
 
+@pytest.mark.slow
 def test_it_runs_what_is_missing_and_nothing_else(folder: Path, runs: Runs) -> None:
     first = table(folder)[0]
     assert statuses(folder) == ["finished", "failed", "unfinished"]

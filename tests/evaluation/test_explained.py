@@ -247,6 +247,7 @@ def test_the_table_has_a_row_for_each_factor_and_view_also_of_a_view_without_sam
     assert bare[bare["view"] == "attributes"][[*QUANTITIES]].notna().all(axis=None)
 
 
+@pytest.mark.slow
 def test_the_heat_map_shows_the_first_40_factors_and_says_how_many_more(known_factors: Known) -> None:
     rng = np.random.default_rng(0)
     model = FactorModel({name: known_factors(rng.standard_normal((4, 57)), np.zeros(4), 9.0) for name in ("a", "b")})

@@ -50,7 +50,10 @@ def test_it_ends_once_nothing_is_left_to_gain_and_the_planted_factors_are_found(
     assert error < 1.4  # of noise 1, and what is not known of the factors
 
 
-@pytest.mark.parametrize(("rotate_every", "least"), [(1, 21), (4, 28), (10, 30), (15, 45)])
+@pytest.mark.parametrize(
+    ("rotate_every", "least"),
+    [(10, 30), *(pytest.param(*case, marks=pytest.mark.slow) for case in ((1, 21), (4, 28), (15, 45)))],
+)
 def test_a_bound_that_still_gains_goes_on(rotate_every: int, least: int) -> None:
     """As one of few sweeps does, with whatever is left to gain; what ten sweeps at least gained is asked."""
     x, _ = drawn(0)
@@ -62,6 +65,7 @@ def test_a_bound_that_still_gains_goes_on(rotate_every: int, least: int) -> None
     assert gains[len(ended.bound) - 11 : len(ended.bound) - 1].sum() < 1.0
 
 
+@pytest.mark.slow
 def test_scales_are_learned_before_it_ends_also_in_a_short_fit() -> None:
     """Columns of unequal noise are of unequal scale then, whatever is asked."""
     _, holes = drawn(0)

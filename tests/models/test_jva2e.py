@@ -75,6 +75,7 @@ def test_the_adversary_learns_and_the_encoders_leave_it_undecided(joint: Joint) 
         assert model.told_apart(z)[0].sum() < learned.sum() - 1e-4
 
 
+@pytest.mark.slow
 def test_views_that_lie_apart_come_together(joint: Joint) -> None:
     model = joint("jva2e")
     z = torch.randn(100, 6, generator=seeded())

@@ -181,6 +181,7 @@ def test_other_kernels_grow_too(kernel: int, stride: int, padding: int, norm: bo
     assert found["image"] < 0.3  # few channels: the one that is given up counts
 
 
+@pytest.mark.slow
 def test_too_few_channels_keep_what_matters_most(small: Pair) -> None:
     left = [errors(small, grow(small, conv(8, 16, channels))[0], training=False)["mean"] for channels in (4, 8, 16, 32)]
     assert left == sorted(left, reverse=True)

@@ -36,9 +36,10 @@ def run(folder: Path, beta: float, metrics: dict[str, float], *figures: str) -> 
     return folder
 
 
-@pytest.fixture(autouse=True, scope="module")
-def plain_figures(unarranged: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
-    with unarranged():
+@pytest.fixture
+def unseen(quick_figures: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    """Nobody looks at the curves."""
+    with quick_figures():
         yield
 
 
@@ -58,6 +59,7 @@ def cells(page: str, name: str) -> list[tuple[str, str]]:
     return [(kind.strip(), text) for kind, text in re.findall(r'<td(?: class="([^"]*)")?>(.*?)</td>', row)]
 
 
+@pytest.mark.usefixtures("unseen")
 def test_what_differs_comes_first_and_the_best_is_marked(two: dict[str, Path], tmp_path: Path) -> None:
     write_comparison(two, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
@@ -77,6 +79,7 @@ def test_what_differs_comes_first_and_the_best_is_marked(two: dict[str, Path], t
     assert not any("best" in kind for kind, _ in cells(page, "factors/active") + cells(page, "predict/face/r2_usual"))
 
 
+@pytest.mark.usefixtures("unseen")
 def test_long_values_that_differ_in_the_middle_differ(two: dict[str, Path], tmp_path: Path) -> None:
     for place, folder in enumerate(two.values()):
         columns = [f"column_{n}" for n in range(40)]
@@ -132,6 +135,7 @@ def sweep(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("unseen")
 def test_a_sweep_is_its_runs(elsewhere: None, sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in sweep.rglob("*")}
     assert main(["task=compare", "runs=sweep"]) == 0
@@ -150,6 +154,7 @@ def test_a_sweep_is_its_runs(elsewhere: None, sweep: Path, tmp_path: Path, capsy
     ]
 
 
+@pytest.mark.usefixtures("unseen")
 def test_a_folder_is_what_is_in_it(elsewhere: None, sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("outputs").mkdir()
     sweep.rename("outputs/sweep")
@@ -162,6 +167,7 @@ def test_a_folder_is_what_is_in_it(elsewhere: None, sweep: Path, capsys: pytest.
     assert "empty is not the folder of a run" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("unseen")
 def test_what_somebody_else_keeps_for_himself_is_passed_over_unless_it_is_named(
     elsewhere: None,
     sweep: Path,

@@ -191,6 +191,7 @@ def test_reliability_follows_the_diagonal_for_calibrated_predictions() -> None:
     np.testing.assert_allclose(predicted, observed, atol=0.04)
 
 
+@pytest.mark.slow
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     path = tmp_path / "figure.png"
     path.write_text("old")

@@ -62,6 +62,7 @@ def test_what_a_page_would_do_is_no_figure(vectors: str) -> None:
             inlined(vectors.replace("</svg>", f"{active}</svg>"), "face", 0)
 
 
+@pytest.mark.slow
 def test_names_with_dollars_are_shown_as_they_are(tmp_path: Path) -> None:
     names = ["price_$_per_$", "$10k-$25k", "$\\frac$", "a$b"]
     latent, label = np.arange(8.0).reshape(4, 2), np.arange(4.0)

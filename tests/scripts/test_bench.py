@@ -60,8 +60,8 @@ def test_a_section_replaces_itself_and_nothing_else(script: Script, page: Path) 
     assert "old" not in lines
 
 
-def test_the_command_is_told_without_the_page(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["x/engine.py", "--page", "a b.md", "--seed", "1", "it's"])
+def test_the_command_is_told_without_where_it_writes(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["x/engine.py", "--page", "a b.md", "--seed", "1", "--run", "here", "it's"])
     assert script("page").command() == "python scripts/bench/engine.py --seed 1 'it'\"'\"'s'"
 
 

@@ -184,6 +184,7 @@ def test_runs_that_end_at_once_all_keep_their_rows(tmp_path: Path) -> None:
     assert column(tmp_path, "score") == [str(float(job)) for job in range(8)]
 
 
+@pytest.mark.slow
 def test_the_report_of_one_run_does_not_repeat_the_sweep(runs: Runs) -> None:
     assert main(["-m", "sweep=beta_grid", "model.beta=2", "seed=0"]) == 0
     page = write_report(runs.folders[0]).read_text()
@@ -282,6 +283,7 @@ def test_a_search_draws_what_its_seed_says_and_finds_the_highest_score(search: C
     assert best["best_value"] == max(float(score) for score in column(folder, "score"))
 
 
+@pytest.mark.slow
 def test_a_search_stops_at_a_mistake_and_keeps_what_it_has(search: Callable[..., int], runs: Runs) -> None:
     assert search(f"model.factors={MISTAKE}") == 2
     assert column(runs.folders[0].parent, "status") == ["failed"]

@@ -55,6 +55,7 @@ def seen(loaded: TrainedRun, data: Dataset) -> Seen:
     return Seen(loaded, whole, "all", 50, Path(os.environ["FAVAE_CACHE"]))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=12))
 def test_every_key_comes_through_shell_and_hydra_as_it_is(key: str) -> None:
@@ -198,6 +199,7 @@ def test_neighbours_are_the_nearest_first_and_nobody_is_its_own() -> None:
     assert other["neighbour"].tolist() == ["here", "near"]
 
 
+@pytest.mark.slow
 def test_neighbours_of_asked_samples(using: Using, seen: Seen) -> None:
     keys = seen.data.keys[seen.data.having("test", *seen.data.views)[:2]].astype(str).tolist()
     made = pd.read_csv(

@@ -272,6 +272,7 @@ def test_numbers_in_names_that_do_not_count_make_no_vector() -> None:
     assert {view.name: len(view.columns) for view in found.views} == {"chr": 14, "numbers": 20, "categories": 1}
 
 
+@pytest.mark.slow
 def test_a_column_may_be_called_like_a_reference(from_command_line: Configs) -> None:
     draw = rng()
     names = ["cost_${usd}", "${data.root}", "a: b", "p.val", "x=y", "key"]

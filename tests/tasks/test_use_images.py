@@ -137,6 +137,7 @@ def test_each_attribute_may_have_a_strength_of_its_own(using: Using, photos: Pat
         using(*asked, "++strengths.Male=2.0")
 
 
+@pytest.mark.slow
 def test_what_is_known_of_a_sample_counts_more_than_what_its_image_shows(
     using: Using, data: Dataset, loaded: TrainedRun
 ) -> None:

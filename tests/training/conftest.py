@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -76,11 +75,6 @@ def tiny_view(bf16: bool = False, seed: int = 0) -> VaeView:
     )
     runtime = Runtime(torch.device("cpu"), bf16)
     return VaeView(section, (SIZE, SIZE, 3), runtime, torch.Generator().manual_seed(seed))
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture(scope="session")

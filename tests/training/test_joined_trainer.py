@@ -244,7 +244,8 @@ def test_a_recorded_epoch_is_the_plain_one(
     assert identical(everything(fast), numbers)
 
 
-@pytest.mark.parametrize("gamma", [pytest.param(0, marks=pytest.mark.slow), 1])
+@pytest.mark.slow
+@pytest.mark.parametrize("gamma", [0, 1])
 def test_stopped_within_a_round_it_goes_on_to_the_same_end(
     gamma: int, start: Callable[..., Training], identical: Identical, finish: Finish, monkeypatch: pytest.MonkeyPatch
 ) -> None:

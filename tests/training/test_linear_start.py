@@ -55,6 +55,7 @@ def test_a_view_begins_where_its_training_samples_put_it(tiny_config: TinyConfig
     assert random.decoder.linear is None
 
 
+@pytest.mark.slow
 def test_from_the_first_round_on_the_factors_see_z_in_units_of_the_data(
     begun: Callable[..., Training], data: Dataset
 ) -> None:

@@ -84,7 +84,8 @@ class Seen:
         monkeypatch.setattr(Trainer, "epoch", watched_epoch)
 
 
-@pytest.mark.parametrize("alone_epochs", [0, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("alone_epochs", [0, 2])
 def test_rounds_without_a_time_alone_see_what_a_vae_alone_sees(
     alone_epochs: int, start: Callable[..., Training], monkeypatch: pytest.MonkeyPatch, finish: Finish
 ) -> None:
@@ -112,7 +113,7 @@ def test_rounds_without_a_time_alone_see_what_a_vae_alone_sees(
     ("overrides", "terms"),
     [
         (["model.beta=6"], [KLTerm(0.5)] * 2 + [KLTerm(6.0)] * 2),
-        (["model.beta=6", "model.gamma=0"], [KLTerm(0.5)] * 2 + [KLTerm(6.0)] * 2),
+        pytest.param(["model.beta=6", "model.gamma=0"], [KLTerm(0.5)] * 2 + [KLTerm(6.0)] * 2, marks=pytest.mark.slow),
         pytest.param(["model=vae"], [KLTerm(0.5)] * 4, marks=pytest.mark.slow),
         pytest.param(["model=beta_vae", "model.beta=6"], [KLTerm(6.0, 0.0, 20)] * 4, marks=pytest.mark.slow),
         (["model=beta_vae", "model.beta=6", "model.capacity=9", "model.growth=3"], [KLTerm(6.0, 9.0, 3)] * 4),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from scipy.special import softmax
 
 from favae_cli.factors.categorical import contrasts
@@ -29,6 +30,7 @@ def test_a_variable_of_one_category_is_foretold_as_it_is() -> None:
     assert view.decode(np.zeros((1, 1)), np.ones((1, 1)))[0, 2] == 1
 
 
+@pytest.mark.slow
 def test_probabilities_average_over_uncertain_predictors() -> None:
     view = CategoricalView((4,))
     mean, variance = np.array([[0.5, -1.0, 2.0]]), np.array([[2.0, 0.5, 1.0]])

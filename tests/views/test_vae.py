@@ -287,7 +287,7 @@ def test_an_image_view_keeps_its_networks_and_nothing_else(likelihood: Distribut
     assert all(torch.equal(before[name], value) for name, value in after.items())
 
 
-@pytest.mark.parametrize(("size", "colours"), [(8, 1), (8, 4), (96, 3), (256, 2)])
+@pytest.mark.parametrize(("size", "colours"), [(8, 1), (8, 4), (96, 3), pytest.param(256, 2, marks=pytest.mark.slow)])
 def test_images_of_any_size_and_any_channels_are_learned(size: int, colours: int) -> None:
     depth = size.bit_length() - 2
     arch = ConvArch(name="conv", channels=[4] * depth, kernel=4, stride=2, padding=1, batch_norm=True, leak=0.01)

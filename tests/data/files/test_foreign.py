@@ -51,7 +51,11 @@ WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
 }
 
 
-@pytest.mark.parametrize("name", WRITERS)
+# A file of SPSS is read by a process of its own, which takes long to start.
+NAMES = [*(name for name in WRITERS if name != "a.sav"), pytest.param("a.sav", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_cells_are_those_of_the_table(name: str, tmp_path: Path) -> None:
     WRITERS[name](survey(), tmp_path / name)
     table = read_table(tmp_path / name, missing=("", "NA"))
@@ -62,7 +66,7 @@ def test_cells_are_those_of_the_table(name: str, tmp_path: Path) -> None:
     assert table.values("said", "").tolist() == ["yes", "", "", "no"]
 
 
-@pytest.mark.parametrize("name", [name for name in WRITERS if name != "a.csv"])
+@pytest.mark.parametrize("name", NAMES[1:])
 def test_a_file_that_is_no_such_table_is_refused_in_a_line(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("id,x\na,1\n")
     with pytest.raises(UserError, match=rf"{name}: cannot be read as [A-Z]\w+: ") as refused:
@@ -75,10 +79,7 @@ def cells(path: Path) -> dict[str, list[str]]:
     return {name: table.column(name, "").tolist() for name in map(str, table.frame.columns)}
 
 
-@pytest.mark.parametrize(
-    "name",
-    [*(name for name in WRITERS if name not in ("a.csv", "a.sav")), pytest.param("a.sav", marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("name", NAMES[1:])
 def test_damage_is_a_line_or_a_table_and_a_cut_one_is_never_taken_for_whole(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     WRITERS[name](survey(), path)
@@ -106,6 +107,7 @@ def told_or(path: Path) -> dict[str, list[str]] | None:
     return None
 
 
+@pytest.mark.slow
 def test_damage_within_a_spreadsheet_is_a_line_or_a_table(tmp_path: Path) -> None:
     whole, path = tmp_path / "whole.xlsx", tmp_path / "a.xlsx"
     survey().to_excel(whole, index=False)

@@ -378,6 +378,7 @@ def test_a_shard_may_hold_no_good_image(files: list[Path]) -> None:
     assert tuple(values[row[-1:]][0, 0, 0]) == colour(6)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=5), st.data())
 def test_rows_of_shards(sizes: list[int], data: st.DataObject) -> None:
     count = sum(sizes)
