@@ -23,6 +23,7 @@ from favae_cli.reporting.style import (
     cells,
     colour,
     dress,
+    name_outside,
     notable,
     panels,
     say_notable,
@@ -31,7 +32,7 @@ from favae_cli.reporting.style import (
 from favae_cli.reporting.table import clipped, number
 
 PANELS, BARS, CHANNELS = 12, 39, 4  # at most
-POINTS = 300  # of a panel, at most
+POINTS = 200  # of a panel, at most
 
 
 def comparison(found: Predicted) -> Figure | None:
@@ -80,6 +81,7 @@ def scatters(found: Predicted) -> Figure | None:
         axes.set(xlim=(low - edge, high + edge), ylim=(low - edge, high + edge))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(4))
+    name_outside(grid)
     return figure
 
 
@@ -128,7 +130,9 @@ def confusions(truth: np.ndarray, made: np.ndarray, view: ViewData) -> Figure | 
         axes.set_yticks(range(size), [clipped(label, 18) for label in labels])
         for (row, column), count in np.ndenumerate(counts) if size <= 10 else ():
             ink = ON_DEEP if share[row, column] > 0.6 else ON_PALE
-            axes.text(column, row, str(count), ha="center", va="center", fontsize=6, color=ink)
+            inside = axes.text(column, row, str(count), ha="center", va="center", fontsize=6, color=ink)
+            inside.set_in_layout(False)  # which would measure each of them
+    name_outside(grid)
     return figure
 
 

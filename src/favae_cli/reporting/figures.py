@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
-from favae_cli.reporting.style import FAINT, INK, PALE, blank, colour, dress, panels
+from favae_cli.reporting.style import FAINT, INK, PALE, blank, colour, dress, name_outside, panels
 from favae_cli.reporting.table import clipped
 
 _EPOCH_PANELS = {
@@ -239,6 +239,7 @@ def reliability(probability: Mapping[str, np.ndarray], label: Mapping[str, np.nd
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=":")
         axes.plot(mean, share, "o-", color=colour(1), markersize=4, linewidth=1.3)
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    name_outside(grid, ticks=True)
     return figure
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from PIL import Image
 from favae_cli.common.files import replacing
 
 DPI = 160
+COMPRESSION = 3  # of PNG: in half the time of the usual 6, files that are a tenth larger
 INK = "#222222"
 FAINT = "#8a8a8a"
 GRID = "#dddddd"
@@ -56,6 +57,17 @@ def panels(count: int) -> tuple[Figure, list[Axes]]:
     for axes in grid.flat[count:]:
         axes.set_axis_off()
     return figure, list(grid.flat[:count])
+
+
+def name_outside(grid: Sequence[Axes], ticks: bool = False) -> None:
+    """Keep the labels that all of `panels` have, and with `ticks` the numbers, to the left and below only."""
+    for place, axes in enumerate(grid):
+        if place % ACROSS:
+            axes.set_ylabel("")
+            axes.tick_params(labelleft=not ticks)
+        if place + ACROSS < len(grid):
+            axes.set_xlabel("")
+            axes.tick_params(labelbottom=not ticks)
 
 
 def say_which(figure: Figure, which: str, shown: int, among: int, what: str) -> None:
@@ -116,7 +128,7 @@ def save(figure: Figure, path: Path) -> None:
     canvas.draw()  # type: ignore[no-untyped-call]
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba()))  # type: ignore[no-untyped-call]
     with replacing(path) as file:
-        picture.save(file, format="png", dpi=(figure.dpi, figure.dpi))
+        picture.save(file, format="png", dpi=(figure.dpi, figure.dpi), compress_level=COMPRESSION)
     vectors = path.with_suffix(".svg")
     if _shows_images(figure):
         vectors.unlink(missing_ok=True)

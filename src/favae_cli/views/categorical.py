@@ -93,8 +93,8 @@ class CategoricalView:
 def _averaged(mean: np.ndarray, deviation: np.ndarray, basis: np.ndarray) -> np.ndarray:
     """(R, C) mean of softmax(U eta) for independent eta ~ N(mean, deviation^2), (R, C - 1) each.
 
-    By a Sobol sequence and its mirror image: the same points for all samples, whenever it is asked. In float32, which is
-    far finer than so few points.
+    By a Sobol sequence and its mirror image: the same points for all samples, whenever it is asked. In float32, which
+    is far finer than so few points.
     """
     drawn = qmc.Sobol(mean.shape[1], rng=0).random(POINTS // 2)
     points = norm.ppf(np.clip(drawn, 1e-9, 1 - 1e-9))
