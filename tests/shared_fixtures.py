@@ -24,7 +24,7 @@ import pytest
 import torch
 import yaml
 from filelock import FileLock
-from hydra import compose, initialize_config_dir
+from hydra import compose, initialize_config_dir, version
 from hydra._internal import config_loader_impl, defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import IConfigRepository
@@ -132,7 +132,7 @@ def merged_once() -> Iterator[None]:
     )
     merge = ConfigLoaderImpl._compose_config_from_defaults_list
     parsed, chosen = dict[Any, bytes](), dict[Any, DefaultsList]()
-    begun, merged = dict[Any, bytes](), dict[Any, bytes]()
+    placed, begun, merged = dict[Any, bytes](), dict[Any, bytes](), dict[Any, bytes]()
     shipped = shipped_configs()
 
     def read_once(source: ConfigSource, config_path: str) -> ConfigResult:
@@ -172,8 +172,11 @@ def merged_once() -> Iterator[None]:
         config: DictConfig, loader: ConfigLoaderImpl, defaults: list[ResultDefault], repo: IConfigRepository
     ) -> DictConfig:
         for part in defaults:
+            key = (files(repo), part.config_path, part.package, part.primary)
+            if key not in placed:
+                placed[key] = pickle.dumps(loader._load_single_config(part, repo).config)
             with flag_override(config, "no_deepcopy_set_nodes", True):
-                config.merge_with(loader._load_single_config(part, repo).config)
+                config.merge_with(pickle.loads(placed[key]))
         return config
 
     def merge_once(loader: ConfigLoaderImpl, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
@@ -200,6 +203,7 @@ def merged_once() -> Iterator[None]:
         patch.setattr(defaults_list, "_create_interpolation_map", known_where_asked)
         patch.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", merge_once)
         patch.setattr(yaml, "SafeLoader", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        patch.setattr(version, "_get_version", cache(version._get_version))
         patch.setattr(yaml, "compose", cache(yaml.compose))  # of the text of a stored config, in Python
         yield
 

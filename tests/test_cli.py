@@ -247,6 +247,7 @@ def test_own_configs_extend_the_shipped_ones(runs: Runs) -> None:
     assert directory.parent.name == "own"
 
 
+@pytest.mark.slow
 def test_own_configs_come_before_the_shipped_ones(runs: Runs) -> None:
     shipped = (shipped_configs() / "model" / "fa_vae.yaml").read_text()
     write("configs/model/fa_vae.yaml", shipped.replace("factors: null", "factors: 7"))

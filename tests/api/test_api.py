@@ -230,6 +230,7 @@ def test_gaps_are_filled_in_the_units_of_the_data_and_the_rest_stays(
     assert 0.8 < np.mean(np.abs(z) < 1.645) < 1
 
 
+@pytest.mark.slow
 def test_time_stamps_and_coordinates_are_filled_like_any_column_and_what_was_measured_stays_to_the_last_digit() -> None:
     rng = np.random.default_rng(16)
     hidden = rng.normal(size=200)
@@ -367,6 +368,7 @@ def test_a_run_of_a_task_is_loaded(config_of: Callable[..., Config], tmp_path: P
     assert np.mean(found == flowers.target) > 0.75
 
 
+@pytest.mark.slow
 def test_a_copy_outlives_the_folder_but_cannot_be_saved(tmp_path: Path) -> None:
     model = small().fit({"a": NUMBERS})
     g, copied = model.transform({"a": NUMBERS}), pickle.loads(pickle.dumps(model))

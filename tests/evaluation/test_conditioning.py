@@ -63,6 +63,7 @@ def test_the_judge_learns_from_partly_labelled_samples_but_only_whole_ones_are_j
     assert np.array_equal(whole.first(3).labels, whole.labels[:3])
 
 
+@pytest.mark.slow
 def test_everything_that_is_promised_is_measured(conditioning: Conditioning) -> None:
     metrics = conditioning.metrics()
     for kind in ("judge/accuracy", "reconstruction/accuracy", "generate/accuracy", "edit/flip", "edit/keep"):

@@ -114,6 +114,7 @@ def test_the_gap_is_that_of_mutual_information_counted_cell_by_cell() -> None:
     assert mig(codes.astype(float), {"v": v}) == pytest.approx((held[1] - held[0]) / information(v, v), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_categories_are_no_numbers() -> None:
     """New names for the same categories change nothing, though their order is another."""
     rng = np.random.default_rng(7)

@@ -170,6 +170,7 @@ def test_generated_images_are_judged_by_what_was_asked_and_by_their_variety(
     }
 
 
+@pytest.mark.slow
 def test_many_attributes_at_once_do_not_carry_an_image_to_where_none_is(
     planted: FAVAE, known_factors: Callable[[np.ndarray, np.ndarray, float], ViewFactors]
 ) -> None:

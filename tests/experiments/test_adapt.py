@@ -125,6 +125,7 @@ def test_faces_are_translated_into_cartoons_with_the_same_hair(
     check_translations(Path("run"), metrics_of(Path("run")), "face", "cartoon")
 
 
+@pytest.mark.slow
 def test_avatars_without_pairs_are_refused_before_any_training(
     adapt: list[str], favae_run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -54,6 +54,7 @@ def test_of_an_attribute_that_fewer_have_than_z_has_dimensions_only_what_is_ther
     assert np.abs(of_planted.directions[0][0, 0]) > 0.7
 
 
+@pytest.mark.slow
 def test_samples_that_are_moved_lie_as_those_with_what_is_wanted() -> None:
     gaussians, (z, attributes) = found(), drawn(50_000, 2)
     there = gaussians.moved(z, attributes, np.ones_like(attributes))

@@ -100,6 +100,7 @@ def test_factors_are_recovered_where_a_third_is_missing() -> None:
     assert model.factors == 4
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None)
 @given(st.integers(0, 10**6), st.floats(0.0, 0.7), st.floats(0.3, 4.0))
 def test_the_bound_never_falls(seed: int, share: float, copies: float) -> None:

@@ -31,6 +31,7 @@ def used(model: FactorModel) -> list[tuple[int, int]]:
     return sorted(zip(*(np.asarray(part, int).tolist() for part in model.active.values()), strict=True))
 
 
+@pytest.mark.slow
 def test_a_direction_of_noise_is_no_factor_as_the_bound_is_higher_without_it() -> None:
     use = [IN_BOTH, IN_A, IN_B]
     moments = Moments.from_arrays(planted(1, 4000, {"a": 20, "b": 25}, use, 3.0, 0.0))

@@ -42,6 +42,7 @@ def test_few_given_views_are_asked_about_as_often_as_many(views: int) -> None:
     assert np.ptp(np.bincount(single, minlength=views)[1:]) <= 1
 
 
+@pytest.mark.slow
 def test_of_very_many_sets_some_are_chosen_the_same_ones_each_time() -> None:
     present = np.ones((2, 40), bool)
     one, other = Questions.about(present), Questions.about(present)

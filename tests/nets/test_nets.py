@@ -77,6 +77,7 @@ def test_mlp_takes_tables_and_images(hidden: tuple[int, ...], stored: tuple[int,
     assert decoder(mean).shape == (4, *seen)
 
 
+@pytest.mark.slow
 def test_the_papers_net_has_the_papers_size() -> None:
     encoder, decoder = build(conv(64, 128, 256, 512, 1024), (64, 64, 3), 100)
     kernels = 16 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512 * 1024)

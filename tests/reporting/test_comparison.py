@@ -135,6 +135,7 @@ def sweep(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unseen")
 def test_a_sweep_is_its_runs(elsewhere: None, sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in sweep.rglob("*")}

@@ -63,7 +63,9 @@ def test_a_wild_first_epoch_does_not_squash_the_curve() -> None:
     assert 139 <= top < 200
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
+@pytest.mark.parametrize(
+    "value", [float("nan"), *(pytest.param(value, marks=pytest.mark.slow) for value in (float("inf"), None))]
+)
 def test_curves_survive_what_training_could_not_measure(value: float | None, tmp_path: Path) -> None:
     figure = figures.curves([epoch(1) | {"validation/kl": value}, epoch(2) | {"train/elbo": value}])
     style.save(figure, tmp_path / "curves.png")

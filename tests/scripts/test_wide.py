@@ -14,6 +14,7 @@ def bench(script: Callable[[str], ModuleType]) -> ModuleType:
     return script("bench.wide")
 
 
+@pytest.mark.slow
 def test_the_fit_alone_finds_what_is_planted(bench: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     bench.main(["--alone", "--cases", "20x40", "--shares", "0.1", "--seed", "1"])
     seconds, mebibytes, r2 = (float(each.replace(",", "")) for each in capsys.readouterr().out.split())

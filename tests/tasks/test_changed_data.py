@@ -160,6 +160,7 @@ def test_a_config_that_was_edited_is_refused(run: Path, capsys: pytest.CaptureFi
     assert "data.views.bits.columns" in err
 
 
+@pytest.mark.slow
 def test_a_run_of_an_earlier_version_takes_its_data_as_they_are(
     run: Path, table: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -226,6 +226,7 @@ def test_a_column_without_a_value(checked: Check, table: dict[str, Any]) -> None
     assert "age (always missing)" in errors[0]
 
 
+@pytest.mark.slow
 def test_a_category_that_only_the_test_has(checked: Check, table: dict[str, Any]) -> None:
     table["colour"][119] = "mauve"
     assert checked() == (
@@ -256,6 +257,7 @@ def test_one_key_in_two_splits(checked: Check, table: dict[str, Any]) -> None:
     assert not any("'s3' is in" in line for line in errors)  # twice in one split: no leak, if a mistake
 
 
+@pytest.mark.slow
 def test_groups_torn_by_the_split(checked: Check, table: dict[str, Any]) -> None:
     table["patient"] = [f"p{i // 2}" for i in range(ROWS)]
     assert checked() == ([], [])  # the split was made with care
@@ -269,6 +271,7 @@ def test_groups_torn_by_the_split(checked: Check, table: dict[str, Any]) -> None
     )
 
 
+@pytest.mark.slow
 def test_rows_that_are_the_same_in_two_splits(checked: Check, table: dict[str, Any]) -> None:
     table["weight"] = table["age"][::-1].copy()
     table["pulse"] = table["height"][::-1].copy()

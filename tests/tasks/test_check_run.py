@@ -81,6 +81,7 @@ def test_what_was_changed_is_named(
     assert any(told in line for line in lines), lines
 
 
+@pytest.mark.slow
 def test_a_run_from_python_is_whole_without_data_and_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     X = {"a": np.random.default_rng(0).normal(size=(50, 3))}
     FAVAE(factors=2, device="cpu", directory=tmp_path / "run").fit(X)

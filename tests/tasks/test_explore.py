@@ -114,6 +114,7 @@ def test_attributes_of_any_name_come_through_shell_hydra_and_schema(name: str, r
     assert config.strengths == {name: 1.25}
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12), st.just(1), min_size=1)
@@ -217,6 +218,7 @@ def test_neighbours_of_asked_samples(using: Using, seen: Seen) -> None:
     assert (everybody["key"] != everybody["neighbour"]).all()
 
 
+@pytest.mark.slow
 def test_the_page_finds_neighbours_among_all_samples(seen: Seen, using: Using) -> None:
     nicegui = pytest.importorskip("nicegui")
     from favae_cli.explore.parts import Mistake

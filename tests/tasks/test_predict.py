@@ -100,6 +100,7 @@ def test_files_are_joined_by_their_samples(using: Using, mixed_run: Path, people
     assert (table["sold_probability"] < 1).tolist() == [True] * 5 + [False] * 20
 
 
+@pytest.mark.slow
 def test_many_samples_are_predicted_some_at_a_time(
     using: Using, mixed_run: Path, people: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

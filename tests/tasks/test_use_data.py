@@ -47,6 +47,7 @@ def test_missing_images_are_made_from_what_is_there(using: Using, data: Dataset,
     assert r2_per_image(unit(whole), drawn).mean() > 0.5
 
 
+@pytest.mark.slow
 def test_single_missing_entries_are_filled_in_too(using: Using, data: Dataset, tmp_path: Path) -> None:
     """A user's table of the same faces with gaps of all kinds."""
     indices = data.having("test", "face", "cartoon", "attributes")[:12]

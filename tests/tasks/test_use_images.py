@@ -169,6 +169,7 @@ def test_images_are_drawn_for_what_is_asked(using: Using, probability: Callable[
         assert 0.05 < (shown[1][:, 1] > 0.5).mean() < 0.95  # left open
 
 
+@pytest.mark.slow
 def test_the_seed_decides_on_what_is_drawn(using: Using) -> None:
     drawn = [
         stacked(using("task=generate", "count=3", "to=face", f"seed={seed}") / "images" / "face") for seed in (0, 0, 1)
@@ -178,6 +179,7 @@ def test_the_seed_decides_on_what_is_drawn(using: Using) -> None:
     assert np.abs(drawn[0][0] - drawn[0][1]).mean() > 0.01
 
 
+@pytest.mark.slow
 def test_the_views_of_a_drawn_sample_belong_together(using: Using, loaded: TrainedRun) -> None:
     made = using("task=generate", "count=20") / "images"
     faces, cartoons = stacked(made / "face"), stacked(made / "cartoon")

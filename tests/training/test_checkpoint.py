@@ -117,6 +117,7 @@ def test_the_first_save_cut_off_anywhere_leaves_nothing_or_all(folder: Path) -> 
     assert outcomes == {0, 1}
 
 
+@pytest.mark.slow
 def test_a_later_save_cut_off_anywhere_leaves_the_old_or_the_new_one(folder: Path) -> None:
     outcomes = set()
     for _ in kills(folder, lambda: put(folder / "last", 1), lambda: put(folder / "last", 2)):

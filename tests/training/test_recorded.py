@@ -124,7 +124,9 @@ def test_a_recorded_epoch_is_the_plain_one(make_trainer: MakeTrainer, monkeypatc
     assert len({id(step) for step in steps}) == 2  # one for each term
 
 
-@pytest.mark.parametrize("model", ["multi_vae", "amvae", "jva2e", "mopoe"])
+@pytest.mark.parametrize(
+    "model", ["multi_vae", *(pytest.param(name, marks=pytest.mark.slow) for name in ("amvae", "jva2e", "mopoe"))]
+)
 def test_a_recorded_epoch_of_a_joint_model_is_the_plain_one(
     model: str, make_joint: Callable[[str], JointTrainer], monkeypatch: pytest.MonkeyPatch
 ) -> None:

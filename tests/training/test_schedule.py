@@ -76,6 +76,7 @@ def _labels(data: Dataset) -> np.ndarray:
     return table
 
 
+@pytest.mark.slow
 def test_patience_ends_the_training_alone(start: Callable[..., Training]) -> None:
     still = "trainer.learning_rate=1e-30", "trainer.final_learning_rate=0", "schedule.alone_epochs=50"
     training = start("run", *still, "schedule.patience=2", "schedule.rounds=1", "schedule.round_epochs=0")
@@ -84,7 +85,7 @@ def test_patience_ends_the_training_alone(start: Callable[..., Training]) -> Non
     assert training.progress.epochs["face"] < 50
 
 
-@pytest.mark.parametrize(("beta", "epochs"), [(0.1, 5), (1.0, 3)])
+@pytest.mark.parametrize(("beta", "epochs"), [pytest.param(0.1, 5, marks=pytest.mark.slow), (1.0, 3)])
 def test_alone_an_epoch_is_judged_by_what_is_trained(
     beta: float, epochs: int, start: Callable[..., Training], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -302,6 +303,7 @@ def test_a_view_counts_as_many_copies_of_itself_as_the_config_says(start: Callab
     assert {name: view.copies for name, view in training.model.joined.views.items()} == {"face": 1.0, "attributes": 7.0}
 
 
+@pytest.mark.slow
 def test_of_many_quick_epochs_the_first_and_the_last_are_told(
     start: Callable[..., Training], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -104,6 +104,7 @@ def test_linear_views_need_no_data(config_of: Callable[..., Config], data: Datas
     same_answers(model, loaded.model, data)
 
 
+@pytest.mark.slow
 def test_joint_models_are_loaded_too(config_of: Callable[..., Config], data: Dataset, tmp_path: Path) -> None:
     data.views["cartoon"] = data.views["face"]
     small = [f"views.{view}.{key}" for view in ("face", "cartoon") for key in ("arch.channels=[4,8]", "latent=12")]

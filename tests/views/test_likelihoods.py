@@ -202,6 +202,7 @@ def test_a_learned_variance_becomes_that_of_the_errors() -> None:
     torch.testing.assert_close(likelihood.variance(torch.zeros_like(x)).detach(), expected, rtol=0.02, atol=0)
 
 
+@pytest.mark.slow
 def test_the_learned_dispersion_is_the_one_that_was_planted() -> None:
     theta, mean = np.array([0.5, 5.0]), np.array([3.0, 40.0])
     counts = np.random.default_rng(0).negative_binomial(theta, theta / (theta + mean), (4000, 2)).astype(np.float32)

@@ -94,6 +94,7 @@ def test_its_networks_hold_all_that_was_fitted(stored: np.ndarray) -> None:
     assert list(view.networks.parameters()) == []
 
 
+@pytest.mark.slow
 def test_factor_analysis_of_it_is_factor_analysis_of_the_standardised_data(stored: np.ndarray) -> None:
     """The model's noise is isotropic, and so are its priors over the rows of W and over b: any basis is as good."""
     view, flat = fitted(stored), table(stored).astype(float)

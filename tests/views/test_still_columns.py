@@ -35,7 +35,7 @@ def foretold(view: RealView, model: FactorModel, x: np.ndarray) -> np.ndarray:
     return view.decode(evidence.expect(model, "x"))
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_the_others_are_as_without_them_and_they_decode_to_what_they_are(seed: int) -> None:
     x = table(seed)
     errors, factors = [], []

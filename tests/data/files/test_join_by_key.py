@@ -96,6 +96,7 @@ def test_without_a_main_table_the_views_follow_in_order(run: Run, tmp_path: Path
     assert data.name == tmp_path.name
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=8, deadline=None)
 def test_the_order_of_rows_changes_nothing_but_the_order_of_samples(seed: int) -> None:

@@ -158,6 +158,7 @@ def test_images_of_another_size_are_made_once(
     assert (load() == 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [64, 32])
 def test_memory_does_not_grow_with_the_pixels(load_manifest: Load, tmp_path: Path, size: int) -> None:
     """Neither as they are nor while others are made of them."""

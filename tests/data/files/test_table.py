@@ -183,6 +183,7 @@ def test_a_list_of_members_that_hides_some_is_told(tmp_path: Path) -> None:
     assert "it lists 2 of the 3 files in it" in one_line(path)
 
 
+@pytest.mark.slow
 def test_arrays_that_unfold_beyond_reason_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "zeros.npz"
     monkeypatch.setattr(packed, "ROOM", 1 << 20)

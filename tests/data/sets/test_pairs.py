@@ -192,6 +192,7 @@ def test_only_paired_images_of_wanted_views_are_read(run: Load, tmp_path: Path) 
     assert len(list((tmp_path / "cache").glob("*.npy"))) == 1
 
 
+@pytest.mark.slow
 def test_a_bad_image_leaves_its_pairs_the_other_views(run: Load, root: Path) -> None:
     bad = members(run(root=root))[0][0]
     (root / "celeba" / "img_align_celeba" / f"{bad + 1:06}.jpg").write_bytes(b"no image")
