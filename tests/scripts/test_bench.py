@@ -288,7 +288,8 @@ def test_what_lies_between_epochs_is_told_apart(script: Script) -> None:
 def test_phases(script: Script, page: Path) -> None:
     plan = "schedule.alone_epochs=2", "schedule.rounds=1", "schedule.round_epochs=1"
     overrides = ["experiment=avatars_condition", *QUICK, *plan]
-    script("phases").main([*overrides, "--page", str(page)])
+    script("phases").main([*overrides, "--page", str(page), "--run", str(page.parent / "kept")])
+    assert (page.parent / "kept" / "run.log").is_file()
     _, *lines = rows(page)
     found = {line[0]: [float(cell.replace(",", "")) for cell in line[1:]] for line in lines}
     *phases, whole = found.values()
