@@ -3,8 +3,8 @@
     python scripts/bench/large_means.py
 
 Six columns of 200 rows say one thing, in units of their own: metres to the north, seconds and milliseconds since 1970,
-numbers of 1e12 and of 1e-12, and plain ones. 15 % of the entries are hidden. Errors are root mean squares over the hidden
-entries of each column, in its standard deviations; `IterativeImputer` has the columns standardised by hand.
+numbers of 1e12 and of 1e-12, and plain ones. 15 % of the entries are hidden. Errors are root mean squares over the
+hidden entries of each column, in its standard deviations; `IterativeImputer` has the columns standardised by hand.
 """
 
 from __future__ import annotations

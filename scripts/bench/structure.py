@@ -1,4 +1,4 @@
-"""Who uses which factor, of three views of unequal size of which one is often missing: how many draws are found exactly.
+"""Who uses which factor of three unequal views, of which one is often missing: how many draws are found exactly.
 
     python scripts/bench/structure.py
     python scripts/bench/structure.py --draws 3 --samples 3000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
@@ -14,8 +14,9 @@ import pandas as pd
 from omegaconf import OmegaConf
 
 from favae_cli.config.data_base import Kind
+from favae_cli.data.dataset import some
 from favae_cli.data.files.table import Table
-from favae_cli.preparation.bending import told
+from favae_cli.preparation.bending import COLUMNS, told
 from favae_cli.preparation.guess_columns import mean_words, parse_numbers
 from favae_cli.preparation.guess_numbers import Guess, are_counts
 from favae_cli.preparation.guess_pictures import guess_pixels
@@ -176,8 +177,9 @@ def _runs(table: Table, guesses: Guesses, cells: Cells) -> Iterator[GuessedView]
         yield GuessedView(as_name(stem), source, columns, len(columns), (why,), bends=bends)
 
 
-def _bend(columns: Collection[str], cells: Cells) -> bool:
-    return told(np.stack([pd.to_numeric(pd.Series(cells[name]), errors="coerce") for name in columns], axis=1)).bends
+def _bend(columns: Sequence[str], cells: Cells) -> bool:
+    shown = [cells[columns[place]] for place in some(np.arange(len(columns)), COLUMNS)]
+    return told(np.stack([pd.to_numeric(pd.Series(part), errors="coerce") for part in shown], axis=1)).bends
 
 
 def _count(numbers: Collection[int]) -> bool:
