@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -164,6 +165,19 @@ class Renewed:
         return model, latents
 
     def improve(self, model: FactorModel) -> None:
+        pass
+
+    @property
+    def scales(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def rescale(self, by: Mapping[str, np.ndarray]) -> None:
+        pass
+
+    def held(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def put_back(self, held: Mapping[str, np.ndarray]) -> None:
         pass
 
 

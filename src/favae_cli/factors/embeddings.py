@@ -87,11 +87,7 @@ class Embeddings(Evidence):
         Args:
             moments: of these embeddings.
         """
-        real = {
-            view: local
-            for view, local in self.local.items()
-            if isinstance(local, RealEmbedding) and local.noise is None  # else its scale is that of a likelihood
-        }
+        real = self._real()
         unique = unique_variances(moments, real)
         if not unique:
             return moments
@@ -125,10 +121,42 @@ class Embeddings(Evidence):
             unseen = (own.count - part.copies * seen) / part.tau  # what the missing entries bring, given g
             scales[view] = scale = local.stretch(part, (residuals(part, own) - unseen) / part.copies, seen)
             views[view], sums[view] = part.stretched(scale), own.stretched(scale, unseen)
-        for pattern, settled in self._settled.items():
-            by = np.concatenate([scales.get(view, np.ones(self.sizes[view])) for view in pattern])
-            self._settled[pattern] = settled.scaled(by)
+        self._rescale_settled(scales)
         return replace(model, views=views), replace(latents, views=sums)
+
+    @property
+    def scales(self) -> dict[str, np.ndarray]:
+        """By real view, (D,) by how much z is larger than x."""
+        return {view: local.scale for view, local in self._real().items()}
+
+    def rescale(self, by: Mapping[str, np.ndarray]) -> None:
+        """Make z of real views so many times (D,) what it is."""
+        real = self._real()
+        for view, ratio in by.items():
+            real[view].rescale(ratio)
+        self._rescale_settled(by)
+
+    def held(self) -> dict[str, np.ndarray]:
+        """Pseudo-data as they stand; z of real columns is made anew from x and g."""
+        return {view: local.mean.copy() for view, local in self.local.items() if local.noise is not None}
+
+    def put_back(self, held: Mapping[str, np.ndarray]) -> None:
+        """Have pseudo-data as `held` told."""
+        for view, mean in held.items():
+            self.local[view].mean[:] = mean
+
+    def _real(self) -> dict[str, RealEmbedding]:
+        """The local views whose scale is not that of a likelihood."""
+        return {
+            view: local
+            for view, local in self.local.items()
+            if isinstance(local, RealEmbedding) and local.noise is None
+        }
+
+    def _rescale_settled(self, by: Mapping[str, np.ndarray]) -> None:
+        for pattern, settled in self._settled.items():
+            ratio = np.concatenate([by.get(view, np.ones(self.sizes[view])) for view in pattern])
+            self._settled[pattern] = settled.scaled(ratio)
 
     def improve(self, model: FactorModel) -> None:
         """Choose what the likelihoods have of parameters such that the bound is the highest."""

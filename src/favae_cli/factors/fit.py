@@ -16,7 +16,8 @@ from favae_cli.factors.curvature import Curvature
 from favae_cli.factors.linalg import EngineError, few_threads
 from favae_cli.factors.model import FactorModel
 from favae_cli.factors.moments import Moments
-from favae_cli.factors.rotation import rotate
+from favae_cli.factors.momentum import Momentum, Scaled
+from favae_cli.factors.rotation import best_rotation, rotated
 from favae_cli.factors.spare import spare_factors
 from favae_cli.factors.spectral_start import spectral_start
 from favae_cli.factors.updates import LatentSums, update_latents, update_view
@@ -31,7 +32,7 @@ SLACK = 1e-9  # share of the terms' size that the bound may fall by rounding and
 ROUNDING = 1e-12  # share of <tau> <z^T z> that rounding costs: the residual is a difference of such sums
 
 
-class LocalEmbeddings(Protocol):
+class LocalEmbeddings(Scaled, Protocol):
     """Embeddings that have updates of their own; `factors.embeddings.Embeddings` is one."""
 
     @property
@@ -95,7 +96,7 @@ def fit(
         sweeps: at most so many.
         rotate_every: sweeps between rotations; 0 never rotates.
         prune: drop factors that no view uses, at each rotation.
-        spare: once the bound has settled, drop the factors of one view without which it is higher, and go on.
+        spare: drop the factors of one view without which the bound is higher, at each rotation once scales are learned.
         tolerance: stop at a rotation once the bound has gained fewer nats than this since one that was `LOOKED_BACK`
             sweeps before, or more; of a bound beyond `LARGE` as much more as it is larger. Data hardly prefer either of
             two models within a nat (Kass and Raftery, 1995).
@@ -121,24 +122,30 @@ def fit(
         period, pace = rotate_every or LOOKED_BACK, Pace()
         apart, unscaled = period * -(-LOOKED_BACK // period), min(UNSCALED, sweeps // 2)
         least = max(2 * apart, 0 if local is None else unscaled + apart)
+        momentum = None if local is None else Momentum(local)
         for sweep in range(sweeps):
             try:
-                latents, terms = _evaluated(model, moments, local)
+                if momentum is None or sweep <= unscaled:
+                    latents, terms = _evaluated(model, moments, local)
+                else:
+                    model, latents, terms = _evaluated_ahead(model, moments, local, momentum, bounds[-1])
                 bounds.append(_checked(terms, _slack(model, latents, terms), bounds))
                 model, latents = _updated(model, latents, local if sweep >= unscaled else None)
-                ends = sweep % period == period - 1
-                if ends and rotate_every:
-                    model = rotate(model, latents)
-                if ends:
+                if sweep % period == period - 1:
+                    rotation = best_rotation(model, latents) if rotate_every else np.eye(model.factors)
+                    model = rotated(model, latents, rotation) if rotate_every else model
                     if local is not None:
                         local.improve(model)
-                    if prune:
-                        model = _pruned(model)
-                    if len(bounds) > least and _settled(bounds[-1], bounds[-1 - apart], tolerance):
-                        lighter = _without_spare(model, bounds[-1], moments, local) if prune and spare else None
-                        if lighter is None:
-                            break
-                        model = lighter
+                    keep = _used(model) if prune else np.ones(model.factors, bool)
+                    model = model if keep.all() else model.select(keep)
+                    lighter = None
+                    if prune and spare and len(bounds) > unscaled:
+                        lighter = _without_spare(model, bounds[-1], moments, local)
+                    if lighter is None and len(bounds) > least and _settled(bounds[-1], bounds[-1 - apart], tolerance):
+                        break
+                    if momentum is not None:
+                        momentum.turned(rotation, keep, model) if lighter is None else momentum.stop()
+                    model = model if lighter is None else lighter
             except EngineError as error:
                 raise EngineError(f"sweep {sweep}: {error}") from error
             if pace.due():
@@ -210,6 +217,19 @@ def _evaluated(
     return latents, terms | {f"x/{name}": model.views[name].copies * value for name, value in observed.items()}
 
 
+def _evaluated_ahead(
+    model: FactorModel, moments: Moments, local: LocalEmbeddings | None, momentum: Momentum, bound: float
+) -> tuple[FactorModel, LatentSums, dict[str, float]]:
+    """As `_evaluated`, of where the last sweeps lead, unless the bound is lower there; and which model that is of."""
+    further = momentum.ahead(model)
+    if further is not None:
+        latents, terms = _evaluated(further, moments, local)
+        if sum(terms.values()) >= bound:
+            return further, latents, terms
+        momentum.back()
+    return model, *_evaluated(model, moments, local)
+
+
 def _without_spare(
     model: FactorModel, bound: float, moments: Moments, local: LocalEmbeddings | None
 ) -> FactorModel | None:
@@ -245,9 +265,9 @@ def _settled(bound: float, earlier: float, tolerance: float) -> bool:
     return abs(bound - earlier) < tolerance * max(1.0, abs(bound) / LARGE)
 
 
-def _pruned(model: FactorModel) -> FactorModel:
-    """Without the factors that no view uses; at least one stays."""
-    used = np.any(list(model.active.values()), axis=0)
+def _used(model: FactorModel) -> np.ndarray:
+    """(K,) bool: the factors that some view uses; at least one."""
+    used: np.ndarray = np.any(list(model.active.values()), axis=0)
     if not used.any():
         used[np.argmax(sum(model.relevance.values()))] = True
-    return model if used.all() else model.select(used)
+    return used

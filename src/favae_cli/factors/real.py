@@ -85,7 +85,7 @@ class RealEmbedding:
         if seen.any():
             within = np.clip(best - seen @ best / seen.sum(), -np.log(REACH), np.log(REACH))
             scale = np.exp(np.where(free, within - seen @ within / seen.sum(), 0.0))
-            self.scale, self.mean = self.scale * scale, self.mean * scale
+            self.rescale(scale)
 
     def improve(self, expected: np.ndarray, total: Total = np.asarray) -> None:
         """There is nothing but the scales to learn."""
@@ -118,6 +118,9 @@ class RealEmbedding:
             if not beyond.any():
                 break
             free &= ~beyond
-        self.scale = self.scale * scale
-        self.mean *= scale
+        self.rescale(scale)
         return scale
+
+    def rescale(self, by: np.ndarray) -> None:
+        """Make z so many times (D,) what it is."""
+        self.scale, self.mean = self.scale * by, self.mean * by

@@ -19,10 +19,16 @@ LEAST = 1e-4  # nats that a step of the search gains, or it ends
 def rotate(model: FactorModel, latents: LatentSums, steps: int = 100) -> FactorModel:
     """W -> W R, g -> R^-1 g with the R that raises the bound most, alpha optimised along.
 
-    The bound has many optima in R, and a climb from one of them does not leave it, so that turns come first (`turned`).
-
     The likelihood does not change, for W g does not. The caller's `latents` belong to the model before; the next
     `update_latents` carries q(g) over.
+    """
+    return rotated(model, latents, best_rotation(model, latents, steps))
+
+
+def best_rotation(model: FactorModel, latents: LatentSums, steps: int = 100) -> np.ndarray:
+    """R (K, K), as `rotate` has it.
+
+    The bound has many optima in R, and a climb from one of them does not leave it, so that turns come first (`turned`).
     """
     grams = [view.gram for view in model.views.values()]
     sizes = [view.size for view in model.views.values()]
@@ -44,7 +50,12 @@ def rotate(model: FactorModel, latents: LatentSums, steps: int = 100) -> FactorM
         options={"maxiter": steps, "maxcor": 20, "ftol": 0.0, "gtol": 1e-9},
         callback=enough,
     )
-    rotation = result.x.reshape(factors, factors)
+    found: np.ndarray = result.x.reshape(factors, factors)
+    return found
+
+
+def rotated(model: FactorModel, latents: LatentSums, rotation: np.ndarray) -> FactorModel:
+    """The model with W -> W R and g -> R^-1 g."""
     inverse = np.linalg.inv(rotation)
     return replace(
         model,
