@@ -52,7 +52,7 @@ class Editor:
 
     @property
     def gaussians(self) -> ClassGaussians:
-        """Where images with each combination of attributes lie.
+        """Where images with and without each attribute lie.
 
         Raises:
             UserError: the model has not learned it.
@@ -91,6 +91,7 @@ class Editor:
             mean, spread = part.expected(means[rows[0]]), spreads[rows[0]]
             covariance = part.weights @ spread @ part.weights.T + np.eye(part.size) * part.noise_variance
             z[rows] = self.gaussians.carried(z[rows], mean, covariance, combination)
+        z = self.gaussians.shaped(z, asked)
         sure = self.gaussians.sure_of_all
         short = self._short(z, asked, sure)
         away = z - self.gaussians.moved(z, asked, np.where(short, 1 - asked, asked))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 
 import numpy as np
 import torch
@@ -19,4 +20,6 @@ def pack_gaussians(model: FAVAE) -> dict[str, np.ndarray]:
 
 def unpack_gaussians(tensors: Mapping[str, torch.Tensor]) -> dict[tuple[str, str], ClassGaussians]:
     """What `pack_gaussians` named, the names less gaussians/; nothing of runs that are older."""
-    return {(view, attributes): ClassGaussians(**own) for (view, attributes), own in unpack_parts(tensors).items()}
+    known = {field.name for field in fields(ClassGaussians)}
+    found = unpack_parts(tensors).items()
+    return {(view, table): ClassGaussians(**own) for (view, table), own in found if own.keys() == known}
