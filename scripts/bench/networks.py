@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def scored(pair: Pair, seed: int) -> np.ndarray:
         section, overrides = network_settings(view.shape[1], len(train)) if network else ({"type": "real"}, [])
         sections: dict[str, Any] = {"view": section, "other": {"type": "real"}}
         model = FAVAE(sections, seed=seed, device="cpu", overrides=[*overrides, "trainer.threads=1"])
-        _, spent = timed(lambda model=model: model.fit({"view": view[train], "other": other[train]}))
+        _, spent = timed(partial(model.fit, {"view": view[train], "other": other[train]}))
         told = model.predict({"view": view[new]}, to="other")["other"]
         back = model.predict({"other": other[new]}, to="view")["view"]
         found.append([r2(other[new], told, other[train]), r2(view[new], back, view[train]), spent])

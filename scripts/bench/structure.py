@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from statistics import median
 
 import numpy as np
@@ -45,7 +46,7 @@ def rows(draws: int, samples: int) -> Iterator[list[str]]:
         exact, spent = [], []
         for seed in range(draws):
             uses, embeddings = drawn(noise, samples, seed)
-            model, seconds = timed(lambda of=embeddings, seed=seed: fit(of.moments(), FACTORS, seed, local=of))
+            model, seconds = timed(partial(fit, embeddings.moments(), FACTORS, seed, local=embeddings))
             exact.append(found(model) == Counter(uses))
             spent.append(seconds)
         yield [noise, str(draws), str(sum(exact)), number(median(spent))]
