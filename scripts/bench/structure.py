@@ -41,16 +41,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         show(["noise", "draws", "exact", "seconds"], rows(options.draws, options.samples))
 
 
-def fitted(embeddings: Embeddings, seed: int) -> FactorModel:
-    return fit(embeddings.moments(), FACTORS, seed, local=embeddings)
-
-
 def rows(draws: int, samples: int) -> Iterator[list[str]]:
     for noise in ("equal", "unequal"):
         exact, spent = [], []
         for seed in range(draws):
             uses, embeddings = drawn(noise, samples, seed)
-            model, seconds = timed(partial(fitted, embeddings, seed))
+            model, seconds = timed(partial(fit, embeddings.moments(), FACTORS, seed, local=embeddings))
             exact.append(found(model) == Counter(uses))
             spent.append(seconds)
         yield [noise, str(draws), str(sum(exact)), number(median(spent))]
