@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import hydra
 import numpy as np
 import pytest
 from omegaconf import DictConfig
@@ -46,7 +47,7 @@ def test_own_configs_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     composed([])
     (tmp_path / "configs").mkdir()
-    read, real = [], settings.compose
+    read, real = [], hydra.compose
 
     def counted(name: str, overrides: list[str]) -> DictConfig:
         read.append(name)

@@ -73,9 +73,9 @@ def compose_run(
             own = {"latent": latent} | own
         changes[name] = own
     # The seed is all that many fits differ in.
-    seeds, others = [], []
-    for override in overrides:
-        (seeds if SEED.fullmatch(override) else others).append(override)
+    overrides = list(overrides)
+    seeds = [override for override in overrides if SEED.fullmatch(override)]
+    others = [override for override in overrides if not SEED.fullmatch(override)]
     asked = ("~experiment", "task=train", *presets, *others)
     with composition_mistakes():
         config = _composed(asked).copy() if user_configs() is None else _composed.__wrapped__(asked)
