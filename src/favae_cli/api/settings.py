@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -13,10 +15,12 @@ from favae_cli.common.errors import UserError
 from favae_cli.config.composition import TRAINING, composition_mistakes
 from favae_cli.config.data_base import Kind
 from favae_cli.config.data_sets import ArraysConfig
-from favae_cli.config.folders import shipped_configs
+from favae_cli.config.folders import shipped_configs, user_configs
 from favae_cli.config.section import validated
 from favae_cli.data.dataset import ViewData
 from favae_cli.preparation.first_experiment import NETWORKS, PRESETS, image_arch
+
+SEED = re.compile(r"seed=(0|[1-9]\d{0,17})")
 
 
 def sections_of(views: Mapping[str, str | Mapping[str, Any]] | None) -> dict[str, dict[str, Any]]:
@@ -68,8 +72,22 @@ def compose_run(
         if kind in NETWORKS and latent is not None:
             own = {"latent": latent} | own
         changes[name] = own
-    with initialize_config_dir(str(shipped_configs()), version_base="1.3"), composition_mistakes():
-        config = compose(TRAINING, ["~experiment", "task=train", *presets, *overrides])
+    # The seed is all that many fits differ in.
+    overrides = list(overrides)
+    seeds = [override for override in overrides if SEED.fullmatch(override)]
+    others = [override for override in overrides if not SEED.fullmatch(override)]
+    asked = ("~experiment", "task=train", *presets, *others)
+    with composition_mistakes():
+        config = _composed(asked).copy() if user_configs() is None else _composed.__wrapped__(asked)
+        for seed in seeds:
+            config.seed = int(seed.removeprefix("seed="))
         OmegaConf.update(config, "views", changes, force_add=True)
         OmegaConf.update(config, "data", arrays, merge=False, force_add=True)
     return config
+
+
+@lru_cache(maxsize=32)
+def _composed(overrides: tuple[str, ...]) -> DictConfig:
+    """The shipped configs with these overrides, not to be changed; to read them takes longer than a fit of few rows."""
+    with initialize_config_dir(str(shipped_configs()), version_base="1.3"):
+        return compose(TRAINING, list(overrides))
