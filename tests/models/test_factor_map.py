@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,3 +81,14 @@ def test_gradients_reach_the_given_views_alone(factors: FactorModel, embeddings:
     assert means["b"].grad is not None
     assert means["b"].grad.abs().sum() > 0
     assert all(means[name].grad is None or not means[name].grad.any() for name in ("a", "c"))
+
+
+def test_sets_count_by_the_share_of_the_variance_that_they_tell(known_factors: Known) -> None:
+    """Of one factor, of weights 1, b leaves 1 / (1 + 4 tau), b, c 1 / (1 + 6 tau), a, b 1 / (1 + 7 tau)."""
+    parts = {
+        name: known_factors(np.ones((size, 1)), np.zeros(size), 0.1) for name, size in (("a", 3), ("b", 4), ("c", 2))
+    }
+    parts = {name: replace(part, weights_cov=np.zeros((1, 1)), bias_var=0.0) for name, part in parts.items()}
+    asked = torch.tensor([0, 1, 2])  # nothing, b, b and c
+    told = FactorMap(FactorModel(parts), GIVEN, CPU).told("a", asked)
+    np.testing.assert_allclose(told, np.array([0, 0.4 / 1.4, 0.6 / 1.6]) / (0.7 / 1.7), rtol=1e-5)

@@ -17,10 +17,11 @@ from favae_cli.factors import FactorModel, Moments
 from favae_cli.machine.world import ALONE
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.training import encodings as encodings_module
+from favae_cli.training import factor_step
 from favae_cli.training import priors as training_priors
 from favae_cli.training.encodings import Encodings, Tables, encode
 from favae_cli.training.epoch_state import Prior
-from favae_cli.training.factor_step import join, rescale
+from favae_cli.training.factor_step import FactorStep, join, rescale
 from favae_cli.training.priors import expected_priors, write_prior_means
 from favae_cli.training.vae_trainer import VaeTrainer
 from favae_cli.views import Encoded
@@ -294,3 +295,33 @@ def test_the_prior_of_vaes_that_learned_alone_comes_from_the_others_and_is_never
         assert isinstance(found, Prior)
         assert np.array_equal(found.mean, expected.mean)
         assert (found.precision, found.feed) == (expected.precision, 0.0)
+
+
+# The noise of new samples
+
+
+@pytest.mark.parametrize("gamma", [0.0, 1.0])
+def test_noise_is_that_of_validation_samples_where_views_learn_through_the_factors(
+    model: FAVAE, both: Dataset, tiny_config: TinyConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gamma: float
+) -> None:
+    asked: list[dict[str, np.ndarray]] = []
+    louder = replace(model.joined)
+
+    def noise(factors: FactorModel, embedded: dict[str, np.ndarray], _: object) -> FactorModel:
+        asked.append({name: table.copy() for name, table in embedded.items()})
+        return louder
+
+    monkeypatch.setattr(factor_step, "noise_of_new", noise)
+    settings = model_section(tiny_config(f"model.gamma={gamma}"))
+
+    def scale(name: str, by: torch.Tensor | float) -> None:
+        model.trainable[name].scale_embedding(by)
+
+    splits, tables = ("train", "validation"), Tables(tmp_path, ALONE)
+    FactorStep(model, both, settings, scale, splits, tables, lambda _: None, 0).take(1)
+    assert len(asked) == gamma
+    assert (model.joined is louder) == bool(gamma)
+    if asked:
+        encoded = model.encode(both, both.split["validation"])
+        for name in IMAGES:
+            np.testing.assert_allclose(asked[0][name], encoded[name].mean, rtol=1e-3, atol=1e-5)

@@ -143,8 +143,8 @@ def test_the_objective_is_the_elbo_of_the_views_and_gamma_times_what_is_predicte
         for name, part in loss.own.items():
             assert part.predictive is not None
             total += (loss.present[name] * (part.log_likelihood - 3.0 * part.kl)).mean().item()
-            total += 2.0 * (loss.asked[name] * part.predictive).mean().item()
-        total += 2.0 * (loss.asked["attributes"] * loss.inferred["attributes"]).mean().item()
+            total += 2.0 * (loss.told[name] * loss.asked[name] * part.predictive).mean().item()
+        total += 2.0 * (loss.told["attributes"] * loss.asked["attributes"] * loss.inferred["attributes"]).mean().item()
         assert loss.objective(KLTerm(3.0), 0.0).item() == pytest.approx(-total, rel=1e-5)
         own = loss.own | {"face": replace(loss.own["face"], beta=0.5)}
         less = 1.5 * (loss.present["face"] * loss.own["face"].kl).mean().item()

@@ -38,6 +38,8 @@ class FactorMap:
             for name in parts
         }
 
+        self._told = {name: sent(_told(part.numpy(force=True))) for name, part in self._variance.items()}
+
     def expected(self, means: Mapping[str, Tensor], asked: Tensor) -> dict[str, Tensor]:
         """float32 (B, D_m) of every view.
 
@@ -60,3 +62,21 @@ class FactorMap:
             asked: int64 (B,), the sets that are given.
         """
         return self._variance[view][asked].float()
+
+    def told(self, view: str, asked: Tensor) -> Tensor:
+        """float32 (B,), the share of the variance of z that the given views tell; 1 is what the view itself would tell.
+
+        Args:
+            asked: int64 (B,), the sets that are given.
+        """
+        return self._told[view][asked].float()
+
+
+def _told(variance: np.ndarray) -> np.ndarray:
+    """(Q,) by set, the first of which is empty, from the variances (Q, D) that are left; 1 where no set tells more.
+
+    The view itself is in some of them: the others are asked about given it.
+    """
+    left = variance.mean(axis=1)
+    shares = np.maximum(1 - left / left[0], 0)
+    return shares / shares.max() if shares.max() > 0 else np.ones_like(shares)

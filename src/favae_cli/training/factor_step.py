@@ -23,6 +23,7 @@ from favae_cli.factors.real import RealEmbedding
 from favae_cli.machine.world import ALONE, World
 from favae_cli.models.class_gaussians import learn_class_gaussians
 from favae_cli.models.fa_vae import FAVAE
+from favae_cli.models.noise_of_new import noise_of_new
 from favae_cli.models.read_outs import learn_read_outs
 from favae_cli.models.used_by_chance import told_apart
 from favae_cli.training.encodings import Encodings, Tables, encode
@@ -82,6 +83,10 @@ class FactorStep:
         found = {split: self._encoded(split) for split in self.splits}
         encodings = rescale(self.model.trainable, self._scale, found, self.world)
         self._tie(encodings["train"])
+        if isinstance(self.settings, FaVaeConfig) and self.settings.gamma:
+            unseen = encodings["validation"]
+            tables = {name: table[unseen.own] for name, table in unseen.tables.items()}
+            self.model.factors = noise_of_new(self.model.joined, tables, self.world.gather)
         if not self.world.same(pack_factors(self.model.joined)):
             raise RuntimeError("the processes found different factors; they need the same hardware and libraries")
         if last and self.world.is_main:  # which alone saves and evaluates

@@ -38,6 +38,7 @@ class JoinedLoss:
         inferred: by view without a network, log p(x | what the factors expect), as often as the view counts.
         present: by view, 1 where the sample has it, else 0.
         asked: by view, 1 where it is expected from others, else 0.
+        told: by view, how much that expectation counts in training.
         gamma: weight of what is predictive.
     """
 
@@ -45,6 +46,7 @@ class JoinedLoss:
     inferred: dict[str, Tensor]
     present: dict[str, Tensor]
     asked: dict[str, Tensor]
+    told: dict[str, Tensor]
     gamma: float
 
     @property
@@ -59,9 +61,10 @@ class JoinedLoss:
 
     @property
     def predictive(self) -> Tensor:
-        """Of all views."""
+        """Of all views, as it counts."""
         terms = {name: part.predictive for name, part in self.own.items() if part.predictive is not None}
-        return torch.stack([self.asked[name] * term for name, term in (terms | self.inferred).items()]).sum(0)
+        terms |= self.inferred
+        return torch.stack([self.told[name] * self.asked[name] * term for name, term in terms.items()]).sum(0)
 
     def objective(self, term: KLTerm, epochs: Tensor | float) -> Tensor:
         """What the KLs cost, each by its view's weight, less log-likelihood and gamma times the predictive one."""
@@ -178,7 +181,8 @@ class JoinedTrainer(Trainer):
             inferred[name] = copies * view.log_likelihood(inputs[f"x/{name}"], expected[name], variance)
         present = {name: inputs["present"][:, i] for name, i in place.items()}
         asked = {name: present[name] * (inputs["asked"][:, i] > 0) for name, i in place.items()}
-        return JoinedLoss(own, inferred, present, asked, self.gamma)
+        told = {name: self._map.told(name, inputs["asked"][:, i]) for name, i in place.items()}
+        return JoinedLoss(own, inferred, present, asked, told, self.gamma)
 
     def summed(self, loss: JoinedLoss) -> Tensor:  # type: ignore[override]
         """(V, 5), of the samples that have each view."""
