@@ -24,7 +24,7 @@ def nearly_told() -> Embeddings:
 
 def fitted() -> FactorModel:
     evidence = nearly_told()
-    return fit(evidence.moments(), 6, local=evidence, sweeps=400)
+    return fit(evidence.moments(), 6, local=evidence, sweeps=400, tolerance=0.01)
 
 
 def test_fewer_sweeps_come_as_far(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,9 +25,9 @@ from favae_cli.factors.updates import LatentSums, update_latents, update_view
 logger = logging.getLogger(__name__)
 
 LARGE = 1e8  # nats
-TRIED = 10  # sweeps, after which one start is seen to be better than another
+TRIED = 5  # sweeps, after which one start is seen to be better than another
 LOOKED_BACK = 10  # sweeps, or more, that lie between the two bounds that are compared: one by one, sweeps gain little
-UNSCALED = 15  # sweeps in which scales stay: from the beginning, single columns would take factors for themselves
+UNSCALED = 10  # sweeps in which scales stay: from the beginning, single columns would take factors for themselves
 SLACK = 1e-9  # share of the terms' size that the bound may fall by rounding and pruning
 ROUNDING = 1e-12  # share of <tau> <z^T z> that rounding costs: the residual is a difference of such sums
 
