@@ -14,14 +14,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from favae_cli.common.errors import printable
 from favae_cli.config.data_base import Kind
 from favae_cli.data.dates import Dates
-from favae_cli.preparation.bending import ENOUGH
+from favae_cli.preparation.bending import ENOUGH, TRAINED
 from favae_cli.preparation.guess_files import Found
 from favae_cli.preparation.guess_views import GuessedView
 
 PRESETS: dict[Kind, str] = {"binary": "bernoulli"}  # of configs/view; others are called like the kind
 NETWORKS: tuple[Kind, ...] = ("image", "vector", "counts", "sequence", "text")
 SIDES = (8, 16, 32, 64, 128, 256)  # of images in pixels, that a preset of configs/arch is for
-TRAINED = 0.7  # share of the rows
 STEPS = 2000  # of a VAE alone, about
 BATCH = 64  # samples, as configs/trainer/default.yaml has it
 FEW_ROWS = 1000  # to train on; below, networks and embeddings are smaller
@@ -60,7 +59,9 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
 def without_vain_networks(found: Found) -> Found:
     """The same, numbers seen as they are where a network would tell no more."""
     rows = learned_from(found)
-    return replace(found, views=tuple(_without_network(view) if _in_vain(view, rows) else view for view in found.views))
+    return replace(
+        found, views=tuple(_without_network(view, rows) if _in_vain(view, rows) else view for view in found.views)
+    )
 
 
 def learned_from(found: Found) -> int:
@@ -87,11 +88,19 @@ def _in_vain(view: GuessedView, rows: int) -> bool:
     return (view.kind == "counts" and rows < FEW_ROWS) or (view.kind == "vector" and (rows < ENOUGH or not view.bends))
 
 
-def _without_network(view: GuessedView) -> GuessedView:
+def _without_network(view: GuessedView, rows: int) -> GuessedView:
     if view.kind == "counts":
         return replace(view, settings={"transform": {"counts": ["*"]}})
-    bent = f"fewer than {ENOUGH} rows to learn from" if view.bends else "lines tell them from each other well enough"
-    return replace(view, source={**view.source, "kind": "real"}, why=(*view.why, f"{bent}, so they need no network"))
+    source = {**view.source, "kind": "real"}
+    return replace(view, source=source, why=(f"need no network: {_why_none(view, rows)}", *view.why))
+
+
+def _why_none(view: GuessedView, rows: int) -> str:
+    if rows < ENOUGH:
+        return f"about {rows} rows to learn from, fewer than {ENOUGH}"
+    if view.bends is None:
+        return "too few, or in too few groups, to see whether neighbours tell more of them than lines do"
+    return "neighbours tell hardly more of them than lines do"
 
 
 def image_arch(side: int) -> str:
