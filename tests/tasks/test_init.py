@@ -240,6 +240,27 @@ def test_numbers_have_a_network_where_they_bend_and_there_are_rows(
     assert (view.kind, view.why[0]) == (kind, why)
 
 
+@pytest.mark.parametrize("apart", [True, False])
+def test_only_samples_that_have_the_numbers_are_there_to_learn_from(apart: bool) -> None:
+    names, few = [f"s{i}" for i in range(3000)], 600
+    bent, counts = waves(few), {f"gene{i}": rng().negative_binomial(1, 0.02, few).astype(float) for i in range(9)}
+    clinic: dict[str, Any] = {"sample_id": names, "age": rng().normal(50, 10, 3000).round(2)}
+    if apart:
+        write(clinic, "clinic.csv")
+        write({"sample_id": names[:few], **bent}, "spectra.csv")
+        write({"sample_id": names[:few], **counts}, "rna.csv")
+        found = found_in("clinic.csv", "spectra.csv", "rna.csv")
+    else:
+        gap = np.full(3000 - few, np.nan)
+        write(clinic | {name: np.concatenate([column, gap]) for name, column in (bent | counts).items()})
+        found = found_in("mine.csv")
+    made = {view.size: view for view in without_vain_networks(found).views}
+    assert found.rows == 3000
+    assert (made[1].rows, made[8].rows, made[9].rows) == (3000, few, few)
+    assert (made[8].kind, made[8].why[0]) == ("real", "need no network: about 420 rows to learn from, fewer than 2000")
+    assert made[9].settings == {"transform": {"counts": ["*"]}}
+
+
 def test_why_there_is_no_network_stands_before_a_line_on_each_of_many_columns() -> None:
     draw = rng()
     write({f"{first}{second}": draw.normal(size=40).round(3) for first in "abcde" for second in "vwxyz"})

@@ -36,7 +36,7 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
         name: of the experiment.
         files: that it was made from.
     """
-    rows, views = learned_from(found), found.views
+    rows, views = learned_from(found.rows), found.views
     presets = {view.name: "real" if view.settings else PRESETS.get(view.kind, view.kind) for view in views}
     networks = [view for view in views if presets[view.name] in NETWORKS]
     latents = {view.name: _latent(view, rows) for view in networks}
@@ -58,15 +58,12 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
 
 def without_vain_networks(found: Found) -> Found:
     """The same, numbers seen as they are where a network would tell no more."""
-    rows = learned_from(found)
-    return replace(
-        found, views=tuple(_without_network(view, rows) if _in_vain(view, rows) else view for view in found.views)
-    )
+    return replace(found, views=tuple(_without_network(view) if _in_vain(view) else view for view in found.views))
 
 
-def learned_from(found: Found) -> int:
+def learned_from(rows: int) -> int:
     """Training samples, about."""
-    return max(int(TRAINED * found.rows), 1)
+    return max(int(TRAINED * rows), 1)
 
 
 @cache
@@ -83,20 +80,21 @@ def _template() -> Template:
     return environment.get_template("first_experiment.yaml.j2")
 
 
-def _in_vain(view: GuessedView, rows: int) -> bool:
+def _in_vain(view: GuessedView) -> bool:
     """Whether a network of numbers would tell no more than factors of the columns, or of their logarithms, do."""
+    rows = learned_from(view.rows)
     return (view.kind == "counts" and rows < FEW_ROWS) or (view.kind == "vector" and (rows < ENOUGH or not view.bends))
 
 
-def _without_network(view: GuessedView, rows: int) -> GuessedView:
+def _without_network(view: GuessedView) -> GuessedView:
     if view.kind == "counts":
         return replace(view, settings={"transform": {"counts": ["*"]}})
     source = {**view.source, "kind": "real"}
-    return replace(view, source=source, why=(f"need no network: {_why_none(view, rows)}", *view.why))
+    return replace(view, source=source, why=(f"need no network: {_why_none(view)}", *view.why))
 
 
-def _why_none(view: GuessedView, rows: int) -> str:
-    if rows < ENOUGH:
+def _why_none(view: GuessedView) -> str:
+    if (rows := learned_from(view.rows)) < ENOUGH:
         return f"about {rows} rows to learn from, fewer than {ENOUGH}"
     if view.bends is None:
         return "too few, or in too few groups, to see whether neighbours tell more of them than lines do"

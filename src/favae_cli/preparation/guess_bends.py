@@ -1,4 +1,4 @@
-"""Whether a network would find anything in the numbers of a view that lines do not say."""
+"""How many samples have a view, and whether a network would find in its numbers what lines do not say."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from favae_cli.preparation.guess_views import GuessedView
 def looked_into(
     view: GuessedView, table: Table, cells: Mapping[str, np.ndarray], groups: np.ndarray | None
 ) -> GuessedView:
-    """The view and, where there are enough rows for a network of numbers, whether they bend.
+    """The view with its samples and, where they are enough for a network of numbers, whether these bend.
 
     Args:
         view: of the file.
@@ -26,7 +26,8 @@ def looked_into(
         groups: (N,), what each row belongs to; None: each to itself.
     """
     filled = _filled(view, table, cells)
-    if view.kind != "vector" or TRAINED * filled.sum() < ENOUGH:
+    view = replace(view, rows=len({*cells[table.key][filled]}) if table.key else int(filled.sum()))
+    if view.kind != "vector" or int(TRAINED * view.rows) < ENOUGH:
         return view
     rows = some(np.flatnonzero(filled), ROWS)  # before any is parsed
     found = told(_numbers(view, table, cells, rows), None if groups is None else groups[rows])

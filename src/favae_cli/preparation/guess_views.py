@@ -44,6 +44,7 @@ class GuessedView:
         size: values of a sample: pixels of a channel, numbers, steps, categories, or words of a text.
         why: a line on each thing that it is made of.
         settings: what its section in views says beyond its type.
+        rows: samples that have any value of it.
         bends: whether there is more in its numbers than lines tell, for a network to learn; None: it was not looked at.
     """
 
@@ -53,6 +54,7 @@ class GuessedView:
     size: int
     why: tuple[str, ...]
     settings: dict[str, Any] = field(default_factory=dict)
+    rows: int = 0
     bends: bool | None = None
 
     @property
