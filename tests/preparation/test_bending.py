@@ -76,3 +76,12 @@ def test_check_judges_by_the_validation_rows() -> None:
     assert len([*straight(data, {"numbers"})]) == 1
     few = Dataset("drawn", rows.astype(str), data.views, split | {"validation": rows[:5]})
     assert [*straight(few, {"numbers"})] == []
+
+
+def test_check_lets_a_network_save_time_of_very_many_columns() -> None:
+    rows = np.arange(400)
+    wide = np.repeat(plane(400), 200, axis=1)
+    split = {"train": rows[:300], "validation": rows[300:350], "test": rows[350:]}
+    views = {"wide": ViewData(wide, rows), "narrow": ViewData(wide[:, :900], rows)}
+    (line,) = straight(Dataset("drawn", rows.astype(str), views, split), {"wide", "narrow"})
+    assert line.startswith("views.narrow")

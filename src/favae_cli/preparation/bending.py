@@ -17,6 +17,7 @@ TRAINED = 0.7  # share of the rows
 ENOUGH = 2000  # training samples from which a network learns what bends; with 1,000 it told no more than lines
 MARGIN = 0.05  # of the variance, that neighbours tell more where a network told more than lines
 ROWS, COLUMNS = 2000, 200  # looked at, at most
+WIDE = 1000  # columns, of more than which factors may take so long that a network is worth its own time
 FEWEST = 10  # rows to learn from, and to judge by
 NEIGHBOURS = 10
 PENALTIES = np.logspace(-1, 5, 7)
@@ -83,6 +84,8 @@ def straight(data: Dataset, networks: set[str]) -> Iterator[str]:
         networks: views with a network for columns of real numbers.
     """
     for name in sorted(networks & {*data.views}):
+        if data.views[name].values.shape[1] > WIDE:
+            continue  # it may be there to save time
         train = data.having("train", name)
         if len(train) < FEW_FOR_NETWORK:
             continue  # which is said already
