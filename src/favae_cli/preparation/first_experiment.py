@@ -14,14 +14,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from favae_cli.common.errors import printable
 from favae_cli.config.data_base import Kind
 from favae_cli.data.dates import Dates
-from favae_cli.preparation.bending import ENOUGH
+from favae_cli.preparation.bending import ENOUGH, TRAINED
 from favae_cli.preparation.guess_files import Found
 from favae_cli.preparation.guess_views import GuessedView
 
 PRESETS: dict[Kind, str] = {"binary": "bernoulli"}  # of configs/view; others are called like the kind
 NETWORKS: tuple[Kind, ...] = ("image", "vector", "counts", "sequence", "text")
 SIDES = (8, 16, 32, 64, 128, 256)  # of images in pixels, that a preset of configs/arch is for
-TRAINED = 0.7  # share of the rows
 STEPS = 2000  # of a VAE alone, about
 BATCH = 64  # samples, as configs/trainer/default.yaml has it
 FEW_ROWS = 1000  # to train on; below, networks and embeddings are smaller
@@ -37,7 +36,7 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
         name: of the experiment.
         files: that it was made from.
     """
-    rows, views = learned_from(found), found.views
+    rows, views = learned_from(found.rows), found.views
     presets = {view.name: "real" if view.settings else PRESETS.get(view.kind, view.kind) for view in views}
     networks = [view for view in views if presets[view.name] in NETWORKS]
     latents = {view.name: _latent(view, rows) for view in networks}
@@ -59,13 +58,12 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
 
 def without_vain_networks(found: Found) -> Found:
     """The same, numbers seen as they are where a network would tell no more."""
-    rows = learned_from(found)
-    return replace(found, views=tuple(_without_network(view) if _in_vain(view, rows) else view for view in found.views))
+    return replace(found, views=tuple(_without_network(view) if _in_vain(view) else view for view in found.views))
 
 
-def learned_from(found: Found) -> int:
+def learned_from(rows: int) -> int:
     """Training samples, about."""
-    return max(int(TRAINED * found.rows), 1)
+    return max(int(TRAINED * rows), 1)
 
 
 @cache
@@ -82,16 +80,25 @@ def _template() -> Template:
     return environment.get_template("first_experiment.yaml.j2")
 
 
-def _in_vain(view: GuessedView, rows: int) -> bool:
+def _in_vain(view: GuessedView) -> bool:
     """Whether a network of numbers would tell no more than factors of the columns, or of their logarithms, do."""
+    rows = learned_from(view.rows)
     return (view.kind == "counts" and rows < FEW_ROWS) or (view.kind == "vector" and (rows < ENOUGH or not view.bends))
 
 
 def _without_network(view: GuessedView) -> GuessedView:
     if view.kind == "counts":
         return replace(view, settings={"transform": {"counts": ["*"]}})
-    bent = f"fewer than {ENOUGH} rows to learn from" if view.bends else "lines tell them from each other well enough"
-    return replace(view, source={**view.source, "kind": "real"}, why=(*view.why, f"{bent}, so they need no network"))
+    source = {**view.source, "kind": "real"}
+    return replace(view, source=source, why=(f"need no network: {_why_none(view)}", *view.why))
+
+
+def _why_none(view: GuessedView) -> str:
+    if (rows := learned_from(view.rows)) < ENOUGH:
+        return f"about {rows} rows to learn from, fewer than {ENOUGH}"
+    if view.bends is None:
+        return "too few, or in too few groups, to see whether neighbours tell more of them than lines do"
+    return "neighbours tell hardly more of them than lines do"
 
 
 def image_arch(side: int) -> str:
