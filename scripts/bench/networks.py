@@ -26,7 +26,9 @@ from measure import timed
 from sklearn import datasets
 
 from favae_cli import FAVAE
-from favae_cli.preparation.bending import told
+from favae_cli.preparation.bending import FEWEST, told
+from favae_cli.preparation.first_experiment import network_epochs, network_sizes
+from favae_cli.preparation.guess_views import GuessedView
 from favae_cli.reporting.table import number
 
 SIDES = ("from it: vector", "real", "to it: vector", "real", "seconds: vector", "real")
@@ -121,10 +123,10 @@ def scored(pair: Pair, seed: int) -> np.ndarray:
 
 def network_settings(columns: int, samples: int) -> tuple[dict[str, Any], list[str]]:
     """What `task=init` writes for a view that a network sees: its section, and the rest of the run."""
-    arch = "mlp_small" if samples < 1000 or columns <= 32 else "mlp"
-    alone = min(max(round(2000 / max(samples // 64, 1)), 10), 150)
-    epochs = [f"schedule.alone_epochs={alone}", f"schedule.round_epochs={max(alone // 8, 2)}"]
-    section = {"type": "vector", "latent": min(16, max(2, columns // 2)), "arch": arch}
+    arch, latent = network_sizes(GuessedView("view", {"kind": "vector"}, (), columns, ()), samples)
+    alone, in_round = network_epochs(samples)
+    epochs = [f"schedule.alone_epochs={alone}", f"schedule.round_epochs={in_round}"]
+    section = {"type": "vector", "latent": latent, "arch": arch}
     return section, ["model.beta=4", "schedule.patience=10", "schedule.rounds=5", *epochs]
 
 
@@ -139,7 +141,14 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cases", nargs="+", default=CASES, help=f"default: {' '.join(CASES)}")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
     parser.add_argument("--omics", type=Path, help="folder of rna.csv and mirna.csv, for the case omics")
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    for case in options.cases:
+        name, _, samples = case.partition("-")
+        if case not in (*TABLES, "omics") and not (name in SHAPES and samples.isdecimal() and int(samples) >= FEWEST):
+            parser.error(f"no case {case}: one of {' '.join(TABLES)}, omics, or {', '.join(SHAPES)} as in curved-3000")
+    if "omics" in options.cases and options.omics is None:
+        parser.error("the case omics needs --omics FOLDER")
+    return options
 
 
 if __name__ == "__main__":
