@@ -14,7 +14,7 @@ from favae_cli.data.dataset import some
 from favae_cli.preparation.check_presence import FEW_FOR_NETWORK
 
 TRAINED = 0.7  # share of the rows
-ENOUGH = 2000  # training samples from which a network learns what bends; with 1,000 it told no more than lines
+ENOUGH = 2000  # training samples from which a network learns what bends; with 750 and 1,347 it told no more than lines
 MARGIN = 0.05  # of the variance, that neighbours tell more where a network told more than lines
 ROWS, COLUMNS = 2000, 200  # looked at, at most
 WIDE = 1000  # columns, of more than which factors may take so long that a network is worth its own time

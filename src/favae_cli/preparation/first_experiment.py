@@ -39,18 +39,18 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
     rows, views = learned_from(found.rows), found.views
     presets = {view.name: "real" if view.settings else PRESETS.get(view.kind, view.kind) for view in views}
     networks = [view for view in views if presets[view.name] in NETWORKS]
-    latents = {view.name: _latent(view, rows) for view in networks}
-    alone = min(max(round(STEPS / max(rows // BATCH, 1)), 10), 150)
+    sizes = {view.name: network_sizes(view, rows) for view in networks}
+    alone, round_epochs = network_epochs(rows)
     text = _template().render(
         found=found,
         name=name,
         files=[" ".join(str(file).split()) for file in files],
         presets=presets,
-        archs={view.name: _arch(view, rows) for view in networks},
-        latents=latents,
+        archs={name: arch for name, (arch, _) in sizes.items()},
+        latents={name: latent for name, (_, latent) in sizes.items()},
         networks=networks,
         alone=alone,
-        round_epochs=max(alone // 8, 2),
+        round_epochs=round_epochs,
         score=f"test/{networks[0].name}/log_likelihood" if len(networks) == len(views) == 1 else "predict/mean",
     )
     return printable(text)  # names of files and columns stand in comments, or in quotes, which read it back
@@ -104,6 +104,17 @@ def _why_none(view: GuessedView) -> str:
 def image_arch(side: int) -> str:
     """The preset in configs/arch for images of `side` pixels."""
     return f"conv{max(fitting for fitting in SIDES if fitting <= max(side, SIDES[0]))}"
+
+
+def network_sizes(view: GuessedView, rows: int) -> tuple[str, int]:
+    """The network's preset in configs/arch and the dimensions of z, where `rows` are learned from."""
+    return _arch(view, rows), _latent(view, rows)
+
+
+def network_epochs(rows: int) -> tuple[int, int]:
+    """Of the VAEs alone, about STEPS steps, and of each round."""
+    alone = min(max(round(STEPS / max(rows // BATCH, 1)), 10), 150)
+    return alone, max(alone // 8, 2)
 
 
 def _latent(view: GuessedView, rows: int) -> int:
