@@ -6,7 +6,9 @@
 Of each table one half of the columns is the view in question, the other a `real` view, a quarter of the samples is held
 out. The network, its z and its training are what `task=init` writes for a view that is to have one. Drawn tables have
 three factors and 20 columns: `linear`, with as much noise as signal; `curved`, tanh of twice the factors' sum; and
-`folded`, sines of three times that sum, which no line follows; the other view is linear in the factors.
+`folded`, sines of three times that sum, which no line follows; the other view is linear in the factors. The last two
+columns are what `task=init` goes by, of the first seed: what lines and neighbours tell of one half of the view from
+the other.
 """
 
 from __future__ import annotations
@@ -24,9 +26,13 @@ from measure import timed
 from sklearn import datasets
 
 from favae_cli import FAVAE
+from favae_cli.preparation.bending import FEWEST, told
+from favae_cli.preparation.first_experiment import network_epochs, network_sizes
+from favae_cli.preparation.guess_views import GuessedView
 from favae_cli.reporting.table import number
 
-HEADER = ["table, samples to learn from", "from it: vector", "real", "to it: vector", "real", "seconds: vector", "real"]
+SIDES = ("from it: vector", "real", "to it: vector", "real", "seconds: vector", "real")
+HEADER = ["table, samples to learn from", *SIDES, "lines", "neighbours"]
 FACTORS, COLUMNS, OTHERS = 3, 20, 6
 HELD_OUT = 1 / 4
 FAINT_PIXELS = 1.0  # standard deviation of a pixel from 0 to 16, below which hardly any digit uses it
@@ -41,9 +47,14 @@ def main(argv: Sequence[str] | None = None) -> None:
 def rows(options: argparse.Namespace) -> Iterator[list[str]]:
     for case in options.cases:
         found = np.mean([scored(pair_of(case, seed, options.omics), seed) for seed in options.seeds], axis=0)
-        samples = int((1 - HELD_OUT) * len(pair_of(case, 0, options.omics)[0]))
-        r2, spent = found[:, :2].T.ravel(), found[:, 2]
-        yield [f"{case.split('-')[0]}, {samples:,}", *(number(value, 3) for value in r2), *map(number, spent)]
+        view = pair_of(case, options.seeds[0], options.omics)[0]
+        r2, spent, shares = found[:, :2].T.ravel(), found[:, 2], told(view)
+        yield [
+            f"{case.split('-')[0]}, {int((1 - HELD_OUT) * len(view)):,}",
+            *(number(value, 3) for value in r2),
+            *map(number, spent),
+            *(number(value, 3) for value in shares),
+        ]
 
 
 def pair_of(case: str, seed: int, omics: Path | None) -> Pair:
@@ -104,18 +115,18 @@ def scored(pair: Pair, seed: int) -> np.ndarray:
         sections: dict[str, Any] = {"view": section, "other": {"type": "real"}}
         model = FAVAE(sections, seed=seed, device="cpu", overrides=[*overrides, "trainer.threads=1"])
         _, spent = timed(partial(model.fit, {"view": view[train], "other": other[train]}))
-        told = model.predict({"view": view[new]}, to="other")["other"]
-        back = model.predict({"other": other[new]}, to="view")["view"]
-        found.append([r2(other[new], told, other[train]), r2(view[new], back, view[train]), spent])
+        other_made = model.predict({"view": view[new]}, to="other")["other"]
+        view_made = model.predict({"other": other[new]}, to="view")["view"]
+        found.append([r2(other[new], other_made, other[train]), r2(view[new], view_made, view[train]), spent])
     return np.array(found)
 
 
 def network_settings(columns: int, samples: int) -> tuple[dict[str, Any], list[str]]:
     """What `task=init` writes for a view that a network sees: its section, and the rest of the run."""
-    arch = "mlp_small" if samples < 1000 or columns <= 32 else "mlp"
-    alone = min(max(round(2000 / max(samples // 64, 1)), 10), 150)
-    epochs = [f"schedule.alone_epochs={alone}", f"schedule.round_epochs={max(alone // 8, 2)}"]
-    section = {"type": "vector", "latent": min(16, max(2, columns // 2)), "arch": arch}
+    arch, latent = network_sizes(GuessedView("view", {"kind": "vector"}, (), columns, ()), samples)
+    alone, in_round = network_epochs(samples)
+    epochs = [f"schedule.alone_epochs={alone}", f"schedule.round_epochs={in_round}"]
+    section = {"type": "vector", "latent": latent, "arch": arch}
     return section, ["model.beta=4", "schedule.patience=10", "schedule.rounds=5", *epochs]
 
 
@@ -130,7 +141,14 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cases", nargs="+", default=CASES, help=f"default: {' '.join(CASES)}")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
     parser.add_argument("--omics", type=Path, help="folder of rna.csv and mirna.csv, for the case omics")
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    for case in options.cases:
+        name, _, samples = case.partition("-")
+        if case not in (*TABLES, "omics") and not (name in SHAPES and samples.isdecimal() and int(samples) >= FEWEST):
+            parser.error(f"no case {case}: one of {' '.join(TABLES)}, omics, or {', '.join(SHAPES)} as in curved-3000")
+    if "omics" in options.cases and options.omics is None:
+        parser.error("the case omics needs --omics FOLDER")
+    return options
 
 
 if __name__ == "__main__":

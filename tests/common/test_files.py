@@ -94,3 +94,12 @@ def test_room_is_taken_before_anything_is_written(
     take_room(path, size)
     assert on_disk(path) >= size
     assert path.stat().st_size == size
+
+
+def test_what_is_no_open_file_is_not_kept_on_the_disk(tmp_path: Path) -> None:
+    """In tests too, where nothing waits for the disk."""
+    with (tmp_path / "file").open("w") as file:
+        descriptor = file.fileno()
+        os.fsync(descriptor)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fsync(descriptor)

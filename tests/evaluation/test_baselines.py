@@ -12,7 +12,15 @@ from sklearn.neighbors import KNeighborsRegressor
 
 from favae_cli.data import Dataset, ViewData
 from favae_cli.data.masked_tables import masked_view
-from favae_cli.evaluation.baselines import PENALTIES, baseline_metrics, regressed, warn_of_losses
+from favae_cli.evaluation.baselines import (
+    PENALTIES,
+    _nearest,
+    _nearest_known,
+    _seen,
+    baseline_metrics,
+    regressed,
+    warn_of_losses,
+)
 
 COUNT = 300
 RNG = np.random.default_rng(0)
@@ -74,6 +82,19 @@ def test_gaps_on_both_sides_are_borne(data: Dataset) -> None:
         made = regressed(data, "real", ["x"], data.having("train", "real", "x"), indices, way)
         assert made is not None
         assert r2_score(REAL[indices], made) > 0.6
+
+
+def test_of_many_gaps_the_nearest_are_those_of_each_column_that_is_known() -> None:
+    """Whether five are among the rows that are looked for once for all columns, or have to be looked for further."""
+    rng = np.random.default_rng(2)
+    x, asked, y = rng.normal(size=(400, 3)), rng.normal(size=(50, 3)), rng.normal(size=(400, 4))
+    y[rng.random(y.shape) < np.array([0.1, 0.5, 0.9, 0.0])] = np.nan
+    y[4:, 3] = np.nan  # fewer are known than are asked for
+    parts = [slice(0, 1), slice(1, 2), slice(2, 4)]
+    for many in (parts[:2], parts, [slice(column, column + 1) for column in range(4)]):
+        found = _nearest_known(x, y[:, : many[-1].stop], asked, many)
+        expected = np.concatenate([_seen(_nearest, x, y[:, part], asked) for part in many], axis=1)
+        np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 def test_a_column_that_no_training_sample_has_is_not_regressed(data: Dataset) -> None:

@@ -80,7 +80,6 @@ def test_three_factors_of_which_a_view_has_two_are_told_apart() -> None:
     assert silent(views, turned(views)) == ["ab", "abc", "abc"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [5, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (0, 1, 4))])
 def test_who_uses_the_factors_of_three_views_is_found_though_the_noise_of_columns_is_very_unequal(seed: int) -> None:
     """Two factors of every kind; one view is missing for 30 %, and the noise of columns differs a hundredfold."""

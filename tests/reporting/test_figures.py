@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 from matplotlib.lines import Line2D
+from PIL import Image
 
 from favae_cli.reporting import figures, grids, style
 
@@ -205,3 +206,6 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     figures.curves([epoch(1)]).savefig(expected, format="png", metadata={"Software": None})
     expected.seek(0)
     np.testing.assert_array_equal(imread(path), imread(expected, format="png"))
+    with Image.open(path) as picture:
+        assert picture.info["dpi"] == pytest.approx((160, 160), abs=0.1)
+        assert "Software" not in picture.info

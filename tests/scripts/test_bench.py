@@ -107,6 +107,9 @@ def test_the_memory_of_a_command_is_its_own(script: Script, tmp_path: Path) -> N
         ("memory", ["--samples", "10"], "--samples"),
         ("phases", ["avatars"], "KEY=VALUE"),
         ("scaling", ["--processes", "0"], "--processes"),
+        ("networks", ["--cases", "wine", "omics"], "--omics"),
+        ("networks", ["--cases", "wine", "straight-400"], "straight-400"),
+        ("networks", ["--cases", "curved"], "curved-3000"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_a_line(

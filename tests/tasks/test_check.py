@@ -379,6 +379,28 @@ def test_a_network_for_few_samples(checked: Check) -> None:
     ]
 
 
+def test_a_network_for_what_lines_tell_is_a_warning_but_where_there_is_none(
+    checked: Check, base: DictConfig, table: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = np.random.default_rng(0)
+    numbers = draw.normal(size=(400, 2)) @ draw.normal(size=(2, 6)) + draw.normal(size=(400, 6))
+    table.clear()
+    table |= {f"x{i}": column.round(3) for i, column in enumerate(numbers.T)}
+    table |= {"id": [f"s{i}" for i in range(400)], "smoker": draw.choice(["yes", "no"], 400)}
+    table["split"] = ["train"] * 300 + ["validation"] * 50 + ["test"] * 50
+    sources = {"vector": {"kind": "vector", "columns": ["x*"]}, "flags": SOURCES["flags"]}
+    changes = {"views": {"vector": {"latent": 2}}}
+    errors, warnings = checked(sources, changes)
+    assert errors == []
+    assert [line.split(":")[:2] for line in warnings] == [
+        ["views.vector", " type real tells as much without a network, and sooner"]
+    ]
+    monkeypatch.setitem(base, "model", {"name": "fa", "factors": 2, "components": 4})
+    assert checked(sources, changes) == ([], [])
+    table["split"] = ["train"] * 150 + ["validation"] * 150 + ["test"] * 100  # few for a network
+    assert checked(sources, changes) == ([], [])
+
+
 # Images
 
 

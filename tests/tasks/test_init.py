@@ -224,11 +224,11 @@ def waves(rows: int) -> dict[str, np.ndarray]:
     ("table", "kind", "why"),
     [
         (waves(3000), "vector", "px_0 to px_7 are 8 numbered columns of numbers"),
-        (waves(600), "real", "fewer than 2000 rows to learn from, so they need no network"),
+        (waves(600), "real", "need no network: about 420 rows to learn from, fewer than 2000"),
         (
             {f"px_{i}": rng().normal(size=3000).round(3) for i in range(8)},
             "real",
-            "lines tell them from each other well enough, so they need no network",
+            "need no network: neighbours tell hardly more of them than lines do",
         ),
     ],
 )
@@ -237,7 +237,60 @@ def test_numbers_have_a_network_where_they_bend_and_there_are_rows(
 ) -> None:
     write(table | {"age": rng().normal(size=len(table["px_0"]))})
     (view,) = (view for view in without_vain_networks(found_in("mine.csv")).views if view.name == "px")
-    assert (view.kind, view.why[-1]) == (kind, why)
+    assert (view.kind, view.why[0]) == (kind, why)
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_only_samples_that_have_the_numbers_are_there_to_learn_from(apart: bool) -> None:
+    names, few = [f"s{i}" for i in range(3000)], 600
+    bent, counts = waves(few), {f"gene{i}": rng().negative_binomial(1, 0.02, few).astype(float) for i in range(9)}
+    clinic: dict[str, Any] = {"sample_id": names, "age": rng().normal(50, 10, 3000).round(2)}
+    if apart:
+        write(clinic, "clinic.csv")
+        write({"sample_id": names[:few], **bent}, "spectra.csv")
+        write({"sample_id": names[:few], **counts}, "rna.csv")
+        found = found_in("clinic.csv", "spectra.csv", "rna.csv")
+    else:
+        gap = np.full(3000 - few, np.nan)
+        write(clinic | {name: np.concatenate([column, gap]) for name, column in (bent | counts).items()})
+        found = found_in("mine.csv")
+    made = {view.size: view for view in without_vain_networks(found).views}
+    assert found.rows == 3000
+    assert (made[1].rows, made[8].rows, made[9].rows) == (3000, few, few)
+    assert (made[8].kind, made[8].why[0]) == ("real", "need no network: about 420 rows to learn from, fewer than 2000")
+    assert made[9].settings == {"transform": {"counts": ["*"]}}
+
+
+def test_why_there_is_no_network_stands_before_a_line_on_each_of_many_columns() -> None:
+    draw = rng()
+    write({f"{first}{second}": draw.normal(size=40).round(3) for first in "abcde" for second in "vwxyz"})
+    init(InitConfig(task="init", input=[Path("mine.csv")], name=None, **PLAIN))
+    text = Path("configs/experiment/mine.yaml").read_text()
+    assert "# need no network: about 28 rows to learn from, fewer than 2000\n      # av has numbers" in text
+    assert "more alike" in text
+
+
+def test_of_one_column_of_an_array_nothing_is_said_of_neighbours() -> None:
+    np.savez("mine.npz", one=rng().normal(size=(3000, 1)), age=rng().normal(size=3000))
+    (view,) = (view for view in without_vain_networks(found_in("mine.npz")).views if view.name == "one")
+    assert view.why[0].startswith("need no network: too few")
+
+
+def test_numbers_do_not_bend_because_rows_of_a_patient_are_alike() -> None:
+    draw, whose = rng(), np.repeat(np.arange(500), 6)
+    table = {"visit_id": [f"v{i}" for i in range(3000)], "patient": [f"p{i}" for i in whose]}
+    numbers = draw.normal(size=(500, 10))[whose] + 0.1 * draw.normal(size=(3000, 10))
+    table |= {f"px_{i}": column.round(3) for i, column in enumerate(numbers.T)}
+    write(table | {"age": draw.normal(50, 10, 3000).round(2)})
+    found = found_in("mine.csv")
+    assert (found.key, found.group) == ("visit_id", "patient")
+    assert {view.name: view.bends for view in found.views}["px"] is False
+    write({name: cells for name, cells in table.items() if name in ("visit_id", "patient")}, "visits.csv")
+    write({name: cells for name, cells in table.items() if name != "patient"}, "spectra.csv")
+    Path("mine.csv").unlink()
+    found = found_in("visits.csv", "spectra.csv")
+    assert (found.key, found.group) == ("visit_id", "patient")
+    assert [view.bends for view in found.views if view.kind == "vector"] == [False]
 
 
 def assays(rows: int = ROWS) -> dict[str, dict[str, np.ndarray]]:

@@ -14,14 +14,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from favae_cli.common.errors import printable
 from favae_cli.config.data_base import Kind
 from favae_cli.data.dates import Dates
-from favae_cli.preparation.bending import ENOUGH
+from favae_cli.preparation.bending import ENOUGH, TRAINED
 from favae_cli.preparation.guess_files import Found
 from favae_cli.preparation.guess_views import GuessedView
 
 PRESETS: dict[Kind, str] = {"binary": "bernoulli"}  # of configs/view; others are called like the kind
 NETWORKS: tuple[Kind, ...] = ("image", "vector", "counts", "sequence", "text")
 SIDES = (8, 16, 32, 64, 128, 256)  # of images in pixels, that a preset of configs/arch is for
-TRAINED = 0.7  # share of the rows
 STEPS = 2000  # of a VAE alone, about
 BATCH = 64  # samples, as configs/trainer/default.yaml has it
 FEW_ROWS = 1000  # to train on; below, networks and embeddings are smaller
@@ -37,21 +36,21 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
         name: of the experiment.
         files: that it was made from.
     """
-    rows, views = learned_from(found), found.views
+    rows, views = learned_from(found.rows), found.views
     presets = {view.name: "real" if view.settings else PRESETS.get(view.kind, view.kind) for view in views}
     networks = [view for view in views if presets[view.name] in NETWORKS]
-    latents = {view.name: _latent(view, rows) for view in networks}
-    alone = min(max(round(STEPS / max(rows // BATCH, 1)), 10), 150)
+    sizes = {view.name: network_sizes(view, rows) for view in networks}
+    alone, round_epochs = network_epochs(rows)
     text = _template().render(
         found=found,
         name=name,
         files=[" ".join(str(file).split()) for file in files],
         presets=presets,
-        archs={view.name: _arch(view, rows) for view in networks},
-        latents=latents,
+        archs={name: arch for name, (arch, _) in sizes.items()},
+        latents={name: latent for name, (_, latent) in sizes.items()},
         networks=networks,
         alone=alone,
-        round_epochs=max(alone // 8, 2),
+        round_epochs=round_epochs,
         score=f"test/{networks[0].name}/log_likelihood" if len(networks) == len(views) == 1 else "predict/mean",
     )
     return printable(text)  # names of files and columns stand in comments, or in quotes, which read it back
@@ -59,13 +58,12 @@ def experiment(found: Found, name: str, files: Iterable[Path]) -> str:
 
 def without_vain_networks(found: Found) -> Found:
     """The same, numbers seen as they are where a network would tell no more."""
-    rows = learned_from(found)
-    return replace(found, views=tuple(_without_network(view) if _in_vain(view, rows) else view for view in found.views))
+    return replace(found, views=tuple(_without_network(view) if _in_vain(view) else view for view in found.views))
 
 
-def learned_from(found: Found) -> int:
+def learned_from(rows: int) -> int:
     """Training samples, about."""
-    return max(int(TRAINED * found.rows), 1)
+    return max(int(TRAINED * rows), 1)
 
 
 @cache
@@ -82,21 +80,41 @@ def _template() -> Template:
     return environment.get_template("first_experiment.yaml.j2")
 
 
-def _in_vain(view: GuessedView, rows: int) -> bool:
+def _in_vain(view: GuessedView) -> bool:
     """Whether a network of numbers would tell no more than factors of the columns, or of their logarithms, do."""
+    rows = learned_from(view.rows)
     return (view.kind == "counts" and rows < FEW_ROWS) or (view.kind == "vector" and (rows < ENOUGH or not view.bends))
 
 
 def _without_network(view: GuessedView) -> GuessedView:
     if view.kind == "counts":
         return replace(view, settings={"transform": {"counts": ["*"]}})
-    bent = f"fewer than {ENOUGH} rows to learn from" if view.bends else "lines tell them from each other well enough"
-    return replace(view, source={**view.source, "kind": "real"}, why=(*view.why, f"{bent}, so they need no network"))
+    source = {**view.source, "kind": "real"}
+    return replace(view, source=source, why=(f"need no network: {_why_none(view)}", *view.why))
+
+
+def _why_none(view: GuessedView) -> str:
+    if (rows := learned_from(view.rows)) < ENOUGH:
+        return f"about {rows} rows to learn from, fewer than {ENOUGH}"
+    if view.bends is None:
+        return "too few, or in too few groups, to see whether neighbours tell more of them than lines do"
+    return "neighbours tell hardly more of them than lines do"
 
 
 def image_arch(side: int) -> str:
     """The preset in configs/arch for images of `side` pixels."""
     return f"conv{max(fitting for fitting in SIDES if fitting <= max(side, SIDES[0]))}"
+
+
+def network_sizes(view: GuessedView, rows: int) -> tuple[str, int]:
+    """The network's preset in configs/arch and the dimensions of z, where `rows` are learned from."""
+    return _arch(view, rows), _latent(view, rows)
+
+
+def network_epochs(rows: int) -> tuple[int, int]:
+    """Of the VAEs alone, about STEPS steps, and of each round."""
+    alone = min(max(round(STEPS / max(rows // BATCH, 1)), 10), 150)
+    return alone, max(alone // 8, 2)
 
 
 def _latent(view: GuessedView, rows: int) -> int:

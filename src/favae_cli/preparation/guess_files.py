@@ -18,12 +18,13 @@ from favae_cli.data.files.foreign import FOREIGN
 from favae_cli.data.files.table import NUMPY, Table, read_table
 from favae_cli.data.files.turned import turned
 from favae_cli.preparation.codes_for_missing import WORDS
+from favae_cli.preparation.guess_bends import groups_of, looked_into
 from favae_cli.preparation.guess_columns import find_key, guess_column, is_unique, less_misnamed
 from favae_cli.preparation.guess_matrices import guess_matrices, without_computed
 from favae_cli.preparation.guess_numbers import KEY_NAME, ColumnKind, Guess
 from favae_cli.preparation.guess_orientation import named_samples
 from favae_cli.preparation.guess_repeated import Repeated, guess_repeated
-from favae_cli.preparation.guess_views import GuessedView, apart, as_name, guess_views
+from favae_cli.preparation.guess_views import GuessedView, apart, as_name, distinct, guess_views
 
 SUFFIXES = (*TEXT, *FOREIGN, NUMPY, *ANNOTATED)
 
@@ -147,6 +148,7 @@ def guess_files(
         key = find_key(*cells.values()) if len(paths) == 1 else _shared_key(cells)
     files = [_file(name, table, cells[name], key, root) for name, table in tables.items()]
     main, split, group = _split(files, key)
+    knowing = {} if group is None else next(file.cells for file in files if file.name == main)
     views: list[GuessedView] = []
     left_out: list[str] = []
     for file in files:
@@ -158,6 +160,8 @@ def guess_files(
             own += guess_views(file.table, rest, file.cells, root, alone=len(files) == 1)
         if len(files) == len(own) == 1 and not file.table.matrices:
             own = apart(own[0], rest, file.cells)
+        groups = groups_of(file.cells, knowing, key, group)
+        own = [looked_into(view, file.table, file.cells, groups) for view in own]
         views += own if len(files) == 1 else [_of_file(view, file, len(own) == 1) for view in own]
         left_out += _left_out(file, rest, own)
     if not views:
@@ -180,7 +184,7 @@ def guess_files(
         split=split,
         group=group,
         transposed=across,
-        views=_distinct(views),
+        views=distinct(views),
         left_out=tuple(left_out),
         missing_values=marks,
         dates=dates,
@@ -286,15 +290,3 @@ def _left_out(file: File, guesses: dict[str, Guess], views: Sequence[GuessedView
     for name, array in file.table.arrays.items():
         if name not in arrays:
             yield f"{name} is an array {array.shape} of {array.dtype}, which fits no kind of view"
-
-
-def _distinct(views: Sequence[GuessedView]) -> tuple[GuessedView, ...]:
-    """The views, a number after the names that come again."""
-    named: dict[str, GuessedView] = {}
-    for view in views:
-        name, number = view.name, 1
-        while name in named:
-            number += 1
-            name = f"{view.name}_{number}"
-        named[name] = replace(view, name=name)
-    return tuple(named.values())

@@ -10,13 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from omegaconf import OmegaConf
 
 from favae_cli.config.data_base import Kind
-from favae_cli.data.dataset import some
 from favae_cli.data.files.table import Table
-from favae_cli.preparation.bending import COLUMNS, told
 from favae_cli.preparation.guess_columns import mean_words, parse_numbers
 from favae_cli.preparation.guess_numbers import Guess, are_counts
 from favae_cli.preparation.guess_pictures import guess_pixels
@@ -47,7 +44,8 @@ class GuessedView:
         size: values of a sample: pixels of a channel, numbers, steps, categories, or words of a text.
         why: a line on each thing that it is made of.
         settings: what its section in views says beyond its type.
-        bends: whether there is more in its numbers than lines tell, for a network to learn.
+        rows: samples that have any value of it.
+        bends: whether there is more in its numbers than lines tell, for a network to learn; None: it was not looked at.
     """
 
     name: str
@@ -56,7 +54,8 @@ class GuessedView:
     size: int
     why: tuple[str, ...]
     settings: dict[str, Any] = field(default_factory=dict)
-    bends: bool = False
+    rows: int = 0
+    bends: bool | None = None
 
     @property
     def kind(self) -> Kind:
@@ -95,7 +94,7 @@ def apart(view: GuessedView, guesses: Guesses, cells: Cells) -> list[GuessedView
         if view.kind != "real" or view.settings:
             return [view]
         source = {"kind": "vector", "columns": [*view.columns]}
-        return [replace(view, source=source, bends=_bend(view.columns, cells))]
+        return [replace(view, source=source)]
     singles = [next(groups({column: guesses[column]}, cells)) for column in view.columns]
     return [replace(single, name=as_name(single.columns[0])) for single in singles]
 
@@ -134,6 +133,18 @@ def as_name(text: str) -> str:
     return name if isinstance(OmegaConf.create(f"- {name}")[0], str) else f"x{name}"
 
 
+def distinct(views: Sequence[GuessedView]) -> tuple[GuessedView, ...]:
+    """The views, a number after the names that come again."""
+    named: dict[str, GuessedView] = {}
+    for view in views:
+        name, number = view.name, 1
+        while name in named:
+            number += 1
+            name = f"{view.name}_{number}"
+        named[name] = replace(view, name=name)
+    return tuple(named.values())
+
+
 def _line(name: str, guess: Guess) -> str:
     return f"{name} {guess.why}"
 
@@ -150,8 +161,7 @@ def _array(name: str, array: np.ndarray) -> GuessedView | None:
     if numeric and array.ndim == 2:
         kind = "counts" if are_counts(array[np.isfinite(array)]) else "vector"
         why = f"{name} has {shape} numbers a sample"
-        bends = kind == "vector" and told(array).bends
-        return GuessedView(as_name(name), {"kind": kind, **made}, (), array.shape[1], (why,), bends=bends)
+        return GuessedView(as_name(name), {"kind": kind, **made}, (), array.shape[1], (why,))
     if numeric and array.ndim == 3:
         why = f"{name} has {shape} numbers a sample: steps and channels"
         return GuessedView(as_name(name), {"kind": "sequence", **made}, (), array.shape[1], (why,))
@@ -173,13 +183,7 @@ def _runs(table: Table, guesses: Guesses, cells: Cells) -> Iterator[GuessedView]
         kind = "sequence" if TIME.match(stem) else "counts" if 2 * kinds.count("counts") > len(kinds) else "vector"
         source = {"kind": kind, "columns": _pattern(table, stem, columns)}
         why = f"{columns[0]} to {columns[-1]} are {len(columns)} numbered columns of numbers"
-        bends = kind == "vector" and _bend(columns, cells)
-        yield GuessedView(as_name(stem), source, columns, len(columns), (why,), bends=bends)
-
-
-def _bend(columns: Sequence[str], cells: Cells) -> bool:
-    shown = [cells[columns[place]] for place in some(np.arange(len(columns)), COLUMNS)]
-    return told(np.stack([pd.to_numeric(pd.Series(part), errors="coerce") for part in shown], axis=1)).bends
+        yield GuessedView(as_name(stem), source, columns, len(columns), (why,))
 
 
 def _count(numbers: Collection[int]) -> bool:

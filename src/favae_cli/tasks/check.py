@@ -15,10 +15,11 @@ from favae_cli.common.log_lines import logging_to
 from favae_cli.config.choices import DataConfig
 from favae_cli.config.contradictions import validate
 from favae_cli.config.data_sets import ManifestConfig
+from favae_cli.config.models import FaConfig
 from favae_cli.config.run import Config
 from favae_cli.config.scores import require_score
 from favae_cli.config.section import Folder, Section, Seed
-from favae_cli.config.views import NetworkViewConfig, VaeViewConfig
+from favae_cli.config.views import NetworkViewConfig
 from favae_cli.data import Dataset
 from favae_cli.machine.runtime import prepare
 from favae_cli.models.fa_vae import FAVAE
@@ -90,22 +91,20 @@ def _look(composed: DictConfig, findings: Findings, start: float) -> list[Table]
     if config is not None:
         sources = {name: source for name, source in config.sources.items() if source in data.views}
         data, kinds = data.seen_as(sources), {name: kinds[source] for name, source in sources.items()}
-    networks = {name for name, view in config.views.items() if isinstance(view, NetworkViewConfig)} if config else set()
+    networks = _networks(config) if config else set()
     check_presence(data, networks, findings)
-    findings.warn(straight(data, _of_numbers(config) if config else set()))
+    findings.warn(straight(data, {name for name in networks if kinds.get(name) in ("vector", "real")}))
     findings.warn(copies(data))
     weights = {name: config.views[name].copies for name in data.views} if config else None
     tables = data_tables(data, kinds, weights)
     return tables + _cost(config, data, findings, start, reading) if config and not findings.errors else tables
 
 
-def _of_numbers(config: Config) -> set[str]:
-    """Views of numbers that a network sees."""
-    return {
-        name
-        for name, view in config.views.items()
-        if isinstance(view, VaeViewConfig) and config.data.kinds()[config.sources[name]] in ("vector", "real")
-    }
+def _networks(config: Config) -> set[str]:
+    """Views that a network sees."""
+    if isinstance(config.model, FaConfig):
+        return set()
+    return {name for name, view in config.views.items() if isinstance(view, NetworkViewConfig)}
 
 
 def _config(composed: DictConfig, findings: Findings) -> Config | None:

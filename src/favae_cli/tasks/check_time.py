@@ -16,12 +16,13 @@ from favae_cli.evaluation.prediction import data_on_scale, scored, ways
 from favae_cli.factors import fit
 from favae_cli.models.fa_vae import FAVAE
 from favae_cli.models.read_outs import learn_read_out, read_out_of
+from favae_cli.preparation.bending import WIDE
 from favae_cli.training.factor_step import first_factors, keep_units
 from favae_cli.views import Encoded, RealView
 
 ENOUGH = 0.5  # seconds of a phase, from which the rest of it is told
 SWEEPS = 5  # at a time, with a rotation: the first few, which have the most factors, tell nothing of the others
-LONG, WIDE = 600.0, 1000  # seconds, and columns, from which a network may be worth its own
+LONG = 600.0  # seconds, from which a network may be worth its own
 FEW = 20  # columns, which cost as much as the work that there is for any view
 FIGURE = 0.15  # of the time that starting takes, which is that of as much Python, for a figure
 FIGURES = 7  # that any run of tables has, beside those of views, attributes and factors
