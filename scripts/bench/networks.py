@@ -53,7 +53,7 @@ def rows(options: argparse.Namespace) -> Iterator[list[str]]:
             f"{case.split('-')[0]}, {int((1 - HELD_OUT) * len(view)):,}",
             *(number(value, 3) for value in r2),
             *map(number, spent),
-            *(number(value, 3) for value in shares),
+            *(number(value, 3) for value in shares or (float("nan"),) * 2),
         ]
 
 
