@@ -8,7 +8,7 @@ out. The network, its z and its training are what `task=init` writes for a view 
 three factors and 20 columns: `linear`, with as much noise as signal; `curved`, tanh of twice the factors' sum; and
 `folded`, sines of three times that sum, which no line follows; the other view is linear in the factors. The last two
 columns are what `task=init` goes by, of the first seed: what lines and neighbours tell of one half of the view from
-the other.
+the other (- where there are too few samples).
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from measure import timed
 from sklearn import datasets
 
 from favae_cli import FAVAE
-from favae_cli.preparation.bending import FEWEST, told
+from favae_cli.data.dataset import some
+from favae_cli.preparation.bending import ROWS, told
 from favae_cli.preparation.first_experiment import network_epochs, network_sizes
 from favae_cli.preparation.guess_views import GuessedView
 from favae_cli.reporting.table import number
@@ -35,6 +36,7 @@ SIDES = ("from it: vector", "real", "to it: vector", "real", "seconds: vector", 
 HEADER = ["table, samples to learn from", *SIDES, "lines", "neighbours"]
 FACTORS, COLUMNS, OTHERS = 3, 20, 6
 HELD_OUT = 1 / 4
+FEWEST = 100  # samples to draw
 FAINT_PIXELS = 1.0  # standard deviation of a pixel from 0 to 16, below which hardly any digit uses it
 Pair = tuple[np.ndarray, np.ndarray]
 """The view in question and the other, (N, D) each."""
@@ -48,12 +50,12 @@ def rows(options: argparse.Namespace) -> Iterator[list[str]]:
     for case in options.cases:
         found = np.mean([scored(pair_of(case, seed, options.omics), seed) for seed in options.seeds], axis=0)
         view = pair_of(case, options.seeds[0], options.omics)[0]
-        r2, spent, shares = found[:, :2].T.ravel(), found[:, 2], told(view)
+        r2, spent, shares = found[:, :2].T.ravel(), found[:, 2], told(view[some(np.arange(len(view)), ROWS)])
         yield [
             f"{case.split('-')[0]}, {int((1 - HELD_OUT) * len(view)):,}",
             *(number(value, 3) for value in r2),
             *map(number, spent),
-            *(number(value, 3) for value in shares or (float("nan"),) * 2),
+            *([number(value, 3) for value in shares] if shares else "--"),
         ]
 
 

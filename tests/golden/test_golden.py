@@ -43,7 +43,7 @@ def golden(
 
 
 def numbers(folder: Path, *kinds: str) -> dict[str, float]:
-    """What a run measured of its test samples, of these kinds; of neighbours that are equally near, any may be taken."""
+    """What a run measured of its test samples, of these kinds; of neighbours equally near, any may be taken."""
     found: dict[str, float] = json.loads((folder / "metrics.json").read_text())
     return {key: value for key, value in found.items() if key.startswith(kinds) and not re.search("base|_knn$", key)}
 
