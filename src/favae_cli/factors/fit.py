@@ -237,11 +237,11 @@ def _without_spare(
     keep = ~spare_factors(model)
     if keep.all() or not keep.any():
         return None
-    lighter = model.select(keep)
+    lighter, held = model.select(keep), None if local is None else local.held()
     if sum(_evaluated(lighter, moments, local)[1].values()) > bound:
         return lighter
-    if local is not None:
-        local.refresh(model)
+    if local is not None and held is not None:
+        local.put_back(held)
     return None
 
 
