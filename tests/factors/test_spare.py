@@ -80,6 +80,26 @@ def test_factors_that_stay_are_asked_for_without_a_trace(monkeypatch: pytest.Mon
     np.testing.assert_allclose(bounds[1], bounds[0], rtol=1e-8)
 
 
+def test_a_factor_is_weighed_against_the_model_as_it_is_and_not_as_a_sweep_found_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Early sweeps gain more than a weak factor is worth."""
+    rng = np.random.default_rng(1)
+    latent, weights = rng.standard_normal((300, 4)), rng.standard_normal((4, 20)) * [[1.0], [1.0], [1.0], [0.3]]
+    moments = Moments.from_arrays({"a": latent @ weights + rng.standard_normal((300, 20))})
+
+    def weakest(model: FactorModel) -> np.ndarray:
+        found: np.ndarray = np.arange(model.factors) == np.argmin(sum(model.relevance.values()))
+        return found
+
+    bounds = []
+    for spare in (lambda model: np.zeros(model.factors, bool), weakest):
+        monkeypatch.setattr(import_module("favae_cli.factors.fit"), "spare_factors", spare)
+        bounds.append(fit(moments, 4, sweeps=3, rotate_every=2).bound)
+    assert bounds[0][2] - bounds[0][1] > 40
+    assert bounds[1][2] >= bounds[0][2]
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_noisy_columns_are_no_factors(seed: int) -> None:
     use = [IN_BOTH, IN_BOTH, IN_A, IN_B]
