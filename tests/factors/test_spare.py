@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
 
 from favae_cli.factors import FactorModel, Moments, fit
+from favae_cli.factors.bernoulli import binary
 from favae_cli.factors.embeddings import Embeddings
+from favae_cli.factors.ordinal import CumulativeLogit, first_thresholds
+from favae_cli.factors.pseudo_data import PseudoData
 from favae_cli.factors.real import RealEmbedding
 from favae_cli.factors.spare import spare_factors
 
@@ -41,6 +46,58 @@ def test_a_direction_of_noise_is_no_factor_as_the_bound_is_higher_without_it() -
     assert used(free) == sorted(use)
     assert not spare_factors(free).any()
     assert free.bound[-1] > stuck.bound[-1] + 10
+
+
+def beside_levels() -> Embeddings:
+    """Numbers with holes, bits and levels of the same factors."""
+    tables = planted(0, 150, {"a": 8, "b": 10}, [IN_BOTH, IN_BOTH, IN_A], 1.0, 0.0)
+    tables["a"][np.random.default_rng(1).random(tables["a"].shape) < 0.2] = np.nan
+    levels = np.clip(np.round(tables["b"][:, :5]), -2, 2) + 2
+    thresholds = [first_thresholds(np.bincount(column.astype(int), minlength=5)) for column in levels.T]
+    local = {
+        "a": RealEmbedding(tables["a"]),
+        "bits": binary((tables["b"][:, 5:] > 0) * 1.0),
+        "levels": PseudoData(levels, CumulativeLogit(thresholds)),
+    }
+    return Embeddings({}, {}, local, tuple(local))
+
+
+def test_factors_that_stay_are_asked_for_without_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def used_most(model: FactorModel) -> np.ndarray:
+        asked.append(model.factors)
+        found: np.ndarray = np.arange(model.factors) == np.argmax(sum(model.relevance.values()))
+        return found
+
+    bounds = []
+    for spare in (lambda model: np.zeros(model.factors, bool), used_most):
+        monkeypatch.setattr(import_module("favae_cli.factors.fit"), "spare_factors", spare)
+        embeddings = beside_levels()
+        bounds.append(fit(embeddings.moments(), 8, local=embeddings, rotate_every=1, sweeps=60).bound)
+    assert len(asked) > 10
+    assert len(set(asked)) < len(asked) / 2  # all, or nearly all, were refused
+    np.testing.assert_allclose(bounds[1], bounds[0], rtol=1e-8)
+
+
+def test_a_factor_is_weighed_against_the_model_as_it_is_and_not_as_a_sweep_found_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Early sweeps gain more than a weak factor is worth."""
+    rng = np.random.default_rng(1)
+    latent, weights = rng.standard_normal((300, 4)), rng.standard_normal((4, 20)) * [[1.0], [1.0], [1.0], [0.3]]
+    moments = Moments.from_arrays({"a": latent @ weights + rng.standard_normal((300, 20))})
+
+    def weakest(model: FactorModel) -> np.ndarray:
+        found: np.ndarray = np.arange(model.factors) == np.argmin(sum(model.relevance.values()))
+        return found
+
+    bounds = []
+    for spare in (lambda model: np.zeros(model.factors, bool), weakest):
+        monkeypatch.setattr(import_module("favae_cli.factors.fit"), "spare_factors", spare)
+        bounds.append(fit(moments, 4, sweeps=3, rotate_every=2).bound)
+    assert bounds[0][2] - bounds[0][1] > 40
+    assert bounds[1][2] >= bounds[0][2]
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

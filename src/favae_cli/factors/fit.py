@@ -140,7 +140,7 @@ def fit(
                     model = model if keep.all() else model.select(keep)
                     lighter = None
                     if prune and spare and len(bounds) > unscaled:
-                        lighter = _without_spare(model, bounds[-1], moments, local)
+                        lighter = _without_spare(model, moments, local)
                     if lighter is None and len(bounds) > least and _settled(bounds[-1], bounds[-1 - apart], tolerance):
                         break
                     if momentum is not None:
@@ -230,18 +230,19 @@ def _evaluated_ahead(
     return model, *_evaluated(model, moments, local)
 
 
-def _without_spare(
-    model: FactorModel, bound: float, moments: Moments, local: LocalEmbeddings | None
-) -> FactorModel | None:
+def _without_spare(model: FactorModel, moments: Moments, local: LocalEmbeddings | None) -> FactorModel | None:
     """The model without its spare factors, if it has any, and if the bound is higher without them."""
     keep = ~spare_factors(model)
     if keep.all() or not keep.any():
         return None
-    lighter = model.select(keep)
+    lighter, held = model.select(keep), {} if local is None else local.held()
+    bound = sum(_evaluated(model, moments, local)[1].values())  # the last sweep's is of the model before its updates
+    if local is not None:
+        local.put_back(held)
     if sum(_evaluated(lighter, moments, local)[1].values()) > bound:
         return lighter
     if local is not None:
-        local.refresh(model)
+        local.put_back(held)
     return None
 
 
