@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from favae_cli.factors import FactorModel, Gamma, ViewFactors
-from favae_cli.models.noise_of_new import noise_of_new
+from favae_cli.models.noise_of_new import LEAST, noise_of_new
 
 Known = Callable[[np.ndarray, np.ndarray, float], ViewFactors]
 NOISE = {"a": 0.5, "b": 0.1}  # variance of new samples
@@ -48,6 +48,30 @@ def test_new_samples_with_less_noise_than_was_found_change_nothing(by_heart: Fac
     assert variances(noise_of_new(FactorModel(loud), new_samples(by_heart))) == pytest.approx(
         {"a": 2.0, "b": 2.0, "c": 2.0}
     )
+
+
+def test_a_view_that_tells_nothing_of_the_others_here_still_tells_of_a_table(known_factors: Known) -> None:
+    """A factor of a and y, another of b; that b hangs a little on the first is chance."""
+    rng = np.random.default_rng(0)
+    first, second, chance = np.zeros((3, 6, 2))
+    first[:, 0], second[:, 1], chance[:, 0] = 1.0, 1.0, 0.1
+    weights = {"a": first, "b": second + chance, "y": first}
+    factors = FactorModel({name: known_factors(part, np.zeros(6), 5.0) for name, part in weights.items()})
+    latent = rng.normal(size=(500, 2))
+    z = {name: latent @ part.T + rng.normal(size=(500, 6)) / 5**0.5 for name, part in (weights | {"b": second}).items()}
+    found = noise_of_new(factors, {name: z[name] for name in ("a", "b")})
+    assert variances(factors)["a"] < variances(found)["a"] <= found.views["a"].variance.mean()
+    assert found.views["a"].stands_out.tolist() == [True, False]
+    told = found.views["y"].expected(found.posterior({"a": z["a"]})[0])
+    assert np.square(z["y"] - told).sum() < 0.3 * np.square(z["y"]).sum()
+
+
+def test_a_few_samples_do_not_tell(by_heart: FactorModel) -> None:
+    known = noise_of_new(by_heart, new_samples(by_heart, LEAST))
+    assert variances(known)["a"] > variances(by_heart)["a"]
+    few = new_samples(by_heart, LEAST + 10)
+    few["a"][: LEAST // 2], few["b"][-20:] = np.nan, np.nan  # 15 have both
+    assert variances(noise_of_new(by_heart, few)) == variances(by_heart)
 
 
 def test_samples_that_lack_a_view_do_not_count(by_heart: FactorModel) -> None:

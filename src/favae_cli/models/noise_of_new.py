@@ -12,26 +12,29 @@ from scipy.optimize import minimize_scalar
 from favae_cli.factors import FactorModel, Gamma, ViewFactors
 from favae_cli.factors.moments import Gather, alone
 
-MOST = 1000.0  # times the variance that the fit found
-EXACT = 0.01  # of its logarithm
+LEAST = 50  # samples that have the view and another, as are needed to tell
+EXACT = 0.01  # of the logarithm of the variance
 
 
 def noise_of_new(factors: FactorModel, embedded: Mapping[str, np.ndarray], gather: Gather = alone) -> FactorModel:
     """The same factors, with as much noise in each view as lets it foretell the others best, never less than was found.
 
     Encoders that learn through the factors come to agree on the training samples, in the end by heart. The noise that
-    is found there then vouches for details of z that say nothing of the other views of a new sample.
+    is found there then vouches for details of z that say nothing of the other views of a new sample. No view is noisier
+    than z varies: that it tells nothing of those here does not say so of the others, of tables among them.
 
     Args:
         factors: fitted to training samples.
         embedded: z of samples that nothing was fitted to, (N, D) by view; rows of NaN where it is missing. What is
-            foretold of each view are those others that are here; of a view that is not, the noise stays.
+            foretold of each view are those others that are here. The noise stays of a view that is not here, and of one
+            that fewer than `LEAST` samples have beside another.
         gather: as `Embeddings` takes it; samples are those of this process.
     """
     views = dict(factors.views)
     for name, table in embedded.items():
         pairs = [(views[other], table, target) for other, target in embedded.items() if other != name]
-        if sum(gather(int(sum(_both(z, target).sum() for _, z, target in pairs)))):
+        told = [_both(z, target) for _, z, target in pairs]
+        if sum(gather(int(np.any(told, axis=0).sum()))) >= LEAST:
             more = _more(factors, name, pairs, gather)
             views[name] = replace(views[name], noise=_with(views[name], more))
     return replace(factors, views=views)
@@ -42,6 +45,9 @@ def _more(
 ) -> float:
     """As how many times its variance the noise of a view is to count."""
     part = factors.views[name]
+    most = part.variance.mean() / part.noise_variance
+    if most <= 1:
+        return 1.0
 
     def error(log: float) -> float:
         louder = replace(factors, views={name: replace(part, noise=_with(part, math.exp(log)))})
@@ -52,7 +58,7 @@ def _more(
             squares += float(np.square(target[rows] - other.expected((z[rows] - part.bias) @ project)).sum())
         return float(sum(gather(squares)))
 
-    found = minimize_scalar(error, bounds=(0.0, math.log(MOST)), method="bounded", options={"xatol": EXACT})
+    found = minimize_scalar(error, bounds=(0.0, math.log(most)), method="bounded", options={"xatol": EXACT})
     return math.exp(found.x) if found.fun < error(0.0) else 1.0
 
 

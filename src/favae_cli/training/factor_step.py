@@ -102,7 +102,8 @@ class FactorStep:
     def record(self, stage: int, priors: Priors) -> dict[str, Any]:
         """The bound, each term a training sample, and what the factors look like; tells the round to the run's log.
 
-        Of the likelihood of many samples it is an estimate, from the same ones in every round.
+        Of the likelihood of many samples it is an estimate, from the same ones in every round. But for that of networks
+        it is the bound of the fit; tau, and with it who uses which factor, is as `noise_of_new` left it.
         """
         count, factors = len(self.data.split["train"]), self.model.joined
         terms = {name: value / count for name, value in factors.terms.items()}
