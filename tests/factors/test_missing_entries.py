@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from favae_cli.factors import FactorModel, Gamma, Moments, ViewFactors, fit, missing_entries
+from favae_cli.factors.bernoulli import binary
 from favae_cli.factors.embeddings import Embeddings
 from favae_cli.factors.inference import LocalEmbedding
 from favae_cli.factors.missing_entries import Holes
@@ -128,3 +129,20 @@ def test_sigma_keeps_its_digits_where_a_column_without_noise_is_missing(lacks: t
     np.testing.assert_allclose(spread.joint.zg[list(lacks)], part * view.weights[list(lacks)] @ exact, rtol=1e-9)
     ratio = float(det(kept) / det(precision(np.zeros(7))))
     assert spread.joint.log_det == pytest.approx(np.log(ratio), rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", [2, 1006])
+def test_the_bound_is_right_where_columns_that_factors_tell_for_certain_are_missing(seed: int) -> None:
+    """Little of P is left then, and P^-1 is ill-conditioned: wrong bounds fall, or let a step ahead go too far."""
+    rng = np.random.default_rng(seed)
+    latent = rng.standard_normal((80, 2))
+    odds = 1.5 * latent @ rng.standard_normal((2, 30))
+    bits = (odds > np.median(odds)) * 1.0
+    bits[rng.random(bits.shape) < 0.3] = np.nan
+    numbers = latent @ rng.standard_normal((2, 6)) + rng.standard_normal((80, 6))
+    numbers[rng.random(numbers.shape) < 0.15] = np.nan
+    z = latent @ rng.standard_normal((2, 24)) + rng.standard_t(3, (80, 24))
+    z[rng.random(80) < 0.3] = np.nan
+    embeddings = Embeddings({"z": z}, {}, {"bits": binary(bits), "x": RealEmbedding(numbers)}, ("z", "bits", "x"))
+    bound = fit(embeddings.moments(), 20, local=embeddings, sweeps=100, copies={"bits": 10.0, "x": 4.0}).bound
+    assert np.all(np.diff(bound) >= -1e-9 * np.abs(bound[:-1]))

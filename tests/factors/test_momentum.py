@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
@@ -22,9 +24,9 @@ def nearly_told() -> Embeddings:
     return Embeddings({}, {}, {"x": RealEmbedding(x[:, :10]), "y": binary((x[:, 10:] > 0) * 1.0)}, ("x", "y"))
 
 
-def fitted() -> FactorModel:
+def fitted(plain: bool = False) -> FactorModel:
     evidence = nearly_told()
-    return fit(evidence.moments(), 6, local=evidence, sweeps=400, tolerance=0.01)
+    return fit(evidence.moments(), 6, local=evidence, sweeps=400, tolerance=0.01, plain=plain)
 
 
 def test_fewer_sweeps_come_as_far(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,6 +36,13 @@ def test_fewer_sweeps_come_as_far(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.all(np.diff(model.bound) >= -1e-9 * np.abs(model.bound[:-1]))
     assert len(model.bound) < len(plain.bound)
     assert model.bound[-1] > plain.bound[-1] - 1
+
+
+def test_a_plain_fit_is_that_of_sweeps_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = fitted(plain=True)
+    monkeypatch.setattr(Momentum, "ahead", lambda self, model: None)
+    monkeypatch.setattr(import_module("favae_cli.factors.fit"), "spare_factors", lambda m: np.zeros(m.factors, bool))
+    assert plain.bound == fitted().bound
 
 
 def test_a_step_is_undone_as_if_it_had_never_been(monkeypatch: pytest.MonkeyPatch) -> None:

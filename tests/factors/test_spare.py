@@ -40,7 +40,7 @@ def used(model: FactorModel) -> list[tuple[int, int]]:
 def test_a_direction_of_noise_is_no_factor_as_the_bound_is_higher_without_it() -> None:
     use = [IN_BOTH, IN_A, IN_B]
     moments = Moments.from_arrays(planted(1, 4000, {"a": 20, "b": 25}, use, 3.0, 0.0))
-    stuck, free = (fit(moments, 8, 1, spare=spare) for spare in (False, True))
+    stuck, free = (fit(moments, 8, 1, plain=plain) for plain in (True, False))
     assert stuck.factors == 4
     assert spare_factors(stuck).sum() == 1
     assert used(free) == sorted(use)

@@ -79,7 +79,7 @@ def fit(
     sweeps: int = 1000,
     rotate_every: int = 10,
     prune: bool = True,
-    spare: bool = True,
+    plain: bool = False,
     tolerance: float = 1.0,
     local: LocalEmbeddings | None = None,
 ) -> FactorModel:
@@ -96,7 +96,8 @@ def fit(
         sweeps: at most so many.
         rotate_every: sweeps between rotations; 0 never rotates.
         prune: drop factors that no view uses, at each rotation.
-        spare: drop the factors of one view without which the bound is higher, at each rotation once scales are learned.
+        plain: sweeps, rotations and pruning alone: no momentum, and factors of one view stay even if the bound is
+            higher without them. Else they are dropped, at each rotation once scales are learned.
         tolerance: stop at a rotation once the bound has gained fewer nats than this since one that was `LOOKED_BACK`
             sweeps before, or more; of a bound beyond `LARGE` as much more as it is larger. Data hardly prefer either of
             two models within a nat (Kass and Raftery, 1995).
@@ -122,7 +123,7 @@ def fit(
         period, pace = rotate_every or LOOKED_BACK, Pace()
         apart, unscaled = period * -(-LOOKED_BACK // period), min(UNSCALED, sweeps // 2)
         least = max(2 * apart, 0 if local is None else unscaled + apart)
-        momentum = None if local is None else Momentum(local)
+        momentum = None if plain or local is None else Momentum(local)
         for sweep in range(sweeps):
             try:
                 if momentum is None or sweep <= unscaled:
@@ -139,7 +140,7 @@ def fit(
                     keep = _used(model) if prune else np.ones(model.factors, bool)
                     model = model if keep.all() else model.select(keep)
                     lighter = None
-                    if prune and spare and len(bounds) > unscaled:
+                    if prune and not plain and len(bounds) > unscaled:
                         lighter = _without_spare(model, moments, local)
                     if lighter is None and len(bounds) > least and _settled(bounds[-1], bounds[-1 - apart], tolerance):
                         break

@@ -19,7 +19,7 @@ from favae_cli.factors.moments import Joint, Pattern
 
 CHUNK = 1 << 16  # numbers of the largest temporary array: those of a part of the samples lie in the cache
 MANY = 4  # samples by set, from which they are worth a product of their own
-LEAST_LEFT = 1e-6  # of a pivot; a difference would have lost as many of its 16 digits
+LEAST_LEFT = 1e-2  # of a pivot; the difference has the errors of P^-1, divided by it
 WHAT = "the precision of g where entries are missing"
 
 

@@ -215,7 +215,7 @@ def join(
         sweeps=schedule.sweeps,
         rotate_every=schedule.rotate_every,
         prune=schedule.prune,
-        spare=not (isinstance(settings, FaVaeConfig) and not settings.gamma),  # the published algorithm keeps them
+        plain=isinstance(settings, FaVaeConfig) and not settings.gamma,  # as published
         local=evidence if evidence.local else None,
     )
     views = {name: view if name in evidence.local else view.in_units() for name, view in fitted.views.items()}
