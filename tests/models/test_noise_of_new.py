@@ -95,3 +95,6 @@ def test_processes_that_share_the_samples_find_the_same(by_heart: FactorModel) -
     tables = new_samples(by_heart)
     twice = noise_of_new(by_heart, tables, gather=lambda part: [part, part])
     assert variances(twice) == pytest.approx(variances(noise_of_new(by_heart, tables)), rel=1e-9)
+    part = new_samples(by_heart, LEAST - 10)  # too few for one alone
+    assert variances(noise_of_new(by_heart, part)) == variances(by_heart)
+    assert variances(noise_of_new(by_heart, part, gather=lambda part: [part, part]))["a"] > variances(by_heart)["a"]
