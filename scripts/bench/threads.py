@@ -21,7 +21,7 @@ from page import Page, write
 from favae_cli.factors import Moments, fit, linalg
 from favae_cli.factors.bernoulli import binary
 from favae_cli.factors.embeddings import Embeddings
-from favae_cli.factors.rotation import rotate
+from favae_cli.factors.rotation import best_rotation
 from favae_cli.factors.spectral_start import spectral_start
 from favae_cli.factors.updates import update_latents
 
@@ -86,7 +86,7 @@ def stages(size: int, factors: int, samples: int) -> Stages:
         "moments": lambda: Moments.from_arrays(arrays),
         "spectral start": linalg.few_threads()(lambda: spectral_start(moments, factors)),
         f"{SWEEPS} sweeps": lambda: fit(moments, start=start, sweeps=SWEEPS, rotate_every=0, prune=False, tolerance=0),
-        f"rotation, {STEPS} steps": linalg.few_threads()(lambda: rotate(start, sums, STEPS)),
+        f"rotation, {STEPS} steps": linalg.few_threads()(lambda: best_rotation(start, sums, STEPS)),
         "settling": lambda: mixed().settle(both, steps=3),
         "expected means": lambda: fixed.expect(start, "a"),
     }

@@ -11,7 +11,7 @@ from scipy.optimize import approx_fprime
 
 from favae_cli.factors import FactorModel, Moments, rotation
 from favae_cli.factors.bound import bound_terms
-from favae_cli.factors.rotation import _negative_gain, rotate
+from favae_cli.factors.rotation import _negative_gain
 from favae_cli.factors.spectral_start import spectral_start
 from favae_cli.factors.updates import LatentSums, ViewSums, update_ard, update_latents, update_view
 
@@ -56,6 +56,10 @@ def carried_over(latents: LatentSums, rotation: np.ndarray) -> LatentSums:
     volume = latents.count * np.linalg.slogdet(rotation)[1]
     kl = latents.kl + 0.5 * (np.trace(gg) - np.trace(latents.gg)) + volume
     return LatentSums({name: turn(sums) for name, sums in latents.views.items()}, gg, latents.count, kl)
+
+
+def rotate(model: FactorModel, latents: LatentSums) -> FactorModel:
+    return rotation.rotated(model, latents, rotation.best_rotation(model, latents))
 
 
 def test_bound_gains_what_the_objective_promises(state: State) -> None:

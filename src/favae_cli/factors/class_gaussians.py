@@ -185,11 +185,7 @@ def transport(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
     Source: Knott and Smith, "On the optimal mapping of distributions", 1984.
     """
-    return from_roots(*roots_of(source), target)
-
-
-def from_roots(root: np.ndarray, back: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """`transport`, from what `roots_of` gives of the source."""
+    root, back = roots_of(source)
     return symmetrize(back @ power(root @ target @ root, 0.5, singular=SINGULAR**2) @ back)
 
 

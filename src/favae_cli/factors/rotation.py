@@ -16,17 +16,8 @@ from favae_cli.factors.updates import LatentSums, update_ard
 LEAST = 1e-4  # nats that a step of the search gains, or it ends
 
 
-def rotate(model: FactorModel, latents: LatentSums, steps: int = 100) -> FactorModel:
-    """W -> W R, g -> R^-1 g with the R that raises the bound most, alpha optimised along.
-
-    The likelihood does not change, for W g does not. The caller's `latents` belong to the model before; the next
-    `update_latents` carries q(g) over.
-    """
-    return rotated(model, latents, best_rotation(model, latents, steps))
-
-
 def best_rotation(model: FactorModel, latents: LatentSums, steps: int = 100) -> np.ndarray:
-    """R (K, K), as `rotate` has it.
+    """R (K, K) with which W -> W R and g -> R^-1 g raise the bound most, alpha optimised along.
 
     The bound has many optima in R, and a climb from one of them does not leave it, so that turns come first (`turned`).
     """
@@ -55,7 +46,11 @@ def best_rotation(model: FactorModel, latents: LatentSums, steps: int = 100) -> 
 
 
 def rotated(model: FactorModel, latents: LatentSums, rotation: np.ndarray) -> FactorModel:
-    """The model with W -> W R and g -> R^-1 g."""
+    """The model with W -> W R and g -> R^-1 g.
+
+    The likelihood does not change, for W g does not. The caller's `latents` belong to the model before; the next
+    `update_latents` carries q(g) over.
+    """
     inverse = np.linalg.inv(rotation)
     return replace(
         model,

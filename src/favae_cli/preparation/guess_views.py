@@ -93,8 +93,7 @@ def apart(view: GuessedView, guesses: Guesses, cells: Cells) -> list[GuessedView
     if len(view.columns) > MOST_VIEWS:
         if view.kind != "real" or view.settings:
             return [view]
-        source = {"kind": "vector", "columns": [*view.columns]}
-        return [replace(view, source=source)]
+        return [replace(view, source={"kind": "vector", "columns": [*view.columns]})]
     singles = [next(groups({column: guesses[column]}, cells)) for column in view.columns]
     return [replace(single, name=as_name(single.columns[0])) for single in singles]
 
